@@ -1,0 +1,178 @@
+/** All that an application sees of a client. */
+import { randomUUID } from 'node:crypto';
+import { SockJSError } from './errors.ts';
+import type { ConnectionInfo } from './http/connection-info.ts';
+import { Message } from './protocol/message.ts';
+import type { TransportName } from './settings.ts';
+
+/** What stands behind a connection: a session, or a channel of a multiplexed one. */
+export interface Link {
+  readonly info: ConnectionInfo;
+  readonly transport: TransportName;
+  readonly isClosed: boolean;
+  readonly bufferedBytes: number;
+  send(message: Message): boolean;
+  close(code: number, reason: string): void;
+}
+
+const LONGEST_REASON = 123;
+
+// RFC 6455, 7.4: what an endpoint may put into a close frame.
+function isSendableCode(code: number): boolean {
+  if (!Number.isInteger(code)) return false;
+  if (code >= 3000) return code <= 4999;
+  return code >= 1000 && code <= 1014 && (code < 1004 || code > 1006);
+}
+
+let linkOf: (connection: SockJSConnection) => Link;
+let connect: (connection: SockJSConnection, link: Link) => void;
+
+/**
+ * One client. Extend it, override the handlers that you need, and give the class to a `SockJSRouter`,
+ * which makes an instance for each client. A handler that throws, or whose promise is rejected, ends
+ * its own connection with code 1011 and a log line.
+ *
+ * @example
+ * class Echo extends SockJSConnection {
+ *   override onMessage(message: string) {
+ *     this.send(message);
+ *   }
+ * }
+ */
+export class SockJSConnection {
+  #link: Link | undefined;
+  #id: string | undefined;
+
+  static {
+    connect = (connection, link) => {
+      connection.#link = link;
+    };
+    linkOf = (connection) => {
+      if (connection.#link !== undefined) return connection.#link;
+      throw new SockJSError(
+        'ERR_NOT_CONNECTED',
+        'This connection was not opened by a router; use it from onOpen on, not in its constructor.',
+      );
+    };
+  }
+
+  /**
+   * The client is there. While a promise is pending its messages wait.
+   * @returns false, or a promise of it, to refuse the client: it is closed with code 1008
+   */
+  onOpen(_info: ConnectionInfo): void | boolean | Promise<void | boolean> {}
+
+  /** A message from the client. Messages come in the order in which they were sent. */
+  onMessage(_message: string): void | Promise<void> {}
+
+  /** Bytes from a client of `<prefix>/websocket`; unless overridden they end the connection with code 1003. */
+  onBinary(_data: Uint8Array): void | Promise<void> {
+    this.close(1003, 'Only text is accepted here');
+  }
+
+  /**
+   * The connection is over: once for every `onOpen`, and the last call.
+   * @param code as of a WebSocket: the one given to `close()`, 1000 to 1015 for what happened to the
+   * connection (1002 interrupted, 1006 the client vanished), or the client's own where it can send one
+   */
+  onClose(_code: number, _reason: string): void | Promise<void> {}
+
+  /**
+   * Sends to the client. All that is sent while one handler runs leaves as one frame.
+   * @param message text, or bytes for a client of `<prefix>/websocket`
+   * @returns whether the client keeps up: false when more than `highWaterMark` bytes wait for it, or
+   * when it is gone. Beyond `maxBufferedBytes` it is closed with code 1013
+   * @throws SockJSError `ERR_MESSAGE_TYPE` for anything but text, or bytes where they cannot be sent
+   */
+  send(message: string | Uint8Array): boolean {
+    const link = linkOf(this);
+    if (typeof message !== 'string') {
+      if (!(message instanceof Uint8Array)) {
+        throw new SockJSError(
+          'ERR_MESSAGE_TYPE',
+          'send() takes a string; use JSON.stringify for anything else.',
+        );
+      }
+      if (link.transport !== 'rawwebsocket') {
+        throw new SockJSError(
+          'ERR_MESSAGE_TYPE',
+          `Bytes can be sent to clients of rawwebsocket only, and this one uses ${link.transport}; send text.`,
+        );
+      }
+    }
+    return link.send(new Message(message));
+  }
+
+  /** Sends one text to many clients; it is encoded once. See the function `broadcast`. */
+  broadcast(clients: Iterable<SockJSConnection>, message: string): void {
+    broadcast(clients, message);
+  }
+
+  /**
+   * Ends the connection. What was sent before still arrives; no message is handled after it.
+   * @param code 1000 to 1014 without 1004 to 1006, or 3000 to 4999 for codes of your own
+   * @param reason at most 123 bytes
+   * @throws SockJSError `ERR_CLOSE_ARGUMENT`
+   */
+  close(code = 3000, reason = 'Go away!'): void {
+    if (!isSendableCode(code)) {
+      throw new SockJSError(
+        'ERR_CLOSE_ARGUMENT',
+        `A close code is 1000 or 3000 to 4999, not ${code}.`,
+      );
+    }
+    if (Buffer.byteLength(reason) > LONGEST_REASON) {
+      throw new SockJSError(
+        'ERR_CLOSE_ARGUMENT',
+        `A close reason has at most ${LONGEST_REASON} bytes.`,
+      );
+    }
+    linkOf(this).close(code, reason);
+  }
+
+  /** True as soon as an end is decided, before `onClose` is called. */
+  get isClosed(): boolean {
+    return linkOf(this).isClosed;
+  }
+
+  /** Bytes of messages that wait for the client, here or in its connection. */
+  get bufferedBytes(): number {
+    return linkOf(this).bufferedBytes;
+  }
+
+  /** A name for this connection, for logs and maps: random, and never the session id. */
+  get id(): string {
+    return (this.#id ??= randomUUID());
+  }
+
+  /** The request that opened the session. */
+  get info(): ConnectionInfo {
+    return linkOf(this).info;
+  }
+
+  /** How the client is connected. */
+  get transport(): TransportName {
+    return linkOf(this).transport;
+  }
+}
+
+/** Gives a new connection its session. */
+export { connect };
+
+/** The session behind a connection, for those who build on it: multiplexing. */
+export { linkOf };
+
+/**
+ * Sends one text to many clients, of whatever routers; it is encoded once. Those that are gone are passed over.
+ * @throws SockJSError `ERR_MESSAGE_TYPE` if the message is not a string
+ */
+export function broadcast(clients: Iterable<SockJSConnection>, message: string): void {
+  if (typeof message !== 'string') {
+    throw new SockJSError(
+      'ERR_MESSAGE_TYPE',
+      'broadcast() takes a string; use JSON.stringify for anything else.',
+    );
+  }
+  const shared = new Message(message);
+  for (const client of clients) linkOf(client).send(shared);
+}

@@ -1,0 +1,109 @@
+/**
+ * Sharing an `http.Server` with the application. An EventEmitter cannot be told that a request has been
+ * taken: every listener gets it, and would answer it once more. So the server's own `emit` is covered by
+ * one that offers requests and upgrades to the attached routers first, and passes on what is not theirs.
+ * Listeners are left alone, may come before or after, and detaching the last router uncovers `emit`.
+ */
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { responseOn } from './node.ts';
+
+/** What is offered a request before the application is; each answers whether it was its own. */
+export interface Attachable {
+  handle(request: IncomingMessage, response: ServerResponse): boolean;
+  handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): boolean;
+}
+
+type Emit = (this: Server, event: string, ...args: unknown[]) => boolean;
+
+function ignore(): void {}
+
+class Mount {
+  readonly #server: Server;
+  readonly #attached = new Set<Attachable>();
+  readonly #emit: Emit;
+
+  constructor(server: Server) {
+    this.#server = server;
+    // oxlint-disable-next-line typescript/unbound-method -- called with its server below
+    this.#emit = server.emit;
+    server.emit = this.#cover;
+    // Without a listener Node would not even look at upgrades.
+    server.on('upgrade', ignore);
+  }
+
+  has(router: Attachable): boolean {
+    return this.#attached.has(router);
+  }
+
+  add(router: Attachable): void {
+    this.#attached.add(router);
+  }
+
+  /** @returns whether this was the last one, and the server is as it was */
+  remove(router: Attachable): boolean {
+    this.#attached.delete(router);
+    if (this.#attached.size > 0) return false;
+    this.#server.off('upgrade', ignore);
+    // If somebody has covered `emit` since, it stays in place and passes everything on.
+    if (this.#server.emit === this.#cover) this.#server.emit = this.#emit;
+    return true;
+  }
+
+  readonly #cover = (event: string, ...args: unknown[]): boolean => {
+    if (event === 'request' || event === 'checkContinue') return this.#request(event, args);
+    if (event === 'upgrade') return this.#upgrade(args);
+    return this.#passOn(event, args);
+  };
+
+  #passOn(event: string, args: unknown[]): boolean {
+    return this.#emit.call(this.#server, event, ...args);
+  }
+
+  #request(event: string, args: unknown[]): boolean {
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- what Node documents for this event
+    const [request, response] = args as [IncomingMessage, ServerResponse];
+    for (const router of this.#attached) {
+      if (router.handle(request, response)) {
+        if (event === 'checkContinue' && !response.headersSent) response.writeContinue();
+        return true;
+      }
+    }
+    if (this.#server.listenerCount(event) > 0) return this.#passOn(event, args);
+    response.writeHead(404, ['Content-Type', 'text/plain; charset=UTF-8', 'Content-Length', '10']);
+    response.end('Not found.');
+    return true;
+  }
+
+  #upgrade(args: unknown[]): boolean {
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- what Node documents for this event
+    const [request, socket, head] = args as [IncomingMessage, Duplex, Buffer];
+    // From the first moment on: a client that resets now must not end the process.
+    socket.on('error', ignore);
+    for (const router of this.#attached) {
+      if (router.handleUpgrade(request, socket, head)) return true;
+    }
+    if (this.#server.listenerCount('upgrade') > 1) return this.#passOn('upgrade', args);
+    // Nobody upgrades this: answered as the plain request that it is as well, as Node alone would do.
+    return this.#request('request', [request, responseOn(request)]);
+  }
+}
+
+const mounts = new WeakMap<Server, Mount>();
+
+export function isAttached(server: Server, router: Attachable): boolean {
+  return mounts.get(server)?.has(router) === true;
+}
+
+export function attach(server: Server, router: Attachable): void {
+  let mount = mounts.get(server);
+  if (mount === undefined) {
+    mount = new Mount(server);
+    mounts.set(server, mount);
+  }
+  mount.add(router);
+}
+
+export function detach(server: Server, router: Attachable): void {
+  if (mounts.get(server)?.remove(router) === true) mounts.delete(server);
+}

@@ -1,0 +1,86 @@
+/**
+ * The one guard that decides whether a page may talk to this server; it stands before every request,
+ * preflight and upgrade. Browsers say where a request comes from in `Origin` and `Sec-Fetch-Site`;
+ * script and frame requests that carry no `Origin` are told by their `Referer`. A request without any
+ * of these does not come from a page, and passes. (NEEDS 3; Tornado's `check_origin` has the reasons.)
+ */
+import type { AllowedOrigins } from '../settings.ts';
+
+/** What the guard looks at; header names in lower case. */
+export interface Visitor {
+  /** The host that the client meant, through trusted proxies. */
+  readonly host: string | undefined;
+  header(name: string): string | undefined;
+}
+
+export interface Verdict {
+  readonly allowed: boolean | Promise<boolean>;
+  /** Where the page comes from, as far as the request tells; for the log line of a refusal. */
+  readonly origin: string;
+}
+
+const PASSES: Verdict = { allowed: true, origin: '' };
+const DEFAULT_PORTS = new Map([
+  ['http:', '80'],
+  ['https:', '443'],
+]);
+
+/** `host:port` in lower case, the port filled in from `scheme` where it is the default one. */
+function splitOrigin(origin: string): { scheme: string; host: string; port: string } | undefined {
+  const match = /^([a-z][a-z0-9+.-]*:)\/\/([^/?#@]*?)(?::(\d+))?$/.exec(origin.toLowerCase());
+  if (match === null) return undefined;
+  const [, scheme = '', host = '', port = DEFAULT_PORTS.get(scheme) ?? ''] = match;
+  return { scheme, host, port };
+}
+
+/** The scheme is not compared: a proxy may have taken the encryption off. */
+function isSameHost(origin: string, host: string | undefined): boolean {
+  if (origin.slice(origin.indexOf('//') + 2) === host) return true;
+  const from = splitOrigin(origin);
+  if (from === undefined || from.host === '' || host === undefined) return false;
+  const lower = host.toLowerCase();
+  if (lower === `${from.host}:${from.port}`) return true;
+  return lower === from.host && from.port === DEFAULT_PORTS.get(from.scheme);
+}
+
+function isListed(entry: string, origin: string): boolean {
+  if (entry === origin) return true;
+  const wanted = splitOrigin(entry);
+  const from = splitOrigin(origin);
+  if (wanted === undefined || from === undefined) return false;
+  if (wanted.scheme !== from.scheme || wanted.port !== from.port) return false;
+  if (!wanted.host.startsWith('*.')) return wanted.host === from.host;
+  const parent = wanted.host.slice(1);
+  return from.host.endsWith(parent) && from.host.length > parent.length;
+}
+
+function originOfReferer(referer: string | undefined): string | undefined {
+  const match = /^(https?:\/\/[^/?#@]+)(?:[/?#]|$)/i.exec(referer ?? '');
+  return match?.[1];
+}
+
+export class OriginGuard {
+  readonly #allowed: AllowedOrigins;
+
+  constructor(allowed: AllowedOrigins) {
+    this.#allowed = allowed;
+  }
+
+  judge(visitor: Visitor): Verdict {
+    if (this.#allowed === '*') return PASSES;
+    const site = visitor.header('sec-fetch-site');
+    const named = visitor.header('origin');
+    if (site === 'same-origin') return PASSES;
+    if (named === undefined && (site === undefined || site === 'none')) return PASSES;
+    const origin = named ?? originOfReferer(visitor.header('referer'));
+    if (origin === undefined) return { allowed: false, origin: `unnamed (${site})` };
+    if (isSameHost(origin, visitor.host)) return PASSES;
+    return { allowed: this.#admits(origin), origin };
+  }
+
+  #admits(origin: string): boolean | Promise<boolean> {
+    const allowed = this.#allowed;
+    if (typeof allowed === 'function') return allowed(origin);
+    return allowed === '*' || allowed.some((entry) => isListed(entry, origin));
+  }
+}

@@ -1,0 +1,7 @@
+/** The public names and nothing else. */
+export { broadcast, SockJSConnection } from './connection.ts';
+export { SockJSError, type SockJSErrorCode } from './errors.ts';
+export { ConnectionInfo } from './http/connection-info.ts';
+export { type CloseOptions, type Middleware, SockJSRouter } from './router.ts';
+export type { AllowedOrigins, Logger, Settings, SettingsInput, TransportName } from './settings.ts';
+export type { Stats, StatsDump } from './stats.ts';

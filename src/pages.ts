@@ -1,0 +1,99 @@
+/** What a service answers besides its sessions: greeting, `/info`, the iframe page and its script. */
+import { getRandomValues } from 'node:crypto';
+import { etagOf } from './http/client-script.ts';
+import { HTML, JAVASCRIPT, JSON_TYPE, PLAIN_TEXT, cachedForAYear } from './http/headers.ts';
+import type { Endpoint, Hit, Service } from './service.ts';
+
+export const GREETING: Endpoint = ({ exchange, headers }) => {
+  exchange.answer(200, [...headers, 'Content-Type', PLAIN_TEXT], 'Welcome to SockJS!\n');
+};
+
+/** Browsers of old had no good source of randomness of their own. */
+function entropy(): number {
+  return getRandomValues(new Uint32Array(1))[0] ?? 0;
+}
+
+export const INFO: Endpoint = ({ exchange, service, headers }) => {
+  const { baseUrl, jsessionid } = service.settings;
+  const info = {
+    websocket: service.isEnabled('websocket'),
+    cookie_needed: jsessionid,
+    origins: ['*:*'],
+    entropy: entropy(),
+    ...(baseUrl === undefined ? {} : { base_url: baseUrl }),
+  };
+  exchange.answer(200, [...headers, 'Content-Type', JSON_TYPE], JSON.stringify(info));
+};
+
+function isFresh({ exchange }: Hit, etag: string): boolean {
+  const tags = exchange.header('if-none-match')?.split(',') ?? [];
+  return tags.some((tag) => tag.trim() === '*' || tag.trim().replace(/^W\//, '') === etag);
+}
+
+function answerCacheable(hit: Hit, type: string, etag: string, body: string): void {
+  const headers = [...hit.headers, 'ETag', etag];
+  if (isFresh(hit, etag)) hit.exchange.answer(304, headers);
+  else hit.exchange.answer(200, [...headers, 'Content-Type', type], body);
+}
+
+function attribute(text: string): string {
+  return text.replaceAll('&', '&amp;').replaceAll('"', '&quot;').replaceAll('<', '&lt;');
+}
+
+function iframePage(scriptUrl: string): string {
+  return `<!DOCTYPE html>
+<html>
+<head>
+  <meta http-equiv="X-UA-Compatible" content="IE=edge" />
+  <meta http-equiv="Content-Type" content="text/html; charset=UTF-8" />
+  <script src="${attribute(scriptUrl)}"></script>
+  <script>
+    document.domain = document.domain;
+    SockJS.bootstrap_iframe();
+  </script>
+</head>
+<body>
+  <h2>Don't panic!</h2>
+  <p>This is a SockJS hidden iframe. It's used for cross domain magic.</p>
+</body>
+</html>`;
+}
+
+interface Page {
+  readonly html: string;
+  readonly etag: string;
+}
+
+const iframePages = new WeakMap<Service, Page>();
+
+function iframePageOf(service: Service): Page {
+  let page = iframePages.get(service);
+  if (page === undefined) {
+    const html = iframePage(service.clientScript.url(service.prefix));
+    page = { html, etag: etagOf(html) };
+    iframePages.set(service, page);
+  }
+  return page;
+}
+
+export const IFRAME: Endpoint = (hit) => {
+  const { html, etag } = iframePageOf(hit.service);
+  cachedForAYear(hit.headers);
+  answerCacheable(hit, HTML, etag, html);
+};
+
+const ONE_HOUR = 'public, max-age=3600';
+
+export const CLIENT_SCRIPT: Endpoint = async (hit) => {
+  const script = await hit.service.clientScript.load();
+  if (script === undefined) {
+    hit.service.logger.warn(
+      `${hit.service.prefix}/sockjs.js was asked for, but there is no client to serve: ` +
+        'run `npm install sockjs-client`, or set sockjsUrl to a URL or a file: URL.',
+    );
+    hit.exchange.answer(404, [...hit.headers, 'Content-Type', PLAIN_TEXT], 'Not found.');
+    return;
+  }
+  hit.headers.push('Cache-Control', ONE_HOUR, 'X-Content-Type-Options', 'nosniff');
+  answerCacheable(hit, JAVASCRIPT, script.etag, script.body);
+};

@@ -1,0 +1,211 @@
+/**
+ * SockJSRouter: binds a connection class to a prefix, and a prefix to servers. The tables and the
+ * sessions are elsewhere; here is what an application calls.
+ */
+import { type IncomingMessage, type Server, type ServerResponse, createServer } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { type SockJSConnection, broadcast, connect } from './connection.ts';
+import { SockJSError } from './errors.ts';
+import { NodeHost, type Target, splitTarget } from './hosts/node.ts';
+import { attach, detach, isAttached } from './hosts/node-server.ts';
+import { dispatch } from './routes.ts';
+import { Service } from './service.ts';
+import { Directory } from './sessions/directory.ts';
+import { type Logger, type Settings, type SettingsInput, resolveSettings } from './settings.ts';
+import type { Stats } from './stats.ts';
+
+/** What `close` may be told. */
+export interface CloseOptions {
+  /** For the close frame that every client gets. 1001: the server is going away. */
+  readonly code?: number;
+  /** At most 123 bytes. */
+  readonly reason?: string;
+  /** How long clients have to fetch it, in milliseconds; then they are cut off. 5 s. */
+  readonly timeout?: number;
+}
+
+/** Connect-style middleware; Express passes these arguments. */
+export type Middleware = (
+  request: IncomingMessage & { baseUrl?: string },
+  response: ServerResponse,
+  next: () => void,
+) => void;
+
+const SILENT: Logger = { debug() {}, info() {}, warn() {}, error() {} };
+const PREFIX = /^(\/[^/?#\s]+)*$/;
+const GOING_AWAY = { code: 1001, reason: 'Server is going away', timeout: 5000 };
+
+/**
+ * Serves SockJS below a prefix, with an instance of the connection class for each client.
+ *
+ * @example
+ * const router = new SockJSRouter(Echo, '/echo');
+ * router.attach(httpServer); // or router.listen(9999)
+ */
+export class SockJSRouter<C extends SockJSConnection = SockJSConnection> {
+  /** Where the service lives: '' or a path such as '/echo'. */
+  readonly prefix: string;
+  readonly #settings: Settings;
+  readonly #sessions: Directory<C>;
+  readonly #service: Service;
+  readonly #host: NodeHost;
+  readonly #servers = new Set<Server>();
+  readonly #ownServers = new Set<Server>();
+  #closed: Promise<void> | undefined;
+
+  /**
+   * @param connection the class whose instances answer the clients
+   * @param prefix '' or a path such as '/echo', without a slash at its end
+   * @param settings any of the settings; see `Settings` for their meanings and defaults
+   * @throws SockJSError `ERR_SETTING`
+   */
+  constructor(connection: new () => C, prefix = '', settings: SettingsInput = {}) {
+    if (typeof connection !== 'function') {
+      throw new SockJSError(
+        'ERR_SETTING',
+        'The first argument must be a class that extends SockJSConnection.',
+      );
+    }
+    if (typeof prefix !== 'string' || !PREFIX.test(prefix)) {
+      throw new SockJSError(
+        'ERR_SETTING',
+        `The prefix must be '' or a path such as '/echo', not ${JSON.stringify(prefix)}.`,
+      );
+    }
+    this.prefix = prefix;
+    this.#settings = resolveSettings(settings);
+    const logger = this.#settings.logger === false ? SILENT : this.#settings.logger;
+    this.#sessions = new Directory(this.#settings, logger, (session) => {
+      const created = new connection();
+      connect(created, session);
+      return created;
+    });
+    this.#service = new Service(prefix, this.#settings, logger, this.#sessions);
+    this.#host = new NodeHost(this.#settings);
+  }
+
+  /** Settings with every default filled in. */
+  get settings(): Settings {
+    return this.#settings;
+  }
+
+  /** Counters and rates; `stats.dump()` reads them. */
+  get stats(): Stats {
+    return this.#sessions.stats;
+  }
+
+  /** All connections that are open now. */
+  get connections(): Iterable<C> {
+    return { [Symbol.iterator]: () => this.#sessions.applications() };
+  }
+
+  /** Sends one text to the clients given, or to all of this router; it is encoded once. */
+  broadcast(clients: Iterable<SockJSConnection>, message: string): void {
+    broadcast(clients, message);
+  }
+
+  /**
+   * Answers the requests and upgrades of a server that are below the prefix, and leaves all others to
+   * its own listeners. Express, Fastify, Koa and Nest share their `http.Server` with it.
+   * @throws SockJSError `ERR_ATTACHED` if it is attached to this server already
+   */
+  attach(server: Server): this {
+    if (isAttached(server, this)) {
+      throw new SockJSError(
+        'ERR_ATTACHED',
+        'This router is attached to this server already; detach it first.',
+      );
+    }
+    attach(server, this);
+    this.#servers.add(server);
+    return this;
+  }
+
+  /** Leaves the server as it was. Sessions that are open stay open until they end or `close` is called. */
+  detach(server: Server): this {
+    detach(server, this);
+    this.#servers.delete(server);
+    return this;
+  }
+
+  /**
+   * The short way: a server of its own that serves nothing else. The arguments are those of `net.Server.listen`.
+   * @param port 0 for any that is free; `server.address()` tells which
+   * @returns the server, which emits 'listening', or 'error' if the port is in use
+   */
+  listen(port: number, host?: string): Server {
+    const server = createServer();
+    this.attach(server);
+    this.#ownServers.add(server);
+    return server.listen(port, host);
+  }
+
+  /**
+   * Answers a request if it is below the prefix.
+   * @returns false if it is not: then nothing has been done with it
+   */
+  handle(request: IncomingMessage, response: ServerResponse): boolean {
+    return this.#handle(request, response, splitTarget(request.url ?? ''));
+  }
+
+  /**
+   * Answers a request for an upgrade if it is below the prefix.
+   * @returns false if it is not: then nothing has been done with it
+   */
+  handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): boolean {
+    const target = this.#below(splitTarget(request.url ?? ''));
+    if (target === undefined) return false;
+    dispatch(this.#host.upgrade(request, socket, head, target), this.#service);
+    return true;
+  }
+
+  /**
+   * The same as `handle`, for Connect and Express. It must come before anything that reads request
+   * bodies, and cannot see upgrades: prefer `attach`, which serves WebSockets as well.
+   */
+  readonly middleware: Middleware = (request, response, next) => {
+    const target = splitTarget((request.baseUrl ?? '') + (request.url ?? ''));
+    if (!this.#handle(request, response, target)) next();
+  };
+
+  /**
+   * Drains: new sessions get 503, waiting messages go out, every client gets the close frame, and after
+   * `timeout` ms at most the rest is cut off. Then the router is detached from its servers, and those
+   * that `listen` made are closed. Calling it again waits for the same end.
+   */
+  close(options: CloseOptions = {}): Promise<void> {
+    this.#closed ??= this.#close({ ...GOING_AWAY, ...options });
+    return this.#closed;
+  }
+
+  async #close({ code, reason, timeout }: Required<CloseOptions>): Promise<void> {
+    // Still listening: a client may need one more poll to learn that it is over.
+    await this.#sessions.drain({ code, reason }, timeout);
+    await Promise.all([...this.#ownServers].map(ended));
+    for (const server of this.#servers) this.detach(server);
+  }
+
+  #handle(request: IncomingMessage, response: ServerResponse, target: Target): boolean {
+    const below = this.#below(target);
+    if (below === undefined) return false;
+    dispatch(this.#host.request(request, response, below), this.#service);
+    return true;
+  }
+
+  #below({ path, query }: Target): Target | undefined {
+    const { prefix } = this;
+    if (!path.startsWith(prefix)) return undefined;
+    if (path.length > prefix.length && path.charCodeAt(prefix.length) !== SLASH) return undefined;
+    const below = path.slice(prefix.length);
+    return { path: below === '/' ? '' : below, query };
+  }
+}
+
+const SLASH = 47;
+
+async function ended(server: Server): Promise<void> {
+  await new Promise<void>((resolve) => {
+    server.close(() => resolve());
+    server.closeAllConnections();
+  });
+}

@@ -1,0 +1,135 @@
+/**
+ * The only code that calls the application: `onOpen` once, then `onMessage` in order, then `onClose`
+ * once and last. What comes in while an asynchronous `onOpen` is under way waits here. Whatever a
+ * handler throws, or rejects with, ends its own connection and nothing else.
+ */
+import type { ConnectionInfo } from '../http/connection-info.ts';
+import type { SessionEnd } from '../protocol/session.ts';
+import type { Logger } from '../settings.ts';
+
+/** What an application implements; `SockJSConnection` is the one that it sees. */
+export interface Application {
+  onOpen(info: ConnectionInfo): unknown;
+  onMessage(message: string): unknown;
+  onBinary(data: Uint8Array): unknown;
+  onClose(code: number, reason: string): unknown;
+}
+
+/** Whose life it is: a session, or a channel of a multiplexed one. */
+export interface Living {
+  readonly info: ConnectionInfo;
+  /** False from the moment that an end is decided: no message reaches the application after it. */
+  readonly isOpen: boolean;
+  close(code: number, reason: string): void;
+}
+
+/** A handler failed: the WebSocket code for an unexpected condition at the server. */
+export const HANDLER_FAILED: SessionEnd = { code: 1011, reason: 'Internal error' };
+/** `onOpen` answered false: the WebSocket code for a violated policy. */
+export const REFUSED: SessionEnd = { code: 1008, reason: 'Refused' };
+
+function isPromiseLike(value: unknown): value is PromiseLike<unknown> {
+  return (
+    typeof value === 'object' && value !== null && typeof Reflect.get(value, 'then') === 'function'
+  );
+}
+
+export class Lifecycle {
+  readonly #application: Application;
+  readonly #living: Living;
+  readonly #logger: Logger;
+  #state: 'new' | 'opening' | 'open' | 'closed' = 'new';
+  #opening: Promise<void> | undefined;
+  #inbox: (string | Uint8Array)[] | undefined;
+  #end: SessionEnd | undefined;
+
+  constructor(application: Application, living: Living, logger: Logger) {
+    this.#application = application;
+    this.#living = living;
+    this.#logger = logger;
+  }
+
+  /** Settles when `onOpen` has; undefined when there is nothing to wait for. */
+  get opening(): Promise<void> | undefined {
+    return this.#opening;
+  }
+
+  open(): void {
+    if (this.#state !== 'new') return;
+    this.#state = 'opening';
+    const answer = this.#call('onOpen', (application) => application.onOpen(this.#living.info));
+    if (isPromiseLike(answer)) this.#opening = this.#settle(answer);
+    else this.#opened(answer);
+  }
+
+  deliver(data: string | Uint8Array): void {
+    if (this.#state === 'opening') (this.#inbox ??= []).push(data);
+    else if (this.#state === 'open' && this.#living.isOpen) this.#handle(data);
+  }
+
+  close(end: SessionEnd): void {
+    if (this.#state === 'opening') {
+      this.#end ??= end;
+    } else if (this.#state === 'open') {
+      this.#state = 'closed';
+      this.#watch(
+        'onClose',
+        this.#call('onClose', (application) => application.onClose(end.code, end.reason)),
+      );
+    } else {
+      this.#state = 'closed';
+    }
+  }
+
+  async #settle(answer: PromiseLike<unknown>): Promise<void> {
+    let outcome: unknown;
+    try {
+      outcome = await answer;
+    } catch (error) {
+      this.#fail('onOpen', error);
+    }
+    this.#opening = undefined;
+    this.#opened(outcome);
+  }
+
+  #opened(answer: unknown): void {
+    this.#state = 'open';
+    if (answer === false) this.#living.close(REFUSED.code, REFUSED.reason);
+    const inbox = this.#inbox;
+    this.#inbox = undefined;
+    for (const data of inbox ?? []) this.deliver(data);
+    if (this.#end !== undefined) this.close(this.#end);
+  }
+
+  #handle(data: string | Uint8Array): void {
+    // Told apart by hand, without a closure: this is the hot path.
+    try {
+      const application = this.#application;
+      const text = typeof data === 'string';
+      this.#watch('onMessage', text ? application.onMessage(data) : application.onBinary(data));
+    } catch (error) {
+      this.#fail('onMessage', error);
+    }
+  }
+
+  #call(handler: string, call: (application: Application) => unknown): unknown {
+    try {
+      return call(this.#application);
+    } catch (error) {
+      this.#fail(handler, error);
+      return undefined;
+    }
+  }
+
+  #watch(handler: string, answer: unknown): void {
+    if (isPromiseLike(answer))
+      answer.then(undefined, (error: unknown) => this.#fail(handler, error));
+  }
+
+  #fail(handler: string, error: unknown): void {
+    const name = this.#application.constructor.name;
+    const detail = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    this.#logger.error(`${name}.${handler} failed; its connection is closed with 1011: ${detail}`);
+    this.#living.close(HANDLER_FAILED.code, HANDLER_FAILED.reason);
+  }
+}

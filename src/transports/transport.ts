@@ -1,0 +1,45 @@
+/**
+ * A transport is a dialect: a name, a method, a content type, what comes before the first frame, and
+ * one function that writes a frame. Polling is streaming that is full after one frame.
+ */
+import type { Frame } from '../protocol/frame.ts';
+import type { TransportName } from '../settings.ts';
+
+export interface HttpTransport {
+  readonly name: TransportName;
+  readonly contentType: string;
+  /** Whether one answer carries many frames, up to `responseLimit`. */
+  readonly streams: boolean;
+  /** Further headers, names and values in turn. */
+  readonly headers: readonly string[];
+  /** Whether the client names a function to be called, in the argument `c`. */
+  readonly takesCallback: boolean;
+  prelude(callback: string): string;
+  encode(frame: Frame, callback: string): string;
+}
+
+/** Keeps proxies such as nginx from holding back the chunks of a stream. */
+export const UNBUFFERED: readonly string[] = ['X-Accel-Buffering', 'no'];
+
+/**
+ * Remembers the last frame that was written: in a broadcast it is the same one for many clients.
+ * For dialects whose writing does not depend on the client.
+ */
+export function remembering(encode: (text: string) => string): (frame: Frame) => string {
+  let last: Frame | undefined;
+  let written = '';
+  return (frame) => {
+    if (frame !== last) {
+      written = encode(frame.text);
+      last = written.length <= LONGEST_REMEMBERED ? frame : undefined;
+    }
+    return written;
+  };
+}
+
+const LONGEST_REMEMBERED = 128 * 1024;
+
+/** `text` as a string literal for a script, which no HTML parser can mistake for the script's end. */
+export function scriptString(text: string): string {
+  return JSON.stringify(text).replaceAll('<', String.raw`\u003c`);
+}
