@@ -5,7 +5,12 @@
 import assert from 'node:assert/strict';
 import { type Server, createServer } from 'node:http';
 import type { TestContext } from 'node:test';
-import { type Logger, SockJSConnection, SockJSRouter, type SettingsInput } from 'sockjs-server';
+import {
+  type Logger,
+  SockJSConnection,
+  SockJSRouter,
+  type SettingsInput,
+} from '../../src/index.ts';
 
 export interface LogLine {
   readonly level: 'debug' | 'info' | 'warn' | 'error';
