@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { SockJSError } from './errors.ts';
 import type { ConnectionInfo } from './http/connection-info.ts';
 import { Message } from './protocol/message.ts';
-import type { TransportName } from './settings.ts';
+import type { Logger, TransportName } from './settings.ts';
 
 /** What stands behind a connection: a session, or a channel of a multiplexed one. */
 export interface Link {
@@ -11,6 +11,7 @@ export interface Link {
   readonly transport: TransportName;
   readonly isClosed: boolean;
   readonly bufferedBytes: number;
+  readonly logger: Logger;
   send(message: Message): boolean;
   close(code: number, reason: string): void;
 }

@@ -2,6 +2,13 @@
 export { broadcast, SockJSConnection } from './connection.ts';
 export { SockJSError, type SockJSErrorCode } from './errors.ts';
 export { ConnectionInfo } from './http/connection-info.ts';
+export {
+  MigratedWebSocket,
+  type MigratedRequest,
+  type WebSocketHandler,
+  webSocketHandler,
+} from './migrate.ts';
+export { multiplex } from './multiplex.ts';
 export { type CloseOptions, type Middleware, SockJSRouter } from './router.ts';
 export type { AllowedOrigins, Logger, Settings, SettingsInput, TransportName } from './settings.ts';
 export type { Stats, StatsDump } from './stats.ts';

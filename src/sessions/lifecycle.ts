@@ -28,6 +28,15 @@ export const HANDLER_FAILED: SessionEnd = { code: 1011, reason: 'Internal error'
 /** `onOpen` answered false: the WebSocket code for a violated policy. */
 export const REFUSED: SessionEnd = { code: 1008, reason: 'Refused' };
 
+/** The client sent more than `INBOX_LIMIT` before `onOpen` had settled. */
+const TOO_EARLY: SessionEnd = {
+  code: 1008,
+  reason: 'Too much sent before the connection was accepted',
+};
+
+// Transports hold a client back meanwhile; this bounds what none of them can: the channels of one session.
+const INBOX_LIMIT = 1024 * 1024;
+
 function isPromiseLike(value: unknown): value is PromiseLike<unknown> {
   return (
     typeof value === 'object' && value !== null && typeof Reflect.get(value, 'then') === 'function'
@@ -41,6 +50,7 @@ export class Lifecycle {
   #state: 'new' | 'opening' | 'open' | 'closed' = 'new';
   #opening: Promise<void> | undefined;
   #inbox: (string | Uint8Array)[] | undefined;
+  #inboxSize = 0;
   #end: SessionEnd | undefined;
 
   constructor(application: Application, living: Living, logger: Logger) {
@@ -63,7 +73,7 @@ export class Lifecycle {
   }
 
   deliver(data: string | Uint8Array): void {
-    if (this.#state === 'opening') (this.#inbox ??= []).push(data);
+    if (this.#state === 'opening') this.#keep(data);
     else if (this.#state === 'open' && this.#living.isOpen) this.#handle(data);
   }
 
@@ -79,6 +89,13 @@ export class Lifecycle {
     } else {
       this.#state = 'closed';
     }
+  }
+
+  #keep(data: string | Uint8Array): void {
+    if (this.#inboxSize >= INBOX_LIMIT) this.#living.close(TOO_EARLY.code, TOO_EARLY.reason);
+    if (!this.#living.isOpen) return;
+    (this.#inbox ??= []).push(data);
+    this.#inboxSize += data.length;
   }
 
   async #settle(answer: PromiseLike<unknown>): Promise<void> {

@@ -86,6 +86,10 @@ export class LiveSession implements Flushable, Living {
     return this.#core.queuedBytes + (this.#receiver?.bufferedBytes ?? 0);
   }
 
+  get logger(): Logger {
+    return this.#surroundings.logger;
+  }
+
   get deadline(): number {
     return this.#core.deadline;
   }
