@@ -97,7 +97,7 @@ export class Session {
     this.#receiving = false;
     this.#heartbeatDue = false;
     if (this.#state === 'open') this.#deadline = now + this.#timing.disconnectDelay;
-    else if (!this.#resumable) this.#state = 'closed';
+    else if (this.#state === 'closing' && !this.#resumable) this.#finish();
   }
 
   /** The receiver broke off, or a WebSocket closed: PROTOCOL "The session's life", 4. */
@@ -105,7 +105,7 @@ export class Session {
     this.#receiving = false;
     this.#discard();
     this.close(end, now);
-    if (!this.#resumable) this.#state = 'closed';
+    if (!this.#resumable) this.#finish();
   }
 
   /** @returns whether the message will be delivered if the session lives */
@@ -135,9 +135,8 @@ export class Session {
       this.#discard();
       this.close(VANISHED, now);
     } else {
-      this.#discard();
       this.#end ??= VANISHED;
-      this.#state = 'closed';
+      this.#finish();
     }
   }
 
@@ -168,6 +167,11 @@ export class Session {
 
   #expectHeartbeat(now: number): void {
     if (this.#state === 'open') this.#deadline = now + this.#timing.heartbeatDelay;
+  }
+
+  #finish(): void {
+    this.#discard();
+    this.#state = 'closed';
   }
 
   #discard(): void {

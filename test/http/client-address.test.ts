@@ -1,0 +1,172 @@
+/** Who the client is, through proxies that are trusted and others that are not. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { ClientOriginReader, addressKey } from '../../src/http/client-address.ts';
+
+type Headers = Readonly<Record<string, string>>;
+
+function read(
+  trusted: readonly string[],
+  remoteAddress: string,
+  headers: Headers,
+  encrypted = false,
+) {
+  const hop = { remoteAddress, encrypted, header: (name: string) => headers[name] };
+  return new ClientOriginReader(trusted).read(hop);
+}
+
+const ADDRESSES: readonly (readonly [
+  what: string,
+  trusted: string[],
+  peer: string,
+  headers: Headers,
+  address: string,
+])[] = [
+  ['the peer without proxies', [], '1.2.3.4', {}, '1.2.3.4'],
+  ['an IPv4 peer on an IPv6 socket', [], '::ffff:1.2.3.4', {}, '1.2.3.4'],
+  ['an IPv6 peer without its zone', [], 'fe80::1%eth0', {}, 'fe80::1'],
+  ['a peer of a socket without address', ['loopback'], '', { 'x-forwarded-for': '9.9.9.9' }, ''],
+  [
+    'the peer, not what it forwards, if nobody is trusted',
+    [],
+    '1.2.3.4',
+    { 'x-forwarded-for': '9.9.9.9' },
+    '1.2.3.4',
+  ],
+  [
+    'the peer, if it is not trusted',
+    ['10.0.0.0/8'],
+    '1.2.3.4',
+    { 'x-forwarded-for': '9.9.9.9' },
+    '1.2.3.4',
+  ],
+  [
+    'what a trusted proxy forwards',
+    ['loopback'],
+    '127.0.0.1',
+    { 'x-forwarded-for': '9.9.9.9' },
+    '9.9.9.9',
+  ],
+  [
+    'the right-hand end: what stands left of it may be forged',
+    ['loopback'],
+    '127.0.0.1',
+    { 'x-forwarded-for': '6.6.6.6, 9.9.9.9' },
+    '9.9.9.9',
+  ],
+  [
+    'the client through two trusted proxies',
+    ['loopback', '10.0.0.0/8'],
+    '127.0.0.1',
+    { 'x-forwarded-for': '6.6.6.6, 9.9.9.9, 10.0.0.7' },
+    '9.9.9.9',
+  ],
+  [
+    'the farthest proxy, if all are trusted',
+    ['10.0.0.0/8'],
+    '10.0.0.1',
+    { 'x-forwarded-for': '10.0.0.3, 10.0.0.2' },
+    '10.0.0.3',
+  ],
+  [
+    'the last good address before nonsense',
+    ['loopback'],
+    '127.0.0.1',
+    { 'x-forwarded-for': 'unknown' },
+    '127.0.0.1',
+  ],
+  [
+    'an address with a port',
+    ['loopback'],
+    '127.0.0.1',
+    { 'x-forwarded-for': '9.9.9.9:1234' },
+    '9.9.9.9',
+  ],
+  [
+    'an IPv6 address with a port',
+    ['loopback'],
+    '::1',
+    { 'x-forwarded-for': '[2001:db8::1]:1234' },
+    '2001:db8::1',
+  ],
+  ['nothing forwarded', ['loopback'], '127.0.0.1', {}, '127.0.0.1'],
+  [
+    'the standard header',
+    ['loopback'],
+    '127.0.0.1',
+    { forwarded: 'for=6.6.6.6, for=9.9.9.9;proto=https' },
+    '9.9.9.9',
+  ],
+  [
+    'the standard header with IPv6',
+    ['loopback'],
+    '127.0.0.1',
+    { forwarded: 'For="[2001:db8::1]:80"' },
+    '2001:db8::1',
+  ],
+  [
+    'the standard header rather than the other',
+    ['loopback'],
+    '127.0.0.1',
+    { forwarded: 'for=9.9.9.9', 'x-forwarded-for': '6.6.6.6' },
+    '9.9.9.9',
+  ],
+  ['a hidden client', ['loopback'], '127.0.0.1', { forwarded: 'for=_secret' }, '127.0.0.1'],
+];
+
+for (const [what, trusted, peer, headers, address] of ADDRESSES) {
+  test(`the client is ${what}`, () => {
+    assert.equal(read(trusted, peer, headers).address, address);
+  });
+}
+
+test('host and scheme are those of the request, if no proxy is trusted', () => {
+  const headers = { host: 'a.com', 'x-forwarded-host': 'b.com', 'x-forwarded-proto': 'https' };
+  assert.deepEqual(read([], '127.0.0.1', headers), {
+    address: '127.0.0.1',
+    host: 'a.com',
+    secure: false,
+  });
+});
+
+test('host and scheme come from a trusted proxy', () => {
+  const headers = {
+    host: 'a.com',
+    'x-forwarded-host': 'forged.com, b.com',
+    'x-forwarded-proto': 'https',
+  };
+  assert.deepEqual(read(['loopback'], '127.0.0.1', headers), {
+    address: '127.0.0.1',
+    host: 'b.com',
+    secure: true,
+  });
+});
+
+test('host and scheme come from the standard header', () => {
+  const headers = { host: 'a.com', forwarded: 'for=9.9.9.9;host="b.com";proto=https' };
+  assert.deepEqual(read(['loopback'], '127.0.0.1', headers), {
+    address: '9.9.9.9',
+    host: 'b.com',
+    secure: true,
+  });
+});
+
+test('an encrypted connection of its own is secure', () => {
+  assert.equal(read(['loopback'], '127.0.0.1', { host: 'a.com' }, true).secure, true);
+});
+
+const KEYS: readonly (readonly [address: string, key: string])[] = [
+  ['1.2.3.4', '1.2.3.4'],
+  ['2001:db8:1:2:3:4:5:6', '2001:db8:1:2'],
+  ['2001:db8:1:2::', '2001:db8:1:2'],
+  ['2001:0DB8:0001:0002::1', '2001:db8:1:2'],
+  ['::1', '0:0:0:0'],
+  ['2001:db8::5', '2001:db8:0:0'],
+  ['', ''],
+];
+
+for (const [address, key] of KEYS) {
+  test(`clients at '${address}' are told apart by '${key}'`, () => {
+    assert.equal(addressKey(address), key);
+  });
+}

@@ -1,0 +1,75 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { ConnectionInfo } from '../../src/http/connection-info.ts';
+
+const info = new ConnectionInfo({
+  address: '1.2.3.4',
+  path: '/echo/000',
+  query: 'a=1&a=2&b=%20x&c',
+  rawHeaders: [
+    'Host',
+    'example.com',
+    'Cookie',
+    'x=1; y=%41',
+    'X-Many',
+    'a',
+    'x-many',
+    'b',
+    '__proto__',
+    'p',
+  ],
+  secure: true,
+});
+
+test('address, path and security are those of the request', () => {
+  assert.equal(info.ip, '1.2.3.4');
+  assert.equal(info.path, '/echo/000');
+  assert.equal(info.secure, true);
+});
+
+test('headers go by lower-case names, and repeated ones are joined', () => {
+  assert.equal(info.headers['x-many'], 'a, b');
+  assert.equal(info.getHeader('HOST'), 'example.com');
+  assert.equal(info.getHeader('absent'), undefined);
+});
+
+test('a header can have any name', () => {
+  assert.equal(info.getHeader('__proto__'), 'p');
+  assert.equal(info.getHeader('constructor'), undefined);
+});
+
+test('cookies are decoded', () => {
+  assert.deepEqual({ ...info.cookies }, { x: '1', y: 'A' });
+  assert.equal(info.getCookie('y'), 'A');
+  assert.equal(info.getCookie('toString'), undefined);
+});
+
+test('repeated cookie headers are one', () => {
+  const two = new ConnectionInfo({
+    address: '',
+    path: '',
+    query: '',
+    rawHeaders: ['cookie', 'a=1', 'Cookie', 'b=2'],
+    secure: false,
+  });
+  assert.deepEqual({ ...two.cookies }, { a: '1', b: '2' });
+});
+
+test('arguments are decoded', () => {
+  assert.deepEqual(info.arguments.getAll('a'), ['1', '2']);
+  assert.equal(info.getArgument('b'), ' x');
+  assert.equal(info.getArgument('c'), '');
+  assert.equal(info.getArgument('d'), undefined);
+});
+
+test('without cookies and query there is nothing', () => {
+  const bare = new ConnectionInfo({
+    address: '',
+    path: '',
+    query: '',
+    rawHeaders: [],
+    secure: false,
+  });
+  assert.deepEqual({ ...bare.cookies }, {});
+  assert.deepEqual([...bare.arguments], []);
+});

@@ -1,0 +1,147 @@
+/** The guard: who may talk to this server. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { OriginGuard } from '../../src/http/origin.ts';
+import type { AllowedOrigins } from '../../src/settings.ts';
+
+interface Request {
+  readonly host?: string;
+  readonly origin?: string;
+  readonly site?: string;
+  readonly referer?: string;
+}
+
+function judge(allowed: AllowedOrigins, request: Request): boolean | Promise<boolean> {
+  const headers = new Map([
+    ['origin', request.origin],
+    ['sec-fetch-site', request.site],
+    ['referer', request.referer],
+  ]);
+  const visitor = {
+    host: request.host ?? 'example.com',
+    header: (name: string) => headers.get(name),
+  };
+  return new OriginGuard(allowed).judge(visitor).allowed;
+}
+
+const CASES: readonly (readonly [
+  passes: boolean,
+  what: string,
+  allowed: AllowedOrigins,
+  request: Request,
+])[] = [
+  [true, 'a request that comes from no page', [], {}],
+  [
+    true,
+    'a page of the same origin, by Sec-Fetch-Site',
+    [],
+    { site: 'same-origin', origin: 'https://renamed.example.com' },
+  ],
+  [true, 'an address typed by hand', [], { site: 'none' }],
+  [true, 'the same host', [], { origin: 'https://example.com' }],
+  [true, 'the same host over http', [], { origin: 'http://example.com' }],
+  [true, 'the same host in other case', [], { origin: 'https://EXAMPLE.com' }],
+  [true, 'the same host and port', [], { host: 'localhost:9999', origin: 'http://localhost:9999' }],
+  [
+    true,
+    'the default port, written in Host',
+    [],
+    { host: 'example.com:443', origin: 'https://example.com' },
+  ],
+  [
+    true,
+    'the default port, written in Origin',
+    [],
+    { host: 'example.com', origin: 'https://example.com:443' },
+  ],
+  [true, 'an IPv6 host', [], { host: '[::1]:8080', origin: 'http://[::1]:8080' }],
+  [false, 'another host', [], { origin: 'https://evil.com' }],
+  [false, 'another port', [], { host: 'example.com:8080', origin: 'http://example.com:8081' }],
+  [false, 'a host that begins alike', [], { origin: 'https://example.com.evil.com' }],
+  [false, 'a host that ends alike', [], { origin: 'https://notexample.com' }],
+  [false, 'no origin, sent as null', [], { origin: 'null' }],
+  [false, 'a broken origin', [], { origin: 'https://' }],
+  [false, 'an origin with a path', [], { origin: 'https://example.com/x' }],
+  [false, 'an origin with credentials', [], { origin: 'https://example.com@evil.com' }],
+  [false, 'a script of another site', [], { site: 'cross-site' }],
+  [
+    false,
+    'a script of another site with its Referer',
+    [],
+    { site: 'cross-site', referer: 'https://evil.com/page' },
+  ],
+  [
+    false,
+    'a script of a sibling host',
+    [],
+    { site: 'same-site', referer: 'https://other.example.com/' },
+  ],
+  [
+    true,
+    'a frame of the same host by its Referer',
+    [],
+    { site: 'same-site', referer: 'http://example.com/page?x' },
+  ],
+  [
+    false,
+    'a Referer that hides its host',
+    [],
+    { site: 'cross-site', referer: 'https://example.com@evil.com/' },
+  ],
+  [true, 'everybody with *', '*', { origin: 'https://evil.com', site: 'cross-site' }],
+  [true, 'a listed origin', ['https://app.com'], { origin: 'https://app.com' }],
+  [true, 'a listed origin in other case', ['https://App.com'], { origin: 'https://app.com' }],
+  [
+    true,
+    'a listed origin by Referer',
+    ['https://app.com'],
+    { site: 'cross-site', referer: 'https://app.com/a/b' },
+  ],
+  [false, 'a listed host with another scheme', ['https://app.com'], { origin: 'http://app.com' }],
+  [
+    false,
+    'a listed host with another port',
+    ['https://app.com'],
+    { origin: 'https://app.com:8443' },
+  ],
+  [
+    false,
+    'a host that begins like a listed one',
+    ['https://app.com'],
+    { origin: 'https://app.com.evil.com' },
+  ],
+  [true, 'a listed port', ['http://localhost:3000'], { origin: 'http://localhost:3000' }],
+  [true, 'a subdomain', ['https://*.app.com'], { origin: 'https://a.app.com' }],
+  [true, 'a subdomain of a subdomain', ['https://*.app.com'], { origin: 'https://b.a.app.com' }],
+  [false, 'the parent of subdomains', ['https://*.app.com'], { origin: 'https://app.com' }],
+  [
+    false,
+    'a host that only ends like a subdomain',
+    ['https://*.app.com'],
+    { origin: 'https://evilapp.com' },
+  ],
+  [false, 'an empty subdomain', ['https://*.app.com'], { origin: 'https://.app.com' }],
+  [true, 'null, where it is listed', ['null'], { origin: 'null' }],
+  [
+    true,
+    'what a function admits',
+    (origin) => origin.endsWith('.dev'),
+    { origin: 'https://a.dev' },
+  ],
+  [
+    false,
+    'what a function does not admit',
+    (origin) => origin.endsWith('.dev'),
+    { origin: 'https://a.com' },
+  ],
+];
+
+for (const [passes, what, allowed, request] of CASES) {
+  test(`${passes ? 'admits' : 'refuses'} ${what}`, () => {
+    assert.equal(judge(allowed, request), passes);
+  });
+}
+
+test('a function may answer later', async () => {
+  assert.equal(await judge(() => Promise.resolve(true), { origin: 'https://a.com' }), true);
+});

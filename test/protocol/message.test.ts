@@ -1,0 +1,120 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import * as fc from 'fast-check';
+import { SockJSError } from '../../src/errors.ts';
+import { Message, decodeBody, decodeWebSocketMessage, quote } from '../../src/protocol/message.ts';
+
+/** PROTOCOL "Frames": what must never stand raw in a frame. */
+const ESCAPED_RANGES: readonly (readonly [number, number])[] = [
+  [0x0000, 0x001f],
+  [0x200c, 0x200f],
+  [0x2028, 0x202f],
+  [0x2060, 0x206f],
+  [0xd800, 0xdfff],
+  [0xfff0, 0xffff],
+];
+
+const SHORT_ESCAPES = new Map([
+  [0x08, String.raw`"\b"`],
+  [0x09, String.raw`"\t"`],
+  [0x0a, String.raw`"\n"`],
+  [0x0c, String.raw`"\f"`],
+  [0x0d, String.raw`"\r"`],
+]);
+
+for (const [first, last] of ESCAPED_RANGES) {
+  test(`U+${first.toString(16).padStart(4, '0')} to U+${last.toString(16).padStart(4, '0')} are escaped in lower-case hex`, () => {
+    for (let code = first; code <= last; code += 1) {
+      const escaped = `"\\u${code.toString(16).padStart(4, '0')}"`;
+      assert.equal(quote(String.fromCharCode(code)), SHORT_ESCAPES.get(code) ?? escaped);
+    }
+  });
+}
+
+test('plain text is quoted as JSON.stringify does', () => {
+  assert.equal(
+    quote('plain "text" with \\ and é, 漢字, 😀'),
+    String.raw`"plain \"text\" with \\ and é, 漢字, 😀"`,
+  );
+});
+
+test('a pair of surrogates is one character and stays', () => {
+  assert.equal(quote('\ud83d\ude00'), '"😀"');
+});
+
+test('every string comes back from its JSON', () => {
+  fc.assert(
+    fc.property(
+      fc.string({ unit: fc.nat(0xffff).map((code) => String.fromCharCode(code)) }),
+      (text) => {
+        assert.equal(JSON.parse(quote(text)), text);
+      },
+    ),
+    { numRuns: 500 },
+  );
+});
+
+test('a message is quoted once', () => {
+  const message = new Message('\u2028');
+  assert.equal(message.quoted, String.raw`"\u2028"`);
+  assert.equal(message.quoted, message.quoted);
+});
+
+test('the size of a message is its bytes as UTF-8, without quotes and escapes', () => {
+  assert.equal(new Message('"é"').size, 4);
+  assert.equal(new Message(new Uint8Array(7)).size, 7);
+});
+
+test('bytes have no JSON', () => {
+  assert.throws(
+    () => new Message(new Uint8Array(1)).quoted,
+    (error) => {
+      assert.ok(error instanceof SockJSError);
+      assert.equal(error.code, 'ERR_MESSAGE_TYPE');
+      return true;
+    },
+  );
+});
+
+const NEITHER = [
+  'null',
+  '[null]',
+  '[{"a":1},5]',
+  '{"__proto__":null}',
+  '5',
+  'true',
+  '["a",5]',
+  '[["a"]]',
+  '["a"',
+  '[',
+  ' ',
+];
+
+for (const json of NEITHER) {
+  test(`${json} holds no messages`, () => {
+    assert.equal(decodeBody(json), undefined);
+    assert.equal(decodeWebSocketMessage(json), undefined);
+  });
+}
+
+test('a body is an array of strings', () => {
+  assert.deepEqual(decodeBody('["a","b"]'), ['a', 'b']);
+  assert.deepEqual(decodeBody('[]'), []);
+  assert.deepEqual(decodeBody(' [ "a" ] '), ['a']);
+});
+
+test('a body is not one string, which would be taken apart into characters', () => {
+  assert.equal(decodeBody('"abc"'), undefined);
+  assert.equal(decodeBody(''), undefined);
+});
+
+test('a WebSocket message is an array of strings, one string, or empty', () => {
+  assert.deepEqual(decodeWebSocketMessage('["a","b"]'), ['a', 'b']);
+  assert.deepEqual(decodeWebSocketMessage('"abc"'), ['abc']);
+  assert.deepEqual(decodeWebSocketMessage('[]'), []);
+  assert.deepEqual(decodeWebSocketMessage(''), []);
+});
+
+test('lone surrogates come in as they were sent', () => {
+  assert.deepEqual(decodeBody(String.raw`["\ud800x\udc00"]`), ['\ud800x\udc00']);
+});

@@ -1,0 +1,142 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { SockJSConnection, SockJSError, SockJSRouter } from '../src/index.ts';
+import { resolveSettings } from '../src/settings.ts';
+
+test('the defaults are those of sockjs-tornado, and safe ones beside them', () => {
+  const { logger, ...rest } = resolveSettings({});
+  assert.deepEqual(rest, {
+    sessionCheckInterval: 1000,
+    disconnectDelay: 5000,
+    heartbeatDelay: 25_000,
+    disabledTransports: [],
+    sockjsUrl: undefined,
+    responseLimit: 131_072,
+    jsessionid: true,
+    immediateFlush: true,
+    disableNagle: true,
+    verifyIp: true,
+    allowedOrigins: [],
+    trustedProxies: [],
+    baseUrl: undefined,
+    maxMessageBytes: 2_097_152,
+    maxBufferedBytes: 4_194_304,
+    highWaterMark: 65_536,
+  });
+  assert.notEqual(logger, false);
+});
+
+test('a setting that is undefined counts as not given', () => {
+  assert.equal(resolveSettings({ heartbeatDelay: undefined }).heartbeatDelay, 25_000);
+});
+
+test('resolved settings cannot be changed', () => {
+  assert.ok(Object.isFrozen(resolveSettings({})));
+});
+
+const WRONG: readonly (readonly [name: string, value: unknown, says: RegExp])[] = [
+  [
+    'heartbeatDelay',
+    0,
+    /^heartbeatDelay must be a whole number of milliseconds from 1 to 86400000, not 0\.$/,
+  ],
+  ['heartbeatDelay', '25', /milliseconds.*not '25'/],
+  ['heartbeatDelay', Number.NaN, /not NaN/],
+  ['disconnectDelay', 1.5, /whole number/],
+  ['sessionCheckInterval', -1, /milliseconds/],
+  ['sessionCheckInterval', null, /not null/],
+  ['responseLimit', 0, /whole number of bytes/],
+  ['maxMessageBytes', Infinity, /bytes/],
+  ['maxBufferedBytes', '1MB', /bytes/],
+  ['highWaterMark', -5, /bytes/],
+  ['jsessionid', 'yes', /^jsessionid must be true or false, not 'yes'\.$/],
+  ['immediateFlush', 1, /true or false/],
+  ['disableNagle', 0, /true or false/],
+  ['verifyIp', {}, /true or false/],
+  [
+    'disabledTransports',
+    ['xhr-streaming'],
+    /must be a list of websocket, rawwebsocket, xhr, xhr_streaming/,
+  ],
+  ['disabledTransports', 'xhr', /must be a list of/],
+  ['allowedOrigins', 'https://example.com', /'\*', a list of origins/],
+  ['allowedOrigins', ['example.com'], /list of origins/],
+  ['allowedOrigins', ['https://example.com/'], /list of origins/],
+  ['allowedOrigins', ['https://a.*.com'], /list of origins/],
+  ['allowedOrigins', ['*'], /list of origins/],
+  ['trustedProxies', true, /addresses or subnets/],
+  ['trustedProxies', [10], /addresses or subnets/],
+  ['sockjsUrl', 'sockjs.js', /sockjsUrl must be a URL/],
+  ['baseUrl', 'somewhere', /baseUrl must be a URL/],
+  ['logger', true, /debug, info, warn and error, or false/],
+  ['logger', { warn() {} }, /debug, info, warn and error/],
+  ['logger', () => {}, /not a function/],
+];
+
+for (const [name, value, says] of WRONG) {
+  test(`${name} cannot be ${typeof value === 'function' ? 'a function' : JSON.stringify(value)}`, () => {
+    assert.throws(
+      () => resolveSettings({ [name]: value }),
+      (error) => {
+        assert.ok(error instanceof SockJSError);
+        assert.equal(error.code, 'ERR_SETTING');
+        assert.match(error.message, says);
+        return true;
+      },
+    );
+  });
+}
+
+const RIGHT: readonly (readonly [name: string, value: unknown])[] = [
+  ['allowedOrigins', '*'],
+  [
+    'allowedOrigins',
+    ['https://example.com', 'http://localhost:8080', 'https://*.example.com', 'null'],
+  ],
+  ['allowedOrigins', () => true],
+  ['trustedProxies', ['loopback', '10.0.0.0/8', '::1']],
+  ['sockjsUrl', 'https://example.com/sockjs.js'],
+  ['sockjsUrl', '/sockjs.js'],
+  ['sockjsUrl', new URL('file:///sockjs.js')],
+  ['disabledTransports', ['websocket', 'jsonp']],
+  ['logger', false],
+  ['logger', console],
+];
+
+for (const [name, value] of RIGHT) {
+  test(`${name} can be ${typeof value === 'function' ? 'a function' : String(value)}`, () => {
+    assert.equal(Reflect.get(resolveSettings({ [name]: value }), name), value);
+  });
+}
+
+test('an unknown setting is refused with the list of those that there are', () => {
+  const wrong: object = { heartbeat_delay: 25 };
+  assert.throws(
+    () => resolveSettings(wrong),
+    /no setting 'heartbeat_delay'; the settings are .*heartbeatDelay/,
+  );
+});
+
+test('a proxy that is no address is refused when the router is made', () => {
+  assert.throws(
+    () => new SockJSRouter(SockJSConnection, '/a', { trustedProxies: ['nonsense'] }),
+    /trustedProxies must be a list of addresses or subnets/,
+  );
+});
+
+for (const prefix of ['echo', '/echo/', '/', '/a?b', '/a#b', '/a b', '//']) {
+  test(`the prefix cannot be '${prefix}'`, () => {
+    assert.throws(
+      () => new SockJSRouter(SockJSConnection, prefix),
+      /The prefix must be '' or a path such as '\/echo'/,
+    );
+  });
+}
+
+test('what is no class is refused', () => {
+  const wrong: unknown = {};
+  assert.throws(
+    () => Reflect.construct(SockJSRouter, [wrong, '/echo']),
+    /must be a class that extends SockJSConnection/,
+  );
+});
