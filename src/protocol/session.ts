@@ -4,7 +4,7 @@
  *
  * | state      | nextFrame says            | close()  | interrupt()  | deadline passes                        |
  * | ---------- | ------------------------- | -------- | ------------ | -------------------------------------- |
- * | connecting | `o`, and is open          | closing  | closing 1002 | closed                                 |
+ * | connecting | `o`, and is open          | closing  | closed       | closed                                 |
  * | open       | messages, due heartbeat   | closing  | closing 1002 | with receiver: `h`; without: closing   |
  * | closing    | messages, then the close  | –        | –            | closed                                 |
  * | closed     | nothing                   | –        | –            | –                                      |

@@ -28,14 +28,14 @@ export const HANDLER_FAILED: SessionEnd = { code: 1011, reason: 'Internal error'
 /** `onOpen` answered false: the WebSocket code for a violated policy. */
 export const REFUSED: SessionEnd = { code: 1008, reason: 'Refused' };
 
-/** The client sent more than `INBOX_LIMIT` before `onOpen` had settled. */
+/** The client sent more than `INBOX_LIMIT` bytes before `onOpen` had settled. */
 const TOO_EARLY: SessionEnd = {
   code: 1008,
   reason: 'Too much sent before the connection was accepted',
 };
 
 // Transports hold a client back meanwhile; this bounds what none of them can: the channels of one session.
-const INBOX_LIMIT = 1024 * 1024;
+const INBOX_LIMIT = 4 * 1024 * 1024;
 
 function isPromiseLike(value: unknown): value is PromiseLike<unknown> {
   return (
@@ -92,10 +92,10 @@ export class Lifecycle {
   }
 
   #keep(data: string | Uint8Array): void {
-    if (this.#inboxSize >= INBOX_LIMIT) this.#living.close(TOO_EARLY.code, TOO_EARLY.reason);
     if (!this.#living.isOpen) return;
     (this.#inbox ??= []).push(data);
     this.#inboxSize += data.length;
+    if (this.#inboxSize > INBOX_LIMIT) this.#living.close(TOO_EARLY.code, TOO_EARLY.reason);
   }
 
   async #settle(answer: PromiseLike<unknown>): Promise<void> {

@@ -1,0 +1,63 @@
+/** A handler that was written for `ws` works on every transport. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { type WebSocketHandler, webSocketHandler } from '../src/index.ts';
+import { serve } from './support/service.ts';
+import { connectWebSocket } from './support/ws.ts';
+
+test('a handler of ws: message, send, close', async (t) => {
+  const log: unknown[] = [];
+  const handler: WebSocketHandler = (socket, request) => {
+    log.push(request.url, request.headers['sec-websocket-version'], request.socket.remoteAddress);
+    socket.on('message', (data, isBinary) => {
+      log.push(isBinary, socket.readyState === socket.OPEN, socket.bufferedAmount);
+      socket.send(`${data.toString()}!`, () => undefined);
+      if (String(data) === 'bye') socket.close(4000, 'bye');
+    });
+    socket.on('close', (code, reason) =>
+      log.push(code, String(reason), socket.readyState === socket.CLOSED),
+    );
+  };
+  const { url } = await serve(t, {}, webSocketHandler(handler));
+  const client = await connectWebSocket(t, `${url}/websocket?a=1`);
+  client.send('bye');
+  assert.equal(await client.next(), 'bye!');
+  assert.deepEqual(await client.closed(), { code: 4000, reason: 'bye' });
+  assert.deepEqual(log, [
+    '/echo/websocket?a=1',
+    '13',
+    '127.0.0.1',
+    false,
+    true,
+    0,
+    4000,
+    'bye',
+    true,
+  ]);
+});
+
+test('bytes come and go on a raw WebSocket', async (t) => {
+  const handler: WebSocketHandler = (socket) => {
+    socket.on('message', (data, isBinary) => socket.send(isBinary ? data : 'text'));
+  };
+  const { url } = await serve(t, {}, webSocketHandler(handler));
+  const client = await connectWebSocket(t, `${url}/websocket`);
+  client.socket.send(Buffer.from([1, 2, 3]));
+  assert.equal(await client.next(), '\u0001\u0002\u0003');
+});
+
+test('a socket that is closing sends no more, and says so', async (t) => {
+  const errors: (Error | undefined)[] = [];
+  const handler: WebSocketHandler = (socket, { url }) => {
+    assert.equal(url, '/echo/0');
+    socket.terminate();
+    assert.equal(socket.readyState, socket.CLOSING);
+    socket.send('late', (error) => errors.push(error));
+    socket.send('late, unnoticed');
+  };
+  const { url } = await serve(t, {}, webSocketHandler(handler));
+  const client = await connectWebSocket(t, `${url}/0/session/websocket`);
+  assert.equal(await client.next(), 'o');
+  assert.equal(await client.next(), 'c[1001,"Terminated"]');
+  assert.match(errors[0]?.message ?? '', /closed/);
+});

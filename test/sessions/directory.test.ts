@@ -1,0 +1,365 @@
+/** The pump and the directory in virtual time: no socket, no waiting. */
+import assert from 'node:assert/strict';
+import { type TestContext, test } from 'node:test';
+import { SockJSConnection, connect } from '../../src/connection.ts';
+import { Directory } from '../../src/sessions/directory.ts';
+import type { LiveSession } from '../../src/sessions/live-session.ts';
+import { type SettingsInput, resolveSettings } from '../../src/settings.ts';
+import { FakeReceiver, INFO } from '../support/fakes.ts';
+import { Logs } from '../support/service.ts';
+
+class Noting extends SockJSConnection {
+  readonly calls: string[] = [];
+
+  override onOpen(): void {
+    this.calls.push('open');
+  }
+
+  override onMessage(message: string): void {
+    this.calls.push(message);
+    if (message === 'close') this.close();
+    if (message === 'echo') this.send('echoed');
+  }
+
+  override onClose(code: number, reason: string): void {
+    this.calls.push(`closed ${code} ${reason}`);
+  }
+}
+
+/** A directory whose clock and interval are moved by `pass`. */
+function create(t: TestContext, input: SettingsInput = {}) {
+  t.mock.timers.enable({ apis: ['setInterval', 'setTimeout'] });
+  let now = 0;
+  const created: Noting[] = [];
+  const logs = new Logs();
+  const make = (session: LiveSession): Noting => {
+    const connection = new Noting();
+    connect(connection, session);
+    created.push(connection);
+    return connection;
+  };
+  const directory = new Directory(resolveSettings(input), logs, make, () => now);
+  const pass = (milliseconds: number): void => {
+    for (let step = 0; step < milliseconds; step += 250) {
+      now += 250;
+      t.mock.timers.tick(250);
+    }
+  };
+  const open = (key?: string): { session: LiveSession; connection: Noting } => {
+    const session = directory.open(key === undefined ? 'websocket' : 'xhr', INFO, key);
+    const connection = created.at(-1);
+    assert.ok(connection);
+    return { session, connection };
+  };
+  return { directory, logs, pass, open };
+}
+
+/** Until everything that was asked for in this turn is flushed. */
+async function flushed(): Promise<void> {
+  await Promise.resolve();
+}
+
+test('a receiver gets o, and the application is told', (t) => {
+  const { open } = create(t);
+  const { session, connection } = open('key');
+  const receiver = new FakeReceiver(1);
+  session.attach(receiver);
+  assert.deepEqual(receiver.texts, ['o']);
+  assert.ok(receiver.ended);
+  assert.deepEqual(connection.calls, ['open']);
+});
+
+test('sixteen sends in a turn are one frame', async (t) => {
+  const { open } = create(t);
+  const { session, connection } = open();
+  const receiver = new FakeReceiver();
+  session.attach(receiver);
+  for (let count = 0; count < 16; count += 1) connection.send('x');
+  assert.deepEqual(receiver.texts, ['o']);
+  await flushed();
+  assert.deepEqual(receiver.texts, ['o', `a[${Array(16).fill('"x"').join(',')}]`]);
+});
+
+test('with immediateFlush off, sends wait for the end of the turn of the event loop', async (t) => {
+  const { open } = create(t, { immediateFlush: false });
+  const { session, connection } = open();
+  const receiver = new FakeReceiver();
+  session.attach(receiver);
+  connection.send('a');
+  await flushed();
+  connection.send('b');
+  assert.deepEqual(receiver.texts, ['o']);
+  await new Promise((resolve) => {
+    setImmediate(resolve);
+  });
+  assert.deepEqual(receiver.texts, ['o', 'a["a","b"]']);
+});
+
+test('messages are answered in their order, and the session found by its key', async (t) => {
+  const { directory, open } = create(t);
+  const { session, connection } = open('key');
+  session.attach(new FakeReceiver(1));
+  assert.equal(directory.find('key'), session);
+  assert.ok(session.receive(['a', 'echo', 'b']));
+  const poll = new FakeReceiver(1);
+  session.attach(poll);
+  assert.deepEqual(connection.calls, ['open', 'a', 'echo', 'b']);
+  assert.deepEqual(poll.texts, ['a["echoed"]']);
+  await flushed();
+});
+
+test('close() inside onMessage: no further message, onClose later and once, the close frame for every poll', async (t) => {
+  const { directory, open, pass } = create(t);
+  const { session, connection } = open('key');
+  session.attach(new FakeReceiver(1));
+  session.receive(['close', 'never']);
+  assert.ok(connection.isClosed);
+  assert.deepEqual(connection.calls, ['open', 'close']);
+  await flushed();
+  assert.deepEqual(connection.calls, ['open', 'close', 'closed 3000 Go away!']);
+  for (let count = 0; count < 2; count += 1) {
+    const poll = new FakeReceiver(1);
+    session.attach(poll);
+    assert.deepEqual(poll.texts, ['c[3000,"Go away!"]']);
+    assert.ok(poll.ended);
+  }
+  assert.equal(session.receive(['late']), false);
+  pass(5000);
+  assert.equal(directory.find('key'), undefined);
+  assert.equal(connection.calls.length, 3);
+});
+
+test('a second receiver is told so and ended', (t) => {
+  const { open } = create(t);
+  const { session } = open('key');
+  session.attach(new FakeReceiver());
+  const second = new FakeReceiver();
+  session.attach(second);
+  assert.deepEqual(second.texts, ['c[2010,"Another connection still open"]']);
+  assert.ok(second.ended);
+  session.interrupted(second);
+  assert.ok(session.isOpen);
+});
+
+test('a receiver that breaks off ends the session with 1002', (t) => {
+  const { open } = create(t);
+  const { session, connection } = open('key');
+  const receiver = new FakeReceiver();
+  session.attach(receiver);
+  session.interrupted(receiver);
+  assert.deepEqual(connection.calls, ['open', 'closed 1002 Connection interrupted']);
+  const poll = new FakeReceiver(1);
+  session.attach(poll);
+  assert.deepEqual(poll.texts, ['c[1002,"Connection interrupted"]']);
+});
+
+test('a client that does not come back ends the session with 1006', (t) => {
+  const { open, pass } = create(t);
+  const { session, connection } = open('key');
+  session.attach(new FakeReceiver(1));
+  pass(4750);
+  assert.deepEqual(connection.calls, ['open']);
+  pass(1250);
+  assert.deepEqual(connection.calls, ['open', 'closed 1006 Client is gone']);
+});
+
+test('h comes after 25 s of silence', (t) => {
+  const { open, pass } = create(t);
+  const { session } = open();
+  const receiver = new FakeReceiver();
+  session.attach(receiver);
+  pass(24_000);
+  assert.deepEqual(receiver.texts, ['o']);
+  pass(2000);
+  assert.deepEqual(receiver.texts, ['o', 'h']);
+});
+
+test('short delays are kept although sessionCheckInterval is long', (t) => {
+  const { open, pass } = create(t, { heartbeatDelay: 1000, sessionCheckInterval: 60_000 });
+  const { session } = open();
+  const receiver = new FakeReceiver();
+  session.attach(receiver);
+  pass(1250);
+  assert.deepEqual(receiver.texts, ['o', 'h']);
+});
+
+test('a receiver that does not keep up is left alone until it drains', async (t) => {
+  const { open } = create(t);
+  const { session, connection } = open();
+  const receiver = new FakeReceiver();
+  session.attach(receiver);
+  receiver.writable = false;
+  connection.send('a');
+  await flushed();
+  connection.send('b');
+  await flushed();
+  assert.deepEqual(receiver.texts, ['o']);
+  assert.equal(connection.bufferedBytes, 2);
+  receiver.writable = true;
+  session.drained();
+  assert.deepEqual(receiver.texts, ['o', 'a["a","b"]']);
+  assert.equal(connection.bufferedBytes, 0);
+});
+
+test('send tells from highWaterMark on that the client does not keep up', (t) => {
+  const { open } = create(t, { highWaterMark: 10 });
+  const { session, connection } = open();
+  const receiver = new FakeReceiver();
+  session.attach(receiver);
+  receiver.writable = false;
+  assert.equal(connection.send('123456789'), true);
+  assert.equal(connection.send('0'), false);
+});
+
+test('beyond maxBufferedBytes the client is cut off with 1013', async (t) => {
+  const { open, logs } = create(t, { maxBufferedBytes: 10 });
+  const { session, connection } = open('key');
+  const receiver = new FakeReceiver();
+  session.attach(receiver);
+  receiver.writable = false;
+  connection.send('1234567');
+  assert.equal(connection.isClosed, false);
+  connection.send('8901');
+  assert.ok(connection.isClosed);
+  assert.ok(receiver.aborted);
+  assert.equal(connection.bufferedBytes, 0);
+  await flushed();
+  assert.deepEqual(connection.calls, ['open', 'closed 1013 Client does not keep up']);
+  assert.match(logs.take()[0]?.line ?? '', /maxBufferedBytes \(10\)/);
+});
+
+test('between polls the limit is the same, and the next poll learns of it', async (t) => {
+  const { open } = create(t, { maxBufferedBytes: 10 });
+  const { session, connection } = open('key');
+  session.attach(new FakeReceiver(1));
+  for (let count = 0; count < 11; count += 1) connection.send('x');
+  await flushed();
+  const poll = new FakeReceiver(1);
+  session.attach(poll);
+  assert.deepEqual(poll.texts, ['c[1013,"Client does not keep up"]']);
+});
+
+test('one message may be longer than maxBufferedBytes', async (t) => {
+  const { open } = create(t, { maxBufferedBytes: 10 });
+  const { session, connection } = open();
+  const receiver = new FakeReceiver();
+  session.attach(receiver);
+  connection.send('x'.repeat(100));
+  await flushed();
+  assert.equal(receiver.texts.length, 2);
+});
+
+test('a WebSocket that does not close after its close frame is cut off', async (t) => {
+  const { directory, open, pass } = create(t);
+  const { session, connection } = open();
+  const receiver = new FakeReceiver();
+  session.attach(receiver);
+  connection.close(4000, 'bye');
+  await flushed();
+  assert.deepEqual(receiver.texts, ['o', 'c[4000,"bye"]']);
+  assert.ok(receiver.ended);
+  assert.equal(directory.size, 1);
+  pass(6000);
+  assert.ok(receiver.aborted);
+  assert.equal(directory.size, 0);
+});
+
+test('nothing is scheduled while there are no sessions', (t) => {
+  const { directory, open, pass } = create(t);
+  const { session } = open();
+  const receiver = new FakeReceiver();
+  session.attach(receiver);
+  session.interrupted(receiver, { code: 1000, reason: '' });
+  assert.equal(directory.size, 0);
+  const before = receiver.texts.length;
+  pass(60_000);
+  assert.equal(receiver.texts.length, before);
+});
+
+test('drain waits until every client was told', async (t) => {
+  const { directory, open } = create(t);
+  const polling = open('key');
+  polling.session.attach(new FakeReceiver(1));
+  const socket = open();
+  const receiver = new FakeReceiver();
+  socket.session.attach(receiver);
+  let done = false;
+  const drained = directory.drain({ code: 1001, reason: 'bye' }, 60_000).then(() => {
+    done = true;
+  });
+  await flushed();
+  assert.deepEqual(receiver.texts, ['o', 'c[1001,"bye"]']);
+  socket.session.interrupted(receiver, { code: 1001, reason: 'bye' });
+  await flushed();
+  assert.equal(done, false);
+  const poll = new FakeReceiver(1);
+  polling.session.attach(poll);
+  assert.deepEqual(poll.texts, ['c[1001,"bye"]']);
+  await drained;
+  assert.equal(directory.size, 0);
+  assert.deepEqual(polling.connection.calls, ['open', 'closed 1001 bye']);
+});
+
+test('drain cuts off those who do not listen', async (t) => {
+  const { directory, open } = create(t);
+  const { session, connection } = open();
+  const receiver = new FakeReceiver();
+  session.attach(receiver);
+  receiver.writable = false;
+  const drained = directory.drain({ code: 1001, reason: 'bye' }, 2000);
+  await flushed();
+  t.mock.timers.tick(2000);
+  await drained;
+  assert.ok(receiver.aborted);
+  assert.deepEqual(connection.calls, ['open', 'closed 1001 bye']);
+  assert.equal(directory.size, 0);
+});
+
+test('drain with nobody there is over at once', async (t) => {
+  const { directory } = create(t);
+  await directory.drain({ code: 1001, reason: '' }, 60_000);
+  assert.ok(directory.isDraining);
+});
+
+test('a session that never got a receiver goes without any event', (t) => {
+  const { directory, open, pass } = create(t);
+  const { connection } = open('key');
+  pass(6000);
+  assert.equal(directory.size, 0);
+  assert.deepEqual(connection.calls, []);
+});
+
+test('the figures follow the sessions, and rates are means over ten seconds', async (t) => {
+  const { directory, open, pass } = create(t);
+  const { session, connection } = open();
+  const receiver = new FakeReceiver();
+  session.attach(receiver);
+  open('key').session.attach(new FakeReceiver(1));
+  session.receive(['a', 'b', 'c']);
+  for (let count = 0; count < 5; count += 1) connection.send('x');
+  await flushed();
+  pass(1000);
+  const dump = directory.stats.dump();
+  assert.equal(dump.sessionsActive, 2);
+  assert.equal(dump.transpWebsocket, 1);
+  assert.equal(dump.transpXhr, 1);
+  assert.equal(dump.connectionsActive, 1);
+  assert.equal(dump.packetsRecvPs, 0.3);
+  assert.equal(dump.packetsSentPs, 0.5);
+  pass(11_000);
+  const later = directory.stats.dump();
+  assert.equal(later.packetsRecvPs, 0);
+  assert.equal(later.packetsSentPs, 0);
+  assert.equal(later.sessionsActive, 1);
+  assert.equal(later.transpXhr, 0);
+});
+
+test('the applications of open sessions can be iterated over', (t) => {
+  const { directory, open } = create(t);
+  const { session, connection } = open();
+  assert.deepEqual([...directory.applications()], []);
+  session.attach(new FakeReceiver());
+  assert.deepEqual([...directory.applications()], [connection]);
+  connection.close();
+  assert.deepEqual([...directory.applications()], []);
+});

@@ -1,0 +1,49 @@
+/** Fakes of our own ports, for tests of the pump without a socket. */
+import { ConnectionInfo } from '../../src/http/connection-info.ts';
+import type { Frame } from '../../src/protocol/frame.ts';
+import type { Receiver } from '../../src/sessions/live-session.ts';
+
+export const INFO: ConnectionInfo = new ConnectionInfo({
+  address: '127.0.0.1',
+  path: '/echo/000',
+  query: '',
+  rawHeaders: [],
+  secure: false,
+});
+
+/** Keeps what it is given. Full after `limit` frames. */
+export class FakeReceiver implements Receiver {
+  readonly texts: string[] = [];
+  writable = true;
+  bufferedBytes = 0;
+  ended = false;
+  aborted = false;
+  readonly #limit: number;
+
+  constructor(limit = Infinity) {
+    this.#limit = limit;
+  }
+
+  get full(): boolean {
+    return this.texts.length >= this.#limit;
+  }
+
+  write(frame: Frame): void {
+    this.texts.push(frame.text);
+  }
+
+  end(): void {
+    this.ended = true;
+  }
+
+  abort(): void {
+    this.aborted = true;
+  }
+}
+
+/** A promise that the test settles. */
+export function deferred(): { readonly promise: Promise<void>; readonly resolve: () => void } {
+  const settling: (() => void)[] = [];
+  const promise = new Promise<void>((resolve) => settling.push(resolve));
+  return { promise, resolve: () => settling[0]?.() };
+}
