@@ -117,6 +117,7 @@ class NodeExchange implements Exchange {
     const request = this.#request;
     if (Number(request.headers['content-length'] ?? 0) > limit) throw tooLarge(limit);
     if (request.readableEnded) return Buffer.alloc(0); // Some middleware has eaten it.
+    if (request.destroyed) throw aborted();
     return new Promise((resolve, reject) => {
       const chunks: Buffer[] = [];
       let length = 0;
@@ -126,9 +127,7 @@ class NodeExchange implements Exchange {
         else reject(tooLarge(limit)); // What still comes is read and dropped.
       });
       request.on('end', () => resolve(Buffer.concat(chunks)));
-      request.on('close', () =>
-        reject(new SockJSError('ERR_BODY_ABORTED', 'The client went away.')),
-      );
+      request.on('close', () => reject(aborted()));
     });
   }
 
@@ -169,6 +168,10 @@ class NodeExchange implements Exchange {
     if (this.#response === undefined) this.#response = responseOn(this.#request);
     return this.#response;
   }
+}
+
+function aborted(): SockJSError {
+  return new SockJSError('ERR_BODY_ABORTED', 'The client went away.');
 }
 
 function tooLarge(limit: number): SockJSError {

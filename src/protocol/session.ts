@@ -103,9 +103,14 @@ export class Session {
   /** The receiver broke off, or a WebSocket closed: PROTOCOL "The session's life", 4. */
   interrupt(now: number, end: SessionEnd = INTERRUPTED): void {
     this.#receiving = false;
+    this.fail(now, end);
+    if (!this.#resumable) this.#finish();
+  }
+
+  /** Something that was said is lost: the session ends, and its receiver, if it has one, is told. */
+  fail(now: number, end: SessionEnd = INTERRUPTED): void {
     this.#discard();
     this.close(end, now);
-    if (!this.#resumable) this.#finish();
   }
 
   /** @returns whether the message will be delivered if the session lives */

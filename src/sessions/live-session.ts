@@ -106,16 +106,18 @@ export class LiveSession implements Flushable, Living {
 
   // From the client
 
-  attach(receiver: Receiver): void {
+  /** @returns false if another receiver is attached: this one has been told so, and ended */
+  attach(receiver: Receiver): boolean {
     const now = this.#surroundings.clock();
     if (!this.#core.attach(now)) {
       receiver.write(OCCUPIED);
       receiver.end();
-      return;
+      return false;
     }
     this.#receiver = receiver;
     this.#surroundings.stats.receiverAttached();
     this.#flush(now);
+    return true;
   }
 
   /** @returns whether the session is open, so that the messages have reached the application or will */
@@ -131,12 +133,18 @@ export class LiveSession implements Flushable, Living {
     this.#flush(this.#surroundings.clock());
   }
 
-  /** The receiver broke off, or its WebSocket closed with `end`. */
+  /**
+   * A receiver broke off before all that it was given had left, or its WebSocket closed with `end`. If it
+   * had been let go already, its last frame is lost all the same, and the next receiver is told.
+   */
   interrupted(receiver: Receiver, end?: SessionEnd): void {
-    if (receiver !== this.#receiver) return;
-    this.#release();
     const now = this.#surroundings.clock();
-    this.#core.interrupt(now, end);
+    if (receiver === this.#receiver) {
+      this.#release();
+      this.#core.interrupt(now, end);
+    } else {
+      this.#core.fail(now, end);
+    }
     this.#flush(now);
   }
 

@@ -17,6 +17,7 @@ class HttpReceiver implements Receiver, AnswerListener {
   readonly #limit: number;
   #headers: HeaderList | undefined;
   #sent = 0;
+  #isAttached = false;
 
   constructor(hit: Hit, transport: HttpTransport, callback: string, session: LiveSession) {
     this.#exchange = hit.exchange;
@@ -27,6 +28,10 @@ class HttpReceiver implements Receiver, AnswerListener {
     this.#headers = [...hit.headers, 'Content-Type', transport.contentType, ...transport.headers];
     hit.exchange.watch(this);
     if (transport.streams) this.#begin(this.#headers);
+  }
+
+  attach(): void {
+    this.#isAttached = this.#session.attach(this);
   }
 
   get bufferedBytes(): number {
@@ -61,7 +66,7 @@ class HttpReceiver implements Receiver, AnswerListener {
   }
 
   gone(): void {
-    this.#session.interrupted(this);
+    if (this.#isAttached) this.#session.interrupted(this);
   }
 
   #begin(headers: HeaderList): void {
@@ -105,6 +110,6 @@ export function receiving(transport: HttpTransport): Endpoint {
       return;
     }
     const session = known ?? service.openSession(hit, transport.name);
-    session.attach(new HttpReceiver(hit, transport, callback, session));
+    new HttpReceiver(hit, transport, callback, session).attach();
   };
 }

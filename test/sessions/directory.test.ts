@@ -134,10 +134,9 @@ test('a second receiver is told so and ended', (t) => {
   const { session } = open('key');
   session.attach(new FakeReceiver());
   const second = new FakeReceiver();
-  session.attach(second);
+  assert.equal(session.attach(second), false);
   assert.deepEqual(second.texts, ['c[2010,"Another connection still open"]']);
   assert.ok(second.ended);
-  session.interrupted(second);
   assert.ok(session.isOpen);
 });
 
@@ -151,6 +150,21 @@ test('a receiver that breaks off ends the session with 1002', (t) => {
   const poll = new FakeReceiver(1);
   session.attach(poll);
   assert.deepEqual(poll.texts, ['c[1002,"Connection interrupted"]']);
+});
+
+test('a poll that is lost after it was answered ends the session, and the next receiver is told', (t) => {
+  const { open } = create(t);
+  const { session, connection } = open('key');
+  session.attach(new FakeReceiver(1));
+  connection.send('lost');
+  const answered = new FakeReceiver(1);
+  session.attach(answered);
+  assert.deepEqual(answered.texts, ['a["lost"]']);
+  const next = new FakeReceiver(1);
+  session.attach(next);
+  session.interrupted(answered);
+  assert.deepEqual(next.texts, ['c[1002,"Connection interrupted"]']);
+  assert.deepEqual(connection.calls, ['open', 'closed 1002 Connection interrupted']);
 });
 
 test('a client that does not come back ends the session with 1006', (t) => {
