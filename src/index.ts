@@ -1,4 +1,6 @@
 /** The public names and nothing else. */
+// The types of `node:http` are part of the public face: this finds them even where `types` is empty.
+/// <reference types="node" preserve="true" />
 export { broadcast, SockJSConnection } from './connection.ts';
 export { SockJSError, type SockJSErrorCode } from './errors.ts';
 export { ConnectionInfo } from './http/connection-info.ts';
