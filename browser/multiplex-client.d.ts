@@ -16,13 +16,17 @@ export interface ChannelCloseEvent extends Event {
   readonly wasClean: boolean;
 }
 
+export interface ChannelMessageEvent extends Event {
+  readonly data: string;
+}
+
 /** One channel; it looks like a WebSocket. */
 export interface Channel extends EventTarget {
   readonly name: string;
   /** 0 connecting, 1 open, 3 closed. */
   readonly readyState: number;
   onopen: ((event: Event) => void) | null;
-  onmessage: ((event: MessageEvent<string>) => void) | null;
+  onmessage: ((event: ChannelMessageEvent) => void) | null;
   onclose: ((event: ChannelCloseEvent) => void) | null;
   /** @throws Error while the channel is connecting */
   send(text: string): void;

@@ -22,9 +22,11 @@ class Mount {
   readonly #server: Server;
   readonly #attached = new Set<Attachable>();
   readonly #emit: Emit;
+  readonly #wasInherited: boolean;
 
   constructor(server: Server) {
     this.#server = server;
+    this.#wasInherited = !Object.hasOwn(server, 'emit');
     // oxlint-disable-next-line typescript/unbound-method -- called with its server below
     this.#emit = server.emit;
     server.emit = this.#cover;
@@ -46,8 +48,13 @@ class Mount {
     if (this.#attached.size > 0) return false;
     this.#server.off('upgrade', ignore);
     // If somebody has covered `emit` since, it stays in place and passes everything on.
-    if (this.#server.emit === this.#cover) this.#server.emit = this.#emit;
+    if (this.#server.emit === this.#cover) this.#uncover();
     return true;
+  }
+
+  #uncover(): void {
+    if (this.#wasInherited) Reflect.deleteProperty(this.#server, 'emit');
+    else this.#server.emit = this.#emit;
   }
 
   readonly #cover = (event: string, ...args: unknown[]): boolean => {

@@ -42,7 +42,8 @@ export function responseOn(request: IncomingMessage): ServerResponse {
   const response = new ServerResponse(request);
   response.shouldKeepAlive = false;
   response.assignSocket(socket);
-  response.on('finish', () => socket.end());
+  // Not `end()`: a client that never hangs up would keep its half of the connection for ever.
+  response.on('finish', () => socket.destroySoon());
   return response;
 }
 

@@ -1,0 +1,57 @@
+/**
+ * A room in which everybody has a name. A client's first message is the name that it would like, every
+ * further one is something said. The server tells everyone with JSON: who came, who left, who said what.
+ */
+import { SockJSConnection, SockJSRouter, broadcast } from 'sockjs-server';
+import { serve } from '../site/serve.ts';
+
+type Notice =
+  | { readonly type: 'welcome'; readonly name: string }
+  | { readonly type: 'joined' | 'left'; readonly name: string; readonly people: readonly string[] }
+  | { readonly type: 'said'; readonly name: string; readonly text: string };
+
+const LONGEST_NAME = 24;
+const LONGEST_TEXT = 500;
+
+const people = new Map<string, ChatConnection>();
+
+function tellEveryone(notice: Notice): void {
+  broadcast(people.values(), JSON.stringify(notice));
+}
+
+/** The name that was asked for, made short, and told apart from those that are in use. */
+function freeName(wanted: string): string {
+  const name = wanted.trim().replaceAll(/\s+/g, ' ').slice(0, LONGEST_NAME) || 'Guest';
+  let free = name;
+  for (let number = 2; people.has(free); number += 1) free = `${name} ${number}`;
+  return free;
+}
+
+class ChatConnection extends SockJSConnection {
+  #name: string | undefined;
+
+  override onMessage(message: string): void {
+    if (this.#name === undefined) this.#join(message);
+    else tellEveryone({ type: 'said', name: this.#name, text: message.slice(0, LONGEST_TEXT) });
+  }
+
+  override onClose(): void {
+    const name = this.#name;
+    if (name === undefined) return;
+    people.delete(name);
+    tellEveryone({ type: 'left', name, people: [...people.keys()] });
+  }
+
+  #join(wanted: string): void {
+    const name = freeName(wanted);
+    this.#name = name;
+    people.set(name, this);
+    this.send(JSON.stringify({ type: 'welcome', name } satisfies Notice));
+    tellEveryone({ type: 'joined', name, people: [...people.keys()] });
+  }
+}
+
+export const chat = new SockJSRouter(ChatConnection, '/chat', { maxMessageBytes: 16 * 1024 });
+
+// Only as a program: the demo site imports the router. (Node before 24.2: leave the condition out.)
+if (import.meta.main) serve([chat]);

@@ -1,0 +1,26 @@
+import { connect } from './connect.js';
+import { addLine } from './log.js';
+
+const log = document.querySelector('#log');
+const text = document.querySelector('#text');
+
+let sockjs;
+/** When each message that is on its way was sent; echoes come back in order. */
+let sentAt = [];
+
+connect('/echo', (connection) => {
+  sockjs = connection;
+  sentAt = [];
+  connection.addEventListener('message', ({ data }) => {
+    const took = performance.now() - sentAt.shift();
+    addLine(log, `${data} (${took.toFixed(1)} ms)`, { from: '←' });
+  });
+});
+
+document.querySelector('#say').addEventListener('submit', (event) => {
+  event.preventDefault();
+  addLine(log, text.value, { from: '→' });
+  sentAt.push(performance.now());
+  sockjs.send(text.value);
+  text.value = '';
+});
