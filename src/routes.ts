@@ -137,14 +137,16 @@ function serve(
     preflight(headers, route.allow);
     return exchange.answer(204, headers);
   }
-  const endpoint = endpointOf(route, method);
-  if (endpoint === undefined) return exchange.answer(405, ['Allow', route.allow]);
   if (!route.cached) neverCached(headers);
+  const endpoint = endpointOf(route, method);
+  if (endpoint === undefined) return exchange.answer(405, [...headers, 'Allow', route.allow]);
   return endpoint({ exchange, service, sessionId, headers });
 }
 
 function refuse(exchange: Exchange): void {
-  exchange.answer(403, ['Content-Type', PLAIN_TEXT, 'Vary', 'Origin'], 'Origin not allowed.');
+  const headers: HeaderList = ['Content-Type', PLAIN_TEXT, 'Vary', 'Origin'];
+  neverCached(headers);
+  exchange.answer(403, headers, 'Origin not allowed; the setting allowedOrigins would admit it.');
 }
 
 async function serveIfAdmitted(

@@ -70,7 +70,7 @@ export class Session {
     return this.#queuedBytes;
   }
 
-  /** Whether some receiver was given the close frame. */
+  /** Whether the end was said to a receiver, or came from the client's having left. */
   get endSaid(): boolean {
     return this.#endSaid;
   }
@@ -110,6 +110,7 @@ export class Session {
   /** Something that was said is lost: the session ends, and its receiver, if it has one, is told. */
   fail(now: number, end: SessionEnd = INTERRUPTED): void {
     this.#discard();
+    if (this.#end === undefined) this.#endSaid = !this.#receiving; // Who has left need not be told.
     this.close(end, now);
   }
 
@@ -137,8 +138,7 @@ export class Session {
       this.#heartbeatDue = true;
       this.#expectHeartbeat(now);
     } else if (this.#state === 'open') {
-      this.#discard();
-      this.close(VANISHED, now);
+      this.fail(now, VANISHED);
     } else {
       this.#end ??= VANISHED;
       this.#finish();

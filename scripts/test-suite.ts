@@ -1,0 +1,68 @@
+/**
+ * Runs one of the suites that need other programs: `browsers` or `proxies`. A program that is missing is
+ * a failure in CI; elsewhere a clear line says which package has it.
+ */
+import { spawnSync } from 'node:child_process';
+import { accessSync, constants } from 'node:fs';
+import { delimiter, join } from 'node:path';
+
+interface Suite {
+  readonly files: readonly string[];
+  /** Programs and the Debian packages that have them. */
+  readonly needs: Readonly<Record<string, string>>;
+}
+
+const SUITES: Readonly<Record<string, Suite>> = {
+  browsers: {
+    files: ['suites/browsers/**/*.test.ts'],
+    needs: {
+      chromium: 'chromium',
+      'firefox-esr': 'firefox-esr',
+      WebKitWebDriver: 'webkit2gtk-driver',
+      Xvfb: 'xvfb',
+    },
+  },
+  proxies: {
+    files: ['suites/proxies/**/*.test.ts'],
+    needs: {
+      haproxy: 'haproxy',
+      nginx: 'nginx',
+      caddy: 'caddy',
+      'rabbitmq-server': 'rabbitmq-server',
+      openssl: 'openssl',
+    },
+  },
+};
+
+function isInstalled(program: string): boolean {
+  // Servers live in sbin, which is not on everybody's path.
+  const folders = [...(process.env['PATH'] ?? '').split(delimiter), '/usr/sbin', '/usr/local/sbin'];
+  return folders.some((folder) => {
+    try {
+      accessSync(join(folder, program), constants.X_OK);
+      return true;
+    } catch {
+      return false;
+    }
+  });
+}
+
+function run({ files, needs }: Suite): number {
+  const missing = Object.entries(needs).filter(([program]) => !isInstalled(program));
+  if (missing.length > 0) {
+    const programs = missing.map(([program]) => program).join(', ');
+    const packages = missing.map(([, name]) => name).join(' ');
+    console.error(`These tests need ${programs}: apt-get install ${packages}`);
+    return 1;
+  }
+  const options = ['--test', '--test-concurrency=2', '--test-timeout=300000'];
+  return spawnSync(process.execPath, [...options, ...files], { stdio: 'inherit' }).status ?? 1;
+}
+
+const suite = SUITES[process.argv[2] ?? ''];
+if (suite === undefined) {
+  console.error(`Usage: node scripts/test-suite.ts ${Object.keys(SUITES).join('|')}`);
+  process.exitCode = 2;
+} else {
+  process.exitCode = run(suite);
+}

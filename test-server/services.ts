@@ -1,0 +1,85 @@
+/**
+ * The services that conformance suites of SockJS expect to find, each a small connection class below a
+ * prefix of its own. Pages of any origin may use them, and only `/cookie_needed_echo` sets a cookie.
+ */
+import type { Server } from 'node:http';
+import { type Logger, SockJSConnection, SockJSRouter, type SettingsInput } from '../src/index.ts';
+
+class Echo extends SockJSConnection {
+  override onMessage(message: string): void {
+    this.send(message);
+  }
+
+  override onBinary(data: Uint8Array): void {
+    this.send(data);
+  }
+}
+
+class Close extends SockJSConnection {
+  override onOpen(): void {
+    this.close(3000, 'Go away!');
+  }
+}
+
+class Ticker extends SockJSConnection {
+  #timer: NodeJS.Timeout | undefined;
+
+  override onOpen(): void {
+    this.#timer = setInterval(() => this.send('tick!'), 1000);
+  }
+
+  override onClose(): void {
+    clearInterval(this.#timer);
+  }
+}
+
+class Broadcast extends SockJSConnection {
+  static readonly #clients = new Set<Broadcast>();
+
+  override onOpen(): void {
+    Broadcast.#clients.add(this);
+  }
+
+  override onMessage(message: string): void {
+    this.broadcast(Broadcast.#clients, message);
+  }
+
+  override onClose(): void {
+    Broadcast.#clients.delete(this);
+  }
+}
+
+const LARGEST_EXPONENT = 18;
+
+/** Answers a whole number n from 1 to 18 with 2^n times `x`, and ignores everything else. */
+class Amplify extends SockJSConnection {
+  override onMessage(message: string): void {
+    const exponent = Number(message);
+    if (!Number.isInteger(exponent) || exponent < 1 || exponent > LARGEST_EXPONENT) return;
+    this.send('x'.repeat(2 ** exponent));
+  }
+}
+
+/**
+ * Makes all services and attaches them to a server.
+ * @param logger in place of the console
+ * @returns the routers, which whoever stops the server closes first
+ */
+export function attachServices(server: Server, logger?: Logger): SockJSRouter[] {
+  const settings: SettingsInput = { allowedOrigins: '*', jsessionid: false, logger };
+  const routers = [
+    // So short that a suite sees a streaming answer end.
+    new SockJSRouter(Echo, '/echo', { ...settings, responseLimit: 4096 }),
+    new SockJSRouter(Echo, '/disabled_websocket_echo', {
+      ...settings,
+      disabledTransports: ['websocket', 'rawwebsocket'],
+    }),
+    new SockJSRouter(Echo, '/cookie_needed_echo', { ...settings, jsessionid: true }),
+    new SockJSRouter(Close, '/close', settings),
+    new SockJSRouter(Ticker, '/ticker', settings),
+    new SockJSRouter(Broadcast, '/broadcast', settings),
+    new SockJSRouter(Amplify, '/amplify', settings),
+  ];
+  for (const router of routers) router.attach(server);
+  return routers;
+}

@@ -1,0 +1,99 @@
+/** What `npm pack` makes is what a user needs, and the first lines that they copy work. */
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { readFile, readdir, rm, writeFile } from 'node:fs/promises';
+import { join, sep } from 'node:path';
+import { type TestContext, after, before, test } from 'node:test';
+import { publint } from 'publint';
+import { type ClientTransport, open } from './support/client.ts';
+import { ROOT, pack, project, run, start, temporaryDirectory } from './support/package.ts';
+
+let directory = '';
+let tarball = '';
+
+before(async () => {
+  directory = await temporaryDirectory();
+  tarball = await pack(directory);
+  await project(directory, tarball);
+});
+
+after(() => rm(directory, { recursive: true }));
+
+/** All files below a directory, with `/` in their paths whatever the machine. */
+async function filesBelow(root: string): Promise<string[]> {
+  const entries = await readdir(root, { recursive: true, withFileTypes: true });
+  return entries
+    .filter((entry) => entry.isFile())
+    .map((entry) =>
+      join(entry.parentPath, entry.name)
+        .slice(root.length + 1)
+        .replaceAll(sep, '/'),
+    )
+    .toSorted();
+}
+
+test('the package holds the built sources, the browser module and its papers, and nothing else', async () => {
+  const sources = await filesBelow(join(ROOT, 'src'));
+  const built = sources
+    .map((name) => `dist/${name.replace(/\.ts$/, '')}`)
+    .flatMap((name) => [`${name}.js`, `${name}.d.ts`]);
+  const browser = ['browser/multiplex-client.js', 'browser/multiplex-client.d.ts'];
+  const papers = ['CHANGELOG.md', 'LICENSE', 'README.md', 'package.json'];
+  const packed = await filesBelow(join(directory, 'node_modules', 'sockjs-server'));
+  assert.deepEqual(packed, [...built, ...browser, ...papers].toSorted());
+});
+
+test('publint finds nothing', async () => {
+  const { buffer, byteOffset, byteLength } = await readFile(tarball);
+  assert.ok(buffer instanceof ArrayBuffer);
+  const packed = buffer.slice(byteOffset, byteOffset + byteLength);
+  const { messages } = await publint({ pack: { tarball: packed }, strict: true });
+  assert.deepEqual(messages, []);
+});
+
+test('arethetypeswrong finds nothing', async () => {
+  // The profile is esm-only because the package is: every Node that it supports can `require` an ES
+  // module, which the strict profile, made for older ones, does not know. That it works is tested below.
+  const attw = join(ROOT, 'node_modules', '@arethetypeswrong', 'cli', 'dist', 'index.js');
+  const args = [tarball, '--profile', 'esm-only', '--format', 'ascii', '--no-color'];
+  await run(ROOT, process.execPath, attw, ...args);
+});
+
+const README = readFileSync(join(ROOT, 'README.md'), 'utf8');
+const [, EXAMPLE = ''] = /^```ts\n(.*?)^```$/ms.exec(README) ?? [];
+
+async function assertEchoes(t: TestContext, file: string): Promise<void> {
+  const program = await start(file);
+  const echoes = async (transports: ClientTransport): Promise<void> => {
+    const client = await open(t, `http://127.0.0.1:${program.port}/echo`, { transports });
+    client.send('hello');
+    assert.equal(await client.messages.next(), 'hello');
+    client.close();
+  };
+  try {
+    await Promise.all([echoes('websocket'), echoes('xhr-polling')]);
+  } finally {
+    await program.stop();
+  }
+}
+
+test("the README's first example compiles under strict and runs", async (t) => {
+  const config = {
+    compilerOptions: { strict: true, module: 'nodenext', outDir: 'js' },
+    files: ['echo.ts', 'required.cts'],
+  };
+  await writeFile(join(directory, 'tsconfig.json'), JSON.stringify(config));
+  await writeFile(join(directory, 'echo.ts'), EXAMPLE);
+  // The compiler turns the imports of a .cts file into `require`.
+  await writeFile(join(directory, 'required.cts'), EXAMPLE);
+  const tsc = join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc');
+  await run(directory, process.execPath, tsc, '-p', directory);
+
+  await t.test('as TypeScript', () => assertEchoes(t, join(directory, 'echo.ts')));
+  await t.test('as a JavaScript module', () => assertEchoes(t, join(directory, 'js', 'echo.js')));
+  await t.test('as CommonJS, which requires the package', async () => {
+    const file = join(directory, 'js', 'required.cjs');
+    assert.match(await readFile(file, 'utf8'), /require\("sockjs-server"\)/);
+    await assertEchoes(t, file);
+  });
+});
