@@ -1,8 +1,9 @@
 /** What a service answers besides its sessions: greeting, `/info`, the iframe page and its script. */
-import { getRandomValues } from 'node:crypto';
+import { createHash, getRandomValues } from 'node:crypto';
 import { etagOf } from './http/client-script.ts';
 import { HTML, JAVASCRIPT, JSON_TYPE, PLAIN_TEXT, cachedForAYear } from './http/headers.ts';
 import type { Endpoint, Hit, Service } from './service.ts';
+import type { AllowedOrigins } from './settings.ts';
 
 export const GREETING: Endpoint = ({ exchange, headers }) => {
   exchange.answer(200, [...headers, 'Content-Type', PLAIN_TEXT], 'Welcome to SockJS!\n');
@@ -40,6 +41,11 @@ function attribute(text: string): string {
   return text.replaceAll('&', '&amp;').replaceAll('"', '&quot;').replaceAll('<', '&lt;');
 }
 
+const IFRAME_SCRIPT = `
+    document.domain = document.domain;
+    SockJS.bootstrap_iframe();
+  `;
+
 function iframePage(scriptUrl: string): string {
   return `<!DOCTYPE html>
 <html>
@@ -47,10 +53,7 @@ function iframePage(scriptUrl: string): string {
   <meta http-equiv="X-UA-Compatible" content="IE=edge" />
   <meta http-equiv="Content-Type" content="text/html; charset=UTF-8" />
   <script src="${attribute(scriptUrl)}"></script>
-  <script>
-    document.domain = document.domain;
-    SockJS.bootstrap_iframe();
-  </script>
+  <script>${IFRAME_SCRIPT}</script>
 </head>
 <body>
   <h2>Don't panic!</h2>
@@ -59,9 +62,22 @@ function iframePage(scriptUrl: string): string {
 </html>`;
 }
 
+/**
+ * The page runs two scripts and talks to its own server only. Whoever embeds it can speak through it, so
+ * where the admitted origins can be listed, only those may.
+ */
+function iframePolicy(scriptUrl: string, allowed: AllowedOrigins): string {
+  const hash = createHash('sha256').update(IFRAME_SCRIPT).digest('base64');
+  const external = /^(?:https?:)?\/\/[^/?#;,\s]+/i.exec(scriptUrl)?.[0] ?? "'self'";
+  const policy = `default-src 'self'; script-src ${external} 'sha256-${hash}'`;
+  if (allowed === '*' || typeof allowed === 'function' || allowed.includes('null')) return policy;
+  return `${policy}; frame-ancestors ${["'self'", ...allowed].join(' ')}`;
+}
+
 interface Page {
   readonly html: string;
   readonly etag: string;
+  readonly policy: string;
 }
 
 const iframePages = new WeakMap<Service, Page>();
@@ -69,31 +85,40 @@ const iframePages = new WeakMap<Service, Page>();
 function iframePageOf(service: Service): Page {
   let page = iframePages.get(service);
   if (page === undefined) {
-    const html = iframePage(service.clientScript.url(service.prefix));
-    page = { html, etag: etagOf(html) };
+    const scriptUrl = service.clientScript.url(service.prefix);
+    const html = iframePage(scriptUrl);
+    const policy = iframePolicy(scriptUrl, service.settings.allowedOrigins);
+    page = { html, policy, etag: etagOf(html) };
     iframePages.set(service, page);
   }
   return page;
 }
 
 export const IFRAME: Endpoint = (hit) => {
-  const { html, etag } = iframePageOf(hit.service);
+  const { html, etag, policy } = iframePageOf(hit.service);
   cachedForAYear(hit.headers);
+  hit.headers.push('Content-Security-Policy', policy);
   answerCacheable(hit, HTML, etag, html);
 };
 
 const ONE_HOUR = 'public, max-age=3600';
 
 export const CLIENT_SCRIPT: Endpoint = async (hit) => {
-  const script = await hit.service.clientScript.load();
+  const { exchange, service, headers } = hit;
+  const script = await service.clientScript.load();
   if (script === undefined) {
-    hit.service.logger.warn(
-      `${hit.service.prefix}/sockjs.js was asked for, but there is no client to serve: ` +
-        'run `npm install sockjs-client`, or set sockjsUrl to a URL or a file: URL.',
-    );
-    hit.exchange.answer(404, [...hit.headers, 'Content-Type', PLAIN_TEXT], 'Not found.');
+    if (!service.clientScript.isExternal) warnOfNoScript(service);
+    exchange.answer(404, [...headers, 'Content-Type', PLAIN_TEXT], 'Not found.');
     return;
   }
-  hit.headers.push('Cache-Control', ONE_HOUR, 'X-Content-Type-Options', 'nosniff');
+  headers.push('Cache-Control', ONE_HOUR, 'X-Content-Type-Options', 'nosniff');
   answerCacheable(hit, JAVASCRIPT, script.etag, script.body);
 };
+
+function warnOfNoScript(service: Service): void {
+  service.warnOnce(
+    'no client script',
+    'sockjs.js was asked for, but there is no client to serve: ' +
+      'run `npm install sockjs-client`, or set sockjsUrl to a URL or a file: URL.',
+  );
+}

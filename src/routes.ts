@@ -5,7 +5,7 @@
 import type { Exchange, HeaderList } from './http/exchange.ts';
 import { PLAIN_TEXT, crossOrigin, neverCached, preflight, stickyCookie } from './http/headers.ts';
 import { CLIENT_SCRIPT, GREETING, IFRAME, INFO } from './pages.ts';
-import { type Endpoint, type Service, shown } from './service.ts';
+import { type Endpoint, type Hit, type Service, shown } from './service.ts';
 import type { TransportName } from './settings.ts';
 import { EVENTSOURCE } from './transports/eventsource.ts';
 import { HTMLFILE } from './transports/htmlfile.ts';
@@ -88,6 +88,9 @@ const OF_SESSION: ReadonlyMap<string, Route> = new Map<string, Route>([
 
 const IFRAME_NAME = /^iframe[0-9\-.a-z_]*\.html$/;
 
+/** A request before its headers are decided. */
+type Request = Omit<Hit, 'sessionId' | 'headers'>;
+
 interface Match {
   readonly route: Route;
   readonly sessionId: string;
@@ -119,28 +122,24 @@ function endpointOf(route: Route, method: string): Endpoint | undefined {
   return method === 'POST' ? route.post : undefined;
 }
 
-function policies(route: Route, exchange: Exchange, service: Service): HeaderList {
+function policies(route: Route, { exchange, client, service }: Request): HeaderList {
   const headers: HeaderList = [];
-  if (route.sticky && service.settings.jsessionid) stickyCookie(headers, exchange);
+  if (route.sticky && service.settings.jsessionid) stickyCookie(headers, exchange, client.secure);
   if (route.cors) crossOrigin(headers, exchange);
   return headers;
 }
 
-function serve(
-  { route, sessionId }: Match,
-  exchange: Exchange,
-  service: Service,
-): void | Promise<void> {
-  const { method } = exchange;
-  const headers = policies(route, exchange, service);
-  if (method === 'OPTIONS' && route.preflighted) {
+function serve({ route, sessionId }: Match, request: Request): void | Promise<void> {
+  const { exchange } = request;
+  const headers = policies(route, request);
+  if (exchange.method === 'OPTIONS' && route.preflighted) {
     preflight(headers, route.allow);
     return exchange.answer(204, headers);
   }
   if (!route.cached) neverCached(headers);
-  const endpoint = endpointOf(route, method);
+  const endpoint = endpointOf(route, exchange.method);
   if (endpoint === undefined) return exchange.answer(405, [...headers, 'Allow', route.allow]);
-  return endpoint({ exchange, service, sessionId, headers });
+  return endpoint({ ...request, sessionId, headers });
 }
 
 function refuse(exchange: Exchange): void {
@@ -151,14 +150,13 @@ function refuse(exchange: Exchange): void {
 
 async function serveIfAdmitted(
   found: Match,
-  exchange: Exchange,
-  service: Service,
+  request: Request,
   verdict: Promise<boolean>,
 ): Promise<void> {
   const admitted = await verdict;
-  if (exchange.isGone) return;
-  if (admitted) await serve(found, exchange, service);
-  else refuse(exchange);
+  if (request.exchange.isGone) return;
+  if (admitted) await serve(found, request);
+  else refuse(request.exchange);
 }
 
 function isEnabled(route: Route, service: Service): boolean {
@@ -170,10 +168,11 @@ function answer(exchange: Exchange, service: Service): void | Promise<void> {
   if (found === undefined || !isEnabled(found.route, service)) {
     return exchange.answer(404, ['Content-Type', PLAIN_TEXT], 'Not found.');
   }
-  if (!found.route.guarded) return serve(found, exchange, service);
-  const verdict = service.admits(exchange);
-  if (typeof verdict !== 'boolean') return serveIfAdmitted(found, exchange, service, verdict);
-  return verdict ? serve(found, exchange, service) : refuse(exchange);
+  const request: Request = { exchange, service, client: service.clientOf(exchange) };
+  if (!found.route.guarded) return serve(found, request);
+  const verdict = service.admits(exchange, request.client);
+  if (typeof verdict !== 'boolean') return serveIfAdmitted(found, request, verdict);
+  return verdict ? serve(found, request) : refuse(exchange);
 }
 
 /** Answers a request below the prefix. Whatever goes wrong in there ends here. */

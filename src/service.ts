@@ -14,6 +14,8 @@ import type { Logger, Settings, TransportName } from './settings.ts';
 /** A request that has found its endpoint. */
 export interface Hit {
   readonly exchange: Exchange;
+  /** Who asks, as seen through trusted proxies. */
+  readonly client: ClientOrigin;
   readonly service: Service;
   /** Secret: never logged, never shown to the application. '' where the URL has none. */
   readonly sessionId: string;
@@ -23,7 +25,7 @@ export interface Hit {
 
 export type Endpoint = (hit: Hit) => void | Promise<void>;
 
-const REFUSALS_REMEMBERED = 100;
+const CAUSES_REMEMBERED = 100;
 const LONGEST_SHOWN = 100;
 
 /** What a client sent, fit for a log line: escaped and cut. */
@@ -40,7 +42,7 @@ export class Service {
   readonly clientScript: ClientScript;
   readonly #guard: OriginGuard;
   readonly #origins: ClientOriginReader;
-  readonly #refused = new Set<string>();
+  readonly #warned = new Set<string>();
 
   constructor(prefix: string, settings: Settings, logger: Logger, sessions: Directory) {
     this.prefix = prefix;
@@ -56,9 +58,13 @@ export class Service {
     return !this.settings.disabledTransports.includes(transport);
   }
 
+  /** Who asks, as seen through trusted proxies. */
+  clientOf(exchange: Exchange): ClientOrigin {
+    return this.#origins.read(exchange);
+  }
+
   /** Whether the page that this request comes from may use the service; a refusal is logged. */
-  admits(exchange: Exchange): boolean | Promise<boolean> {
-    const { host } = this.#origins.read(exchange);
+  admits(exchange: Exchange, { host }: ClientOrigin): boolean | Promise<boolean> {
     const { allowed, origin } = this.#guard.judge({
       host,
       header: (name) => exchange.header(name),
@@ -67,35 +73,36 @@ export class Service {
     return allowed.then((answer) => this.#noted(answer, origin));
   }
 
-  findSession({ exchange, sessionId }: Hit): LiveSession | undefined {
-    return this.sessions.find(this.#keyOf(sessionId, this.#origins.read(exchange)));
+  findSession(hit: Hit): LiveSession | undefined {
+    return this.sessions.find(this.#keyOf(hit));
   }
 
   /** A session that later requests find by its id. */
-  openSession({ exchange, sessionId }: Hit, transport: TransportName): LiveSession {
-    const client = this.#origins.read(exchange);
-    return this.sessions.open(
-      transport,
-      this.#infoOf(exchange, client, sessionId),
-      this.#keyOf(sessionId, client),
-    );
+  openSession(hit: Hit, transport: TransportName): LiveSession {
+    return this.sessions.open(transport, this.#infoOf(hit), this.#keyOf(hit));
   }
 
   /** The session of a WebSocket: two of them may use the same id. */
-  openWebSocketSession({ exchange, sessionId }: Hit, transport: TransportName): LiveSession {
-    const client = this.#origins.read(exchange);
-    return this.sessions.open(transport, this.#infoOf(exchange, client, sessionId));
+  openWebSocketSession(hit: Hit, transport: TransportName): LiveSession {
+    return this.sessions.open(transport, this.#infoOf(hit));
+  }
+
+  /** Warns of something that an operator has to mend, once for each cause. */
+  warnOnce(cause: string, line: string): void {
+    if (this.#warned.has(cause) || this.#warned.size >= CAUSES_REMEMBERED) return;
+    this.#warned.add(cause);
+    this.logger.warn(`${this.prefix || '/'}: ${line}`);
   }
 
   /**
    * With `verifyIp` the address is part of the key. So somebody else's id is simply unknown here, and
    * no answer tells that it exists.
    */
-  #keyOf(sessionId: string, client: ClientOrigin): string {
+  #keyOf({ sessionId, client }: Hit): string {
     return this.settings.verifyIp ? `${sessionId} ${addressKey(client.address)}` : sessionId;
   }
 
-  #infoOf(exchange: Exchange, client: ClientOrigin, sessionId: string): ConnectionInfo {
+  #infoOf({ exchange, client, sessionId }: Hit): ConnectionInfo {
     const { path } = exchange;
     const end = sessionId === '' ? path.length : path.lastIndexOf(`/${sessionId}/`);
     return new ConnectionInfo({
@@ -108,13 +115,13 @@ export class Service {
   }
 
   #noted(allowed: boolean, origin: string): boolean {
-    if (allowed || this.#refused.has(origin) || this.#refused.size >= REFUSALS_REMEMBERED)
-      return allowed;
-    this.#refused.add(origin);
-    this.logger.warn(
-      `${this.prefix || '/'}: refused a page of origin ${shown(origin)} with 403. ` +
-        `To admit it, set allowedOrigins: [${shown(origin)}].`,
-    );
+    if (!allowed) {
+      const shownOrigin = shown(origin);
+      this.warnOnce(
+        `origin ${origin}`,
+        `refused a page of origin ${shownOrigin} with 403. To admit it, set allowedOrigins: [${shownOrigin}].`,
+      );
+    }
     return allowed;
   }
 }

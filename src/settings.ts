@@ -67,6 +67,8 @@ export interface Settings {
   readonly immediateFlush: boolean;
   /** Switches off Nagle's algorithm, which holds back small writes. On. */
   readonly disableNagle: boolean;
+  /** Closes the connection after every answer, for old proxies that mishandle those that stay. Off. */
+  readonly noKeepAlive: boolean;
   /** A session is reachable only from the address that opened it (IPv6: from its /64). On. */
   readonly verifyIp: boolean;
   /** Pages of other origins that may connect. None: only pages of the same origin. */
@@ -149,6 +151,7 @@ const RULES: { readonly [Name in keyof Settings]: Rule } = {
   jsessionid: BOOLEAN,
   immediateFlush: BOOLEAN,
   disableNagle: BOOLEAN,
+  noKeepAlive: BOOLEAN,
   verifyIp: BOOLEAN,
   allowedOrigins: {
     right:
@@ -188,6 +191,7 @@ const DEFAULTS: Settings = {
   jsessionid: true,
   immediateFlush: true,
   disableNagle: true,
+  noKeepAlive: false,
   verifyIp: true,
   allowedOrigins: [],
   trustedProxies: [],

@@ -15,6 +15,7 @@ test('the defaults are those of sockjs-tornado, and safe ones beside them', () =
     jsessionid: true,
     immediateFlush: true,
     disableNagle: true,
+    noKeepAlive: false,
     verifyIp: true,
     allowedOrigins: [],
     trustedProxies: [],
@@ -52,6 +53,7 @@ const WRONG: readonly (readonly [name: string, value: unknown, says: RegExp])[] 
   ['jsessionid', 'yes', /^jsessionid must be true or false, not 'yes'\.$/],
   ['immediateFlush', 1, /true or false/],
   ['disableNagle', 0, /true or false/],
+  ['noKeepAlive', 'no', /true or false/],
   ['verifyIp', {}, /true or false/],
   [
     'disabledTransports',

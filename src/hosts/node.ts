@@ -239,13 +239,22 @@ function listen(socket: WebSocket, stream: Duplex, listener: WebSocketListener):
   stream.on('drain', () => listener.drained());
 }
 
+/** The settings that concern a host. */
+export interface HostSettings {
+  readonly maxMessageBytes: number;
+  readonly disableNagle: boolean;
+  readonly noKeepAlive: boolean;
+}
+
 /** Makes exchanges and WebSockets for one router. */
 export class NodeHost {
   readonly #webSockets: WebSocketServer;
   readonly #noDelay: boolean;
+  readonly #keepAlive: boolean;
 
-  constructor(settings: { readonly maxMessageBytes: number; readonly disableNagle: boolean }) {
+  constructor(settings: HostSettings) {
     this.#noDelay = settings.disableNagle;
+    this.#keepAlive = !settings.noKeepAlive;
     this.#webSockets = new WebSocketServer({
       noServer: true,
       clientTracking: false,
@@ -257,6 +266,7 @@ export class NodeHost {
   /** An ordinary request. */
   request(request: IncomingMessage, response: ServerResponse, target: Target): Exchange {
     if (!this.#noDelay) request.socket.setNoDelay(false);
+    if (!this.#keepAlive) response.shouldKeepAlive = false;
     response.on('error', ignore);
     return new NodeExchange(request, response, target);
   }

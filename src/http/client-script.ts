@@ -46,6 +46,11 @@ export class ClientScript {
     else this.#external = url;
   }
 
+  /** Whether browsers are sent elsewhere for it. */
+  get isExternal(): boolean {
+    return this.#external !== undefined;
+  }
+
   /** The address for the iframe page. */
   url(prefix: string): string {
     return this.#external ?? `${prefix}/sockjs.js`;

@@ -46,8 +46,12 @@ export function preflight(headers: HeaderList, methods: string): void {
 // RFC 6265 cookie-octets, and no longer than any balancer makes them: nothing else is sent back.
 const COOKIE = /(?:^|;\s*)JSESSIONID="?([\w!#$%&'()*+./:<=>?@[\]^`{|}~-]{1,256})"?\s*(?:;|$)/;
 
-/** Sends back the cookie by which a load balancer finds the node of this client. */
-export function stickyCookie(headers: HeaderList, exchange: Exchange): void {
+/**
+ * Sends back the cookie by which a load balancer finds the node of this client. Where the connection is
+ * encrypted it may go with requests from other sites too: it says nothing but where to go.
+ */
+export function stickyCookie(headers: HeaderList, exchange: Exchange, secure: boolean): void {
   const value = COOKIE.exec(exchange.header('cookie') ?? '')?.[1] ?? 'dummy';
-  headers.push('Set-Cookie', `JSESSIONID=${value}; path=/`);
+  const attributes = secure ? 'path=/; Secure; SameSite=None' : 'path=/';
+  headers.push('Set-Cookie', `JSESSIONID=${value}; ${attributes}`);
 }

@@ -7,7 +7,7 @@ import { PLAIN_TEXT } from '../http/headers.ts';
 import type { Frame } from '../protocol/frame.ts';
 import { decodeWebSocketMessage } from '../protocol/message.ts';
 import type { SessionEnd } from '../protocol/session.ts';
-import type { Endpoint } from '../service.ts';
+import type { Endpoint, Hit } from '../service.ts';
 import type { LiveSession, Receiver } from '../sessions/live-session.ts';
 import { remembering } from './transport.ts';
 
@@ -115,6 +115,26 @@ async function holdBack(socket: WebSocketPort, opening: Promise<void>): Promise<
   socket.resume();
 }
 
+/** Tells an operator why WebSockets do not work, where the request shows it. */
+function warnOfLostUpgrade({ exchange, service }: Hit): void {
+  if (exchange.header('sec-websocket-key') === undefined) return;
+  const upgrade = exchange.header('upgrade')?.toLowerCase() ?? '';
+  if (upgrade !== '' && upgrade !== 'websocket') return;
+  const connection = exchange.header('connection')?.toLowerCase() ?? '';
+  if (upgrade !== '' && connection.includes('upgrade')) {
+    service.warnOnce(
+      'upgrade unseen',
+      'a WebSocket request came as an ordinary one. Middleware does not see upgrades: call attach(server).',
+    );
+  } else {
+    service.warnOnce(
+      'upgrade lost',
+      'a WebSocket request came without its Upgrade and Connection headers: a proxy on the way dropped them. ' +
+        'It must pass both on; deploy/ has configurations for HAProxy, nginx and Caddy.',
+    );
+  }
+}
+
 function upgrading(
   transport: 'websocket' | 'rawwebsocket',
   Receiving: new (socket: WebSocketPort, session: LiveSession) => WebSocketReceiver,
@@ -122,6 +142,7 @@ function upgrading(
   return (hit) => {
     const { exchange, service, headers } = hit;
     if (exchange.upgrade === undefined) {
+      warnOfLostUpgrade(hit);
       exchange.answer(400, [...headers, 'Content-Type', PLAIN_TEXT], exchange.upgradeFault);
       return;
     }

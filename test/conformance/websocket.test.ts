@@ -7,7 +7,7 @@ import { type Headers, poll } from './dialects.ts';
 import { newSession, startServices } from './services.ts';
 import { WebSocketClient } from './web-socket.ts';
 
-const { port } = await startServices();
+const { logs, port } = await startServices();
 
 /** The key of RFC 6455, 1.3, and what it must be answered with. */
 const KEY = 'dGhlIHNhbXBsZSBub25jZQ==';
@@ -101,6 +101,8 @@ for (const { name, path, raw } of URLS) {
       assert.equal(status, 400);
       assert.equal(body, 'Can "Upgrade" only to "WebSocket".');
       connection.close();
+      for (const { line } of logs.take())
+        assert.match(line, /without its Upgrade and Connection headers/);
     });
   }
 
@@ -110,6 +112,8 @@ for (const { name, path, raw } of URLS) {
     assert.equal(status, 400);
     assert.equal(body, '"Connection" must be "Upgrade".');
     await connection.readToEnd();
+    for (const { line } of logs.take())
+      assert.match(line, /without its Upgrade and Connection headers/);
   });
 
   for (const Connection of ['keep-alive, Upgrade', 'upgrade']) {
