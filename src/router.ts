@@ -6,7 +6,8 @@ import { type IncomingMessage, type Server, type ServerResponse, createServer } 
 import type { Duplex } from 'node:stream';
 import { type SockJSConnection, broadcast, connect } from './connection.ts';
 import { SockJSError } from './errors.ts';
-import { NodeHost, type Target, splitTarget } from './hosts/node.ts';
+import { NodeHost } from './hosts/node.ts';
+import { type Target, splitTarget } from './hosts/node-exchange.ts';
 import { attach, detach, isAttached } from './hosts/node-server.ts';
 import { dispatch } from './routes.ts';
 import { Service } from './service.ts';

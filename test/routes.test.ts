@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
-import { splitTarget } from '../src/hosts/node.ts';
+import { splitTarget } from '../src/hosts/node-exchange.ts';
 import { match } from '../src/routes.ts';
 
 const NOWHERE = [

@@ -6,7 +6,7 @@
  */
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { responseOn } from './node.ts';
+import { responseOn } from './node-exchange.ts';
 
 /** What is offered a request before the application is; each answers whether it was its own. */
 export interface Attachable {
