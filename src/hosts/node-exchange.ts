@@ -1,0 +1,166 @@
+/** The port `Exchange` on a request and a response of `node:http`. */
+import { type IncomingMessage, ServerResponse } from 'node:http';
+import { SockJSError } from '../errors.ts';
+import type { AnswerListener, Exchange, HeaderList, WebSocketHandler } from '../http/exchange.ts';
+
+/** The part of a request target that routes look at; `http://host/path` counts as `/path`. */
+export interface Target {
+  readonly path: string;
+  readonly query: string;
+}
+
+/** Takes a request target apart by hand: it never throws, whatever a client sends. */
+export function splitTarget(url: string): Target {
+  let start = 0;
+  if (!url.startsWith('/')) {
+    const scheme = url.indexOf('://');
+    const slash = scheme < 0 ? -1 : url.indexOf('/', scheme + 3);
+    start = slash < 0 ? url.length : slash;
+  }
+  const mark = url.indexOf('?', start);
+  if (mark < 0) return { path: url.slice(start), query: '' };
+  return { path: url.slice(start, mark), query: url.slice(mark + 1) };
+}
+
+/** A response on a socket that was to be upgraded and is not: it is answered and closed. */
+export function responseOn(request: IncomingMessage): ServerResponse {
+  const { socket } = request;
+  const response = new ServerResponse(request);
+  response.shouldKeepAlive = false;
+  response.assignSocket(socket);
+  // Not `end()`: a client that never hangs up would keep its half of the connection for ever.
+  response.on('finish', () => socket.destroySoon());
+  return response;
+}
+
+export class NodeExchange implements Exchange {
+  readonly path: string;
+  readonly query: string;
+  readonly upgrade: Exchange['upgrade'];
+  readonly #request: IncomingMessage;
+  #response: ServerResponse | undefined;
+  #isUpgraded = false;
+
+  constructor(
+    request: IncomingMessage,
+    response: ServerResponse | undefined,
+    target: Target,
+    accept?: (handler: WebSocketHandler) => void,
+  ) {
+    this.#request = request;
+    this.#response = response;
+    this.path = target.path;
+    this.query = target.query;
+    if (accept === undefined) return;
+    this.upgrade = (handler) => {
+      this.#isUpgraded = true;
+      accept(handler);
+    };
+  }
+
+  get method(): string {
+    return this.#request.method ?? '';
+  }
+
+  get rawHeaders(): readonly string[] {
+    return this.#request.rawHeaders;
+  }
+
+  get remoteAddress(): string {
+    return this.#request.socket.remoteAddress ?? '';
+  }
+
+  get encrypted(): boolean {
+    return 'encrypted' in this.#request.socket;
+  }
+
+  get isGone(): boolean {
+    return this.#request.socket.destroyed || this.#response?.destroyed === true;
+  }
+
+  get isAnswered(): boolean {
+    return this.#isUpgraded || this.isGone || this.#response?.headersSent === true;
+  }
+
+  get bufferedBytes(): number {
+    return this.#response?.writableLength ?? 0;
+  }
+
+  get writable(): boolean {
+    return this.#response?.writableNeedDrain !== true;
+  }
+
+  get upgradeFault(): string {
+    const asks = this.#request.headers.upgrade?.toLowerCase() === 'websocket';
+    return asks ? '"Connection" must be "Upgrade".' : 'Can "Upgrade" only to "WebSocket".';
+  }
+
+  header(name: string): string | undefined {
+    const value = this.#request.headers[name];
+    return Array.isArray(value) ? value.join(', ') : value;
+  }
+
+  async readBody(limit: number): Promise<Buffer> {
+    const request = this.#request;
+    if (Number(request.headers['content-length'] ?? 0) > limit) throw tooLarge(limit);
+    if (request.readableEnded) return Buffer.alloc(0); // Some middleware has eaten it.
+    if (request.destroyed) throw aborted();
+    return new Promise((resolve, reject) => {
+      const chunks: Buffer[] = [];
+      let length = 0;
+      request.on('data', (chunk: Buffer) => {
+        length += chunk.length;
+        if (length <= limit) chunks.push(chunk);
+        else reject(tooLarge(limit)); // What still comes is read and dropped.
+      });
+      request.on('end', () => resolve(Buffer.concat(chunks)));
+      request.on('close', () => reject(aborted()));
+    });
+  }
+
+  answer(status: number, headers: HeaderList, body?: string): void {
+    if (this.isAnswered) return;
+    if (body !== undefined) headers.push('Content-Length', String(Buffer.byteLength(body)));
+    else if (status !== 204 && status !== 304) headers.push('Content-Length', '0');
+    const response = this.#answering();
+    response.writeHead(status, headers);
+    response.end(body);
+  }
+
+  begin(headers: HeaderList): void {
+    if (!this.isAnswered) this.#answering().writeHead(200, headers);
+  }
+
+  write(chunk: string): void {
+    if (!this.isGone) this.#response?.write(chunk);
+  }
+
+  end(): void {
+    if (!this.isGone) this.#response?.end();
+  }
+
+  abort(): void {
+    this.#request.socket.destroy();
+  }
+
+  watch(listener: AnswerListener): void {
+    const response = this.#answering();
+    response.on('drain', () => listener.drained());
+    response.on('close', () => {
+      if (!response.writableFinished) listener.gone();
+    });
+  }
+
+  #answering(): ServerResponse {
+    if (this.#response === undefined) this.#response = responseOn(this.#request);
+    return this.#response;
+  }
+}
+
+function aborted(): SockJSError {
+  return new SockJSError('ERR_BODY_ABORTED', 'The client went away.');
+}
+
+function tooLarge(limit: number): SockJSError {
+  return new SockJSError('ERR_BODY_TOO_LARGE', `The body is longer than ${limit} bytes.`);
+}
