@@ -25,6 +25,25 @@ function isSendableCode(code: number): boolean {
   return code >= 1000 && code <= 1014 && (code < 1004 || code > 1006);
 }
 
+/**
+ * What may end a connection, on every transport alike.
+ * @throws SockJSError `ERR_CLOSE_ARGUMENT`
+ */
+export function checkEnd(code: number, reason: string): void {
+  if (!isSendableCode(code)) {
+    throw new SockJSError(
+      'ERR_CLOSE_ARGUMENT',
+      `A close code is 1000 or 3000 to 4999, not ${String(code)}.`,
+    );
+  }
+  if (typeof reason !== 'string' || Buffer.byteLength(reason) > LONGEST_REASON) {
+    throw new SockJSError(
+      'ERR_CLOSE_ARGUMENT',
+      `A close reason is text of at most ${LONGEST_REASON} bytes.`,
+    );
+  }
+}
+
 let linkOf: (connection: SockJSConnection) => Link;
 let connect: (connection: SockJSConnection, link: Link) => void;
 
@@ -116,18 +135,7 @@ export class SockJSConnection {
    * @throws SockJSError `ERR_CLOSE_ARGUMENT`
    */
   close(code = 3000, reason = 'Go away!'): void {
-    if (!isSendableCode(code)) {
-      throw new SockJSError(
-        'ERR_CLOSE_ARGUMENT',
-        `A close code is 1000 or 3000 to 4999, not ${code}.`,
-      );
-    }
-    if (Buffer.byteLength(reason) > LONGEST_REASON) {
-      throw new SockJSError(
-        'ERR_CLOSE_ARGUMENT',
-        `A close reason has at most ${LONGEST_REASON} bytes.`,
-      );
-    }
+    checkEnd(code, reason);
     linkOf(this).close(code, reason);
   }
 
@@ -136,7 +144,7 @@ export class SockJSConnection {
     return linkOf(this).isClosed;
   }
 
-  /** Bytes of messages that wait for the client, here or in its connection. */
+  /** Bytes that wait for the client, here (each message with 100 for its upkeep) or in its connection. */
   get bufferedBytes(): number {
     return linkOf(this).bufferedBytes;
   }
@@ -155,6 +163,12 @@ export class SockJSConnection {
   get transport(): TransportName {
     return linkOf(this).transport;
   }
+}
+
+/** Whether it can be given to a router; JavaScript has no compiler to ask. */
+export function isConnectionClass(value: unknown): boolean {
+  if (typeof value !== 'function') return false;
+  return value === SockJSConnection || value.prototype instanceof SockJSConnection;
 }
 
 /** Gives a new connection its session. */

@@ -1,3 +1,5 @@
+import { inspect } from 'node:util';
+
 /**
  * Every error that this library throws or rejects with is a `SockJSError` whose `code` never changes
  * between releases; the message says what to do and may be reworded.
@@ -5,6 +7,8 @@
 export type SockJSErrorCode =
   /** A setting has an unknown name or a value that it cannot take. */
   | 'ERR_SETTING'
+  /** A method was called with something that it cannot take. */
+  | 'ERR_ARGUMENT'
   /** `close()` was called with a code or a reason that no WebSocket may carry. */
   | 'ERR_CLOSE_ARGUMENT'
   /** `send()` was called with something that this transport cannot carry. */
@@ -26,5 +30,23 @@ export class SockJSError extends Error {
     super(message);
     this.name = 'SockJSError';
     this.code = code;
+  }
+}
+
+// oxlint-disable-next-line no-control-regex -- control characters are what has to be found
+const CONTROL = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g;
+
+function escapeControl(text: string): string {
+  return text.replace(CONTROL, (character) => JSON.stringify(character).slice(1, -1));
+}
+
+/** Whatever was thrown, for a log line: a client's words in it cannot begin a line of their own. */
+export function describeError(error: unknown): string {
+  try {
+    if (!(error instanceof Error)) return escapeControl(inspect(error, { depth: 1 }));
+    const stack = error.stack ?? error.message;
+    return stack.replace(error.message, () => escapeControl(error.message));
+  } catch {
+    return 'an error that cannot be described';
   }
 }

@@ -2,6 +2,7 @@
  * For those who come from `ws`: the connection handler that they have, given an object with the face of
  * a `ws` WebSocket, as a connection class for a router.
  */
+import { isUtf8 } from 'node:buffer';
 import { EventEmitter } from 'node:events';
 import { SockJSConnection } from './connection.ts';
 import type { ConnectionInfo } from './http/connection-info.ts';
@@ -10,7 +11,15 @@ interface Events {
   /** As in `ws`, the data is bytes even if it came as text: `isBinary` tells. */
   message: [data: Buffer, isBinary: boolean];
   close: [code: number, reason: Buffer];
+  /** Never emitted: what goes wrong with a connection is told by 'close'. */
+  error: [error: Error];
 }
+
+interface SendOptions {
+  readonly binary?: boolean | undefined;
+}
+
+type Sent = (error?: Error) => void;
 
 /** What a `ws` handler uses of its request. */
 export interface MigratedRequest {
@@ -48,17 +57,27 @@ export class MigratedWebSocket extends EventEmitter<Events> {
   }
 
   /**
+   * As in `ws`, options may be left out. Bytes that are UTF-8 go as text where the transport carries text
+   * only, or where `binary: false` says so.
    * @param sent called once the message is on its way, or with the reason why it is not
-   * @throws SockJSError `ERR_MESSAGE_TYPE` for bytes where the transport carries text only
+   * @throws SockJSError `ERR_MESSAGE_TYPE` for other bytes where the transport carries text only
    */
-  send(data: string | Uint8Array, sent?: (error?: Error) => void): void {
+  send(data: string | Uint8Array, options?: SendOptions | Sent, sent?: Sent): void {
+    const told = typeof options === 'function' ? options : sent;
+    const binary = typeof options === 'function' ? undefined : options?.binary;
     if (this.#connection.isClosed) {
-      sent?.(new Error('The connection is closed.'));
+      told?.(new Error('The connection is closed.'));
       return;
     }
-    this.#connection.send(data);
-    if (sent !== undefined) queueMicrotask(() => sent());
+    this.#connection.send(this.#carried(data, binary));
+    if (told !== undefined) queueMicrotask(() => told());
   }
+
+  /** Nothing to do: the router sends heartbeats of its own. */
+  ping(): void {}
+
+  /** Nothing to do: `ws` answers pings by itself. */
+  pong(): void {}
 
   close(code = 1000, reason = ''): void {
     this.#connection.close(code, reason);
@@ -67,6 +86,13 @@ export class MigratedWebSocket extends EventEmitter<Events> {
   /** There is no less polite end than a close frame on most transports. */
   terminate(): void {
     this.#connection.close(1001, 'Terminated');
+  }
+
+  #carried(data: string | Uint8Array, binary: boolean | undefined): string | Uint8Array {
+    if (typeof data === 'string') return data;
+    const textOnly = this.#connection.transport !== 'rawwebsocket';
+    if (binary === false || (textOnly && isUtf8(data))) return Buffer.from(data).toString('utf8');
+    return data;
   }
 }
 

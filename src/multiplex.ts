@@ -3,7 +3,7 @@
  * `sub,NAME`, `uns,NAME` and `msg,NAME,TEXT`, as in the multiplexing of the SockJS project; each channel
  * has a connection of its own. When the server ends a channel it says `uns,NAME,CODE,REASON`.
  */
-import { type Link, SockJSConnection, connect, linkOf } from './connection.ts';
+import { type Link, SockJSConnection, connect, isConnectionClass, linkOf } from './connection.ts';
 import { SockJSError } from './errors.ts';
 import type { ConnectionInfo } from './http/connection-info.ts';
 import { Message } from './protocol/message.ts';
@@ -172,7 +172,7 @@ class MultiplexConnection extends SockJSConnection {
 export function multiplex(channels: Readonly<Record<string, ConnectionClass>>): ConnectionClass {
   const topics = new Map<string, Topic>();
   for (const [name, connection] of Object.entries(channels)) {
-    if (name === '' || typeof connection !== 'function') {
+    if (name === '' || !isConnectionClass(connection)) {
       throw new SockJSError(
         'ERR_SETTING',
         `Channel '${name}' needs a name and a class that extends SockJSConnection.`,

@@ -4,7 +4,13 @@
  */
 import { type IncomingMessage, type Server, type ServerResponse, createServer } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { type SockJSConnection, broadcast, connect } from './connection.ts';
+import {
+  type SockJSConnection,
+  broadcast,
+  checkEnd,
+  connect,
+  isConnectionClass,
+} from './connection.ts';
 import { SockJSError } from './errors.ts';
 import { NodeHost } from './hosts/node.ts';
 import { type Target, splitTarget } from './hosts/node-exchange.ts';
@@ -34,7 +40,9 @@ export type Middleware = (
 
 const SILENT: Logger = { debug() {}, info() {}, warn() {}, error() {} };
 const PREFIX = /^(\/[^/?#\s]+)*$/;
-const GOING_AWAY = { code: 1001, reason: 'Server is going away', timeout: 5000 };
+const LONGEST_TIMEOUT = 2 ** 31 - 1;
+
+function ignore(): void {}
 
 /**
  * Serves SockJS below a prefix, with an instance of the connection class for each client.
@@ -61,9 +69,9 @@ export class SockJSRouter<C extends SockJSConnection = SockJSConnection> {
    * @throws SockJSError `ERR_SETTING`
    */
   constructor(connection: new () => C, prefix = '', settings: SettingsInput = {}) {
-    if (typeof connection !== 'function') {
+    if (!isConnectionClass(connection)) {
       throw new SockJSError(
-        'ERR_SETTING',
+        'ERR_ARGUMENT',
         'The first argument must be a class that extends SockJSConnection.',
       );
     }
@@ -108,9 +116,12 @@ export class SockJSRouter<C extends SockJSConnection = SockJSConnection> {
   /**
    * Answers the requests and upgrades of a server that are below the prefix, and leaves all others to
    * its own listeners. Express, Fastify, Koa and Nest share their `http.Server` with it.
-   * @throws SockJSError `ERR_ATTACHED` if it is attached to this server already
+   * @throws SockJSError `ERR_ATTACHED` if it is attached to this server already, `ERR_ARGUMENT` if it is none
    */
   attach(server: Server): this {
+    if (typeof server?.on !== 'function' || typeof server.emit !== 'function') {
+      throw new SockJSError('ERR_ARGUMENT', 'attach() takes an http.Server or https.Server.');
+    }
     if (isAttached(server, this)) {
       throw new SockJSError(
         'ERR_ATTACHED',
@@ -130,8 +141,9 @@ export class SockJSRouter<C extends SockJSConnection = SockJSConnection> {
   }
 
   /**
-   * The short way: a server of its own that serves nothing else. The arguments are those of `net.Server.listen`.
+   * The short way: a server of its own that serves nothing else.
    * @param port 0 for any that is free; `server.address()` tells which
+   * @param host the address to listen on; all of them by default
    * @returns the server, which emits 'listening', or 'error' if the port is in use
    */
   listen(port: number, host?: string): Server {
@@ -156,6 +168,7 @@ export class SockJSRouter<C extends SockJSConnection = SockJSConnection> {
   handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): boolean {
     const target = this.#below(splitTarget(request.url ?? ''));
     if (target === undefined) return false;
+    socket.on('error', ignore); // From now on: Node has taken its own listener away.
     dispatch(this.#host.upgrade(request, socket, head, target), this.#service);
     return true;
   }
@@ -173,9 +186,18 @@ export class SockJSRouter<C extends SockJSConnection = SockJSConnection> {
    * Drains: new sessions get 503, waiting messages go out, every client gets the close frame, and after
    * `timeout` ms at most the rest is cut off. Then the router is detached from its servers, and those
    * that `listen` made are closed. Calling it again waits for the same end.
+   * @throws SockJSError `ERR_CLOSE_ARGUMENT` before anything is closed
    */
   close(options: CloseOptions = {}): Promise<void> {
-    this.#closed ??= this.#close({ ...GOING_AWAY, ...options });
+    const { code = 1001, reason = 'Server is going away', timeout = 5000 } = options;
+    checkEnd(code, reason);
+    if (!(timeout >= 0 && timeout <= LONGEST_TIMEOUT)) {
+      throw new SockJSError(
+        'ERR_CLOSE_ARGUMENT',
+        `The timeout must be a number of milliseconds from 0 to ${LONGEST_TIMEOUT}, not ${timeout}.`,
+      );
+    }
+    this.#closed ??= this.#close({ code, reason, timeout });
     return this.#closed;
   }
 

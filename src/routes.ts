@@ -2,6 +2,7 @@
  * The edge as a table: which path and method leads to which endpoint, and which policies hold there.
  * Paths are split by hand: every request of every client passes here.
  */
+import { describeError } from './errors.ts';
 import type { Exchange, HeaderList } from './http/exchange.ts';
 import { PLAIN_TEXT, crossOrigin, neverCached, preflight, stickyCookie } from './http/headers.ts';
 import { CLIENT_SCRIPT, GREETING, IFRAME, INFO } from './pages.ts';
@@ -142,6 +143,9 @@ function serve({ route, sessionId }: Match, request: Request): void | Promise<vo
   return endpoint({ ...request, sessionId, headers });
 }
 
+/** So many requests may wait for an `allowedOrigins` that answers later; the next get 503. */
+const MOST_VERDICTS = 1000;
+
 function refuse(exchange: Exchange): void {
   const headers: HeaderList = ['Content-Type', PLAIN_TEXT, 'Vary', 'Origin'];
   neverCached(headers);
@@ -153,7 +157,10 @@ async function serveIfAdmitted(
   request: Request,
   verdict: Promise<boolean>,
 ): Promise<void> {
-  const admitted = await verdict;
+  request.service.pendingVerdicts += 1;
+  const admitted = await verdict.finally(() => {
+    request.service.pendingVerdicts -= 1;
+  });
   if (request.exchange.isGone) return;
   if (admitted) await serve(found, request);
   else refuse(request.exchange);
@@ -170,6 +177,13 @@ function answer(exchange: Exchange, service: Service): void | Promise<void> {
   }
   const request: Request = { exchange, service, client: service.clientOf(exchange) };
   if (!found.route.guarded) return serve(found, request);
+  if (service.pendingVerdicts >= MOST_VERDICTS) {
+    return exchange.answer(
+      503,
+      ['Content-Type', PLAIN_TEXT, 'Retry-After', '1'],
+      'Try again later.',
+    );
+  }
   const verdict = service.admits(exchange, request.client);
   if (typeof verdict !== 'boolean') return serveIfAdmitted(found, request, verdict);
   return verdict ? serve(found, request) : refuse(exchange);
@@ -178,11 +192,13 @@ function answer(exchange: Exchange, service: Service): void | Promise<void> {
 /** Answers a request below the prefix. Whatever goes wrong in there ends here. */
 export function dispatch(exchange: Exchange, service: Service): void {
   const failed = (error: unknown): void => {
-    const detail = error instanceof Error ? (error.stack ?? error.message) : String(error);
-    service.logger.error(`${exchange.method} ${shown(exchange.path)} failed: ${detail}`);
     if (exchange.isAnswered) exchange.abort();
     else exchange.answer(500, ['Content-Type', PLAIN_TEXT], 'Internal error.');
+    // The last part only: the session id before it is secret.
+    const leaf = shown(exchange.path.slice(exchange.path.lastIndexOf('/') + 1));
+    service.logger.error(`${exchange.method} of ${leaf} failed: ${describeError(error)}`);
   };
+  if (exchange.isGone) return;
   try {
     service.sessions.stats.connected();
     answer(exchange, service)?.catch(failed);

@@ -25,7 +25,7 @@ export interface Hit {
 
 export type Endpoint = (hit: Hit) => void | Promise<void>;
 
-const CAUSES_REMEMBERED = 100;
+const REFUSALS_REMEMBERED = 100;
 const LONGEST_SHOWN = 100;
 
 /** What a client sent, fit for a log line: escaped and cut. */
@@ -40,8 +40,11 @@ export class Service {
   readonly logger: Logger;
   readonly sessions: Directory;
   readonly clientScript: ClientScript;
+  /** Requests that wait for an `allowedOrigins` that answers later. */
+  pendingVerdicts = 0;
   readonly #guard: OriginGuard;
   readonly #origins: ClientOriginReader;
+  readonly #refused = new Set<string>();
   readonly #warned = new Set<string>();
 
   constructor(prefix: string, settings: Settings, logger: Logger, sessions: Directory) {
@@ -88,10 +91,10 @@ export class Service {
   }
 
   /** Warns of something that an operator has to mend, once for each cause. */
-  warnOnce(cause: string, line: string): void {
-    if (this.#warned.has(cause) || this.#warned.size >= CAUSES_REMEMBERED) return;
+  warnOnce(cause: 'no client script' | 'upgrade unseen' | 'upgrade lost', line: string): void {
+    if (this.#warned.has(cause)) return;
     this.#warned.add(cause);
-    this.logger.warn(`${this.prefix || '/'}: ${line}`);
+    this.#warn(line);
   }
 
   /**
@@ -114,14 +117,27 @@ export class Service {
     });
   }
 
-  #noted(allowed: boolean, origin: string): boolean {
-    if (!allowed) {
-      const shownOrigin = shown(origin);
-      this.warnOnce(
-        `origin ${origin}`,
-        `refused a page of origin ${shownOrigin} with 403. To admit it, set allowedOrigins: [${shownOrigin}].`,
+  #noted(allowed: boolean, origin: string | undefined): boolean {
+    if (!allowed) this.#warnOfOrigin(origin ?? '');
+    return allowed;
+  }
+
+  #warnOfOrigin(origin: string): void {
+    if (this.#refused.has(origin) || this.#refused.size >= REFUSALS_REMEMBERED) return;
+    this.#refused.add(origin);
+    if (origin === '') {
+      this.#warn(
+        'refused a page with 403 that hides its origin: its Referrer-Policy must let it be sent.',
+      );
+    } else {
+      const name = shown(origin);
+      this.#warn(
+        `refused a page of origin ${name} with 403. To admit it, set allowedOrigins: [${name}].`,
       );
     }
-    return allowed;
+  }
+
+  #warn(line: string): void {
+    this.logger.warn(`${this.prefix || '/'}: ${line}`);
   }
 }

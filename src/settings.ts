@@ -217,6 +217,9 @@ function describe(value: unknown): string {
  * @throws SockJSError `ERR_SETTING` for an unknown name or a value that the setting cannot take
  */
 export function resolveSettings(input: SettingsInput): Settings {
+  if (typeof input !== 'object' || input === null) {
+    throw new SockJSError('ERR_SETTING', `The settings must be an object, not ${describe(input)}.`);
+  }
   for (const [name, value] of Object.entries(input)) {
     if (!isSettingName(name)) {
       const known = Object.keys(RULES).join(', ');

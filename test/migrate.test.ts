@@ -46,6 +46,41 @@ test('bytes come and go on a raw WebSocket', async (t) => {
   assert.equal(await client.next(), '\u0001\u0002\u0003');
 });
 
+for (const transport of ['/websocket', '/0/session/websocket']) {
+  test(`the idioms of ws work on ${transport}`, async (t) => {
+    const handler: WebSocketHandler = (socket) => {
+      socket.on('error', () => undefined);
+      socket.on('message', (data, isBinary) => {
+        socket.ping();
+        socket.pong();
+        socket.send(data, { binary: isBinary });
+        if (transport !== '/websocket') socket.send(data);
+        socket.send(data.toString(), { binary: isBinary }, () => undefined);
+      });
+    };
+    const { url } = await serve(t, {}, webSocketHandler(handler));
+    const client = await connectWebSocket(t, url + transport);
+    const framed = transport !== '/websocket';
+    if (framed) assert.equal(await client.next(), 'o');
+    client.send(framed ? '["é"]' : 'é');
+    if (framed) {
+      assert.equal(await client.next(), 'a["é","é","é"]');
+    } else {
+      assert.equal(await client.next(), 'é');
+      assert.equal(await client.next(), 'é');
+    }
+  });
+}
+
+test('bytes that are no text end a connection that carries text only', async (t) => {
+  const handler: WebSocketHandler = (socket) => socket.send(Buffer.from([0xff]));
+  const { url, logs } = await serve(t, {}, webSocketHandler(handler));
+  const client = await connectWebSocket(t, `${url}/0/session/websocket`);
+  assert.equal(await client.next(), 'o');
+  assert.equal(await client.next(), 'c[1011,"Internal error"]');
+  assert.match(logs.take()[0]?.line ?? '', /Bytes can be sent to clients of rawwebsocket only/);
+});
+
 test('a socket that is closing sends no more, and says so', async (t) => {
   const errors: (Error | undefined)[] = [];
   const handler: WebSocketHandler = (socket, { url }) => {

@@ -142,3 +142,39 @@ test('what is no class is refused', () => {
     /must be a class that extends SockJSConnection/,
   );
 });
+
+test('settings that are no object are refused', () => {
+  const wrong: unknown = null;
+  assert.throws(
+    () => Reflect.construct(SockJSRouter, [SockJSConnection, '/echo', wrong]),
+    /settings must be an object, not null/,
+  );
+});
+
+test('a function is no connection class', () => {
+  assert.throws(
+    () => Reflect.construct(SockJSRouter, [() => undefined, '/echo']),
+    /must be a class that extends/,
+  );
+});
+
+test('what is no server cannot be attached to', () => {
+  const router = new SockJSRouter(SockJSConnection, '/echo');
+  for (const wrong of [undefined, {}, () => undefined]) {
+    assert.throws(() => router.attach(wrong as never), /takes an http\.Server/);
+  }
+});
+
+for (const options of [
+  { code: 1006 },
+  { code: 99 },
+  { reason: 'x'.repeat(200) },
+  { timeout: Number.NaN },
+  { timeout: -1 },
+]) {
+  test(`a router cannot be closed with ${JSON.stringify(options).slice(0, 40)}`, async () => {
+    const router = new SockJSRouter(SockJSConnection, '/echo');
+    assert.throws(() => router.close(options), { code: 'ERR_CLOSE_ARGUMENT' });
+    await router.close({ timeout: 0 });
+  });
+}

@@ -28,6 +28,11 @@ export function responseOn(request: IncomingMessage): ServerResponse {
   const response = new ServerResponse(request);
   response.shouldKeepAlive = false;
   response.assignSocket(socket);
+  // What Node's server does for other sockets: notice the client's end, tell of drains, heed timeouts.
+  socket.resume();
+  socket.on('end', () => socket.end());
+  socket.on('drain', () => response.emit('drain'));
+  socket.on('timeout', () => socket.destroy());
   // Not `end()`: a client that never hangs up would keep its half of the connection for ever.
   response.on('finish', () => socket.destroySoon());
   return response;
@@ -106,14 +111,11 @@ export class NodeExchange implements Exchange {
     if (request.readableEnded) return Buffer.alloc(0); // Some middleware has eaten it.
     if (request.destroyed) throw aborted();
     return new Promise((resolve, reject) => {
-      const chunks: Buffer[] = [];
-      let length = 0;
+      const body = new Body(limit);
       request.on('data', (chunk: Buffer) => {
-        length += chunk.length;
-        if (length <= limit) chunks.push(chunk);
-        else reject(tooLarge(limit)); // What still comes is read and dropped.
+        if (!body.add(chunk)) reject(tooLarge(limit)); // What still comes is read and dropped.
       });
-      request.on('end', () => resolve(Buffer.concat(chunks)));
+      request.on('end', () => resolve(body.bytes));
       request.on('close', () => reject(aborted()));
     });
   }
@@ -143,17 +145,61 @@ export class NodeExchange implements Exchange {
     this.#request.socket.destroy();
   }
 
+  abortIfStalled(milliseconds: number): void {
+    // Counts from the last byte that was taken; then Node's server destroys the socket. After the answer
+    // it sets its own timeout again.
+    this.#request.socket.setTimeout(milliseconds);
+  }
+
   watch(listener: AnswerListener): void {
     const response = this.#answering();
     response.on('drain', () => listener.drained());
     response.on('close', () => {
-      if (!response.writableFinished) listener.gone();
+      if (response.writableFinished) listener.sent();
+      else listener.gone();
     });
   }
 
   #answering(): ServerResponse {
     if (this.#response === undefined) this.#response = responseOn(this.#request);
     return this.#response;
+  }
+}
+
+const FIRST_CAPACITY = 4096;
+
+/** Gathers chunks in one buffer: a list of them would cost a client's one-byte chunks a hundredfold. */
+class Body {
+  readonly #limit: number;
+  #buffer: Buffer | undefined;
+  #length = 0;
+
+  constructor(limit: number) {
+    this.#limit = limit;
+  }
+
+  get bytes(): Buffer {
+    return this.#buffer?.subarray(0, this.#length) ?? Buffer.alloc(0);
+  }
+
+  /** @returns false if it is longer than the limit: then nothing is kept */
+  add(chunk: Buffer): boolean {
+    const length = this.#length + chunk.length;
+    if (length > this.#limit) {
+      this.#buffer = undefined;
+      this.#length = this.#limit;
+      return false;
+    }
+    if (this.#buffer === undefined && this.#length === 0) {
+      this.#buffer = chunk; // Mostly the only one.
+    } else if (this.#buffer === undefined || length > this.#buffer.length) {
+      const grown = Buffer.allocUnsafe(Math.min(this.#limit, Math.max(FIRST_CAPACITY, 2 * length)));
+      grown.set(this.bytes);
+      this.#buffer = grown;
+    }
+    if (this.#buffer !== chunk) this.#buffer.set(chunk, this.#length);
+    this.#length = length;
+    return true;
   }
 }
 

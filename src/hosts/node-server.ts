@@ -6,7 +6,7 @@
  */
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { responseOn } from './node-exchange.ts';
+import { isWebSocketRequest } from './node.ts';
 
 /** What is offered a request before the application is; each answers whether it was its own. */
 export interface Attachable {
@@ -17,6 +17,19 @@ export interface Attachable {
 type Emit = (this: Server, event: string, ...args: unknown[]) => boolean;
 
 function ignore(): void {}
+
+const HOP_BY_HOP = new Set(['upgrade', 'http2-settings', 'connection']);
+
+/** The head of a request as it came, without the wish for an upgrade. */
+function plainHead({ method, url, httpVersion, headers, rawHeaders }: IncomingMessage): Buffer {
+  const lines = [`${method} ${url} HTTP/${httpVersion}`];
+  for (let index = 0; index + 1 < rawHeaders.length; index += 2) {
+    const name = rawHeaders[index] ?? '';
+    if (!HOP_BY_HOP.has(name.toLowerCase())) lines.push(`${name}: ${rawHeaders[index + 1]}`);
+  }
+  if (/\bclose\b/i.test(headers.connection ?? '')) lines.push('Connection: close');
+  return Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1');
+}
 
 class Mount {
   readonly #server: Server;
@@ -87,12 +100,24 @@ class Mount {
     const [request, socket, head] = args as [IncomingMessage, Duplex, Buffer];
     // From the first moment on: a client that resets now must not end the process.
     socket.on('error', ignore);
-    for (const router of this.#attached) {
-      if (router.handleUpgrade(request, socket, head)) return true;
+    if (isWebSocketRequest(request)) {
+      for (const router of this.#attached) {
+        if (router.handleUpgrade(request, socket, head)) return true;
+      }
     }
     if (this.#server.listenerCount('upgrade') > 1) return this.#passOn('upgrade', args);
-    // Nobody upgrades this: answered as the plain request that it is as well, as Node alone would do.
-    return this.#request('request', [request, responseOn(request)]);
+    this.#serveAsPlain(request, socket, head);
+    return true;
+  }
+
+  /**
+   * Nobody gives this upgrade, and RFC 9110, 7.8, lets a server ignore the wish (clients of HTTP/2 make it
+   * by default). Node would have, but for our listener; so the request goes back to where it came from,
+   * without the wish, and is parsed once more, its body and whatever follows included.
+   */
+  #serveAsPlain(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    socket.unshift(Buffer.concat([plainHead(request), head]));
+    this.#server.emit('encrypted' in socket ? 'secureConnection' : 'connection', socket);
   }
 }
 

@@ -55,6 +55,7 @@ export class NodeHost {
   }
 }
 
-function isWebSocketRequest(request: IncomingMessage): boolean {
+/** Whether it asks for a WebSocket; other upgrades are for others. */
+export function isWebSocketRequest(request: IncomingMessage): boolean {
   return request.method === 'GET' && request.headers.upgrade?.toLowerCase() === 'websocket';
 }

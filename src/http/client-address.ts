@@ -113,9 +113,20 @@ export class ClientOriginReader {
     const direct: ClientOrigin = { address: near, host, secure: hop.encrypted };
     if (this.#trusts === undefined || !this.#trusts(near)) return direct;
     const standard = hop.header('forwarded');
-    const said = standard === undefined ? readXForwarded(hop) : readForwarded(standard);
+    const common = hop.header('x-forwarded-for');
+    const said =
+      standard === undefined || common !== undefined
+        ? readXForwarded(hop)
+        : readForwarded(standard);
+    const address = this.#clientAddress(near, said.addresses, this.#trusts);
+    if (standard !== undefined && common !== undefined) {
+      // A proxy that writes one of them may pass on the other as the client wrote it: if they do not
+      // agree, neither is believed.
+      const other = this.#clientAddress(near, readForwarded(standard).addresses, this.#trusts);
+      if (other !== address) return direct;
+    }
     return {
-      address: this.#clientAddress(near, said.addresses, this.#trusts),
+      address,
       host: said.host ?? host,
       secure: said.proto === undefined ? hop.encrypted : said.proto.toLowerCase() === 'https',
     };

@@ -11,7 +11,9 @@ export type HeaderList = string[];
 export interface AnswerListener {
   /** The answer can be written to again. */
   drained(): void;
-  /** The client went away before the answer was ended. */
+  /** The answer was ended, and all of it has left. */
+  sent(): void;
+  /** The client went away before all of the answer had left. */
   gone(): void;
 }
 
@@ -50,6 +52,8 @@ export interface Exchange extends Hop {
   watch(listener: AnswerListener): void;
   /** Drops the connection. */
   abort(): void;
+  /** Drops it if the client takes nothing of the answer for so many milliseconds. */
+  abortIfStalled(milliseconds: number): void;
 
   /** Present if the request asks for a WebSocket and the host can make it one. */
   readonly upgrade: ((handler: WebSocketHandler) => void) | undefined;

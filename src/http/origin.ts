@@ -2,7 +2,9 @@
  * The one guard that decides whether a page may talk to this server; it stands before every request,
  * preflight and upgrade. Browsers say where a request comes from in `Origin` and `Sec-Fetch-Site`;
  * script and frame requests that carry no `Origin` are told by their `Referer`. A request without any
- * of these does not come from a page, and passes. (NEEDS 3; Tornado's `check_origin` has the reasons.)
+ * of these does not come from a page, and passes; over plain http, where browsers send no
+ * `Sec-Fetch-Site`, a page that also hides its `Referer` can look like that to the script and frame
+ * transports. (NEEDS 3; Tornado's `check_origin` has the reasons.)
  */
 import type { AllowedOrigins } from '../settings.ts';
 
@@ -15,11 +17,11 @@ export interface Visitor {
 
 export interface Verdict {
   readonly allowed: boolean | Promise<boolean>;
-  /** Where the page comes from, as far as the request tells; for the log line of a refusal. */
-  readonly origin: string;
+  /** Where the page comes from; undefined if it hides that. For the log line of a refusal. */
+  readonly origin: string | undefined;
 }
 
-const PASSES: Verdict = { allowed: true, origin: '' };
+const PASSES: Verdict = { allowed: true, origin: undefined };
 const DEFAULT_PORTS = new Map([
   ['http:', '80'],
   ['https:', '443'],
@@ -59,6 +61,12 @@ function originOfReferer(referer: string | undefined): string | undefined {
   return match?.[1];
 }
 
+/** Only true, now or later, admits; whatever else a function answers does not. */
+function settled(answer: unknown): boolean | Promise<boolean> {
+  if (!(answer instanceof Promise)) return answer === true;
+  return answer.then((later) => later === true);
+}
+
 export class OriginGuard {
   readonly #allowed: AllowedOrigins;
 
@@ -70,17 +78,16 @@ export class OriginGuard {
     if (this.#allowed === '*') return PASSES;
     const site = visitor.header('sec-fetch-site');
     const named = visitor.header('origin');
-    if (site === 'same-origin') return PASSES;
-    if (named === undefined && (site === undefined || site === 'none')) return PASSES;
+    if (site === 'same-origin' || (site === 'none' && named === undefined)) return PASSES;
     const origin = named ?? originOfReferer(visitor.header('referer'));
-    if (origin === undefined) return { allowed: false, origin: `unnamed (${site})` };
+    if (origin === undefined) return site === undefined ? PASSES : { allowed: false, origin };
     if (isSameHost(origin, visitor.host)) return PASSES;
     return { allowed: this.#admits(origin), origin };
   }
 
   #admits(origin: string): boolean | Promise<boolean> {
     const allowed = this.#allowed;
-    if (typeof allowed === 'function') return allowed(origin);
+    if (typeof allowed === 'function') return settled(allowed(origin));
     return allowed === '*' || allowed.some((entry) => isListed(entry, origin));
   }
 }

@@ -20,16 +20,19 @@ export function quote(text: string): string {
   return ESCAPABLE.test(json) ? json.replace(ALL_ESCAPABLE, unicodeEscape) : json;
 }
 
+/** About what a waiting message takes in memory besides its data; empty ones must not be free. */
+export const UPKEEP = 100;
+
 export class Message {
   /** Bytes travel on raw WebSockets only; SockJS frames are made of text. */
   readonly data: string | Uint8Array;
-  /** Bytes of the data itself, as UTF-8, without quotes and escapes: the unit of every limit. */
+  /** What it counts for in every limit: the bytes of the data itself, as UTF-8, and its own upkeep. */
   readonly size: number;
   #quoted: string | undefined;
 
   constructor(data: string | Uint8Array) {
     this.data = data;
-    this.size = typeof data === 'string' ? Buffer.byteLength(data) : data.byteLength;
+    this.size = UPKEEP + (typeof data === 'string' ? Buffer.byteLength(data) : data.byteLength);
   }
 
   /** The text as a JSON string. */

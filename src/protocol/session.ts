@@ -100,6 +100,11 @@ export class Session {
     else if (this.#state === 'closing' && !this.#resumable) this.#finish();
   }
 
+  /** The last answer has reached the client only now: the next receiver is awaited from here on. */
+  await(now: number): void {
+    if (!this.#receiving) this.#deadline = now + this.#timing.disconnectDelay;
+  }
+
   /** The receiver broke off, or a WebSocket closed: PROTOCOL "The session's life", 4. */
   interrupt(now: number, end: SessionEnd = INTERRUPTED): void {
     this.#receiving = false;

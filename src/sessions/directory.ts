@@ -2,6 +2,7 @@
  * All sessions of one router: found by key, watched over by one timer, and ended together.
  */
 import { performance } from 'node:perf_hooks';
+import { describeError } from '../errors.ts';
 import type { ConnectionInfo } from '../http/connection-info.ts';
 import type { SessionEnd } from '../protocol/session.ts';
 import type { Logger, Settings, TransportName } from '../settings.ts';
@@ -38,7 +39,9 @@ export class Directory<App extends Application = Application> {
       logger,
       clock,
       stats: this.stats,
-      turn: new Turn(settings.immediateFlush),
+      turn: new Turn(settings.immediateFlush, (error) => {
+        logger.error(`A session could not be flushed: ${describeError(error)}`);
+      }),
       settled: (session) => this.#settled(session),
       forget: (session) => this.#forget(session),
     };
@@ -79,10 +82,10 @@ export class Directory<App extends Application = Application> {
     return session;
   }
 
-  /** The applications of all open sessions. */
+  /** The applications of all sessions that are open, and that `onOpen` has accepted. */
   *applications(): Generator<App, void, undefined> {
     for (const [session, application] of this.#applications) {
-      if (session.isOpen) yield application;
+      if (session.isAccepted) yield application;
     }
   }
 

@@ -3,7 +3,9 @@
  * once and last. What comes in while an asynchronous `onOpen` is under way waits here. Whatever a
  * handler throws, or rejects with, ends its own connection and nothing else.
  */
+import { describeError } from '../errors.ts';
 import type { ConnectionInfo } from '../http/connection-info.ts';
+import { UPKEEP } from '../protocol/message.ts';
 import type { SessionEnd } from '../protocol/session.ts';
 import type { Logger } from '../settings.ts';
 
@@ -64,6 +66,11 @@ export class Lifecycle {
     return this.#opening;
   }
 
+  /** `onOpen` has settled and did not refuse; the end has not been told. */
+  get isAccepted(): boolean {
+    return this.#state === 'open';
+  }
+
   open(): void {
     if (this.#state !== 'new') return;
     this.#state = 'opening';
@@ -94,7 +101,7 @@ export class Lifecycle {
   #keep(data: string | Uint8Array): void {
     if (!this.#living.isOpen) return;
     (this.#inbox ??= []).push(data);
-    this.#inboxSize += data.length;
+    this.#inboxSize += data.length + UPKEEP;
     if (this.#inboxSize > INBOX_LIMIT) this.#living.close(TOO_EARLY.code, TOO_EARLY.reason);
   }
 
@@ -144,9 +151,10 @@ export class Lifecycle {
   }
 
   #fail(handler: string, error: unknown): void {
-    const name = this.#application.constructor.name;
-    const detail = error instanceof Error ? (error.stack ?? error.message) : String(error);
-    this.#logger.error(`${name}.${handler} failed; its connection is closed with 1011: ${detail}`);
     this.#living.close(HANDLER_FAILED.code, HANDLER_FAILED.reason);
+    const name = this.#application.constructor.name;
+    this.#logger.error(
+      `${name}.${handler} failed; its connection is closed with 1011: ${describeError(error)}`,
+    );
   }
 }

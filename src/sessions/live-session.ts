@@ -56,7 +56,10 @@ export class LiveSession implements Flushable, Living {
   readonly #core: Session;
   readonly #lifecycle: Lifecycle;
   #receiver: Receiver | undefined;
+  /** Let go with its last frame still on its way: the client is busy, not gone. */
+  #leaving: Receiver | undefined;
   #flushing = false;
+  #isAwaited = false;
   #ended = false;
   #forgotten = false;
 
@@ -75,6 +78,11 @@ export class LiveSession implements Flushable, Living {
 
   get isOpen(): boolean {
     return this.#core.state === 'open';
+  }
+
+  /** Open, and `onOpen` has settled without refusing: what is meant for members may be sent. */
+  get isAccepted(): boolean {
+    return this.isOpen && this.#lifecycle.isAccepted;
   }
 
   get isClosed(): boolean {
@@ -99,9 +107,18 @@ export class LiveSession implements Flushable, Living {
     return this.#forgotten || (this.#core.endSaid && this.#receiver === undefined);
   }
 
-  /** Settles when an asynchronous `onOpen` has; undefined when there is nothing to wait for. */
-  get opening(): Promise<void> | undefined {
-    return this.#lifecycle.opening;
+  /** Whether an asynchronous `onOpen` is under way. */
+  get isOpening(): boolean {
+    return this.#lifecycle.opening !== undefined;
+  }
+
+  /** Waits for `onOpen`. One may wait at a time, or a client could pile up requests behind it. */
+  async opened(): Promise<boolean> {
+    if (this.#isAwaited) return false;
+    this.#isAwaited = true;
+    await this.#lifecycle.opening;
+    this.#isAwaited = false;
+    return true;
   }
 
   // From the client
@@ -133,12 +150,20 @@ export class LiveSession implements Flushable, Living {
     this.#flush(this.#surroundings.clock());
   }
 
+  /** All that a receiver was given has left, after it had been let go. */
+  sent(receiver: Receiver): void {
+    if (receiver !== this.#leaving) return;
+    this.#leaving = undefined;
+    this.#core.await(this.#surroundings.clock());
+  }
+
   /**
    * A receiver broke off before all that it was given had left, or its WebSocket closed with `end`. If it
    * had been let go already, its last frame is lost all the same, and the next receiver is told.
    */
   interrupted(receiver: Receiver, end?: SessionEnd): void {
     const now = this.#surroundings.clock();
+    if (receiver === this.#leaving) this.#leaving = undefined;
     if (receiver === this.#receiver) {
       this.#release();
       this.#core.interrupt(now, end);
@@ -175,6 +200,7 @@ export class LiveSession implements Flushable, Living {
   // From time
 
   tick(now: number): void {
+    if (this.#receiver === undefined && this.#leaving !== undefined) return;
     this.#core.tick(now);
     this.#flush(now);
   }
@@ -218,6 +244,7 @@ export class LiveSession implements Flushable, Living {
         this.#release();
         this.#core.detach(now);
         if (frame.type !== 'close') receiver.end();
+        if (receiver.bufferedBytes > 0) this.#leaving = receiver;
       }
       receiver = this.#receiver;
     }

@@ -8,11 +8,16 @@ export interface Flushable {
 
 export class Turn {
   readonly #schedule: (run: () => void) => void;
+  readonly #failed: (error: unknown) => void;
   #waiting: Flushable[] = [];
 
-  /** @param immediate after the running callback; else after all callbacks of this turn of the event loop */
-  constructor(immediate: boolean) {
+  /**
+   * @param immediate after the running callback; else after all callbacks of this turn of the event loop
+   * @param failed is told what a session threw; the others are flushed all the same
+   */
+  constructor(immediate: boolean, failed: (error: unknown) => void) {
     this.#schedule = immediate ? queueMicrotask : setImmediate;
+    this.#failed = failed;
   }
 
   /** The same session may be added once until it is flushed; it keeps count of that itself. */
@@ -23,6 +28,12 @@ export class Turn {
   readonly #run = (): void => {
     const sessions = this.#waiting;
     this.#waiting = [];
-    for (const session of sessions) session.flush();
+    for (const session of sessions) {
+      try {
+        session.flush();
+      } catch (error) {
+        this.#failed(error);
+      }
+    }
   };
 }

@@ -15,6 +15,7 @@ class HttpReceiver implements Receiver, AnswerListener {
   readonly #callback: string;
   readonly #session: LiveSession;
   readonly #limit: number;
+  readonly #patience: number;
   #headers: HeaderList | undefined;
   #sent = 0;
   #isAttached = false;
@@ -25,6 +26,7 @@ class HttpReceiver implements Receiver, AnswerListener {
     this.#callback = callback;
     this.#session = session;
     this.#limit = transport.streams ? hit.service.settings.responseLimit : 1;
+    this.#patience = hit.service.settings.disconnectDelay;
     this.#headers = [...hit.headers, 'Content-Type', transport.contentType, ...transport.headers];
     hit.exchange.watch(this);
     if (transport.streams) this.#begin(this.#headers);
@@ -55,6 +57,8 @@ class HttpReceiver implements Receiver, AnswerListener {
 
   end(): void {
     if (this.#headers === undefined) this.#exchange.end();
+    // A client that takes nothing of it for so long is gone.
+    if (this.bufferedBytes > 0) this.#exchange.abortIfStalled(this.#patience);
   }
 
   abort(): void {
@@ -63,6 +67,10 @@ class HttpReceiver implements Receiver, AnswerListener {
 
   drained(): void {
     this.#session.drained();
+  }
+
+  sent(): void {
+    this.#session.sent(this);
   }
 
   gone(): void {

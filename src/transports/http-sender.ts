@@ -36,7 +36,7 @@ async function accept(hit: Hit, payload: Payload, confirm: () => void): Promise<
   const session = hit.service.findSession(hit);
   if (session?.isOpen !== true) return plain(hit, 404, 'Session not found.');
   if (isEncoded(hit.exchange)) return plain(hit, 415, 'Content-Encoding is not supported.');
-  if (session.opening !== undefined) await session.opening;
+  if (session.isOpening && !(await session.opened())) return plain(hit, 503, 'Still opening.');
   const body = await readBody(hit);
   if (body === undefined) return undefined;
   const json = payload(body.toString('utf8'), hit.exchange);

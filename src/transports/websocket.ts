@@ -109,9 +109,9 @@ class RawReceiver extends WebSocketReceiver {
   }
 }
 
-async function holdBack(socket: WebSocketPort, opening: Promise<void>): Promise<void> {
+async function holdBack(socket: WebSocketPort, session: LiveSession): Promise<void> {
   socket.pause();
-  await opening;
+  await session.opened();
   socket.resume();
 }
 
@@ -130,7 +130,7 @@ function warnOfLostUpgrade({ exchange, service }: Hit): void {
     service.warnOnce(
       'upgrade lost',
       'a WebSocket request came without its Upgrade and Connection headers: a proxy on the way dropped them. ' +
-        'It must pass both on; deploy/ has configurations for HAProxy, nginx and Caddy.',
+        'It must pass both on; the README has configurations for HAProxy, nginx and Caddy.',
     );
   }
 }
@@ -158,7 +158,7 @@ function upgrading(
       const session = service.openWebSocketSession(hit, transport);
       const receiver = new Receiving(socket, session);
       session.attach(receiver);
-      if (session.opening !== undefined) void holdBack(socket, session.opening);
+      if (session.isOpening) void holdBack(socket, session);
       return receiver;
     });
   };

@@ -8,7 +8,7 @@ import { connect } from 'node:net';
 import { after, afterEach, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { serve } from '../support/service.ts';
-import { HttpConnection, ask, encodeRequest } from '../support/http.ts';
+import { HttpConnection, type ResponseHead, ask, encodeRequest } from '../support/http.ts';
 import {
   DIALECTS,
   Receiver,
@@ -88,12 +88,19 @@ for (const path of HOSTILE_TARGETS) {
     });
   }
 
-  test(`an upgrade of ${path.slice(0, 40)} gets a 4xx and the connection ends`, async () => {
+  test(`an upgrade of ${path.slice(0, 40)} gets a 4xx`, async () => {
     const connection = new HttpConnection(port).send({ path, headers: UPGRADE });
-    const { status } = await connection.answer();
+    const { status, head } = await connection.answer();
     assert.ok(status >= 400 && status < 500, String(status));
-    await connection.readToEnd();
+    await endsOrGoesOn(connection, head);
   });
+}
+
+/** After its answer a connection ends, if it said so, or serves the next request. */
+async function endsOrGoesOn(connection: HttpConnection, head: ResponseHead): Promise<void> {
+  if (head.header('Connection') === 'close') await connection.readToEnd();
+  else assert.equal((await connection.ask({ path: '/echo' })).status, 200);
+  connection.close();
 }
 
 const UPGRADE = [
@@ -324,9 +331,7 @@ test('the connection that sent too much can be used again or is closed', async (
   const path = `${session}/xhr_send`;
   const { head } = await connection.ask({ method: 'POST', path, body: 'x'.repeat(300_000) });
   assert.equal(head.status, 413);
-  if (head.header('Connection') === 'close') await connection.readToEnd();
-  else assert.equal((await connection.ask({ path: '/echo' })).status, 200);
-  connection.close();
+  await endsOrGoesOn(connection, head);
 });
 
 // Upgrades
@@ -351,8 +356,9 @@ for (const { name, path, headers, expected } of [
 ]) {
   test(`an upgrade ${name} is answered as a plain request`, async () => {
     const connection = new HttpConnection(port).send({ path, headers });
-    assert.equal((await connection.answer()).status, expected);
-    await connection.readToEnd();
+    const { status, head } = await connection.answer();
+    assert.equal(status, expected);
+    await endsOrGoesOn(connection, head);
   });
 }
 
@@ -360,8 +366,39 @@ test('an upgrade of a poll is a poll', async () => {
   const session = newSession();
   const connection = new HttpConnection(port);
   connection.send({ method: 'POST', path: `${session}/xhr`, headers: UPGRADE });
-  assert.equal((await connection.answer()).body, 'o\n');
-  await connection.readToEnd();
+  const { body, head } = await connection.answer();
+  assert.equal(body, 'o\n');
+  await endsOrGoesOn(connection, head);
+});
+
+test('the body of a request that asked for another protocol is not lost, nor what follows it', async () => {
+  const session = newSession();
+  await ask(port, { method: 'POST', path: `${session}/xhr` });
+  const connection = new HttpConnection(port);
+  const body = '["kept"]';
+  const headers = [
+    ['Connection', 'Upgrade, HTTP2-Settings'],
+    ['Upgrade', 'h2c'],
+    ['HTTP2-Settings', 'AAMAAABkAAQAAP__'],
+  ] as const;
+  connection.send({ method: 'POST', path: `${session}/xhr_send`, headers, body });
+  assert.equal((await connection.answer()).status, 204);
+  const next = await connection.ask({ method: 'POST', path: `${session}/xhr` });
+  assert.equal(next.body, 'a["kept"]\n');
+  connection.close();
+});
+
+test('a stream that asked for a WebSocket it cannot be notices that its client leaves', async (t) => {
+  const alone = await serve(t);
+  const session = newSession();
+  const connection = new HttpConnection(alone.port).send({
+    path: `${session}/eventsource`,
+    headers: UPGRADE,
+  });
+  assert.equal((await connection.readHead()).status, 200);
+  await receivers(alone.router, 1);
+  connection.close();
+  await receivers(alone.router, 0);
 });
 
 test('a refused upgrade leaves no connection behind, even if the client does not hang up', async (t) => {
@@ -369,7 +406,7 @@ test('a refused upgrade leaves no connection behind, even if the client does not
   const before = await count();
   const stubborn = connect({ port, host: '127.0.0.1', allowHalfOpen: true });
   t.after(() => stubborn.destroy());
-  stubborn.write(encodeRequest({ path: '/nowhere', headers: UPGRADE }));
+  stubborn.write(encodeRequest({ path: '/echo/nowhere', headers: UPGRADE }));
   stubborn.resume();
   await new Promise((resolve) => stubborn.once('end', resolve));
   let now = before + 1;

@@ -76,6 +76,9 @@ const CASES: readonly (readonly [
     [],
     { site: 'same-site', referer: 'https://other.example.com/' },
   ],
+  [false, 'a script over plain http, told by its Referer', [], { referer: 'http://evil.com/page' }],
+  [true, 'a script of the same host over plain http', [], { referer: 'http://example.com/page' }],
+  [true, 'a Referer that is no page', [], { referer: 'about:blank' }],
   [
     true,
     'a frame of the same host by its Referer',
@@ -144,4 +147,9 @@ for (const [passes, what, allowed, request] of CASES) {
 
 test('a function may answer later', async () => {
   assert.equal(await judge(() => Promise.resolve(true), { origin: 'https://a.com' }), true);
+});
+
+test('a function that answers neither true nor false admits nobody', () => {
+  const careless = (): boolean => undefined as unknown as boolean;
+  assert.equal(judge(careless, { origin: 'https://a.com' }), false);
 });

@@ -2,7 +2,13 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
 import { SockJSError } from '../../src/errors.ts';
-import { Message, decodeBody, decodeWebSocketMessage, quote } from '../../src/protocol/message.ts';
+import {
+  Message,
+  UPKEEP,
+  decodeBody,
+  decodeWebSocketMessage,
+  quote,
+} from '../../src/protocol/message.ts';
 
 /** PROTOCOL "Frames": what must never stand raw in a frame. */
 const ESCAPED_RANGES: readonly (readonly [number, number])[] = [
@@ -60,9 +66,10 @@ test('a message is quoted once', () => {
   assert.equal(message.quoted, message.quoted);
 });
 
-test('the size of a message is its bytes as UTF-8, without quotes and escapes', () => {
-  assert.equal(new Message('"é"').size, 4);
-  assert.equal(new Message(new Uint8Array(7)).size, 7);
+test('the size of a message is its bytes as UTF-8 and its upkeep: not even an empty one is free', () => {
+  assert.equal(new Message('"é"').size, UPKEEP + 4);
+  assert.equal(new Message(new Uint8Array(7)).size, UPKEEP + 7);
+  assert.equal(new Message('').size, UPKEEP);
 });
 
 test('bytes have no JSON', () => {

@@ -82,7 +82,7 @@ describe('open', () => {
   test('everything queued comes out as one frame', () => {
     const session = opened(polling());
     for (const text of ['a', 'b', 'c']) assert.ok(session.send(new Message(text)));
-    assert.equal(session.queuedBytes, 3);
+    assert.equal(session.queuedBytes, 3 * new Message('a').size);
     assert.deepEqual(said(session, 0), ['a["a","b","c"]']);
     assert.equal(session.queuedBytes, 0);
   });
@@ -143,6 +143,16 @@ describe('open', () => {
     assert.deepEqual(said(session, 101 + DISCONNECT_DELAY), ['c[1006,"Client is gone"]']);
     session.tick(100 + 2 * DISCONNECT_DELAY);
     assert.equal(session.state, 'closed');
+  });
+
+  test('an answer that took its time to leave puts off the end', () => {
+    const session = opened(polling());
+    session.detach(0);
+    session.await(4000);
+    session.tick(DISCONNECT_DELAY);
+    assert.equal(session.state, 'open');
+    session.tick(4000 + DISCONNECT_DELAY);
+    assert.deepEqual(session.end, VANISHED);
   });
 
   test('a receiver that comes back in time keeps it alive', () => {

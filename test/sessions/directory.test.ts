@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { SockJSConnection, connect } from '../../src/connection.ts';
+import { Message } from '../../src/protocol/message.ts';
 import { Directory } from '../../src/sessions/directory.ts';
 import type { LiveSession } from '../../src/sessions/live-session.ts';
 import { type SettingsInput, resolveSettings } from '../../src/settings.ts';
@@ -167,6 +168,23 @@ test('a poll that is lost after it was answered ends the session, and the next r
   assert.deepEqual(connection.calls, ['open', 'closed 1002 Connection interrupted']);
 });
 
+test('a client that is still taking its last answer is not gone', (t) => {
+  const { open, pass } = create(t);
+  const { session, connection } = open('key');
+  session.attach(new FakeReceiver(1));
+  const slow = new FakeReceiver(1);
+  slow.bufferedBytes = 1000;
+  connection.send('long');
+  session.attach(slow);
+  pass(20_000);
+  assert.deepEqual(connection.calls, ['open']);
+  session.sent(slow);
+  pass(4000);
+  assert.deepEqual(connection.calls, ['open']);
+  pass(2500);
+  assert.deepEqual(connection.calls, ['open', 'closed 1006 Client is gone']);
+});
+
 test('a client that does not come back ends the session with 1006', (t) => {
   const { open, pass } = create(t);
   const { session, connection } = open('key');
@@ -208,7 +226,7 @@ test('a receiver that does not keep up is left alone until it drains', async (t)
   connection.send('b');
   await flushed();
   assert.deepEqual(receiver.texts, ['o']);
-  assert.equal(connection.bufferedBytes, 2);
+  assert.equal(connection.bufferedBytes, 2 * new Message('a').size);
   receiver.writable = true;
   session.drained();
   assert.deepEqual(receiver.texts, ['o', 'a["a","b"]']);
@@ -216,13 +234,13 @@ test('a receiver that does not keep up is left alone until it drains', async (t)
 });
 
 test('send tells from highWaterMark on that the client does not keep up', (t) => {
-  const { open } = create(t, { highWaterMark: 10 });
+  const { open } = create(t, { highWaterMark: 2 * new Message('1').size });
   const { session, connection } = open();
   const receiver = new FakeReceiver();
   session.attach(receiver);
   receiver.writable = false;
-  assert.equal(connection.send('123456789'), true);
-  assert.equal(connection.send('0'), false);
+  assert.equal(connection.send('1'), true);
+  assert.equal(connection.send('2'), false);
 });
 
 test('beyond maxBufferedBytes the client is cut off with 1013', async (t) => {
