@@ -5,13 +5,14 @@
  */
 import { generateKeyPairSync, sign } from 'node:crypto';
 
+function derLength(length: number): number[] {
+  if (length < 0x80) return [length];
+  return length < 0x100 ? [0x81, length] : [0x82, Math.floor(length / 0x100), length & 0xff];
+}
+
 function der(tag: number, ...content: readonly Buffer[]): Buffer {
   const body = Buffer.concat(content);
-  const length =
-    body.length < 0x80
-      ? [body.length]
-      : [0x82, Math.floor(body.length / 0x100), body.length & 0xff];
-  return Buffer.concat([Buffer.from([tag, ...length]), body]);
+  return Buffer.concat([Buffer.from([tag, ...derLength(body.length)]), body]);
 }
 
 const sequence = (...parts: readonly Buffer[]): Buffer => der(0x30, ...parts);

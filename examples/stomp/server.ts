@@ -1,0 +1,101 @@
+/**
+ * STOMP for browsers: each session below `/stomp` is relayed to a broker's TCP port (RabbitMQ with its STOMP
+ * plugin, ActiveMQ, Artemis), with the login that the client itself sends. In the browser:
+ *
+ *   new StompJs.Client({ webSocketFactory: () => new SockJS('/stomp') })
+ *
+ * A STOMP session over SockJS is text: bodies that are not UTF-8 do not come through.
+ */
+import { type Socket, connect } from 'node:net';
+import { SockJSConnection, SockJSRouter } from 'sockjs-server';
+import { FrameCutter } from './frames.ts';
+
+const { BROKER_HOST = '127.0.0.1', BROKER_PORT = '61613', PORT = '9999' } = process.env;
+
+/** How long the broker may take to accept, in milliseconds. */
+const PATIENCE = 5000;
+/** The longest frame from the broker, and what may wait for it, in bytes. */
+const LONGEST_FRAME = 4 * 1024 * 1024;
+const MOST_WAITING = 1024 * 1024;
+/** While a client does not keep up, how often it is looked at whether it has caught up; in milliseconds. */
+const CATCHING_UP = 20;
+
+async function connectToBroker(): Promise<Socket> {
+  const socket = connect({ host: BROKER_HOST, port: Number(BROKER_PORT), noDelay: true });
+  return new Promise((resolve, reject) => {
+    const late = setTimeout(() => socket.destroy(new Error('the broker is silent')), PATIENCE);
+    socket.once('connect', () => resolve(socket)).once('error', reject);
+    socket.once('connect', () => clearTimeout(late)).once('close', () => clearTimeout(late));
+  });
+}
+
+class StompRelay extends SockJSConnection {
+  readonly #cutter = new FrameCutter(LONGEST_FRAME);
+  #broker: Socket | undefined;
+  #resuming: NodeJS.Timeout | undefined;
+
+  // The client's first frames wait meanwhile.
+  override async onOpen(): Promise<boolean> {
+    try {
+      this.#broker = await connectToBroker();
+    } catch (error) {
+      console.error(`No broker at ${BROKER_HOST}:${BROKER_PORT}:`, error);
+      return false;
+    }
+    this.#broker.on('data', (chunk) => this.#fromBroker(chunk));
+    this.#broker.on('error', (error) => console.error('The broker’s connection failed:', error));
+    this.#broker.on('close', () => this.#end(1012, 'The broker has closed the connection'));
+    return true;
+  }
+
+  // Frames and heart-beats as they are: TCP does not care where one ends.
+  override onMessage(message: string): void {
+    const broker = this.#broker;
+    if (broker === undefined) return;
+    broker.write(message);
+    if (broker.writableLength > MOST_WAITING) this.#end(1013, 'The broker does not keep up');
+  }
+
+  // What the client sent just before it left still gets there.
+  override onClose(): void {
+    clearInterval(this.#resuming);
+    this.#broker?.destroySoon();
+  }
+
+  #fromBroker(chunk: Buffer): void {
+    try {
+      let keepsUp = true;
+      for (const frame of this.#cutter.push(chunk)) keepsUp = this.send(frame);
+      if (!keepsUp) this.#wait();
+    } catch {
+      this.#end(1009, 'The broker sent a frame that is too long');
+    }
+  }
+
+  /** The broker is read again when the client has caught up, and holds its messages until then. */
+  #wait(): void {
+    this.#broker?.pause();
+    this.#resuming ??= setInterval(() => {
+      if (this.bufferedBytes > router.settings.highWaterMark / 2) return;
+      clearInterval(this.#resuming);
+      this.#resuming = undefined;
+      this.#broker?.resume();
+    }, CATCHING_UP);
+  }
+
+  #end(code: number, reason: string): void {
+    if (!this.isClosed) this.close(code, reason);
+  }
+}
+
+const router = new SockJSRouter(StompRelay, '/stomp');
+const server = router.listen(Number(PORT));
+server.on('listening', () => console.log('STOMP over SockJS listens on', server.address()));
+
+async function stop(): Promise<void> {
+  await router.close({ timeout: 1000 });
+  process.exit();
+}
+
+process.once('SIGINT', () => void stop());
+process.once('SIGTERM', () => void stop());

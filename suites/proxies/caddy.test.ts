@@ -1,0 +1,5 @@
+/** deploy/Caddyfile, as it is. */
+import { provenBehind } from './contract.ts';
+import { CADDY } from './recipes.ts';
+
+provenBehind(CADDY);
