@@ -101,7 +101,7 @@ export class Session {
   }
 
   /** The last answer has reached the client only now: the next receiver is awaited from here on. */
-  await(now: number): void {
+  awaitReceiver(now: number): void {
     if (!this.#receiving) this.#deadline = now + this.#timing.disconnectDelay;
   }
 

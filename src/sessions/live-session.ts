@@ -154,7 +154,7 @@ export class LiveSession implements Flushable, Living {
   sent(receiver: Receiver): void {
     if (receiver !== this.#leaving) return;
     this.#leaving = undefined;
-    this.#core.await(this.#surroundings.clock());
+    this.#core.awaitReceiver(this.#surroundings.clock());
   }
 
   /**

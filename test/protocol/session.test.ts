@@ -148,7 +148,7 @@ describe('open', () => {
   test('an answer that took its time to leave puts off the end', () => {
     const session = opened(polling());
     session.detach(0);
-    session.await(4000);
+    session.awaitReceiver(4000);
     session.tick(DISCONNECT_DELAY);
     assert.equal(session.state, 'open');
     session.tick(4000 + DISCONNECT_DELAY);
