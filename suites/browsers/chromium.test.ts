@@ -1,0 +1,4 @@
+/** Every transport in Chromium. */
+import { testEngine } from './engine-tests.ts';
+
+await testEngine('Chromium');

@@ -1,0 +1,103 @@
+/**
+ * Three browser engines behind one small interface: Chromium by playwright-core, Firefox by
+ * puppeteer-core over WebDriver BiDi, WebKit by selenium-webdriver and its own driver. All of them run
+ * headless, with a fresh profile, and ask no host but ours.
+ */
+import { chromium } from 'playwright-core';
+import { launch } from 'puppeteer-core';
+import { openWebKit } from './webkit.ts';
+
+export const ENGINES = ['Chromium', 'Firefox', 'WebKit'] as const;
+export type EngineName = (typeof ENGINES)[number];
+
+export interface Tab {
+  /** The JSON value of an expression, or of the promise that it gives. */
+  evaluate(expression: string): Promise<unknown>;
+  reload(): Promise<void>;
+  close(): Promise<void>;
+  /** Errors on the console so far. */
+  errors(): Promise<readonly string[]>;
+}
+
+export interface Browser {
+  /** As the browser tells it. */
+  readonly version: string;
+  /** A new tab, once its page has loaded. */
+  open(url: string): Promise<Tab>;
+  /** Ends the browser and all that was started with it. */
+  end(): Promise<void>;
+}
+
+async function openChromium(): Promise<Browser> {
+  const browser = await chromium.launch({
+    executablePath: '/usr/bin/chromium',
+    args: [
+      '--headless',
+      '--no-sandbox',
+      '--disable-gpu',
+      '--disable-quic',
+      '--no-first-run',
+      '--disable-background-networking',
+      '--disable-component-update',
+      '--disable-sync',
+    ],
+  });
+  return {
+    version: browser.version(),
+    async open(url) {
+      const page = await browser.newPage();
+      const errors: string[] = [];
+      page.on('console', (message) => {
+        if (message.type() === 'error') errors.push(message.text());
+      });
+      page.on('pageerror', ({ message }) => errors.push(message));
+      await page.goto(url);
+      return {
+        evaluate: (expression) => page.evaluate<unknown>(expression),
+        reload: async () => void (await page.reload()),
+        close: () => page.close(),
+        errors: () => Promise.resolve(errors),
+      };
+    },
+    end: () => browser.close(),
+  };
+}
+
+async function openFirefox(): Promise<Browser> {
+  const browser = await launch({
+    browser: 'firefox',
+    executablePath: '/usr/bin/firefox-esr',
+    headless: true,
+  });
+  return {
+    version: (await browser.version()).replace(/^firefox\//i, ''),
+    async open(url) {
+      const page = await browser.newPage();
+      const errors: string[] = [];
+      page.on('console', (message) => {
+        if (message.type() === 'error') errors.push(message.text());
+      });
+      page.on('pageerror', (error) => {
+        errors.push(error instanceof Error ? error.message : String(error));
+      });
+      await page.goto(url);
+      return {
+        evaluate: (expression) => page.evaluate(expression),
+        reload: async () => void (await page.reload()),
+        close: () => page.close(),
+        errors: () => Promise.resolve(errors),
+      };
+    },
+    end: () => browser.close(),
+  };
+}
+
+const OPENERS: { readonly [Name in EngineName]: () => Promise<Browser> } = {
+  Chromium: openChromium,
+  Firefox: openFirefox,
+  WebKit: openWebKit,
+};
+
+export function openBrowser(engine: EngineName): Promise<Browser> {
+  return OPENERS[engine]();
+}

@@ -1,0 +1,4 @@
+/** Every transport in Firefox. */
+import { testEngine } from './engine-tests.ts';
+
+await testEngine('Firefox');

@@ -1,0 +1,55 @@
+/** What a run gives: for each transport and origin an outcome, and everything measured beside what is right. */
+import { isDeepStrictEqual } from 'node:util';
+import type { EngineName } from './engines.ts';
+
+/** All that sockjs-client offers; its `xdr` transports exist in Internet Explorer 8 and 9 only. */
+export const TRANSPORTS = [
+  'websocket',
+  'xhr-streaming',
+  'eventsource',
+  'iframe-eventsource',
+  'htmlfile',
+  'iframe-htmlfile',
+  'xhr-polling',
+  'iframe-xhr-polling',
+  'jsonp-polling',
+] as const;
+export type Transport = (typeof TRANSPORTS)[number];
+
+export const ORIGINS = ['same origin', 'other origin, allowed', 'other origin, refused'] as const;
+export type Origin = (typeof ORIGINS)[number];
+
+export interface Check {
+  readonly what: string;
+  readonly measured: unknown;
+  readonly right: unknown;
+}
+
+export type Outcome =
+  | 'works'
+  /** Only on a page that has set `document.domain`. */
+  | 'works with document.domain'
+  | 'refused'
+  /** The client itself does not try it there. */
+  | 'not offered';
+
+export interface Cell {
+  readonly transport: Transport;
+  readonly origin: Origin;
+  readonly outcome: Outcome;
+  /** What is right and yet worth knowing. */
+  readonly remarks: readonly string[];
+  readonly checks: readonly Check[];
+}
+
+export interface Measurement {
+  readonly engine: EngineName;
+  readonly version: string;
+  readonly cells: readonly Cell[];
+  /** What holds for the browser as a whole. */
+  readonly checks: readonly Check[];
+}
+
+export function isRight({ measured, right }: Check): boolean {
+  return isDeepStrictEqual(measured, right);
+}

@@ -1,0 +1,4 @@
+/** Every transport in WebKit. */
+import { testEngine } from './engine-tests.ts';
+
+await testEngine('WebKit');

@@ -1,0 +1,190 @@
+/**
+ * WebKit: the MiniBrowser of WebKitGTK on a display of its own, driven by WebKitWebDriver. That driver
+ * has one command at a time and no console, so commands queue, and the page under test collects its errors.
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { globSync } from 'node:fs';
+import { connect } from 'node:net';
+import { setInterval } from 'node:timers/promises';
+import { Builder, Capabilities, type WebDriver } from 'selenium-webdriver';
+import type { Browser, Tab } from './engines.ts';
+
+const DEADLINE = 20_000;
+
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+
+/** Programs of ours are groups of their own, so that what they started ends with them, whatever ends us. */
+class Programs {
+  readonly #running: ChildProcess[] = [];
+  readonly #killAll = (): void => {
+    for (const child of this.#running) kill(child);
+  };
+  readonly #onSignal = (signal: NodeJS.Signals): void => {
+    this.#killAll();
+    this.#forget();
+    process.kill(process.pid, signal);
+  };
+
+  constructor() {
+    process.once('exit', this.#killAll);
+    for (const signal of SIGNALS) process.once(signal, this.#onSignal);
+  }
+
+  start(program: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): ChildProcess {
+    const child = spawn(program, args, {
+      detached: true,
+      env: { ...process.env, ...env },
+      stdio: ['ignore', 'ignore', 'ignore', 'pipe'],
+    });
+    this.#running.push(child);
+    return child;
+  }
+
+  async end(): Promise<void> {
+    this.#forget();
+    const ends = this.#running.toReversed().map(async (child) => {
+      if (child.exitCode !== null || child.signalCode !== null) return;
+      const ended = once(child, 'exit');
+      kill(child);
+      await ended;
+    });
+    await Promise.all(ends);
+  }
+
+  #forget(): void {
+    process.off('exit', this.#killAll);
+    for (const signal of SIGNALS) process.off(signal, this.#onSignal);
+  }
+}
+
+function kill({ pid }: ChildProcess): void {
+  try {
+    if (pid !== undefined) process.kill(-pid, 'SIGKILL');
+  } catch {
+    // It has ended by itself.
+  }
+}
+
+/** @returns the display that Xvfb found free, such as ':1' */
+async function startDisplay(programs: Programs): Promise<string> {
+  const server = programs.start('Xvfb', [
+    '-displayfd',
+    '3',
+    '-screen',
+    '0',
+    '1280x800x24',
+    '-nolisten',
+    'tcp',
+  ]);
+  const told = server.stdio[3];
+  if (told === null || told === undefined) throw new Error('Xvfb was started without a pipe.');
+  const answer: readonly unknown[] = await once(told, 'data', {
+    signal: AbortSignal.timeout(DEADLINE),
+  });
+  return `:${String(answer[0]).trim()}`;
+}
+
+async function isListening(port: number): Promise<boolean> {
+  const socket = connect(port, '127.0.0.1');
+  try {
+    await once(socket, 'connect');
+    return true;
+  } catch {
+    return false;
+  } finally {
+    socket.destroy();
+  }
+}
+
+/** The driver does not tell which port it found free: so it is given one, and another if that is taken. */
+async function startDriver(programs: Programs, display: string): Promise<number> {
+  const port = 20_000 + Math.floor(Math.random() * 10_000);
+  const driver = programs.start('WebKitWebDriver', [`--port=${port}`], {
+    DISPLAY: display,
+    NO_AT_BRIDGE: '1',
+    WEBKIT_DISABLE_COMPOSITING_MODE: '1',
+  });
+  const end = performance.now() + DEADLINE;
+  for await (const _ of setInterval(50)) {
+    if (driver.exitCode !== null) return startDriver(programs, display);
+    if (await isListening(port)) return port;
+    if (performance.now() > end) break;
+  }
+  throw new Error('WebKitWebDriver does not listen.');
+}
+
+function browserProgram(): string {
+  const found = globSync('/usr/lib/*/webkit2gtk-4.*/MiniBrowser').toSorted().at(-1);
+  if (found === undefined) throw new Error('No MiniBrowser; apt-get install webkit2gtk-driver');
+  return found;
+}
+
+function capabilities(): Capabilities {
+  return new Capabilities()
+    .set('browserName', 'MiniBrowser')
+    .set('webkitgtk:browserOptions', { binary: browserProgram(), args: ['--automation'] });
+}
+
+/** Runs tasks one after the other, whether they succeed or not. */
+class Turns {
+  #last: Promise<unknown> = Promise.resolve();
+
+  take<T>(task: () => Promise<T>): Promise<T> {
+    const run = this.#last.then(task, task);
+    this.#last = run;
+    return run;
+  }
+}
+
+async function newTab(driver: WebDriver, turns: Turns, url: string): Promise<Tab> {
+  const first = await driver.getWindowHandle();
+  await driver.switchTo().newWindow('tab');
+  const own = await driver.getWindowHandle();
+  await driver.get(url);
+  const inTab = <T>(task: () => Promise<T>): Promise<T> =>
+    turns.take(async () => {
+      await driver.switchTo().window(own);
+      return task();
+    });
+  const evaluate = (expression: string): Promise<unknown> =>
+    inTab(() => driver.executeScript(`return (${expression})`));
+  return {
+    evaluate,
+    reload: () => inTab(() => driver.navigate().refresh()),
+    close: () =>
+      inTab(async () => {
+        await driver.close();
+        await driver.switchTo().window(first);
+      }),
+    errors: async () => {
+      const errors = await evaluate('window.consoleErrors');
+      return Array.isArray(errors) ? errors.map(String) : [];
+    },
+  };
+}
+
+export async function openWebKit(): Promise<Browser> {
+  const programs = new Programs();
+  try {
+    const display = await startDisplay(programs);
+    const port = await startDriver(programs, display);
+    const driver = await new Builder()
+      .usingServer(`http://127.0.0.1:${port}`)
+      .withCapabilities(capabilities())
+      .build();
+    await driver.manage().setTimeouts({ script: 120_000 });
+    const turns = new Turns();
+    return {
+      version: String((await driver.getCapabilities()).get('browserVersion')),
+      open: (url) => turns.take(() => newTab(driver, turns, url)),
+      end: async () => {
+        await driver.quit().catch(() => undefined);
+        await programs.end();
+      },
+    };
+  } catch (error) {
+    await programs.end();
+    throw error;
+  }
+}
