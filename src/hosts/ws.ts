@@ -5,6 +5,40 @@ import type { WebSocketHandler, WebSocketListener, WebSocketPort } from '../http
 
 function ignore(): void {}
 
+const FINAL_TEXT = 0x81;
+const LONGEST_REMEMBERED = 64 * 1024;
+let lastText: string | undefined;
+let lastFrame: Buffer = Buffer.alloc(0);
+
+/** The head of an unmasked frame, RFC 6455, 5.2, with room for its payload. */
+function frameFor(length: number): Buffer {
+  const size = length < 126 ? 2 : length < 65_536 ? 4 : 10;
+  const frame = Buffer.allocUnsafe(size + length);
+  frame[0] = FINAL_TEXT;
+  if (size === 2) {
+    frame[1] = length;
+  } else if (size === 4) {
+    frame[1] = 126;
+    frame.writeUInt16BE(length, 2);
+  } else {
+    frame[1] = 127;
+    frame.writeUInt32BE(0, 2);
+    frame.writeUInt32BE(length, 6);
+  }
+  return frame;
+}
+
+/** One text as one buffer, ready for any socket; in a broadcast all of them get the same. */
+function textFrame(text: string): Buffer {
+  if (text === lastText) return lastFrame;
+  const length = Buffer.byteLength(text);
+  const frame = frameFor(length);
+  frame.write(text, frame.length - length, 'utf8');
+  lastText = length <= LONGEST_REMEMBERED ? text : undefined;
+  lastFrame = frame;
+  return frame;
+}
+
 class NodeWebSocket implements WebSocketPort {
   readonly #socket: WebSocket;
   readonly #stream: Duplex;
@@ -23,7 +57,9 @@ class NodeWebSocket implements WebSocketPort {
   }
 
   sendText(text: string): void {
-    this.#socket.send(text, TEXT, ignore);
+    // Written past the sender of `ws`, which would hand header and payload to the system apart. Its
+    // control frames may come between ours: without compression nothing of it is ever under way.
+    if (this.#socket.readyState === this.#socket.OPEN) this.#stream.write(textFrame(text));
   }
 
   sendBinary(data: Uint8Array): void {
@@ -51,7 +87,6 @@ class NodeWebSocket implements WebSocketPort {
   }
 }
 
-const TEXT = { binary: false, compress: false };
 const BINARY = { binary: true, compress: false };
 
 function listen(socket: WebSocket, stream: Duplex, listener: WebSocketListener): void {
