@@ -90,6 +90,9 @@ export class SockJSConnection {
     this.close(1003, 'Only text is accepted here');
   }
 
+  /** The client keeps up again, after `send` had answered false: go on. */
+  onDrain(): void | Promise<void> {}
+
   /**
    * The connection is over: once for every `onOpen`, and the last call.
    * @param code as of a WebSocket: the one given to `close()`, 1000 to 1015 for what happened to the
@@ -100,8 +103,9 @@ export class SockJSConnection {
   /**
    * Sends to the client. All that is sent while one handler runs leaves as one frame.
    * @param message text, or bytes for a client of `<prefix>/websocket`
-   * @returns whether the client keeps up: false when more than `highWaterMark` bytes wait for it, or
-   * when it is gone. Beyond `maxBufferedBytes` it is closed with code 1013
+   * @returns whether the client keeps up. False, when its connection takes no more or `highWaterMark`
+   * bytes wait here, asks to wait for `onDrain`; so it is for one that is gone. Beyond `maxBufferedBytes`
+   * it is closed with code 1013
    * @throws SockJSError `ERR_MESSAGE_TYPE` for anything but text, or bytes where they cannot be sent
    */
   send(message: string | Uint8Array): boolean {

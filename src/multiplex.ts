@@ -95,6 +95,10 @@ class Channel implements Link, Living {
     this.#lifecycle.deliver(text);
   }
 
+  drained(): void {
+    if (this.isOpen) this.#lifecycle.drained();
+  }
+
   send(message: Message): boolean {
     return this.isOpen && this.#link.send(this.#topic.wrap(message));
   }
@@ -137,6 +141,10 @@ class MultiplexConnection extends SockJSConnection {
     if (kind === 'msg') this.#channels.get(topic)?.receive(text);
     else if (kind === 'sub') this.#subscribe(topic);
     else if (kind === 'uns') this.#channels.get(topic)?.end(UNSUBSCRIBED);
+  }
+
+  override onDrain(): void {
+    for (const channel of this.#channels.values()) channel.drained();
   }
 
   override onClose(code: number, reason: string): void {

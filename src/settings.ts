@@ -84,7 +84,7 @@ export interface Settings {
   readonly maxMessageBytes: number;
   /** What may wait for a client that does not keep up; beyond it the session is closed. 4 MiB. */
   readonly maxBufferedBytes: number;
-  /** `send()` answers false from this many waiting bytes on. 64 KiB. */
+  /** `send()` answers false from this many waiting bytes on, and `onDrain` follows. 64 KiB. */
   readonly highWaterMark: number;
   /** Where log lines go; `false` for nowhere. Warnings and errors go to the console. */
   readonly logger: Logger | false;

@@ -163,6 +163,24 @@ test('a channel is a connection like any other', async (t) => {
   assert.deepEqual(seen, ['rawwebsocket', '/echo/websocket', false, 0, 36]);
 });
 
+test('a channel that was asked to wait is told to go on', async (t) => {
+  const answers: unknown[] = [];
+  class Pouring extends SockJSConnection {
+    override onOpen(): void {
+      answers.push(this.send('x'.repeat(70_000)));
+    }
+    override onDrain(): void {
+      answers.push('drained');
+      this.send('done');
+    }
+  }
+  const { client } = await connect(t, { echo: Pouring, room: Room });
+  client.send('sub,echo');
+  assert.equal((await client.next()).length, 'msg,echo,'.length + 70_000);
+  assert.equal(await client.next(), 'msg,echo,done');
+  assert.deepEqual(answers, [false, 'drained']);
+});
+
 test('names may hold commas and any other character', async (t) => {
   const { client } = await connect(t, { 'a,b é': Echo, room: Room });
   client.send(`sub,${encodeURIComponent('a,b é')}`);

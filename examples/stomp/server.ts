@@ -17,8 +17,6 @@ const PATIENCE = 5000;
 /** The longest frame from the broker, and what may wait for it, in bytes. */
 const LONGEST_FRAME = 4 * 1024 * 1024;
 const MOST_WAITING = 1024 * 1024;
-/** While a client does not keep up, how often it is looked at whether it has caught up; in milliseconds. */
-const CATCHING_UP = 20;
 
 async function connectToBroker(): Promise<Socket> {
   const socket = connect({ host: BROKER_HOST, port: Number(BROKER_PORT), noDelay: true });
@@ -32,7 +30,6 @@ async function connectToBroker(): Promise<Socket> {
 class StompRelay extends SockJSConnection {
   readonly #cutter = new FrameCutter(LONGEST_FRAME);
   #broker: Socket | undefined;
-  #resuming: NodeJS.Timeout | undefined;
 
   // The client's first frames wait meanwhile.
   override async onOpen(): Promise<boolean> {
@@ -56,9 +53,12 @@ class StompRelay extends SockJSConnection {
     if (broker.writableLength > MOST_WAITING) this.#end(1013, 'The broker does not keep up');
   }
 
+  override onDrain(): void {
+    this.#broker?.resume();
+  }
+
   // What the client sent just before it left still gets there.
   override onClose(): void {
-    clearInterval(this.#resuming);
     this.#broker?.destroySoon();
   }
 
@@ -66,21 +66,11 @@ class StompRelay extends SockJSConnection {
     try {
       let keepsUp = true;
       for (const frame of this.#cutter.push(chunk)) keepsUp = this.send(frame);
-      if (!keepsUp) this.#wait();
+      // The broker holds its messages until the client has caught up.
+      if (!keepsUp) this.#broker?.pause();
     } catch {
       this.#end(1009, 'The broker sent a frame that is too long');
     }
-  }
-
-  /** The broker is read again when the client has caught up, and holds its messages until then. */
-  #wait(): void {
-    this.#broker?.pause();
-    this.#resuming ??= setInterval(() => {
-      if (this.bufferedBytes > router.settings.highWaterMark / 2) return;
-      clearInterval(this.#resuming);
-      this.#resuming = undefined;
-      this.#broker?.resume();
-    }, CATCHING_UP);
   }
 
   #end(code: number, reason: string): void {

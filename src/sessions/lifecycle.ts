@@ -14,6 +14,7 @@ export interface Application {
   onOpen(info: ConnectionInfo): unknown;
   onMessage(message: string): unknown;
   onBinary(data: Uint8Array): unknown;
+  onDrain(): unknown;
   onClose(code: number, reason: string): unknown;
 }
 
@@ -82,6 +83,14 @@ export class Lifecycle {
   deliver(data: string | Uint8Array): void {
     if (this.#state === 'opening') this.#keep(data);
     else if (this.#state === 'open' && this.#living.isOpen) this.#handle(data);
+  }
+
+  drained(): void {
+    if (this.#state !== 'open') return;
+    this.#watch(
+      'onDrain',
+      this.#call('onDrain', (application) => application.onDrain()),
+    );
   }
 
   close(end: SessionEnd): void {

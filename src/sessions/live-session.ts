@@ -60,6 +60,8 @@ export class LiveSession implements Flushable, Living {
   #leaving: Receiver | undefined;
   #flushing = false;
   #isAwaited = false;
+  /** A sender was told to wait, and has to be told to go on. */
+  #isLagging = false;
   #ended = false;
   #forgotten = false;
 
@@ -189,7 +191,8 @@ export class LiveSession implements Flushable, Living {
       this.#cutOff();
     }
     this.#requestFlush();
-    return waiting < settings.highWaterMark;
+    if (!this.#keepsUp) this.#isLagging = true;
+    return !this.#isLagging;
   }
 
   close(code: number, reason: string): void {
@@ -228,7 +231,17 @@ export class LiveSession implements Flushable, Living {
     this.#write(now);
     if (this.isOpen) this.#lifecycle.open();
     const { end } = this.#core;
-    if (end !== undefined) this.#over(end);
+    if (end !== undefined) {
+      this.#over(end);
+    } else if (this.#isLagging && this.#keepsUp) {
+      this.#isLagging = false;
+      this.#lifecycle.drained();
+    }
+  }
+
+  get #keepsUp(): boolean {
+    const { highWaterMark } = this.#surroundings.settings;
+    return this.#core.queuedBytes < highWaterMark && this.#receiver?.writable !== false;
   }
 
   #write(now: number): void {

@@ -11,6 +11,8 @@ import { Logs } from '../support/service.ts';
 
 class Noting extends SockJSConnection {
   readonly calls: string[] = [];
+  /** How often `onDrain` sends one more. */
+  again = 0;
 
   override onOpen(): void {
     this.calls.push('open');
@@ -20,6 +22,12 @@ class Noting extends SockJSConnection {
     this.calls.push(message);
     if (message === 'close') this.close();
     if (message === 'echo') this.send('echoed');
+  }
+
+  override onDrain(): void {
+    this.calls.push('drain');
+    this.again -= 1;
+    if (this.again >= 0) this.send('again');
   }
 
   override onClose(code: number, reason: string): void {
@@ -233,14 +241,45 @@ test('a receiver that does not keep up is left alone until it drains', async (t)
   assert.equal(connection.bufferedBytes, 0);
 });
 
-test('send tells from highWaterMark on that the client does not keep up', (t) => {
-  const { open } = create(t, { highWaterMark: 2 * new Message('1').size });
+test('send asks to wait when the receiver takes no more, and onDrain follows when it does', async (t) => {
+  const { open } = create(t);
   const { session, connection } = open();
   const receiver = new FakeReceiver();
   session.attach(receiver);
+  assert.equal(connection.send('a'), true);
   receiver.writable = false;
+  assert.equal(connection.send('b'), false);
+  await flushed();
+  assert.deepEqual(connection.calls, ['open']);
+  receiver.writable = true;
+  session.drained();
+  assert.deepEqual(connection.calls, ['open', 'drain']);
+  session.drained();
+  assert.deepEqual(connection.calls, ['open', 'drain']);
+});
+
+test('between polls send asks to wait from highWaterMark on, and onDrain follows the next poll', async (t) => {
+  const { open } = create(t, { highWaterMark: 2 * new Message('1').size });
+  const { session, connection } = open('key');
+  session.attach(new FakeReceiver(1));
   assert.equal(connection.send('1'), true);
   assert.equal(connection.send('2'), false);
+  assert.equal(connection.send('3'), false);
+  await flushed();
+  assert.deepEqual(connection.calls, ['open']);
+  session.attach(new FakeReceiver(1));
+  assert.deepEqual(connection.calls, ['open', 'drain']);
+});
+
+test('whoever sends again in onDrain is flushed again', async (t) => {
+  const { open } = create(t, { highWaterMark: 1 });
+  const { session, connection } = open();
+  connection.again = 3;
+  const receiver = new FakeReceiver();
+  session.attach(receiver);
+  connection.send('first');
+  for (let count = 0; count < 10; count += 1) await flushed();
+  assert.deepEqual(receiver.texts, ['o', 'a["first"]', 'a["again"]', 'a["again"]', 'a["again"]']);
 });
 
 test('beyond maxBufferedBytes the client is cut off with 1013', async (t) => {

@@ -32,6 +32,10 @@ function begin(handlers: Handlers = {}) {
       calls.push(`bytes ${data.length}`);
       return handlers.onBinary?.(data);
     },
+    onDrain() {
+      calls.push('drain');
+      return handlers.onDrain?.();
+    },
     onClose(code, reason) {
       calls.push(`closed ${code} ${reason}`);
       return handlers.onClose?.(code, reason);
@@ -159,6 +163,17 @@ test('an onClose that throws is logged, and that is all', async () => {
   lifecycle.close(END);
   await Promise.resolve().then(() => undefined);
   assert.match(logs.take()[0]?.line ?? '', /onClose failed/);
+});
+
+test("onDrain comes between open and close only, and its faults are the connection's", () => {
+  const { calls, lifecycle, logs } = begin({ onDrain: () => assert.fail('broken') });
+  lifecycle.drained();
+  lifecycle.open();
+  lifecycle.drained();
+  lifecycle.close(END);
+  lifecycle.drained();
+  assert.deepEqual(calls, ['open', 'drain', 'close 1011 Internal error', 'closed 3000 Go away!']);
+  assert.match(logs.take()[0]?.line ?? '', /onDrain failed/);
 });
 
 test('what waits for onOpen is bounded', async () => {
