@@ -1,18 +1,22 @@
 /** All that an application sees of a client. */
 import { randomUUID } from 'node:crypto';
 import { SockJSError } from './errors.ts';
-import type { ConnectionInfo } from './http/connection-info.ts';
+import type { ConnectionInfo } from './connection-info.ts';
 import { Message } from './protocol/message.ts';
 import type { Logger, TransportName } from './settings.ts';
 
 /** What stands behind a connection: a session, or a channel of a multiplexed one. */
 export interface Link {
   readonly info: ConnectionInfo;
+  /** What `authorize` answered. */
+  readonly user: unknown;
   readonly transport: TransportName;
   readonly isClosed: boolean;
   readonly bufferedBytes: number;
   readonly logger: Logger;
   send(message: Message): boolean;
+  /** Resolves once the client keeps up, to true; or to false if the connection ends before that. */
+  whenDrained(): Promise<boolean>;
   close(code: number, reason: string): void;
 }
 
@@ -52,6 +56,8 @@ let connect: (connection: SockJSConnection, link: Link) => void;
  * which makes an instance for each client. A handler that throws, or whose promise is rejected, ends
  * its own connection with code 1011 and a log line.
  *
+ * `User` is what the setting `authorize` answers.
+ *
  * @example
  * class Echo extends SockJSConnection {
  *   override onMessage(message: string) {
@@ -59,7 +65,8 @@ let connect: (connection: SockJSConnection, link: Link) => void;
  *   }
  * }
  */
-export class SockJSConnection {
+// oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- the router infers from it what `authorize` answers
+export class SockJSConnection<User = unknown> {
   #link: Link | undefined;
   #id: string | undefined;
 
@@ -133,6 +140,31 @@ export class SockJSConnection {
   }
 
   /**
+   * Waits until the client keeps up, for those who prefer a promise to `onDrain`.
+   * @returns true at once or later; false if the connection is over before that
+   */
+  drained(): Promise<boolean> {
+    return linkOf(this).whenDrained();
+  }
+
+  /**
+   * Sends all that a source gives, at the pace of the client: an array, a generator, a stream of text
+   * (with its encoding set), or what `stream.pipeline` passes to its last function.
+   * @returns true once all is sent; false if the connection ended before that, and then the source is
+   * told to stop
+   * @throws what the source throws, and what `send` throws
+   *
+   * @example
+   * await this.sendAll(createReadStream('words.txt', 'utf8'));
+   */
+  async sendAll(source: AsyncIterable<string> | Iterable<string>): Promise<boolean> {
+    for await (const message of source) {
+      if (!this.send(message) && !(await this.drained())) return false;
+    }
+    return !this.isClosed;
+  }
+
+  /**
    * Ends the connection. What was sent before still arrives; no message is handled after it.
    * @param code 1000 to 1014 without 1004 to 1006, or 3000 to 4999 for codes of your own
    * @param reason at most 123 bytes
@@ -156,6 +188,12 @@ export class SockJSConnection {
   /** A name for this connection, for logs and maps: random, and never the session id. */
   get id(): string {
     return (this.#id ??= randomUUID());
+  }
+
+  /** Who the client is: what the setting `authorize` answered, and undefined without it. */
+  get user(): User {
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the router takes an `authorize` of this type only
+    return linkOf(this).user as User;
   }
 
   /** The request that opened the session. */

@@ -20,7 +20,11 @@ export type SockJSErrorCode =
   /** A request body is longer than `maxMessageBytes`. */
   | 'ERR_BODY_TOO_LARGE'
   /** The client went away before its request body was complete. */
-  | 'ERR_BODY_ABORTED';
+  | 'ERR_BODY_ABORTED'
+  /** A request body was not complete within `bodyTimeout`. */
+  | 'ERR_BODY_TIMEOUT'
+  /** More than `maxTotalBufferedBytes` wait in this process. */
+  | 'ERR_NO_MEMORY';
 
 /** An error of this library. Tell errors apart by their `code`. */
 export class SockJSError extends Error {

@@ -3,7 +3,7 @@
 /// <reference types="node" preserve="true" />
 export { broadcast, SockJSConnection } from './connection.ts';
 export { SockJSError, type SockJSErrorCode } from './errors.ts';
-export { ConnectionInfo } from './http/connection-info.ts';
+export { ConnectionInfo, SessionRequest } from './connection-info.ts';
 export {
   MigratedWebSocket,
   type MigratedRequest,
@@ -11,6 +11,22 @@ export {
   webSocketHandler,
 } from './migrate.ts';
 export { multiplex } from './multiplex.ts';
-export { type CloseOptions, type Middleware, SockJSRouter } from './router.ts';
-export type { AllowedOrigins, Logger, Settings, SettingsInput, TransportName } from './settings.ts';
-export type { Stats, StatsDump } from './stats.ts';
+export type { EndCause } from './protocol/ends.ts';
+export { Refusal, type RefusalReason } from './refusal.ts';
+export {
+  type CloseOptions,
+  type Middleware,
+  type RouterArguments,
+  SockJSRouter,
+} from './router.ts';
+export type {
+  AllowedOrigins,
+  Authorize,
+  Logger,
+  Settings,
+  SettingsInput,
+  SlowConsumer,
+  SlowConsumerPolicy,
+  TransportName,
+} from './settings.ts';
+export type { CloseEvent, RefusalEvent, SessionEvent, Stats, StatsDump } from './stats.ts';

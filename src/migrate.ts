@@ -5,7 +5,7 @@
 import { isUtf8 } from 'node:buffer';
 import { EventEmitter } from 'node:events';
 import { SockJSConnection } from './connection.ts';
-import type { ConnectionInfo } from './http/connection-info.ts';
+import type { ConnectionInfo } from './connection-info.ts';
 
 interface Events {
   /** As in `ws`, the data is bytes even if it came as text: `isBinary` tells. */

@@ -5,17 +5,21 @@
  */
 import { type Link, SockJSConnection, connect, isConnectionClass, linkOf } from './connection.ts';
 import { SockJSError } from './errors.ts';
-import type { ConnectionInfo } from './http/connection-info.ts';
+import type { ConnectionInfo } from './connection-info.ts';
 import { Message } from './protocol/message.ts';
-import type { SessionEnd } from './protocol/session.ts';
+import type { Closing } from './protocol/ends.ts';
 import { Lifecycle, type Living } from './sessions/lifecycle.ts';
 import type { Logger, TransportName } from './settings.ts';
 
 type ConnectionClass = new () => SockJSConnection;
 
-const NO_SUCH_CHANNEL: SessionEnd = { code: 1008, reason: 'No such channel' };
-const STILL_OPENING: SessionEnd = { code: 1013, reason: 'Channel is still opening' };
-const UNSUBSCRIBED: SessionEnd = { code: 1000, reason: 'Unsubscribed' };
+/** How channels end by themselves. docs/errors.md explains each; a test compares the two. */
+export const CHANNEL_ENDS = {
+  unknown: { code: 1008, reason: 'No such channel' },
+  opening: { code: 1013, reason: 'Channel is still opening' },
+  unsubscribed: { code: 1000, reason: 'Unsubscribed' },
+} as const satisfies Readonly<Record<string, Closing>>;
+
 const LONGEST_NAME = 200;
 
 /** A channel as it was declared: what its instances in all sessions share. */
@@ -63,6 +67,10 @@ class Channel implements Link, Living {
     return this.#link.info;
   }
 
+  get user(): unknown {
+    return this.#link.user;
+  }
+
   get transport(): TransportName {
     return this.#link.transport;
   }
@@ -103,14 +111,22 @@ class Channel implements Link, Living {
     return this.isOpen && this.#link.send(this.#topic.wrap(message));
   }
 
+  whenDrained(): Promise<boolean> {
+    return this.isOpen ? this.#link.whenDrained() : Promise.resolve(false);
+  }
+
   close(code: number, reason: string): void {
-    if (!this.isOpen) return;
-    this.#link.send(new Message(`uns,${this.#topic.name},${code},${reason}`));
     this.end({ code, reason });
   }
 
-  /** Over, whether the client has to be told or not. `onClose` never runs inside another handler. */
-  end(end: SessionEnd): void {
+  end(end: Closing): void {
+    if (!this.isOpen) return;
+    this.#link.send(new Message(`uns,${this.#topic.name},${end.code},${end.reason}`));
+    this.over(end);
+  }
+
+  /** Over, and the client knows. `onClose` never runs inside another handler. */
+  over(end: Closing): void {
     if (!this.#isOpen) return;
     this.#isOpen = false;
     queueMicrotask(() => this.#lifecycle.close(end));
@@ -134,13 +150,13 @@ class MultiplexConnection extends SockJSConnection {
     const name = message.slice(kindEnd + 1, nameEnd < 0 ? message.length : nameEnd);
     const topic = this.#topics.get(name);
     if (topic === undefined) {
-      if (kind === 'sub' && name.length <= LONGEST_NAME) this.#refuse(name, NO_SUCH_CHANNEL);
+      if (kind === 'sub' && name.length <= LONGEST_NAME) this.#refuse(name, CHANNEL_ENDS.unknown);
       return;
     }
     const text = nameEnd < 0 ? '' : message.slice(nameEnd + 1);
     if (kind === 'msg') this.#channels.get(topic)?.receive(text);
     else if (kind === 'sub') this.#subscribe(topic);
-    else if (kind === 'uns') this.#channels.get(topic)?.end(UNSUBSCRIBED);
+    else if (kind === 'uns') this.#channels.get(topic)?.over(CHANNEL_ENDS.unsubscribed);
   }
 
   override onDrain(): void {
@@ -148,7 +164,7 @@ class MultiplexConnection extends SockJSConnection {
   }
 
   override onClose(code: number, reason: string): void {
-    for (const channel of this.#channels.values()) channel.end({ code, reason });
+    for (const channel of this.#channels.values()) channel.over({ code, reason });
   }
 
   #subscribe(topic: Topic): void {
@@ -156,7 +172,7 @@ class MultiplexConnection extends SockJSConnection {
     if (before?.isOpen === true) return;
     // However fast a client comes and goes, one `onOpen` is under way for each channel at the most.
     if (before?.isOpening === true) {
-      this.#refuse(topic.name, STILL_OPENING);
+      this.#refuse(topic.name, CHANNEL_ENDS.opening);
       return;
     }
     const channel = new Channel(linkOf(this), topic);
@@ -164,7 +180,7 @@ class MultiplexConnection extends SockJSConnection {
     channel.open();
   }
 
-  #refuse(name: string, { code, reason }: SessionEnd): void {
+  #refuse(name: string, { code, reason }: Closing): void {
     this.send(`uns,${name},${code},${reason}`);
   }
 }

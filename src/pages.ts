@@ -104,21 +104,13 @@ export const IFRAME: Endpoint = (hit) => {
 const ONE_HOUR = 'public, max-age=3600';
 
 export const CLIENT_SCRIPT: Endpoint = async (hit) => {
-  const { exchange, service, headers } = hit;
+  const { service, headers } = hit;
   const script = await service.clientScript.load();
   if (script === undefined) {
-    if (!service.clientScript.isExternal) warnOfNoScript(service);
-    exchange.answer(404, [...headers, 'Content-Type', PLAIN_TEXT], 'Not found.');
+    if (!service.clientScript.isExternal) service.hint('clientScript');
+    service.refuse(hit, 'notFound');
     return;
   }
   headers.push('Cache-Control', ONE_HOUR, 'X-Content-Type-Options', 'nosniff');
   answerCacheable(hit, JAVASCRIPT, script.etag, script.body);
 };
-
-function warnOfNoScript(service: Service): void {
-  service.warnOnce(
-    'no client script',
-    'sockjs.js was asked for, but there is no client to serve: ' +
-      'run `npm install sockjs-client`, or set sockjsUrl to a URL or a file: URL.',
-  );
-}

@@ -15,10 +15,17 @@ import { SockJSError } from './errors.ts';
 import { NodeHost } from './hosts/node.ts';
 import { type Target, splitTarget } from './hosts/node-exchange.ts';
 import { attach, detach, isAttached } from './hosts/node-server.ts';
+import { ENDS } from './protocol/ends.ts';
 import { dispatch } from './routes.ts';
 import { Service } from './service.ts';
 import { Directory } from './sessions/directory.ts';
-import { type Logger, type Settings, type SettingsInput, resolveSettings } from './settings.ts';
+import {
+  type Authorize,
+  type Logger,
+  type Settings,
+  type SettingsInput,
+  resolveSettings,
+} from './settings.ts';
 import type { Stats } from './stats.ts';
 
 /** What `close` may be told. */
@@ -31,6 +38,11 @@ export interface CloseOptions {
   readonly timeout?: number;
 }
 
+/** A class that says who its users are needs an `authorize` that answers one. */
+export type RouterArguments<User> = undefined extends User
+  ? [prefix?: string, settings?: SettingsInput<User>]
+  : [prefix: string, settings: SettingsInput<User> & { readonly authorize: Authorize<User> }];
+
 /** Connect-style middleware; Express passes these arguments. */
 export type Middleware = (
   request: IncomingMessage & { baseUrl?: string },
@@ -41,6 +53,8 @@ export type Middleware = (
 const SILENT: Logger = { debug() {}, info() {}, warn() {}, error() {} };
 const PREFIX = /^(\/[^/?#\s]+)*$/;
 const LONGEST_TIMEOUT = 2 ** 31 - 1;
+/** How often a server of ours looks for requests that are late; Node's own 30 s would be their deadline. */
+const CHECKING_INTERVAL = 5000;
 
 function ignore(): void {}
 
@@ -68,6 +82,7 @@ export class SockJSRouter<C extends SockJSConnection = SockJSConnection> {
    * @param settings any of the settings; see `Settings` for their meanings and defaults
    * @throws SockJSError `ERR_SETTING`
    */
+  constructor(connection: new () => C, ...rest: RouterArguments<C['user']>);
   constructor(connection: new () => C, prefix = '', settings: SettingsInput = {}) {
     if (!isConnectionClass(connection)) {
       throw new SockJSError(
@@ -84,7 +99,7 @@ export class SockJSRouter<C extends SockJSConnection = SockJSConnection> {
     this.prefix = prefix;
     this.#settings = resolveSettings(settings);
     const logger = this.#settings.logger === false ? SILENT : this.#settings.logger;
-    this.#sessions = new Directory(this.#settings, logger, (session) => {
+    this.#sessions = new Directory(prefix, this.#settings, logger, (session) => {
       const created = new connection();
       connect(created, session);
       return created;
@@ -147,7 +162,12 @@ export class SockJSRouter<C extends SockJSConnection = SockJSConnection> {
    * @returns the server, which emits 'listening', or 'error' if the port is in use
    */
   listen(port: number, host?: string): Server {
-    const server = createServer();
+    const { headersTimeout, bodyTimeout } = this.#settings;
+    const server = createServer({
+      headersTimeout,
+      requestTimeout: headersTimeout + bodyTimeout,
+      connectionsCheckingInterval: Math.min(headersTimeout, CHECKING_INTERVAL),
+    });
     this.attach(server);
     this.#ownServers.add(server);
     return server.listen(port, host);
@@ -189,7 +209,7 @@ export class SockJSRouter<C extends SockJSConnection = SockJSConnection> {
    * @throws SockJSError `ERR_CLOSE_ARGUMENT` before anything is closed
    */
   close(options: CloseOptions = {}): Promise<void> {
-    const { code = 1001, reason = 'Server is going away', timeout = 5000 } = options;
+    const { code = ENDS.goingAway.code, reason = ENDS.goingAway.reason, timeout = 5000 } = options;
     checkEnd(code, reason);
     if (!(timeout >= 0 && timeout <= LONGEST_TIMEOUT)) {
       throw new SockJSError(
@@ -203,7 +223,7 @@ export class SockJSRouter<C extends SockJSConnection = SockJSConnection> {
 
   async #close({ code, reason, timeout }: Required<CloseOptions>): Promise<void> {
     // Still listening: a client may need one more poll to learn that it is over.
-    await this.#sessions.drain({ code, reason }, timeout);
+    await this.#sessions.drain({ code, reason, cause: 'goingAway' }, timeout);
     await Promise.all([...this.#ownServers].map(ended));
     for (const server of this.#servers) this.detach(server);
   }

@@ -4,9 +4,10 @@
  */
 import { describeError } from './errors.ts';
 import type { Exchange, HeaderList } from './http/exchange.ts';
-import { PLAIN_TEXT, crossOrigin, neverCached, preflight, stickyCookie } from './http/headers.ts';
+import { crossOrigin, neverCached, preflight, stickyCookie } from './http/headers.ts';
 import { CLIENT_SCRIPT, GREETING, IFRAME, INFO } from './pages.ts';
-import { type Endpoint, type Hit, type Service, shown } from './service.ts';
+import { REFUSALS, Refusal } from './refusal.ts';
+import { type Asked, type Endpoint, type Service, shown } from './service.ts';
 import type { TransportName } from './settings.ts';
 import { EVENTSOURCE } from './transports/eventsource.ts';
 import { HTMLFILE } from './transports/htmlfile.ts';
@@ -89,9 +90,6 @@ const OF_SESSION: ReadonlyMap<string, Route> = new Map<string, Route>([
 
 const IFRAME_NAME = /^iframe[0-9\-.a-z_]*\.html$/;
 
-/** A request before its headers are decided. */
-type Request = Omit<Hit, 'sessionId' | 'headers'>;
-
 interface Match {
   readonly route: Route;
   readonly sessionId: string;
@@ -123,15 +121,15 @@ function endpointOf(route: Route, method: string): Endpoint | undefined {
   return method === 'POST' ? route.post : undefined;
 }
 
-function policies(route: Route, { exchange, client, service }: Request): HeaderList {
+function policies(route: Route, { exchange, client, service }: Asked): HeaderList {
   const headers: HeaderList = [];
   if (route.sticky && service.settings.jsessionid) stickyCookie(headers, exchange, client.secure);
   if (route.cors) crossOrigin(headers, exchange);
   return headers;
 }
 
-function serve({ route, sessionId }: Match, request: Request): void | Promise<void> {
-  const { exchange } = request;
+function serve({ route, sessionId }: Match, request: Asked): void | Promise<void> {
+  const { exchange, service } = request;
   const headers = policies(route, request);
   if (exchange.method === 'OPTIONS' && route.preflighted) {
     preflight(headers, route.allow);
@@ -139,31 +137,28 @@ function serve({ route, sessionId }: Match, request: Request): void | Promise<vo
   }
   if (!route.cached) neverCached(headers);
   const endpoint = endpointOf(route, exchange.method);
-  if (endpoint === undefined) return exchange.answer(405, [...headers, 'Allow', route.allow]);
+  if (endpoint === undefined) {
+    const refusal = new Refusal(REFUSALS.method.status, '', { Allow: route.allow });
+    return service.refuse({ ...request, headers }, 'method', refusal);
+  }
   return endpoint({ ...request, sessionId, headers });
 }
 
-/** So many requests may wait for an `allowedOrigins` that answers later; the next get 503. */
-const MOST_VERDICTS = 1000;
-
-function refuse(exchange: Exchange): void {
-  const headers: HeaderList = ['Content-Type', PLAIN_TEXT, 'Vary', 'Origin'];
+function refuseOrigin(request: Asked): void {
+  const headers: HeaderList = ['Vary', 'Origin'];
   neverCached(headers);
-  exchange.answer(403, headers, 'Origin not allowed; the setting allowedOrigins would admit it.');
+  request.service.refuse({ ...request, headers }, 'origin');
 }
 
 async function serveIfAdmitted(
   found: Match,
-  request: Request,
+  request: Asked,
   verdict: Promise<boolean>,
 ): Promise<void> {
-  request.service.pendingVerdicts += 1;
-  const admitted = await verdict.finally(() => {
-    request.service.pendingVerdicts -= 1;
-  });
+  const admitted = await request.service.decide(() => verdict);
   if (request.exchange.isGone) return;
   if (admitted) await serve(found, request);
-  else refuse(request.exchange);
+  else refuseOrigin(request);
 }
 
 function isEnabled(route: Route, service: Service): boolean {
@@ -171,29 +166,23 @@ function isEnabled(route: Route, service: Service): boolean {
 }
 
 function answer(exchange: Exchange, service: Service): void | Promise<void> {
+  const request: Asked = { exchange, service, client: service.clientOf(exchange) };
   const found = match(exchange.path);
   if (found === undefined || !isEnabled(found.route, service)) {
-    return exchange.answer(404, ['Content-Type', PLAIN_TEXT], 'Not found.');
+    return service.refuse(request, 'notFound');
   }
-  const request: Request = { exchange, service, client: service.clientOf(exchange) };
   if (!found.route.guarded) return serve(found, request);
-  if (service.pendingVerdicts >= MOST_VERDICTS) {
-    return exchange.answer(
-      503,
-      ['Content-Type', PLAIN_TEXT, 'Retry-After', '1'],
-      'Try again later.',
-    );
-  }
+  if (service.isBusy) return service.refuse(request, 'undecided');
   const verdict = service.admits(exchange, request.client);
   if (typeof verdict !== 'boolean') return serveIfAdmitted(found, request, verdict);
-  return verdict ? serve(found, request) : refuse(exchange);
+  return verdict ? serve(found, request) : refuseOrigin(request);
 }
 
 /** Answers a request below the prefix. Whatever goes wrong in there ends here. */
 export function dispatch(exchange: Exchange, service: Service): void {
   const failed = (error: unknown): void => {
     if (exchange.isAnswered) exchange.abort();
-    else exchange.answer(500, ['Content-Type', PLAIN_TEXT], 'Internal error.');
+    else service.refuse({ exchange, service, client: service.clientOf(exchange) }, 'failed');
     // The last part only: the session id before it is secret.
     const leaf = shown(exchange.path.slice(exchange.path.lastIndexOf('/') + 1));
     service.logger.error(`${exchange.method} of ${leaf} failed: ${describeError(error)}`);

@@ -1,22 +1,29 @@
 /**
- * What the endpoints of one router share: its settings, its sessions, its guard, and how a request is
- * turned into the key and the facts of a session.
+ * What the endpoints of one router share: its settings, its sessions, its guard, how a request is turned
+ * into the key and the facts of a session, and how one is refused.
  */
+import { PROCESS_BACKLOG } from './backlog.ts';
+import { ConnectionInfo, type RequestHead } from './connection-info.ts';
 import { ClientScript } from './http/client-script.ts';
 import { type ClientOrigin, ClientOriginReader, addressKey } from './http/client-address.ts';
-import { ConnectionInfo } from './http/connection-info.ts';
-import type { Exchange, HeaderList } from './http/exchange.ts';
+import type { BodyLimits, Exchange, HeaderList } from './http/exchange.ts';
+import { PLAIN_TEXT } from './http/headers.ts';
 import { OriginGuard } from './http/origin.ts';
+import { REFUSALS, type Refusal, type RefusalReason } from './refusal.ts';
 import type { Directory } from './sessions/directory.ts';
 import type { LiveSession } from './sessions/live-session.ts';
 import type { Logger, Settings, TransportName } from './settings.ts';
 
-/** A request that has found its endpoint. */
-export interface Hit {
+/** A request for which headers have not been decided. */
+export interface Asked {
   readonly exchange: Exchange;
   /** Who asks, as seen through trusted proxies. */
   readonly client: ClientOrigin;
   readonly service: Service;
+}
+
+/** A request that has found its endpoint. */
+export interface Hit extends Asked {
   /** Secret: never logged, never shown to the application. '' where the URL has none. */
   readonly sessionId: string;
   /** What the policies of the route put into every answer. */
@@ -25,6 +32,8 @@ export interface Hit {
 
 export type Endpoint = (hit: Hit) => void | Promise<void>;
 
+/** So many requests may wait for an `allowedOrigins` or an `authorize` that answers later. */
+const MOST_UNDECIDED = 1000;
 const REFUSALS_REMEMBERED = 100;
 const LONGEST_SHOWN = 100;
 
@@ -34,18 +43,47 @@ export function shown(text: string): string {
   return JSON.stringify(cut);
 }
 
+/** What an operator may have to mend; each is said once. */
+const HINTS = {
+  clientScript:
+    'sockjs.js was asked for, but there is no client to serve: ' +
+    'run `npm install sockjs-client`, or set sockjsUrl to a URL or a file: URL.',
+  upgradeUnseen:
+    'a WebSocket request came as an ordinary one. Middleware does not see upgrades: call attach(server).',
+  upgradeLost:
+    'a WebSocket request came without its Upgrade and Connection headers: a proxy on the way dropped them. ' +
+    'It must pass both on; the README has configurations for HAProxy, nginx and Caddy.',
+  bodyTooLarge: 'refused a request body with 413: it was longer than maxMessageBytes.',
+  bodyTooSlow: 'refused a request body with 408: it took longer than bodyTimeout.',
+  noMemory:
+    'refused a request body with 503: more than maxTotalBufferedBytes wait in this process.',
+  undecided: `refused a request with 503: ${MOST_UNDECIDED} others wait for authorize or allowedOrigins.`,
+  sessions: 'refused a new session with 503: there are maxSessions already.',
+  sessionsOfAddress:
+    'refused a new session with 503: there are maxSessionsPerAddress of one address already. ' +
+    'If that is a proxy of yours, name it in trustedProxies.',
+} as const satisfies Readonly<Record<string, string>>;
+
+type Hint = keyof typeof HINTS;
+
+function isHint(name: string): name is Hint {
+  return Object.hasOwn(HINTS, name);
+}
+
 export class Service {
   readonly prefix: string;
   readonly settings: Settings;
   readonly logger: Logger;
   readonly sessions: Directory;
   readonly clientScript: ClientScript;
-  /** Requests that wait for an `allowedOrigins` that answers later. */
-  pendingVerdicts = 0;
+  readonly bodyLimits: BodyLimits;
   readonly #guard: OriginGuard;
   readonly #origins: ClientOriginReader;
   readonly #refused = new Set<string>();
-  readonly #warned = new Set<string>();
+  readonly #hinted = new Set<Hint>();
+  /** Requests that wait for an answer of the application, and the keys of those that want a session. */
+  #undecided = 0;
+  readonly #deciding = new Set<string>();
 
   constructor(prefix: string, settings: Settings, logger: Logger, sessions: Directory) {
     this.prefix = prefix;
@@ -53,6 +91,12 @@ export class Service {
     this.logger = logger;
     this.sessions = sessions;
     this.clientScript = new ClientScript(settings.sockjsUrl);
+    this.bodyLimits = {
+      bytes: settings.maxMessageBytes,
+      milliseconds: settings.bodyTimeout,
+      backlog: PROCESS_BACKLOG,
+      backlogBytes: settings.maxTotalBufferedBytes,
+    };
     this.#guard = new OriginGuard(settings.allowedOrigins);
     this.#origins = new ClientOriginReader(settings.trustedProxies);
   }
@@ -76,45 +120,86 @@ export class Service {
     return allowed.then((answer) => this.#noted(answer, origin));
   }
 
+  /** So many requests wait for the application that no more may. */
+  get isBusy(): boolean {
+    return this.#undecided >= MOST_UNDECIDED;
+  }
+
+  /** Whether the application is being asked about a session of this key. */
+  isDeciding(key: string): boolean {
+    return this.#deciding.has(key);
+  }
+
+  /** Asks the application, and keeps count of those that wait for its answer. */
+  async decide<Answer>(ask: () => Promise<Answer>, key?: string): Promise<Answer> {
+    this.#undecided += 1;
+    if (key !== undefined) this.#deciding.add(key);
+    try {
+      return await ask();
+    } finally {
+      this.#undecided -= 1;
+      if (key !== undefined) this.#deciding.delete(key);
+    }
+  }
+
   findSession(hit: Hit): LiveSession | undefined {
-    return this.sessions.find(this.#keyOf(hit));
+    return this.sessions.find(this.keyOf(hit));
   }
 
   /** A session that later requests find by its id. */
-  openSession(hit: Hit, transport: TransportName): LiveSession {
-    return this.sessions.open(transport, this.#infoOf(hit), this.#keyOf(hit));
+  openSession(hit: Hit, transport: TransportName, user: unknown): LiveSession {
+    const info = new ConnectionInfo(this.headOf(hit));
+    return this.sessions.open({ transport, info, user, key: this.keyOf(hit) });
   }
 
   /** The session of a WebSocket: two of them may use the same id. */
-  openWebSocketSession(hit: Hit, transport: TransportName): LiveSession {
-    return this.sessions.open(transport, this.#infoOf(hit));
-  }
-
-  /** Warns of something that an operator has to mend, once for each cause. */
-  warnOnce(cause: 'no client script' | 'upgrade unseen' | 'upgrade lost', line: string): void {
-    if (this.#warned.has(cause)) return;
-    this.#warned.add(cause);
-    this.#warn(line);
+  openWebSocketSession(hit: Hit, transport: TransportName, user: unknown): LiveSession {
+    const info = new ConnectionInfo(this.headOf(hit));
+    return this.sessions.open({ transport, info, user, key: undefined });
   }
 
   /**
-   * With `verifyIp` the address is part of the key. So somebody else's id is simply unknown here, and
-   * no answer tells that it exists.
+   * The client's part is in the key: so somebody else's id is simply unknown here, and no answer tells that
+   * it exists.
    */
-  #keyOf({ sessionId, client }: Hit): string {
-    return this.settings.verifyIp ? `${sessionId} ${addressKey(client.address)}` : sessionId;
+  keyOf(hit: Hit): string {
+    const { verifyIp } = this.settings;
+    if (verifyIp === false) return hit.sessionId;
+    if (verifyIp === true) return `${hit.sessionId} ${addressKey(hit.client.address)}`;
+    return `${hit.sessionId} ${verifyIp(new ConnectionInfo(this.headOf(hit)))}`;
   }
 
-  #infoOf({ exchange, client, sessionId }: Hit): ConnectionInfo {
+  headOf({ exchange, client, sessionId }: Hit): RequestHead {
     const { path } = exchange;
     const end = sessionId === '' ? path.length : path.lastIndexOf(`/${sessionId}/`);
-    return new ConnectionInfo({
+    return {
       address: client.address,
       path: this.prefix + path.slice(0, end),
       query: exchange.query,
       rawHeaders: exchange.rawHeaders,
       secure: client.secure,
-    });
+    };
+  }
+
+  /** Answers with a refusal, and tells the statistics why. */
+  refuse(
+    { exchange, client, headers }: Asked & { readonly headers?: HeaderList },
+    reason: RefusalReason,
+    refusal: Refusal = REFUSALS[reason],
+  ): void {
+    const { status, text } = refusal;
+    this.sessions.stats.refused(reason, status, client.address);
+    if (isHint(reason)) this.hint(reason);
+    const all = [...(headers ?? []), ...Object.entries(refusal.headers).flat()];
+    if (text === '') exchange.answer(status, all);
+    else exchange.answer(status, [...all, 'Content-Type', PLAIN_TEXT], text);
+  }
+
+  /** Warns of something that an operator has to mend, once for each cause. */
+  hint(hint: Hint): void {
+    if (this.#hinted.has(hint)) return;
+    this.#hinted.add(hint);
+    this.#warn(HINTS[hint]);
   }
 
   #noted(allowed: boolean, origin: string | undefined): boolean {

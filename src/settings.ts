@@ -2,8 +2,25 @@
  * Every setting of a router with its default, unit and reason, and the one place where they are
  * checked. The names of sockjs-tornado are kept; times are in milliseconds, sizes in bytes.
  */
-import { inspect } from 'node:util';
+import {
+  BOOLEAN,
+  BYTES,
+  FUNCTION,
+  MILLISECONDS,
+  type Rule,
+  URL_TEXT,
+  describe,
+  integer,
+  isFunction,
+  isListOf,
+  isLogger,
+  isOrigin,
+  oneOf,
+  orFunction,
+} from './checks.ts';
+import type { ConnectionInfo, SessionRequest } from './connection-info.ts';
 import { SockJSError } from './errors.ts';
+import type { Refusal } from './refusal.ts';
 
 /** The last part of a session URL; `rawwebsocket` is `<prefix>/websocket`, without SockJS framing. */
 export type TransportName =
@@ -43,14 +60,44 @@ export type AllowedOrigins =
   | readonly string[]
   | ((origin: string) => boolean | Promise<boolean>);
 
+/**
+ * Decides who the client is, before its session opens: once for each session, on every transport alike.
+ * @returns who it is: then `connection.user` is that; or a `Refusal`; undefined, null and false refuse
+ * with 403, and so does a promise of any of these. What it throws is logged, and answered with 500
+ */
+export type Authorize<User> = (
+  request: SessionRequest,
+) => Authorized<User> | Promise<Authorized<User>>;
+
+type Authorized<User> = User | Refusal | undefined | null | false;
+
+/** A client that leaves too much waiting. */
+export interface SlowConsumer {
+  readonly info: ConnectionInfo;
+  readonly transport: TransportName;
+  /** What `authorize` answered. */
+  readonly user: unknown;
+  readonly bufferedBytes: number;
+}
+
+/** `close`: with code 1013. `drop-oldest`: what has waited longest is not sent at all. */
+export type SlowConsumerPolicy = 'close' | 'drop-oldest';
+
 /** Settings with every default filled in. */
-export interface Settings {
+export interface Settings<User = unknown> {
   /** How exact the other delays are: how often deadlines are looked at, at most. 1 s. */
   readonly sessionCheckInterval: number;
+  /** A WebSocket that is silent for so long after a heartbeat is cut off. 20 s. */
+  readonly pingTimeout: number;
   /** How long a session survives without a receiving request. 5 s: a client polls again at once. */
   readonly disconnectDelay: number;
   /** A client that was sent nothing for this long is sent `h`. 25 s: proxies cut idle connections, often after 30 s. */
   readonly heartbeatDelay: number;
+  /**
+   * A streaming response whose client has sent nothing for so long is ended, so that its next request shows
+   * that it is still there. 2 min: a request is dear, and a dead client costs little.
+   */
+  readonly streamRenewalDelay: number;
   /** Transports that answer 404. None. */
   readonly disabledTransports: readonly TransportName[];
   /**
@@ -69,8 +116,13 @@ export interface Settings {
   readonly disableNagle: boolean;
   /** Closes the connection after every answer, for old proxies that mishandle those that stay. Off. */
   readonly noKeepAlive: boolean;
-  /** A session is reachable only from the address that opened it (IPv6: from its /64). On. */
-  readonly verifyIp: boolean;
+  /**
+   * A session is reachable only from the address that opened it (IPv6: from its /64). A function answers what
+   * takes the place of the address, for example the value of a cookie. On.
+   */
+  readonly verifyIp: boolean | ((request: ConnectionInfo) => string);
+  /** Who a client is, or a refusal. Nobody is asked by default. */
+  readonly authorize: Authorize<User> | undefined;
   /** Pages of other origins that may connect. None: only pages of the same origin. */
   readonly allowedOrigins: AllowedOrigins;
   /**
@@ -80,10 +132,33 @@ export interface Settings {
   readonly trustedProxies: readonly string[];
   /** `base_url` in the answer to `/info`: where the client goes instead, for example another host. */
   readonly baseUrl: string | undefined;
-  /** The longest request body or WebSocket message from a client. 2 MiB. */
+  /** The longest request body or WebSocket message from a client: 413, 1009. 2 MiB. */
   readonly maxMessageBytes: number;
-  /** What may wait for a client that does not keep up; beyond it the session is closed. 4 MiB. */
+  /** Messages in one request body or WebSocket message: 413, 1009. 10 000: sockjs-client gathers what it cannot send yet. */
+  readonly maxMessagesPerBody: number;
+  /** What one session may send on the average; for a second it may send as much at once. 10 000. */
+  readonly maxMessagesPerSecond: number;
+  /** For a client that is quicker. `wait`: it is read no further for a while. `close`: with 1008. `wait`. */
+  readonly rateLimitPolicy: 'wait' | 'close';
+  /** How long a request body may take to come in: 408. 30 s. */
+  readonly bodyTimeout: number;
+  /** How long the head of a request may take, on servers that `listen` makes; for others, see their own `headersTimeout`. 20 s. */
+  readonly headersTimeout: number;
+  /** Sessions at once; the next are answered 503. 100 000: some gigabyte. */
+  readonly maxSessions: number;
+  /** Sessions at once of one address (IPv6: of a /64): 503. 10 000: a large office behind one address. */
+  readonly maxSessionsPerAddress: number;
+  /** What may wait for one client that does not keep up. 4 MiB. */
   readonly maxBufferedBytes: number;
+  /**
+   * What may wait in the whole process: for clients that do not keep up, and in request bodies that are
+   * still coming in. Beyond it `highWaterMark` is the limit of each client, and bodies are answered 503. 256 MiB.
+   */
+  readonly maxTotalBufferedBytes: number;
+  /** What becomes of a client beyond its limit. `close`: 1013. */
+  readonly slowConsumer: SlowConsumerPolicy | ((client: SlowConsumer) => SlowConsumerPolicy);
+  /** A client that takes nothing of what waits for so long is cut off. 30 s. */
+  readonly writeTimeout: number;
   /** `send()` answers false from this many waiting bytes on, and `onDrain` follows. 64 KiB. */
   readonly highWaterMark: number;
   /** Where log lines go; `false` for nowhere. Warnings and errors go to the console. */
@@ -91,81 +166,54 @@ export interface Settings {
 }
 
 /** What a user gives: any subset of the settings. */
-export type SettingsInput = { readonly [Name in keyof Settings]?: Settings[Name] | undefined };
-
-type Rule = { readonly right: string; readonly holds: (value: unknown) => boolean };
-
-const DAY = 86_400_000;
-const GIBIBYTE = 1024 ** 3;
-
-function integer(unit: string, least: number, most: number): Rule {
-  return {
-    right: `a whole number of ${unit} from ${least} to ${most}`,
-    holds: (value) => Number.isInteger(value) && Number(value) >= least && Number(value) <= most,
-  };
-}
-
-const MILLISECONDS = integer('milliseconds', 1, DAY);
-const BYTES = integer('bytes', 1, GIBIBYTE);
-const BOOLEAN: Rule = { right: 'true or false', holds: (value) => typeof value === 'boolean' };
-
-function isListOf(value: unknown, holds: (item: unknown) => boolean): boolean {
-  return Array.isArray(value) && value.every(holds);
-}
-
-// scheme://host[:port] and nothing after it; the first label of the host may be `*`.
-const ORIGIN = /^[a-z][a-z0-9+.-]*:\/\/(\*\.)?[^\s/*?#@]+$/i;
-
-function isOrigin(value: unknown): boolean {
-  return value === 'null' || (typeof value === 'string' && ORIGIN.test(value));
-}
-
-function isUrl(value: unknown): boolean {
-  return (
-    value instanceof URL || (typeof value === 'string' && /^(https?:\/\/|file:|\/)./i.test(value))
-  );
-}
-
-function isLogger(value: unknown): boolean {
-  if (value === false) return true;
-  if (typeof value !== 'object' || value === null) return false;
-  const methods = new Map<string, unknown>(
-    ['debug', 'info', 'warn', 'error'].map((name) => [name, Reflect.get(value, name)]),
-  );
-  return [...methods.values()].every((method) => typeof method === 'function');
-}
+export type SettingsInput<User = unknown> = {
+  readonly [Name in keyof Settings<User>]?: Settings<User>[Name] | undefined;
+};
 
 const RULES: { readonly [Name in keyof Settings]: Rule } = {
   sessionCheckInterval: MILLISECONDS,
   disconnectDelay: MILLISECONDS,
   heartbeatDelay: MILLISECONDS,
+  pingTimeout: MILLISECONDS,
+  streamRenewalDelay: MILLISECONDS,
   disabledTransports: {
     right: `a list of ${TRANSPORT_NAMES.join(', ')}`,
     holds: (value) => isListOf(value, (item) => TRANSPORT_NAMES.some((name) => name === item)),
   },
-  sockjsUrl: {
-    right: 'a URL such as https://example.com/sockjs.min.js or /sockjs.min.js, or a file: URL',
-    holds: isUrl,
-  },
+  sockjsUrl: URL_TEXT,
   responseLimit: BYTES,
   jsessionid: BOOLEAN,
   immediateFlush: BOOLEAN,
   disableNagle: BOOLEAN,
   noKeepAlive: BOOLEAN,
-  verifyIp: BOOLEAN,
+  verifyIp: orFunction(BOOLEAN),
+  authorize: FUNCTION,
   allowedOrigins: {
     right:
       "'*', a list of origins such as 'https://app.example.com' or 'https://*.example.com', or a function",
-    holds: (value) => value === '*' || typeof value === 'function' || isListOf(value, isOrigin),
+    holds: (value) => value === '*' || isFunction(value) || isListOf(value, isOrigin),
   },
   trustedProxies: {
     right:
       "a list of addresses or subnets such as '10.0.0.0/8', or of 'loopback', 'linklocal', 'uniquelocal'",
     holds: (value) => isListOf(value, (item) => typeof item === 'string'),
   },
-  baseUrl: { right: 'a URL', holds: isUrl },
+  baseUrl: URL_TEXT,
   maxMessageBytes: BYTES,
+  maxMessagesPerBody: integer('messages', 1, 100_000_000),
+  maxMessagesPerSecond: {
+    right: 'a number of messages above 0, or Infinity',
+    holds: (value) => typeof value === 'number' && value > 0,
+  },
+  rateLimitPolicy: oneOf('wait', 'close'),
+  bodyTimeout: MILLISECONDS,
+  headersTimeout: MILLISECONDS,
+  maxSessions: integer('sessions', 1, 100_000_000),
+  maxSessionsPerAddress: integer('sessions', 1, 100_000_000),
   maxBufferedBytes: BYTES,
+  maxTotalBufferedBytes: integer('bytes', 1, 1024 ** 4),
+  slowConsumer: orFunction(oneOf('close', 'drop-oldest')),
+  writeTimeout: MILLISECONDS,
   highWaterMark: BYTES,
   logger: { right: 'an object with debug, info, warn and error, or false', holds: isLogger },
 };
@@ -185,6 +233,8 @@ const DEFAULTS: Settings = {
   sessionCheckInterval: 1000,
   disconnectDelay: 5000,
   heartbeatDelay: 25_000,
+  pingTimeout: 20_000,
+  streamRenewalDelay: 120_000,
   disabledTransports: [],
   sockjsUrl: undefined,
   responseLimit: 128 * 1024,
@@ -193,23 +243,28 @@ const DEFAULTS: Settings = {
   disableNagle: true,
   noKeepAlive: false,
   verifyIp: true,
+  authorize: undefined,
   allowedOrigins: [],
   trustedProxies: [],
   baseUrl: undefined,
   maxMessageBytes: 2 * 1024 * 1024,
+  maxMessagesPerBody: 10_000,
+  maxMessagesPerSecond: 10_000,
+  rateLimitPolicy: 'wait',
+  bodyTimeout: 30_000,
+  headersTimeout: 20_000,
+  maxSessions: 100_000,
+  maxSessionsPerAddress: 10_000,
   maxBufferedBytes: 4 * 1024 * 1024,
+  maxTotalBufferedBytes: 256 * 1024 * 1024,
+  slowConsumer: 'close',
+  writeTimeout: 30_000,
   highWaterMark: 64 * 1024,
   logger: CONSOLE,
 };
 
 function isSettingName(name: string): name is keyof Settings {
   return Object.hasOwn(RULES, name);
-}
-
-function describe(value: unknown): string {
-  return typeof value === 'function'
-    ? 'a function'
-    : inspect(value, { depth: 1, breakLength: Infinity });
 }
 
 /**
@@ -236,5 +291,8 @@ export function resolveSettings(input: SettingsInput): Settings {
   const given = Object.fromEntries(
     Object.entries(input).filter(([, value]) => value !== undefined),
   );
-  return Object.freeze({ ...DEFAULTS, ...given });
+  const settings: Settings = { ...DEFAULTS, ...given };
+  const { highWaterMark, maxBufferedBytes } = settings;
+  // Whoever is over the limit must have been told to wait.
+  return Object.freeze({ ...settings, highWaterMark: Math.min(highWaterMark, maxBufferedBytes) });
 }

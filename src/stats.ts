@@ -1,17 +1,30 @@
 /**
- * What a router has done and is doing: counters that the pump keeps, and rates as means over the last
- * ten seconds. The figures and their names are those of sockjs-tornado.
+ * What a router has done and is doing. The pump and the edge tell of everything that happens here, once; it
+ * is counted, and published to whoever listens on a channel of `node:diagnostics_channel`:
+ *
+ * | channel | with |
+ * | --- | --- |
+ * | `sockjs-server:open` | `SessionEvent`: a session has opened |
+ * | `sockjs-server:close` | `CloseEvent`: it has ended |
+ * | `sockjs-server:refuse` | `RefusalEvent`: a request was refused |
+ *
+ * The names of the figures are those of sockjs-tornado where it has them.
  */
+import { channel } from 'node:diagnostics_channel';
+import { ENDS, type EndCause, type SessionEnd } from './protocol/ends.ts';
+import { REFUSALS, type RefusalReason } from './refusal.ts';
 import type { TransportName } from './settings.ts';
 
 const SECONDS = 10;
 
-/** Events per second, as a mean over the last ten full seconds. */
+/** Events in all, and per second as a mean over the last ten full seconds. */
 class Rate {
+  total = 0;
   readonly #buckets = new Float64Array(SECONDS + 1);
   #second = 0;
 
   add(count: number, now: number): void {
+    this.total += count;
     const second = this.#advance(now);
     this.#buckets[second % this.#buckets.length] =
       (this.#buckets[second % this.#buckets.length] ?? 0) + count;
@@ -34,7 +47,31 @@ class Rate {
   }
 }
 
-/** One reading of the counters. Rates are per second. */
+/** On the channel `sockjs-server:open`. */
+export interface SessionEvent {
+  readonly prefix: string;
+  readonly transport: TransportName;
+  /** The client's. */
+  readonly address: string;
+}
+
+/** On the channel `sockjs-server:close`. */
+export interface CloseEvent extends SessionEvent, SessionEnd {}
+
+/** On the channel `sockjs-server:refuse`. */
+export interface RefusalEvent {
+  readonly prefix: string;
+  readonly reason: RefusalReason;
+  /** Of HTTP. */
+  readonly status: number;
+  readonly address: string;
+}
+
+const OPENED = channel('sockjs-server:open');
+const CLOSED = channel('sockjs-server:close');
+const REFUSED = channel('sockjs-server:refuse');
+
+/** One reading of the counters. Rates are per second, totals since the router was made. */
 export interface StatsDump {
   /** Sessions that are open for the application. */
   readonly sessionsActive: number;
@@ -54,9 +91,37 @@ export interface StatsDump {
   readonly transpEventsource: number;
   readonly transpHtmlfile: number;
   readonly transpJsonp: number;
+  readonly connectionsTotal: number;
+  readonly sessionsTotal: number;
+  readonly packetsSentTotal: number;
+  readonly packetsRecvTotal: number;
+  /** Of the messages alone, without frames and headers. */
+  readonly bytesSentTotal: number;
+  readonly bytesRecvTotal: number;
+  /** Messages that a client did not get because of the policy `drop-oldest`. */
+  readonly packetsDroppedTotal: number;
+  /** Times that a client was kept from sending because of `maxMessagesPerSecond`. */
+  readonly throttledTotal: number;
+  /** Bytes that wait for clients that do not keep up. */
+  readonly bufferedBytes: number;
+  /** Requests that were refused, by reason. */
+  readonly refused: Readonly<Record<RefusalReason, number>>;
+  /** Sessions that ended, by cause. */
+  readonly closed: Readonly<Record<EndCause, number>>;
+}
+
+function zeros<Name extends string>(names: readonly Name[]): Record<Name, number> {
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- fromEntries forgets the names
+  return Object.fromEntries(names.map((name) => [name, 0])) as Record<Name, number>;
+}
+
+function namesOf<Name extends string>(table: Readonly<Record<Name, unknown>>): Name[] {
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- keys forgets the names
+  return Object.keys(table) as Name[];
 }
 
 export class Stats {
+  readonly #prefix: string;
   readonly #clock: () => number;
   readonly #sessions: Record<TransportName, number> = {
     websocket: 0,
@@ -67,23 +132,48 @@ export class Stats {
     htmlfile: 0,
     jsonp: 0,
   };
+  readonly #refused = zeros(namesOf(REFUSALS));
+  readonly #closed = zeros<EndCause>([...namesOf(ENDS), 'application', 'client']);
   readonly #connections = new Rate();
   readonly #sent = new Rate();
   readonly #received = new Rate();
+  #opened = 0;
   #receivers = 0;
+  #bytesSent = 0;
+  #bytesReceived = 0;
+  #dropped = 0;
+  #throttled = 0;
+  #buffered = 0;
 
-  constructor(clock: () => number) {
+  constructor(prefix: string, clock: () => number) {
+    this.#prefix = prefix;
     this.#clock = clock;
   }
 
   /** @internal */
-  sessionOpened(transport: TransportName): void {
+  sessionOpened(transport: TransportName, address: string): void {
     this.#sessions[transport] += 1;
+    this.#opened += 1;
+    if (!OPENED.hasSubscribers) return;
+    const event: SessionEvent = { prefix: this.#prefix, transport, address };
+    OPENED.publish(event);
   }
 
   /** @internal */
-  sessionEnded(transport: TransportName): void {
+  sessionEnded(transport: TransportName, address: string, end: SessionEnd): void {
     this.#sessions[transport] -= 1;
+    this.#closed[end.cause] += 1;
+    if (!CLOSED.hasSubscribers) return;
+    const event: CloseEvent = { prefix: this.#prefix, transport, address, ...end };
+    CLOSED.publish(event);
+  }
+
+  /** @internal */
+  refused(reason: RefusalReason, status: number, address: string): void {
+    this.#refused[reason] += 1;
+    if (!REFUSED.hasSubscribers) return;
+    const event: RefusalEvent = { prefix: this.#prefix, reason, status, address };
+    REFUSED.publish(event);
   }
 
   /** @internal */
@@ -102,13 +192,30 @@ export class Stats {
   }
 
   /** @internal */
-  sent(messages: number, now: number): void {
+  sent(messages: number, bytes: number, now: number): void {
     this.#sent.add(messages, now);
+    this.#bytesSent += bytes;
   }
 
   /** @internal */
-  received(messages: number, now: number): void {
+  received(messages: number, bytes: number, now: number): void {
     this.#received.add(messages, now);
+    this.#bytesReceived += bytes;
+  }
+
+  /** @internal */
+  dropped(messages: number): void {
+    this.#dropped += messages;
+  }
+
+  /** @internal */
+  throttled(): void {
+    this.#throttled += 1;
+  }
+
+  /** @internal */
+  buffered(change: number): void {
+    this.#buffered += change;
   }
 
   /** The figures of this moment, as a plain object that fits JSON. */
@@ -128,6 +235,17 @@ export class Stats {
       transpEventsource: sessions.eventsource,
       transpHtmlfile: sessions.htmlfile,
       transpJsonp: sessions.jsonp,
+      connectionsTotal: this.#connections.total,
+      sessionsTotal: this.#opened,
+      packetsSentTotal: this.#sent.total,
+      packetsRecvTotal: this.#received.total,
+      bytesSentTotal: this.#bytesSent,
+      bytesRecvTotal: this.#bytesReceived,
+      packetsDroppedTotal: this.#dropped,
+      throttledTotal: this.#throttled,
+      bufferedBytes: this.#buffered,
+      refused: { ...this.#refused },
+      closed: { ...this.#closed },
     };
   }
 }

@@ -129,7 +129,7 @@ test('a slow client is not given up while it takes its answer', async (t) => {
       this.send('x'.repeat(30_000_000));
     }
   }
-  const { port, router } = await serve(t, { disconnectDelay: 300 }, Large);
+  const { port, router } = await serve(t, { disconnectDelay: 300, writeTimeout: 300 }, Large);
   await ask(port, { method: 'POST', path: '/echo/0/slow/xhr' });
   const client = connect(port, '127.0.0.1');
   t.after(() => client.destroy());
@@ -160,11 +160,11 @@ test('a client that takes nothing of its answer is given up', async (t) => {
       this.send('x'.repeat(30_000_000));
     }
     override onClose(code: number): void {
-      assert.equal(code, 1002);
+      assert.equal(code, 1013);
       closed.resolve();
     }
   }
-  const { port } = await serve(t, { disconnectDelay: 300 }, Large);
+  const { port } = await serve(t, { disconnectDelay: 100, writeTimeout: 300 }, Large);
   await ask(port, { method: 'POST', path: '/echo/0/stuck/xhr' });
   const client = connect(port, '127.0.0.1');
   t.after(() => client.destroy());
@@ -274,5 +274,5 @@ test('so many may wait for an allowedOrigins that answers later, and no more', a
     ]);
   }
   verdict.resolve();
-  assert.deepEqual(logs.take(), []);
+  assert.match(logs.take()[0]?.line ?? '', /1000 others wait for authorize or allowedOrigins/);
 });

@@ -1,7 +1,15 @@
 /** The port `Exchange` on a request and a response of `node:http`. */
 import { type IncomingMessage, ServerResponse } from 'node:http';
+import { type PeerCertificate, TLSSocket } from 'node:tls';
 import { SockJSError } from '../errors.ts';
-import type { AnswerListener, Exchange, HeaderList, WebSocketHandler } from '../http/exchange.ts';
+import type {
+  AnswerListener,
+  BodyLimits,
+  Exchange,
+  HeaderList,
+  WebSocketHandler,
+} from '../http/exchange.ts';
+import { Progress } from './progress.ts';
 
 /** The part of a request target that routes look at; `http://host/path` counts as `/path`. */
 export interface Target {
@@ -43,17 +51,22 @@ export class NodeExchange implements Exchange {
   readonly query: string;
   readonly upgrade: Exchange['upgrade'];
   readonly #request: IncomingMessage;
+  readonly #writeTimeout: number;
   #response: ServerResponse | undefined;
+  #listener: AnswerListener | undefined;
+  #progress: Progress | undefined;
   #isUpgraded = false;
 
   constructor(
     request: IncomingMessage,
     response: ServerResponse | undefined,
     target: Target,
+    writeTimeout: number,
     accept?: (handler: WebSocketHandler) => void,
   ) {
     this.#request = request;
     this.#response = response;
+    this.#writeTimeout = writeTimeout;
     this.path = target.path;
     this.query = target.query;
     if (accept === undefined) return;
@@ -77,6 +90,13 @@ export class NodeExchange implements Exchange {
 
   get encrypted(): boolean {
     return 'encrypted' in this.#request.socket;
+  }
+
+  get certificate(): PeerCertificate | undefined {
+    const { socket } = this.#request;
+    return socket instanceof TLSSocket && socket.authorized
+      ? socket.getPeerCertificate()
+      : undefined;
   }
 
   get isGone(): boolean {
@@ -105,19 +125,27 @@ export class NodeExchange implements Exchange {
     return Array.isArray(value) ? value.join(', ') : value;
   }
 
-  async readBody(limit: number): Promise<Buffer> {
+  async readBody(limits: BodyLimits): Promise<Buffer> {
     const request = this.#request;
-    if (Number(request.headers['content-length'] ?? 0) > limit) throw tooLarge(limit);
+    if (Number(request.headers['content-length'] ?? 0) > limits.bytes) throw tooLarge(limits);
     if (request.readableEnded) return Buffer.alloc(0); // Some middleware has eaten it.
     if (request.destroyed) throw aborted();
-    return new Promise((resolve, reject) => {
-      const body = new Body(limit);
-      request.on('data', (chunk: Buffer) => {
-        if (!body.add(chunk)) reject(tooLarge(limit)); // What still comes is read and dropped.
+    const body = new Body(limits);
+    let timer: NodeJS.Timeout | undefined;
+    try {
+      return await new Promise((resolve, reject) => {
+        timer = setTimeout(() => reject(tooSlow(limits)), limits.milliseconds);
+        request.on('data', (chunk: Buffer) => {
+          const fault = body.add(chunk);
+          if (fault !== undefined) reject(fault); // What still comes is read and dropped.
+        });
+        request.on('end', () => resolve(body.bytes));
+        request.on('close', () => reject(aborted()));
       });
-      request.on('end', () => resolve(body.bytes));
-      request.on('close', () => reject(aborted()));
-    });
+    } finally {
+      clearTimeout(timer);
+      body.release();
+    }
   }
 
   answer(status: number, headers: HeaderList, body?: string): void {
@@ -134,27 +162,33 @@ export class NodeExchange implements Exchange {
   }
 
   write(chunk: string): void {
-    if (!this.isGone) this.#response?.write(chunk);
+    if (!this.isGone && this.#response?.write(chunk) === false) this.expectProgress();
   }
 
   end(): void {
     if (!this.isGone) this.#response?.end();
   }
 
+  expectProgress(): void {
+    this.#progress ??= new Progress(this.#request.socket, this.#writeTimeout, () => {
+      this.#listener?.stalled();
+    });
+    this.#progress.expect();
+  }
+
   abort(): void {
     this.#request.socket.destroy();
   }
 
-  abortIfStalled(milliseconds: number): void {
-    // Counts from the last byte that was taken; then Node's server destroys the socket. After the answer
-    // it sets its own timeout again.
-    this.#request.socket.setTimeout(milliseconds);
-  }
-
   watch(listener: AnswerListener): void {
     const response = this.#answering();
-    response.on('drain', () => listener.drained());
+    this.#listener = listener;
+    response.on('drain', () => {
+      this.#progress?.made();
+      listener.drained();
+    });
     response.on('close', () => {
+      this.#progress?.end();
       if (response.writableFinished) listener.sent();
       else listener.gone();
     });
@@ -170,36 +204,54 @@ const FIRST_CAPACITY = 4096;
 
 /** Gathers chunks in one buffer: a list of them would cost a client's one-byte chunks a hundredfold. */
 class Body {
-  readonly #limit: number;
+  readonly #limits: BodyLimits;
   #buffer: Buffer | undefined;
   #length = 0;
+  #isOver = false;
 
-  constructor(limit: number) {
-    this.#limit = limit;
+  constructor(limits: BodyLimits) {
+    this.#limits = limits;
   }
 
   get bytes(): Buffer {
     return this.#buffer?.subarray(0, this.#length) ?? Buffer.alloc(0);
   }
 
-  /** @returns false if it is longer than the limit: then nothing is kept */
-  add(chunk: Buffer): boolean {
+  /** @returns what is wrong, if it is beyond a limit: then nothing more is kept */
+  add(chunk: Buffer): SockJSError | undefined {
+    if (this.#isOver) return undefined;
+    const { bytes, backlog, backlogBytes } = this.#limits;
+    if (this.#length + chunk.length > bytes) return tooLarge(this.#limits);
+    if (backlog.bytes + chunk.length > backlogBytes) return noMemory();
+    backlog.add(chunk.length);
+    this.#append(chunk);
+    return undefined;
+  }
+
+  /** Nothing is kept, or counted, any more. */
+  release(): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#limits.backlog.add(-this.#length);
+    this.#buffer = undefined;
+  }
+
+  #append(chunk: Buffer): void {
     const length = this.#length + chunk.length;
-    if (length > this.#limit) {
-      this.#buffer = undefined;
-      this.#length = this.#limit;
-      return false;
-    }
-    if (this.#buffer === undefined && this.#length === 0) {
+    if (this.#buffer === undefined) {
       this.#buffer = chunk; // Mostly the only one.
-    } else if (this.#buffer === undefined || length > this.#buffer.length) {
-      const grown = Buffer.allocUnsafe(Math.min(this.#limit, Math.max(FIRST_CAPACITY, 2 * length)));
-      grown.set(this.bytes);
-      this.#buffer = grown;
+    } else {
+      if (length > this.#buffer.length) this.#grow(length);
+      this.#buffer.set(chunk, this.#length);
     }
-    if (this.#buffer !== chunk) this.#buffer.set(chunk, this.#length);
     this.#length = length;
-    return true;
+  }
+
+  #grow(length: number): void {
+    const capacity = Math.min(this.#limits.bytes, Math.max(FIRST_CAPACITY, 2 * length));
+    const grown = Buffer.allocUnsafe(capacity);
+    grown.set(this.bytes);
+    this.#buffer = grown;
   }
 }
 
@@ -207,6 +259,14 @@ function aborted(): SockJSError {
   return new SockJSError('ERR_BODY_ABORTED', 'The client went away.');
 }
 
-function tooLarge(limit: number): SockJSError {
-  return new SockJSError('ERR_BODY_TOO_LARGE', `The body is longer than ${limit} bytes.`);
+function tooLarge({ bytes }: BodyLimits): SockJSError {
+  return new SockJSError('ERR_BODY_TOO_LARGE', `The body is longer than ${bytes} bytes.`);
+}
+
+function tooSlow({ milliseconds }: BodyLimits): SockJSError {
+  return new SockJSError('ERR_BODY_TIMEOUT', `The body took longer than ${milliseconds} ms.`);
+}
+
+function noMemory(): SockJSError {
+  return new SockJSError('ERR_NO_MEMORY', 'Too much is waiting in this process.');
 }

@@ -14,6 +14,7 @@ function ignore(): void {}
 /** The settings that concern a host. */
 export interface HostSettings {
   readonly maxMessageBytes: number;
+  readonly writeTimeout: number;
   readonly disableNagle: boolean;
   readonly noKeepAlive: boolean;
 }
@@ -23,15 +24,18 @@ export class NodeHost {
   readonly #webSockets: WebSocketServer;
   readonly #noDelay: boolean;
   readonly #keepAlive: boolean;
+  readonly #writeTimeout: number;
 
   constructor(settings: HostSettings) {
     this.#noDelay = settings.disableNagle;
     this.#keepAlive = !settings.noKeepAlive;
+    this.#writeTimeout = settings.writeTimeout;
     this.#webSockets = new WebSocketServer({
       noServer: true,
       clientTracking: false,
       perMessageDeflate: false,
       maxPayload: settings.maxMessageBytes,
+      autoPong: false, // Ours are answered only while the client takes what it gets.
     });
   }
 
@@ -40,16 +44,17 @@ export class NodeHost {
     if (!this.#noDelay) request.socket.setNoDelay(false);
     if (!this.#keepAlive) response.shouldKeepAlive = false;
     response.on('error', ignore);
-    return new NodeExchange(request, response, target);
+    return new NodeExchange(request, response, target, this.#writeTimeout);
   }
 
   /** A request for an upgrade, to a WebSocket or to something that is answered as if it had not asked. */
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer, target: Target): Exchange {
-    if (!isWebSocketRequest(request)) return new NodeExchange(request, undefined, target);
-    return new NodeExchange(request, undefined, target, (handler) => {
+    const timeout = this.#writeTimeout;
+    if (!isWebSocketRequest(request)) return new NodeExchange(request, undefined, target, timeout);
+    return new NodeExchange(request, undefined, target, timeout, (handler) => {
       this.#webSockets.handleUpgrade(request, socket, head, (webSocket) => {
         if (!this.#noDelay) request.socket.setNoDelay(false);
-        serveWebSocket(webSocket, socket, handler);
+        serveWebSocket(webSocket, request.socket, timeout, handler);
       });
     });
   }

@@ -1,7 +1,8 @@
 /** The port `WebSocketPort` on a socket of `ws`. */
-import type { Duplex } from 'node:stream';
+import type { Socket } from 'node:net';
 import type { RawData, WebSocket } from 'ws';
-import type { WebSocketHandler, WebSocketListener, WebSocketPort } from '../http/exchange.ts';
+import type { WebSocketFault, WebSocketHandler, WebSocketPort } from '../http/exchange.ts';
+import { Progress } from './progress.ts';
 
 function ignore(): void {}
 
@@ -39,13 +40,18 @@ function textFrame(text: string): Buffer {
   return frame;
 }
 
+const PING = Buffer.from([0x89, 0]);
+const BINARY = { binary: true, compress: false };
+
 class NodeWebSocket implements WebSocketPort {
   readonly #socket: WebSocket;
-  readonly #stream: Duplex;
+  readonly #stream: Socket;
+  readonly #progress: Progress;
 
-  constructor(socket: WebSocket, stream: Duplex) {
+  constructor(socket: WebSocket, stream: Socket, progress: Progress) {
     this.#socket = socket;
     this.#stream = stream;
+    this.#progress = progress;
   }
 
   get bufferedBytes(): number {
@@ -56,18 +62,21 @@ class NodeWebSocket implements WebSocketPort {
     return !this.#stream.writableNeedDrain;
   }
 
+  get bytesReceived(): number {
+    return this.#stream.bytesRead;
+  }
+
   sendText(text: string): void {
-    // Written past the sender of `ws`, which would hand header and payload to the system apart. Its
-    // control frames may come between ours: without compression nothing of it is ever under way.
-    if (this.#socket.readyState === this.#socket.OPEN) this.#stream.write(textFrame(text));
+    this.#write(textFrame(text));
   }
 
   sendBinary(data: Uint8Array): void {
     this.#socket.send(data, BINARY, ignore);
+    if (!this.writable) this.#progress.expect();
   }
 
   ping(): void {
-    this.#socket.ping(undefined, false, ignore);
+    this.#write(PING);
   }
 
   pause(): void {
@@ -85,23 +94,49 @@ class NodeWebSocket implements WebSocketPort {
   abort(): void {
     this.#socket.terminate();
   }
+
+  // Written past the sender of `ws`, which would hand header and payload to the system apart. Its
+  // control frames may come between ours: without compression nothing of it is ever under way.
+  #write(frame: Buffer): void {
+    if (this.#socket.readyState !== this.#socket.OPEN) return;
+    if (!this.#stream.write(frame)) this.#progress.expect();
+  }
 }
 
-const BINARY = { binary: true, compress: false };
+/** What `ws` says when a message is over a limit of ours. */
+const TOO_BIG = new Set([
+  'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH',
+  'WS_ERR_UNSUPPORTED_DATA_PAYLOAD_LENGTH',
+  'WS_ERR_TOO_MANY_BUFFERED_PARTS',
+]);
 
-function listen(socket: WebSocket, stream: Duplex, listener: WebSocketListener): void {
+/** Gives an open socket to its handler. */
+export function serveWebSocket(
+  socket: WebSocket,
+  stream: Socket,
+  writeTimeout: number,
+  handler: WebSocketHandler,
+): void {
+  let fault: WebSocketFault | undefined;
+  // Followed by 'close', with the code that tells what was wrong.
+  socket.on('error', (error) => {
+    if ('code' in error && TOO_BIG.has(String(error.code))) fault = 'tooBig';
+  });
+  const progress = new Progress(stream, writeTimeout, () => listener.stalled());
+  const listener = handler(new NodeWebSocket(socket, stream, progress));
   socket.on('message', (data: RawData, isBinary: boolean) => {
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- binaryType is 'nodebuffer'
     const bytes = data as Buffer;
     if (isBinary) listener.binary(bytes);
     else listener.text(bytes.toString('utf8'));
   });
-  socket.on('close', (code, reason) => listener.closed(code, reason.toString('utf8')));
-  stream.on('drain', () => listener.drained());
-}
-
-/** Gives an open socket to its handler. */
-export function serveWebSocket(socket: WebSocket, stream: Duplex, handler: WebSocketHandler): void {
-  socket.on('error', ignore); // Followed by 'close', with the code that tells what was wrong.
-  listen(socket, stream, handler(new NodeWebSocket(socket, stream)));
+  // A client that pings without end, and takes none of the answers, gets none.
+  socket.on('ping', (data) => {
+    if (!stream.writableNeedDrain) socket.pong(data, false, ignore);
+  });
+  socket.on('close', (code, reason) => listener.closed(code, reason.toString('utf8'), fault));
+  stream.on('drain', () => {
+    progress.made();
+    listener.drained();
+  });
 }

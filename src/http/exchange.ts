@@ -2,6 +2,8 @@
  * The port between a host and everything above it: one request and its answer. A host is whatever
  * speaks HTTP; the rest of the library sees this interface only.
  */
+import type { PeerCertificate } from 'node:tls';
+import type { Backlog } from '../backlog.ts';
 import type { Hop } from './client-address.ts';
 
 /** Names and values in turn: the form that a host can write without looking at it again. */
@@ -15,6 +17,17 @@ export interface AnswerListener {
   sent(): void;
   /** The client went away before all of the answer had left. */
   gone(): void;
+  /** The client has taken nothing of it for `writeTimeout`. */
+  stalled(): void;
+}
+
+/** What a request body is allowed. */
+export interface BodyLimits {
+  readonly bytes: number;
+  readonly milliseconds: number;
+  /** Where its bytes are counted while they come in, and how many there may be in all. */
+  readonly backlog: Backlog;
+  readonly backlogBytes: number;
 }
 
 export interface Exchange extends Hop {
@@ -33,13 +46,15 @@ export interface Exchange extends Hop {
   readonly writable: boolean;
   /** Names and values in turn, as they came. */
   readonly rawHeaders: readonly string[];
+  /** The client's certificate, if the server asked for one and has verified it. */
+  readonly certificate: PeerCertificate | undefined;
 
   /**
    * The whole request body.
-   * @throws SockJSError `ERR_BODY_TOO_LARGE` as soon as it is longer than `limit` bytes, or
-   * `ERR_BODY_ABORTED` if the client goes away
+   * @throws SockJSError as soon as it is beyond a limit, `ERR_BODY_TOO_LARGE`, `ERR_BODY_TIMEOUT` or
+   * `ERR_NO_MEMORY`; `ERR_BODY_ABORTED` if the client goes away
    */
-  readBody(limit: number): Promise<Buffer>;
+  readBody(limits: BodyLimits): Promise<Buffer>;
 
   /** The complete answer. Without a body none is announced. */
   answer(status: number, headers: HeaderList, body?: string): void;
@@ -48,12 +63,12 @@ export interface Exchange extends Hop {
   /** One chunk of it, sent as it is. */
   write(chunk: string): void;
   end(): void;
+  /** The client should be taking what was written: from now on it is watched over. */
+  expectProgress(): void;
   /** Tells the listener what becomes of an answer that takes its time. */
   watch(listener: AnswerListener): void;
   /** Drops the connection. */
   abort(): void;
-  /** Drops it if the client takes nothing of the answer for so many milliseconds. */
-  abortIfStalled(milliseconds: number): void;
 
   /** Present if the request asks for a WebSocket and the host can make it one. */
   readonly upgrade: ((handler: WebSocketHandler) => void) | undefined;
@@ -65,6 +80,8 @@ export interface Exchange extends Hop {
 export interface WebSocketPort {
   readonly bufferedBytes: number;
   readonly writable: boolean;
+  /** All that has come in so far, whatever it was; undefined if the host cannot tell. */
+  readonly bytesReceived: number | undefined;
   sendText(text: string): void;
   sendBinary(data: Uint8Array): void;
   ping(): void;
@@ -79,8 +96,14 @@ export interface WebSocketListener {
   text(text: string): void;
   binary(data: Uint8Array): void;
   drained(): void;
-  closed(code: number, reason: string): void;
+  /** @param fault what the client did wrong, if that is why */
+  closed(code: number, reason: string, fault?: WebSocketFault): void;
+  /** The client has taken nothing of what was written for `writeTimeout`. */
+  stalled(): void;
 }
+
+/** A message over `maxMessageBytes`, or in too many fragments. */
+export type WebSocketFault = 'tooBig';
 
 /** Called once the WebSocket is open; answers who listens to it. */
 export type WebSocketHandler = (socket: WebSocketPort) => WebSocketListener;

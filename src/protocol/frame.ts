@@ -45,6 +45,9 @@ export function closeFrame(code: number, reason: string): CloseFrame {
   return { type: 'close', text: `c[${code},${quote(reason)}]`, code, reason };
 }
 
+/** For a second receiver: PROTOCOL "The session's life", 2. The session itself goes on. */
+export const OCCUPIED: CloseFrame = closeFrame(2010, 'Another connection still open');
+
 function encodeMessages(messages: readonly Message[]): string {
   let text = 'a[';
   let separator = '';

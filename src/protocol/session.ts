@@ -5,55 +5,65 @@
  * | state      | nextFrame says            | close()  | interrupt()  | deadline passes                        |
  * | ---------- | ------------------------- | -------- | ------------ | -------------------------------------- |
  * | connecting | `o`, and is open          | closing  | closed       | closed                                 |
- * | open       | messages, due heartbeat   | closing  | closing 1002 | with receiver: `h`; without: closing   |
+ * | open       | messages, due heartbeat   | closing  | closing 1002 | with receiver: `h`, or closed if it    |
+ * |            |                           |          |              | did not answer; without: closing       |
  * | closing    | messages, then the close  | –        | –            | closed                                 |
  * | closed     | nothing                   | –        | –            | –                                      |
  *
  * `closing` is where a session that is over waits for its close frame to be fetched, for as long as
  * `disconnectDelay`, so that a late poll learns how it ended. Nobody polls a WebSocket: such a session
  * is not `resumable`, and is closed as soon as it has no receiver.
+ *
+ * A client that is gone without a word is noticed on every transport. A poll ends with each heartbeat, and
+ * a stream that has heard nothing from its client for `streamRenewalDelay` is renewed; then the next request
+ * has to come. On a WebSocket every heartbeat is a ping too, and has to be answered within `pingTimeout`.
  */
+import { ENDS, type SessionEnd } from './ends.ts';
 import { type Frame, HEARTBEAT, OPEN, closeFrame, messagesFrame } from './frame.ts';
 import type { Message } from './message.ts';
 
 export type SessionState = 'connecting' | 'open' | 'closing' | 'closed';
 
-/** In milliseconds; part of the settings of a router. */
-export interface SessionTiming {
-  /** A receiver that has been told nothing for this long gets `h`. */
+/** Part of the settings of a router; delays in milliseconds. */
+export interface SessionRules {
+  /** A receiver that has been told nothing for this long gets `h`; a WebSocket gets it this often. */
   readonly heartbeatDelay: number;
+  /** How long the client of a WebSocket may be silent after a heartbeat. */
+  readonly pingTimeout: number;
   /** How long a session lives without a receiver, and how long its close frame can be fetched. */
   readonly disconnectDelay: number;
+  /** A stream whose client has been silent for so long has to be asked for anew. */
+  readonly streamRenewalDelay: number;
+  /** What a client may send on the average; for a second it may send as much at once. */
+  readonly maxMessagesPerSecond: number;
 }
 
-/** How a session ended: the code and reason of its close frame. */
-export interface SessionEnd {
-  readonly code: number;
-  readonly reason: string;
-}
-
-/** The receiver broke off: what was under way may be lost, so the session cannot go on. */
-export const INTERRUPTED: SessionEnd = { code: 1002, reason: 'Connection interrupted' };
-/** No receiver came back in time. 1006 is what a WebSocket reports when nobody said goodbye. */
-export const VANISHED: SessionEnd = { code: 1006, reason: 'Client is gone' };
+const SECOND = 1000;
 
 export class Session {
-  readonly #timing: SessionTiming;
+  readonly #rules: SessionRules;
   readonly #resumable: boolean;
   #state: SessionState = 'connecting';
   #receiving = false;
   #heartbeatDue = false;
   #endSaid = false;
+  #hasLeft = false;
   #queue: Message[] | undefined;
   #queuedBytes = 0;
   #deadline: number;
   #end: SessionEnd | undefined;
+  /** A heartbeat was said on a WebSocket, and nothing has been heard since. */
+  #unanswered = false;
+  #heardAt: number;
+  /** Up to when the client has used what it may send. */
+  #usedUntil = -Infinity;
 
   /** @param resumable whether another receiver may follow the first: true on HTTP */
-  constructor(timing: SessionTiming, resumable: boolean, now: number) {
-    this.#timing = timing;
+  constructor(rules: SessionRules, resumable: boolean, now: number) {
+    this.#rules = rules;
     this.#resumable = resumable;
-    this.#deadline = now + timing.disconnectDelay;
+    this.#deadline = now + rules.disconnectDelay;
+    this.#heardAt = now;
   }
 
   get state(): SessionState {
@@ -75,6 +85,11 @@ export class Session {
     return this.#endSaid;
   }
 
+  /** The session ended because its client was gone: it cannot be unaware of that. */
+  get hasLeft(): boolean {
+    return this.#hasLeft;
+  }
+
   /** Set as soon as the session is over for the application. */
   get end(): SessionEnd | undefined {
     return this.#end;
@@ -87,6 +102,7 @@ export class Session {
   attach(now: number): boolean {
     if (this.#receiving) return false;
     this.#receiving = true;
+    this.#heardAt = now;
     this.#endSaid = false; // every receiver is told
     this.#expectHeartbeat(now);
     return true;
@@ -96,27 +112,47 @@ export class Session {
   detach(now: number): void {
     this.#receiving = false;
     this.#heartbeatDue = false;
-    if (this.#state === 'open') this.#deadline = now + this.#timing.disconnectDelay;
+    if (this.#state === 'open') this.#deadline = now + this.#rules.disconnectDelay;
     else if (this.#state === 'closing' && !this.#resumable) this.#finish();
   }
 
   /** The last answer has reached the client only now: the next receiver is awaited from here on. */
   awaitReceiver(now: number): void {
-    if (!this.#receiving) this.#deadline = now + this.#timing.disconnectDelay;
+    if (!this.#receiving) this.#deadline = now + this.#rules.disconnectDelay;
   }
 
   /** The receiver broke off, or a WebSocket closed: PROTOCOL "The session's life", 4. */
-  interrupt(now: number, end: SessionEnd = INTERRUPTED): void {
+  interrupt(now: number, end: SessionEnd = ENDS.interrupted): void {
     this.#receiving = false;
     this.fail(now, end);
     if (!this.#resumable) this.#finish();
   }
 
   /** Something that was said is lost: the session ends, and its receiver, if it has one, is told. */
-  fail(now: number, end: SessionEnd = INTERRUPTED): void {
+  fail(now: number, end: SessionEnd = ENDS.interrupted): void {
     this.#discard();
-    if (this.#end === undefined) this.#endSaid = !this.#receiving; // Who has left need not be told.
+    if (this.#end === undefined && !this.#receiving) {
+      this.#hasLeft = true;
+      this.#endSaid = true; // Who has left need not be told.
+    }
     this.close(end, now);
+  }
+
+  /** Messages came from the client. */
+  receive(messages: number, now: number): void {
+    this.#heardAt = now;
+    const cost = (messages * SECOND) / this.#rules.maxMessagesPerSecond;
+    this.#usedUntil = Math.max(this.#usedUntil, now - SECOND) + cost;
+  }
+
+  /** For how many milliseconds the client should be kept from sending more; 0 or less: not at all. */
+  debt(now: number): number {
+    return this.#usedUntil - now;
+  }
+
+  /** Whether a stream has heard nothing of its client for too long, and should end for the next to come. */
+  isStale(now: number): boolean {
+    return now - this.#heardAt >= this.#rules.streamRenewalDelay;
   }
 
   /** @returns whether the message will be delivered if the session lives */
@@ -127,27 +163,51 @@ export class Session {
     return true;
   }
 
+  /**
+   * Takes back what has waited longest, until at most `bytes` wait; but never the newest.
+   * @returns how many messages that were
+   */
+  dropOldest(bytes: number): number {
+    const queue = this.#queue ?? [];
+    let count = 0;
+    for (const { size } of queue) {
+      if (this.#queuedBytes <= bytes || count === queue.length - 1) break;
+      this.#queuedBytes -= size;
+      count += 1;
+    }
+    queue.splice(0, count);
+    return count;
+  }
+
   /** Ends the session from this side; what is queued goes out before the close frame. */
   close(end: SessionEnd, now: number): void {
     if (this.#end !== undefined) return;
     this.#end = end;
-    this.#deadline = now + this.#timing.disconnectDelay;
+    this.#deadline = now + this.#rules.disconnectDelay;
     // A session that never had a receiver has nobody to tell: its id is free again.
     this.#state = this.#state === 'connecting' && !this.#receiving ? 'closed' : 'closing';
   }
 
-  /** The time has come to `deadline`. */
-  tick(now: number): void {
+  /**
+   * The time has come to `deadline`.
+   * @param heard whether anything came over the WebSocket since the last time
+   */
+  tick(now: number, heard: boolean): void {
     if (now < this.#deadline) return;
     if (this.#state === 'open' && this.#receiving) {
-      this.#heartbeatDue = true;
-      this.#expectHeartbeat(now);
+      this.#beat(now, heard);
     } else if (this.#state === 'open') {
-      this.fail(now, VANISHED);
+      this.fail(now, ENDS.vanished);
     } else {
-      this.#end ??= VANISHED;
+      this.#end ??= ENDS.vanished;
       this.#finish();
     }
+  }
+
+  /** The end, whatever was still to be said. */
+  terminate(end: SessionEnd, now: number): void {
+    this.close(end, now);
+    this.#finish();
   }
 
   /** What to write next, if anything. All that is queued comes out as one frame. */
@@ -161,8 +221,10 @@ export class Session {
     const messages = this.#queue;
     if (messages !== undefined) {
       this.#discard();
-      this.#heartbeatDue = false;
-      this.#expectHeartbeat(now);
+      if (this.#resumable) {
+        this.#heartbeatDue = false;
+        this.#expectHeartbeat(now);
+      }
       return messagesFrame(messages);
     }
     if (this.#end !== undefined) {
@@ -172,11 +234,30 @@ export class Session {
     }
     if (!this.#heartbeatDue) return undefined;
     this.#heartbeatDue = false;
+    if (!this.#resumable) this.#expectAnswer(now);
     return HEARTBEAT;
   }
 
+  #beat(now: number, heard: boolean): void {
+    if (!this.#unanswered) {
+      this.#heartbeatDue = true;
+      this.#expectHeartbeat(now);
+    } else if (heard) {
+      this.#unanswered = false;
+      const { heartbeatDelay, pingTimeout } = this.#rules;
+      this.#deadline += heartbeatDelay - pingTimeout;
+    } else {
+      this.interrupt(now, ENDS.vanished);
+    }
+  }
+
+  #expectAnswer(now: number): void {
+    this.#unanswered = true;
+    this.#deadline = now + this.#rules.pingTimeout;
+  }
+
   #expectHeartbeat(now: number): void {
-    if (this.#state === 'open') this.#deadline = now + this.#timing.heartbeatDelay;
+    if (this.#state === 'open') this.#deadline = now + this.#rules.heartbeatDelay;
   }
 
   #finish(): void {

@@ -3,12 +3,14 @@
  */
 import { performance } from 'node:perf_hooks';
 import { describeError } from '../errors.ts';
-import type { ConnectionInfo } from '../http/connection-info.ts';
-import type { SessionEnd } from '../protocol/session.ts';
-import type { Logger, Settings, TransportName } from '../settings.ts';
+import type { SessionEnd } from '../protocol/ends.ts';
+import { addressKey } from '../http/client-address.ts';
+import { type Backlog, PROCESS_BACKLOG } from '../backlog.ts';
+import type { Logger, Settings } from '../settings.ts';
 import { Stats } from '../stats.ts';
 import type { Application } from './lifecycle.ts';
 import { LiveSession, type Surroundings } from './live-session.ts';
+import type { Origin } from './ports.ts';
 import { Turn } from './turn.ts';
 
 /** No deadline is noticed later than by this part of the delay that it ends. */
@@ -20,6 +22,8 @@ export class Directory<App extends Application = Application> {
   readonly #createApplication: (session: LiveSession) => App;
   readonly #applications = new Map<LiveSession, App>();
   readonly #byKey = new Map<string, LiveSession>();
+  /** How many sessions there are of each address. */
+  readonly #byAddress = new Map<string, number>();
   readonly #interval: number;
   #timer: NodeJS.Timeout | undefined;
   #draining = false;
@@ -27,26 +31,29 @@ export class Directory<App extends Application = Application> {
   #allSettled: (() => void) | undefined;
 
   constructor(
+    prefix: string,
     settings: Settings,
     logger: Logger,
     createApplication: (session: LiveSession) => App,
     clock: () => number = () => performance.now(),
+    backlog: Backlog = PROCESS_BACKLOG,
   ) {
-    this.stats = new Stats(clock);
+    this.stats = new Stats(prefix, clock);
     this.#createApplication = createApplication;
     this.#surroundings = {
       settings,
       logger,
       clock,
       stats: this.stats,
+      backlog,
       turn: new Turn(settings.immediateFlush, (error) => {
         logger.error(`A session could not be flushed: ${describeError(error)}`);
       }),
       settled: (session) => this.#settled(session),
       forget: (session) => this.#forget(session),
     };
-    const { sessionCheckInterval, disconnectDelay, heartbeatDelay } = settings;
-    const shortest = Math.min(disconnectDelay, heartbeatDelay) / PRECISION;
+    const { sessionCheckInterval, disconnectDelay, heartbeatDelay, pingTimeout } = settings;
+    const shortest = Math.min(disconnectDelay, heartbeatDelay, pingTimeout) / PRECISION;
     this.#interval = Math.max(1, Math.floor(Math.min(sessionCheckInterval, shortest)));
   }
 
@@ -60,24 +67,30 @@ export class Directory<App extends Application = Application> {
     return this.#draining;
   }
 
+  /** How many sessions there are of this address. */
+  sizeOf(address: string): number {
+    return this.#byAddress.get(addressKey(address)) ?? 0;
+  }
+
   find(key: string): LiveSession | undefined {
     return this.#byKey.get(key);
   }
 
   /**
    * A new session; it opens when its first receiver is attached.
-   * @param key under which later requests find it; undefined for a WebSocket
    * @throws whatever the application's constructor throws
    */
-  open(transport: TransportName, info: ConnectionInfo, key?: string): LiveSession {
+  open(origin: Origin): LiveSession {
+    const { transport, info, key } = origin;
     let application: App | undefined;
-    const session = new LiveSession(this.#surroundings, { transport, info, key }, (created) => {
+    const session = new LiveSession(this.#surroundings, origin, (created) => {
       application = this.#createApplication(created);
       return application;
     });
     if (application !== undefined) this.#applications.set(session, application);
     if (key !== undefined) this.#byKey.set(key, session);
-    this.stats.sessionOpened(transport);
+    this.#count(info.ip, 1);
+    this.stats.sessionOpened(transport, info.ip);
     this.#timer ??= setInterval(this.#tick, this.#interval);
     return session;
   }
@@ -95,7 +108,7 @@ export class Directory<App extends Application = Application> {
    */
   async drain(end: SessionEnd, timeout: number): Promise<void> {
     this.#draining = true;
-    for (const session of this.#applications.keys()) session.close(end.code, end.reason);
+    for (const session of this.#applications.keys()) session.end(end);
     this.#unsettled = new Set(
       [...this.#applications.keys()].filter((session) => !session.isSettled),
     );
@@ -120,6 +133,13 @@ export class Directory<App extends Application = Application> {
     }
   };
 
+  #count(ip: string, change: number): void {
+    const address = addressKey(ip);
+    const count = (this.#byAddress.get(address) ?? 0) + change;
+    if (count > 0) this.#byAddress.set(address, count);
+    else this.#byAddress.delete(address);
+  }
+
   #settled(session: LiveSession): void {
     if (this.#unsettled?.delete(session) === true && this.#unsettled.size === 0)
       this.#allSettled?.();
@@ -128,6 +148,7 @@ export class Directory<App extends Application = Application> {
   #forget(session: LiveSession): void {
     this.#applications.delete(session);
     if (session.key !== undefined) this.#byKey.delete(session.key);
+    this.#count(session.info.ip, -1);
     if (this.#applications.size > 0) return;
     clearInterval(this.#timer);
     this.#timer = undefined;

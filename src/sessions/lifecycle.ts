@@ -4,9 +4,9 @@
  * handler throws, or rejects with, ends its own connection and nothing else.
  */
 import { describeError } from '../errors.ts';
-import type { ConnectionInfo } from '../http/connection-info.ts';
+import type { ConnectionInfo } from '../connection-info.ts';
 import { UPKEEP } from '../protocol/message.ts';
-import type { SessionEnd } from '../protocol/session.ts';
+import { type Closing, ENDS, type SessionEnd } from '../protocol/ends.ts';
 import type { Logger } from '../settings.ts';
 
 /** What an application implements; `SockJSConnection` is the one that it sees. */
@@ -23,19 +23,9 @@ export interface Living {
   readonly info: ConnectionInfo;
   /** False from the moment that an end is decided: no message reaches the application after it. */
   readonly isOpen: boolean;
-  close(code: number, reason: string): void;
+  /** Ends it; the application is told later. */
+  end(end: SessionEnd): void;
 }
-
-/** A handler failed: the WebSocket code for an unexpected condition at the server. */
-export const HANDLER_FAILED: SessionEnd = { code: 1011, reason: 'Internal error' };
-/** `onOpen` answered false: the WebSocket code for a violated policy. */
-export const REFUSED: SessionEnd = { code: 1008, reason: 'Refused' };
-
-/** The client sent more than `INBOX_LIMIT` bytes before `onOpen` had settled. */
-const TOO_EARLY: SessionEnd = {
-  code: 1008,
-  reason: 'Too much sent before the connection was accepted',
-};
 
 // Transports hold a client back meanwhile; this bounds what none of them can: the channels of one session.
 const INBOX_LIMIT = 4 * 1024 * 1024;
@@ -54,7 +44,7 @@ export class Lifecycle {
   #opening: Promise<void> | undefined;
   #inbox: (string | Uint8Array)[] | undefined;
   #inboxSize = 0;
-  #end: SessionEnd | undefined;
+  #end: Closing | undefined;
 
   constructor(application: Application, living: Living, logger: Logger) {
     this.#application = application;
@@ -93,7 +83,7 @@ export class Lifecycle {
     );
   }
 
-  close(end: SessionEnd): void {
+  close(end: Closing): void {
     if (this.#state === 'opening') {
       this.#end ??= end;
     } else if (this.#state === 'open') {
@@ -111,7 +101,7 @@ export class Lifecycle {
     if (!this.#living.isOpen) return;
     (this.#inbox ??= []).push(data);
     this.#inboxSize += data.length + UPKEEP;
-    if (this.#inboxSize > INBOX_LIMIT) this.#living.close(TOO_EARLY.code, TOO_EARLY.reason);
+    if (this.#inboxSize > INBOX_LIMIT) this.#living.end(ENDS.tooEarly);
   }
 
   async #settle(answer: PromiseLike<unknown>): Promise<void> {
@@ -127,7 +117,7 @@ export class Lifecycle {
 
   #opened(answer: unknown): void {
     this.#state = 'open';
-    if (answer === false) this.#living.close(REFUSED.code, REFUSED.reason);
+    if (answer === false) this.#living.end(ENDS.refused);
     const inbox = this.#inbox;
     this.#inbox = undefined;
     for (const data of inbox ?? []) this.deliver(data);
@@ -160,7 +150,7 @@ export class Lifecycle {
   }
 
   #fail(handler: string, error: unknown): void {
-    this.#living.close(HANDLER_FAILED.code, HANDLER_FAILED.reason);
+    this.#living.end(ENDS.failed);
     const name = this.#application.constructor.name;
     this.#logger.error(
       `${name}.${handler} failed; its connection is closed with 1011: ${describeError(error)}`,

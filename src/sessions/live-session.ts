@@ -4,29 +4,20 @@
  * are written, and handlers are called, from `flush` or from the event of a client. So a handler never
  * runs inside another one, and `close()` in the middle of `onMessage` finds nothing half changed.
  */
-import type { ConnectionInfo } from '../http/connection-info.ts';
-import { type Frame, closeFrame } from '../protocol/frame.ts';
+import type { ConnectionInfo } from '../connection-info.ts';
+import { OCCUPIED } from '../protocol/frame.ts';
+import { ENDS, type SessionEnd } from '../protocol/ends.ts';
 import type { Message } from '../protocol/message.ts';
-import { Session, type SessionEnd } from '../protocol/session.ts';
-import type { Logger, Settings, TransportName } from '../settings.ts';
+import { Session } from '../protocol/session.ts';
+import type { Backlog } from '../backlog.ts';
+import type { Logger, Settings, SlowConsumer, TransportName } from '../settings.ts';
 import type { Stats } from '../stats.ts';
+import { Gate } from './gate.ts';
+import { Lag, limitOf, policyFor } from './lag.ts';
 import { type Application, Lifecycle, type Living } from './lifecycle.ts';
+import { Outlet } from './outlet.ts';
+import type { Origin, Receiver } from './ports.ts';
 import type { Flushable, Turn } from './turn.ts';
-
-/** Where frames go: a response, a WebSocket, one day another node. */
-export interface Receiver {
-  /** Written, but not yet taken by the network; in bytes. */
-  readonly bufferedBytes: number;
-  /** False: the peer does not keep up, and messages wait in the session until `drained`. */
-  readonly writable: boolean;
-  /** True: this receiver has taken all that it can, and the next one is awaited. */
-  readonly full: boolean;
-  write(frame: Frame): void;
-  /** Nothing more will be written; what was written still goes out. */
-  end(): void;
-  /** Drops the connection, with whatever was not yet taken. */
-  abort(): void;
-}
 
 /** What the sessions of one router share. */
 export interface Surroundings {
@@ -34,6 +25,7 @@ export interface Surroundings {
   readonly logger: Logger;
   readonly stats: Stats;
   readonly turn: Turn;
+  readonly backlog: Backlog;
   /** Milliseconds that only ever grow. */
   readonly clock: () => number;
   /** The session has reached a state in which a draining router need not wait for it. */
@@ -42,39 +34,33 @@ export interface Surroundings {
   forget(session: LiveSession): void;
 }
 
-/** PROTOCOL "The session's life", 2. */
-const OCCUPIED = closeFrame(2010, 'Another connection still open');
-/** The client did not keep up: WebSocket's "try again later". */
-const TOO_SLOW: SessionEnd = { code: 1013, reason: 'Client does not keep up' };
-
-export class LiveSession implements Flushable, Living {
+export class LiveSession implements Flushable, Living, SlowConsumer {
   readonly transport: TransportName;
   readonly info: ConnectionInfo;
-  /** Under what the directory knows it; undefined for WebSockets, which nobody looks up. */
+  readonly user: unknown;
   readonly key: string | undefined;
   readonly #surroundings: Surroundings;
   readonly #core: Session;
   readonly #lifecycle: Lifecycle;
-  #receiver: Receiver | undefined;
-  /** Let go with its last frame still on its way: the client is busy, not gone. */
-  #leaving: Receiver | undefined;
+  readonly #outlet: Outlet;
   #flushing = false;
-  #isAwaited = false;
-  /** A sender was told to wait, and has to be told to go on. */
-  #isLagging = false;
+  /** There once somebody had to wait before sending. */
+  #gate: Gate | undefined;
+  /** There while a sender has been told to wait, and has to be told to go on. */
+  #lag: Lag | undefined;
   #ended = false;
   #forgotten = false;
 
   constructor(
     surroundings: Surroundings,
-    origin: { transport: TransportName; info: ConnectionInfo; key: string | undefined },
+    { transport, info, user, key }: Origin,
     createApplication: (session: LiveSession) => Application,
   ) {
     this.#surroundings = surroundings;
-    this.transport = origin.transport;
-    this.info = origin.info;
-    this.key = origin.key;
-    this.#core = new Session(surroundings.settings, origin.key !== undefined, surroundings.clock());
+    [this.transport, this.info, this.user, this.key] = [transport, info, user, key];
+    const isRenewable = key !== undefined;
+    this.#core = new Session(surroundings.settings, isRenewable, surroundings.clock());
+    this.#outlet = new Outlet(this.#core, surroundings.stats, isRenewable);
     this.#lifecycle = new Lifecycle(createApplication(this), this, surroundings.logger);
   }
 
@@ -93,7 +79,7 @@ export class LiveSession implements Flushable, Living {
 
   /** What waits for the client, here and in its connection; in bytes. */
   get bufferedBytes(): number {
-    return this.#core.queuedBytes + (this.#receiver?.bufferedBytes ?? 0);
+    return this.#core.queuedBytes + this.#outlet.bufferedBytes;
   }
 
   get logger(): Logger {
@@ -106,7 +92,12 @@ export class LiveSession implements Flushable, Living {
 
   /** Whether nothing more can be done for the client: it was told the end, or there is no one to tell. */
   get isSettled(): boolean {
-    return this.#forgotten || (this.#core.endSaid && this.#receiver === undefined);
+    return this.#forgotten || (this.#core.endSaid && !this.#outlet.isAttached);
+  }
+
+  /** For all that the client knows: an end may be on its way. */
+  get seemsOpen(): boolean {
+    return this.isOpen || (this.#core.state === 'closing' && !this.#core.hasLeft);
   }
 
   /** Whether an asynchronous `onOpen` is under way. */
@@ -114,13 +105,17 @@ export class LiveSession implements Flushable, Living {
     return this.#lifecycle.opening !== undefined;
   }
 
-  /** Waits for `onOpen`. One may wait at a time, or a client could pile up requests behind it. */
-  async opened(): Promise<boolean> {
-    if (this.#isAwaited) return false;
-    this.#isAwaited = true;
-    await this.#lifecycle.opening;
-    this.#isAwaited = false;
-    return true;
+  /** Whether the client should send nothing now: `onOpen` is under way, or it was too quick. */
+  get isHeldBack(): boolean {
+    return this.isOpening || this.#core.debt(this.#surroundings.clock()) > 0;
+  }
+
+  /** Waits until the client may send again; false if somebody waits already. See `Gate`. */
+  ready(): Promise<boolean> {
+    this.#gate ??= new Gate();
+    return this.#gate.pass(this.#lifecycle.opening, () =>
+      this.isClosed ? 0 : this.#core.debt(this.#surroundings.clock()),
+    );
   }
 
   // From the client
@@ -133,17 +128,31 @@ export class LiveSession implements Flushable, Living {
       receiver.end();
       return false;
     }
-    this.#receiver = receiver;
-    this.#surroundings.stats.receiverAttached();
+    this.#outlet.attach(receiver);
     this.#flush(now);
     return true;
   }
 
-  /** @returns whether the session is open, so that the messages have reached the application or will */
+  /**
+   * @returns whether the client may go on: the messages have reached the application or will, unless an
+   * end is on its way
+   */
   receive(messages: readonly (string | Uint8Array)[]): boolean {
-    if (!this.isOpen) return false;
-    this.#surroundings.stats.received(messages.length, this.#surroundings.clock());
+    if (!this.isOpen) return this.seemsOpen;
+    const { settings, stats, clock } = this.#surroundings;
+    if (messages.length > settings.maxMessagesPerBody) {
+      this.end(ENDS.tooManyMessages);
+      return true;
+    }
+    const now = clock();
+    let bytes = 0;
+    for (const message of messages) bytes += Buffer.byteLength(message);
+    stats.received(messages.length, bytes, now);
+    this.#core.receive(messages.length, now);
     for (const message of messages) this.#lifecycle.deliver(message);
+    const isTooFast = this.#core.debt(now) > 0;
+    if (isTooFast) stats.throttled();
+    if (isTooFast && settings.rateLimitPolicy === 'close') this.end(ENDS.tooFast);
     return true;
   }
 
@@ -154,9 +163,16 @@ export class LiveSession implements Flushable, Living {
 
   /** All that a receiver was given has left, after it had been let go. */
   sent(receiver: Receiver): void {
-    if (receiver !== this.#leaving) return;
-    this.#leaving = undefined;
-    this.#core.awaitReceiver(this.#surroundings.clock());
+    if (!this.#outlet.hasLeft(receiver)) return;
+    const now = this.#surroundings.clock();
+    this.#core.awaitReceiver(now);
+    this.#flush(now);
+  }
+
+  /** A receiver has taken nothing of what was written for `writeTimeout`. */
+  stalled(receiver: Receiver): void {
+    this.interrupted(receiver, ENDS.stalled);
+    receiver.abort();
   }
 
   /**
@@ -165,13 +181,8 @@ export class LiveSession implements Flushable, Living {
    */
   interrupted(receiver: Receiver, end?: SessionEnd): void {
     const now = this.#surroundings.clock();
-    if (receiver === this.#leaving) this.#leaving = undefined;
-    if (receiver === this.#receiver) {
-      this.#release();
-      this.#core.interrupt(now, end);
-    } else {
-      this.#core.fail(now, end);
-    }
+    if (this.#outlet.detach(receiver)) this.#core.interrupt(now, end);
+    else this.#core.fail(now, end);
     this.#flush(now);
   }
 
@@ -180,40 +191,40 @@ export class LiveSession implements Flushable, Living {
   /** @returns whether the client keeps up: false asks the sender to wait */
   send(message: Message): boolean {
     if (!this.#core.send(message)) return false;
-    const { settings } = this.#surroundings;
-    const waiting = this.bufferedBytes;
-    // One message may exceed the limit on its own: what counts is that nothing piles up behind it.
-    if (waiting > settings.maxBufferedBytes && waiting > message.size) {
-      this.#core.interrupt(this.#surroundings.clock(), TOO_SLOW);
-      this.#surroundings.logger.info(
-        `A client left more than maxBufferedBytes (${settings.maxBufferedBytes}) waiting and was closed with 1013.`,
-      );
-      this.#cutOff();
-    }
     this.#requestFlush();
-    if (!this.#keepsUp) this.#isLagging = true;
-    return !this.#isLagging;
+    if (this.#lag === undefined && this.#keepsUp) return true;
+    this.#lagsBehind(message);
+    return false;
+  }
+
+  /** Resolves once the client keeps up, to true; or to false if the session ends before that. */
+  whenDrained(): Promise<boolean> {
+    return this.#lag?.wait() ?? Promise.resolve(!this.isClosed);
   }
 
   close(code: number, reason: string): void {
-    this.#core.close({ code, reason }, this.#surroundings.clock());
+    this.end({ code, reason, cause: 'application' });
+  }
+
+  end(end: SessionEnd): void {
+    this.#core.close(end, this.#surroundings.clock());
     this.#requestFlush();
   }
 
   // From time
 
   tick(now: number): void {
-    if (this.#receiver === undefined && this.#leaving !== undefined) return;
-    this.#core.tick(now);
+    if (this.#outlet.isLeaving) return this.#outlet.expectProgress();
+    // A client that nobody reads cannot show that it is there.
+    const heard = this.#outlet.hasHeard() || this.#gate?.isAwaited === true;
+    this.#core.tick(now, heard);
     this.#flush(now);
   }
 
   /** The end, at once, whatever was still to be said. */
   terminate(end: SessionEnd): void {
-    const now = this.#surroundings.clock();
-    this.#core.close(end, now);
-    this.#core.tick(Infinity);
-    this.#flush(now);
+    this.#core.terminate(end, this.#surroundings.clock());
+    this.flush();
   }
 
   flush(): void {
@@ -228,64 +239,61 @@ export class LiveSession implements Flushable, Living {
   }
 
   #flush(now: number): void {
-    this.#write(now);
+    this.#outlet.write(now);
     if (this.isOpen) this.#lifecycle.open();
     const { end } = this.#core;
-    if (end !== undefined) {
-      this.#over(end);
-    } else if (this.#isLagging && this.#keepsUp) {
-      this.#isLagging = false;
+    if (end !== undefined) this.#over(end);
+    else if (this.#lag !== undefined) this.#catchUp(this.#lag);
+  }
+
+  #catchUp(lag: Lag): void {
+    if (this.#keepsUp) {
+      this.#lag = undefined;
+      lag.end(true);
       this.#lifecycle.drained();
+    } else {
+      lag.update(this.bufferedBytes);
     }
   }
 
   get #keepsUp(): boolean {
     const { highWaterMark } = this.#surroundings.settings;
-    return this.#core.queuedBytes < highWaterMark && this.#receiver?.writable !== false;
+    return this.#core.queuedBytes < highWaterMark && this.#outlet.writable;
   }
 
-  #write(now: number): void {
-    let receiver = this.#receiver;
-    while (receiver !== undefined && receiver.writable) {
-      const frame = this.#core.nextFrame(now);
-      if (frame === undefined) return;
-      receiver.write(frame);
-      if (frame.type === 'messages') this.#surroundings.stats.sent(frame.messages.length, now);
-      if (frame.type === 'close') receiver.end();
-      // A WebSocket is not let go until it has closed, so that its closing is watched over.
-      if (this.key !== undefined && (frame.type === 'close' || receiver.full)) {
-        this.#release();
-        this.#core.detach(now);
-        if (frame.type !== 'close') receiver.end();
-        if (receiver.bufferedBytes > 0) this.#leaving = receiver;
-      }
-      receiver = this.#receiver;
-    }
+  #lagsBehind(newest: Message): void {
+    const { settings, stats, backlog, logger } = this.#surroundings;
+    this.#lag ??= new Lag(stats, backlog);
+    const waiting = this.bufferedBytes;
+    this.#lag.update(waiting);
+    const limit = limitOf(settings, backlog);
+    // One message may exceed the limit on its own: what counts is that nothing piles up behind it.
+    if (waiting <= limit || waiting <= newest.size) return;
+    if (policyFor(this, settings, logger) === 'close') this.#giveUp(limit);
+    else stats.dropped(this.#core.dropOldest(limit - (waiting - this.#core.queuedBytes)));
+  }
+
+  #giveUp(limit: number): void {
+    const { clock, logger } = this.#surroundings;
+    this.#core.interrupt(clock(), ENDS.tooSlow);
+    logger.info(`Closed a client with 1013: over ${limit} bytes waited; see maxBufferedBytes.`);
+    this.#outlet.cutOff();
   }
 
   #over(end: SessionEnd): void {
     if (!this.#ended) {
       this.#ended = true;
-      this.#surroundings.stats.sessionEnded(this.transport);
+      this.#surroundings.stats.sessionEnded(this.transport, this.info.ip, end);
+      this.#gate?.open();
+      this.#lag?.end(false);
+      this.#lag = undefined;
     }
     this.#lifecycle.close(end);
     if (this.#core.state === 'closed' && !this.#forgotten) {
       this.#forgotten = true;
-      this.#cutOff();
+      this.#outlet.cutOff();
       this.#surroundings.forget(this);
     }
     if (this.isSettled) this.#surroundings.settled(this);
-  }
-
-  #release(): void {
-    if (this.#receiver === undefined) return;
-    this.#receiver = undefined;
-    this.#surroundings.stats.receiverDetached();
-  }
-
-  #cutOff(): void {
-    const receiver = this.#receiver;
-    this.#release();
-    receiver?.abort();
   }
 }

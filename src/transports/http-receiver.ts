@@ -3,10 +3,12 @@
  * receiver to which its frames go until the answer is full.
  */
 import type { AnswerListener, Exchange, HeaderList } from '../http/exchange.ts';
-import { PLAIN_TEXT } from '../http/headers.ts';
 import type { Frame } from '../protocol/frame.ts';
+import { admit } from '../admission.ts';
+import type { RefusalReason } from '../refusal.ts';
 import type { Endpoint, Hit } from '../service.ts';
-import type { LiveSession, Receiver } from '../sessions/live-session.ts';
+import type { LiveSession } from '../sessions/live-session.ts';
+import type { Receiver } from '../sessions/ports.ts';
 import type { HttpTransport } from './transport.ts';
 
 class HttpReceiver implements Receiver, AnswerListener {
@@ -15,7 +17,6 @@ class HttpReceiver implements Receiver, AnswerListener {
   readonly #callback: string;
   readonly #session: LiveSession;
   readonly #limit: number;
-  readonly #patience: number;
   #headers: HeaderList | undefined;
   #sent = 0;
   #isAttached = false;
@@ -26,7 +27,6 @@ class HttpReceiver implements Receiver, AnswerListener {
     this.#callback = callback;
     this.#session = session;
     this.#limit = transport.streams ? hit.service.settings.responseLimit : 1;
-    this.#patience = hit.service.settings.disconnectDelay;
     this.#headers = [...hit.headers, 'Content-Type', transport.contentType, ...transport.headers];
     hit.exchange.watch(this);
     if (transport.streams) this.#begin(this.#headers);
@@ -38,6 +38,11 @@ class HttpReceiver implements Receiver, AnswerListener {
 
   get bufferedBytes(): number {
     return this.#exchange.bufferedBytes;
+  }
+
+  /** A response hears nothing. */
+  get bytesReceived(): undefined {
+    return undefined;
   }
 
   get writable(): boolean {
@@ -57,8 +62,10 @@ class HttpReceiver implements Receiver, AnswerListener {
 
   end(): void {
     if (this.#headers === undefined) this.#exchange.end();
-    // A client that takes nothing of it for so long is gone.
-    if (this.bufferedBytes > 0) this.#exchange.abortIfStalled(this.#patience);
+  }
+
+  expectProgress(): void {
+    this.#exchange.expectProgress();
   }
 
   abort(): void {
@@ -77,6 +84,11 @@ class HttpReceiver implements Receiver, AnswerListener {
     if (this.#isAttached) this.#session.interrupted(this);
   }
 
+  stalled(): void {
+    if (this.#isAttached) this.#session.stalled(this);
+    else this.abort();
+  }
+
   #begin(headers: HeaderList): void {
     this.#exchange.begin(headers);
     this.#exchange.write(this.#transport.prelude(this.#callback));
@@ -87,10 +99,10 @@ class HttpReceiver implements Receiver, AnswerListener {
 const LONGEST_CALLBACK = 32;
 const CALLBACK = /^[a-zA-Z0-9\-_.]+$/;
 
-function callbackFault(callback: string): string | undefined {
-  if (callback === '') return '"callback" parameter required';
+function callbackFault(callback: string): RefusalReason | undefined {
+  if (callback === '') return 'callbackMissing';
   const valid = callback.length <= LONGEST_CALLBACK && CALLBACK.test(callback);
-  return valid ? undefined : 'invalid "callback" parameter';
+  return valid ? undefined : 'callbackInvalid';
 }
 
 function readCallback(query: string): string {
@@ -101,23 +113,15 @@ function readCallback(query: string): string {
 /** The endpoint for requests that receive frames by this transport. */
 export function receiving(transport: HttpTransport): Endpoint {
   return (hit) => {
-    const { exchange, service, headers } = hit;
+    const { exchange, service } = hit;
     const callback = transport.takesCallback ? readCallback(exchange.query) : '';
     const fault = transport.takesCallback ? callbackFault(callback) : undefined;
-    if (fault !== undefined) {
-      exchange.answer(500, [...headers, 'Content-Type', PLAIN_TEXT], fault);
-      return;
-    }
+    if (fault !== undefined) return service.refuse(hit, fault);
+    const receive = (session: LiveSession): void => {
+      new HttpReceiver(hit, transport, callback, session).attach();
+    };
     const known = service.findSession(hit);
-    if (known === undefined && service.sessions.isDraining) {
-      exchange.answer(
-        503,
-        [...headers, 'Content-Type', PLAIN_TEXT, 'Retry-After', '1'],
-        'Shutting down.',
-      );
-      return;
-    }
-    const session = known ?? service.openSession(hit, transport.name);
-    new HttpReceiver(hit, transport, callback, session).attach();
+    if (known !== undefined) return receive(known);
+    return admit(hit, (user) => receive(service.openSession(hit, transport.name, user)));
   };
 }

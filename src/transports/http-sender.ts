@@ -4,23 +4,27 @@ import { SockJSError } from '../errors.ts';
 import type { Exchange } from '../http/exchange.ts';
 import { PLAIN_TEXT } from '../http/headers.ts';
 import { decodeBody } from '../protocol/message.ts';
+import type { RefusalReason } from '../refusal.ts';
 import type { Endpoint, Hit } from '../service.ts';
 
 /** Takes the JSON out of a body; '' if it holds none. */
 type Payload = (body: string, exchange: Exchange) => string;
 
-function plain(hit: Hit, status: number, body?: string): void {
-  hit.exchange.answer(status, [...hit.headers, 'Content-Type', PLAIN_TEXT], body);
-}
+const BODY_FAULTS: ReadonlyMap<string, RefusalReason> = new Map([
+  ['ERR_BODY_TOO_LARGE', 'bodyTooLarge'],
+  ['ERR_BODY_TIMEOUT', 'bodyTooSlow'],
+  ['ERR_NO_MEMORY', 'noMemory'],
+]);
 
 /** @returns undefined if the answer has been given, or nobody waits for one */
 async function readBody(hit: Hit): Promise<Buffer | undefined> {
-  const limit = hit.service.settings.maxMessageBytes;
+  const { exchange, service } = hit;
   try {
-    return await hit.exchange.readBody(limit);
+    return await exchange.readBody(service.bodyLimits);
   } catch (error) {
     if (!(error instanceof SockJSError)) throw error;
-    if (error.code === 'ERR_BODY_TOO_LARGE') plain(hit, 413, `At most ${limit} bytes.`);
+    const reason = BODY_FAULTS.get(error.code);
+    if (reason !== undefined) service.refuse(hit, reason);
     return undefined;
   }
 }
@@ -30,21 +34,32 @@ function isEncoded(exchange: Exchange): boolean {
   return encoding !== undefined && encoding.toLowerCase() !== 'identity';
 }
 
-// The session first, then the body: what nobody waits for is never read. The answer goes out after
+// A client that has not heard of the end yet is told that all is well: refused, it would give up, and never
+// hear of it. The session first, then the body: what nobody waits for is never read. The answer goes out after
 // the application has had the messages, which is how a client knows that it may send the next.
 async function accept(hit: Hit, payload: Payload, confirm: () => void): Promise<void> {
-  const session = hit.service.findSession(hit);
-  if (session?.isOpen !== true) return plain(hit, 404, 'Session not found.');
-  if (isEncoded(hit.exchange)) return plain(hit, 415, 'Content-Encoding is not supported.');
-  if (session.isOpening && !(await session.opened())) return plain(hit, 503, 'Still opening.');
+  const { exchange, service } = hit;
+  const session = service.findSession(hit);
+  if (session?.seemsOpen !== true) return service.refuse(hit, 'sessionUnknown');
+  if (isEncoded(exchange)) return service.refuse(hit, 'encoded');
+  if (session.isHeldBack && !(await session.ready())) {
+    return service.refuse(hit, session.isOpening ? 'sessionOpening' : 'tooFast');
+  }
   const body = await readBody(hit);
   if (body === undefined) return undefined;
-  const json = payload(body.toString('utf8'), hit.exchange);
-  if (json === '') return plain(hit, 500, 'Payload expected.');
+  const json = payload(body.toString('utf8'), exchange);
+  if (json === '') return service.refuse(hit, 'bodyMissing');
   const messages = isUtf8(body) ? decodeBody(json) : undefined;
-  if (messages === undefined) return plain(hit, 500, 'Broken JSON encoding.');
-  if (!session.receive(messages)) return plain(hit, 404, 'Session not found.');
+  if (messages === undefined) return service.refuse(hit, 'bodyBroken');
+  if (messages.length > service.settings.maxMessagesPerBody) {
+    return service.refuse(hit, 'tooManyMessages');
+  }
+  if (!session.receive(messages)) return service.refuse(hit, 'sessionUnknown');
   return confirm();
+}
+
+function confirmed(hit: Hit, status: number, body?: string): void {
+  hit.exchange.answer(status, [...hit.headers, 'Content-Type', PLAIN_TEXT], body);
 }
 
 /** `xhr_send`: the body is the JSON, whatever its content type. */
@@ -52,7 +67,7 @@ export const XHR_SEND: Endpoint = (hit) =>
   accept(
     hit,
     (body) => body,
-    () => plain(hit, 204),
+    () => confirmed(hit, 204),
   );
 
 function formField(body: string, exchange: Exchange): string {
@@ -61,4 +76,5 @@ function formField(body: string, exchange: Exchange): string {
 }
 
 /** `jsonp_send`: a form with the field `d`, or the JSON itself as `text/plain`. */
-export const JSONP_SEND: Endpoint = (hit) => accept(hit, formField, () => plain(hit, 200, 'ok'));
+export const JSONP_SEND: Endpoint = (hit) =>
+  accept(hit, formField, () => confirmed(hit, 200, 'ok'));

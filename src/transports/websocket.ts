@@ -2,23 +2,23 @@
  * WebSockets: with SockJS frames, one to a message, or raw. A WebSocket carries its session from
  * beginning to end, and both end together.
  */
-import type { WebSocketListener, WebSocketPort } from '../http/exchange.ts';
-import { PLAIN_TEXT } from '../http/headers.ts';
+import type { WebSocketFault, WebSocketListener, WebSocketPort } from '../http/exchange.ts';
 import type { Frame } from '../protocol/frame.ts';
 import { decodeWebSocketMessage } from '../protocol/message.ts';
-import type { SessionEnd } from '../protocol/session.ts';
+import { type Closing, ENDS, type SessionEnd } from '../protocol/ends.ts';
+import { Refusal } from '../refusal.ts';
 import type { Endpoint, Hit } from '../service.ts';
-import type { LiveSession, Receiver } from '../sessions/live-session.ts';
+import type { LiveSession } from '../sessions/live-session.ts';
+import type { Receiver } from '../sessions/ports.ts';
+import { admit } from '../admission.ts';
 import { remembering } from './transport.ts';
-
-const BROKEN: SessionEnd = { code: 1007, reason: 'Broken JSON encoding.' };
-const TEXT_ONLY: SessionEnd = { code: 1003, reason: 'Only text is accepted here' };
 
 abstract class WebSocketReceiver implements Receiver, WebSocketListener {
   readonly full = false;
   protected readonly socket: WebSocketPort;
   protected readonly session: LiveSession;
-  protected ending: SessionEnd = { code: 1000, reason: '' };
+  #isHeldBack = false;
+  protected ending: Closing = { code: 1000, reason: '' };
 
   constructor(socket: WebSocketPort, session: LiveSession) {
     this.socket = socket;
@@ -37,9 +37,16 @@ abstract class WebSocketReceiver implements Receiver, WebSocketListener {
     return this.socket.writable;
   }
 
+  get bytesReceived(): number | undefined {
+    return this.socket.bytesReceived;
+  }
+
   end(): void {
     this.socket.close(this.ending.code, this.ending.reason);
   }
+
+  /** The socket does so by itself. */
+  expectProgress(): void {}
 
   abort(): void {
     this.socket.abort();
@@ -49,8 +56,31 @@ abstract class WebSocketReceiver implements Receiver, WebSocketListener {
     this.session.drained();
   }
 
-  closed(code: number, reason: string): void {
-    this.session.interrupted(this, { code, reason });
+  closed(code: number, reason: string, fault?: WebSocketFault): void {
+    this.session.interrupted(
+      this,
+      fault === undefined ? { code, reason, cause: 'client' } : ENDS[fault],
+    );
+  }
+
+  stalled(): void {
+    this.session.stalled(this);
+  }
+
+  /** What the client sent has reached the application, or waits for it; it may have been too much. */
+  protected receive(messages: readonly (string | Uint8Array)[]): void {
+    this.session.receive(messages);
+    if (this.session.isHeldBack) void this.holdBack();
+  }
+
+  /** Reads nothing further until the session is ready for it. */
+  async holdBack(): Promise<void> {
+    if (this.#isHeldBack) return;
+    this.#isHeldBack = true;
+    this.socket.pause();
+    await this.session.ready();
+    this.#isHeldBack = false;
+    this.socket.resume();
   }
 
   /** What the client sent cannot be understood: nothing that follows it can be, either. */
@@ -66,17 +96,19 @@ const encode = remembering((text) => text);
 class FramedReceiver extends WebSocketReceiver {
   write(frame: Frame): void {
     if (frame.type === 'close') this.ending = frame;
+    // Scripts see `h`, but only a ping has to be answered.
+    if (frame.type === 'heartbeat') this.socket.ping();
     this.socket.sendText(encode(frame));
   }
 
   text(text: string): void {
     const messages = decodeWebSocketMessage(text);
-    if (messages === undefined) this.refuse(BROKEN);
-    else this.session.receive(messages);
+    if (messages === undefined) this.refuse(ENDS.broken);
+    else this.receive(messages);
   }
 
   binary(): void {
-    this.refuse(TEXT_ONLY);
+    this.refuse(ENDS.textOnly);
   }
 }
 
@@ -101,18 +133,12 @@ class RawReceiver extends WebSocketReceiver {
   }
 
   text(text: string): void {
-    this.session.receive([text]);
+    this.receive([text]);
   }
 
   binary(data: Uint8Array): void {
-    this.session.receive([data]);
+    this.receive([data]);
   }
-}
-
-async function holdBack(socket: WebSocketPort, session: LiveSession): Promise<void> {
-  socket.pause();
-  await session.opened();
-  socket.resume();
 }
 
 /** Tells an operator why WebSockets do not work, where the request shows it. */
@@ -122,16 +148,9 @@ function warnOfLostUpgrade({ exchange, service }: Hit): void {
   if (upgrade !== '' && upgrade !== 'websocket') return;
   const connection = exchange.header('connection')?.toLowerCase() ?? '';
   if (upgrade !== '' && connection.includes('upgrade')) {
-    service.warnOnce(
-      'upgrade unseen',
-      'a WebSocket request came as an ordinary one. Middleware does not see upgrades: call attach(server).',
-    );
+    service.hint('upgradeUnseen');
   } else {
-    service.warnOnce(
-      'upgrade lost',
-      'a WebSocket request came without its Upgrade and Connection headers: a proxy on the way dropped them. ' +
-        'It must pass both on; the README has configurations for HAProxy, nginx and Caddy.',
-    );
+    service.hint('upgradeLost');
   }
 }
 
@@ -140,26 +159,21 @@ function upgrading(
   Receiving: new (socket: WebSocketPort, session: LiveSession) => WebSocketReceiver,
 ): Endpoint {
   return (hit) => {
-    const { exchange, service, headers } = hit;
+    const { exchange, service } = hit;
     if (exchange.upgrade === undefined) {
       warnOfLostUpgrade(hit);
-      exchange.answer(400, [...headers, 'Content-Type', PLAIN_TEXT], exchange.upgradeFault);
-      return;
+      service.refuse(hit, 'upgrade', new Refusal(400, exchange.upgradeFault));
+      return undefined;
     }
-    if (service.sessions.isDraining) {
-      exchange.answer(
-        503,
-        [...headers, 'Content-Type', PLAIN_TEXT, 'Retry-After', '1'],
-        'Shutting down.',
-      );
-      return;
-    }
-    exchange.upgrade((socket) => {
-      const session = service.openWebSocketSession(hit, transport);
-      const receiver = new Receiving(socket, session);
-      session.attach(receiver);
-      if (session.isOpening) void holdBack(socket, session);
-      return receiver;
+    const { upgrade } = exchange;
+    return admit(hit, (user) => {
+      upgrade((socket) => {
+        const session = service.openWebSocketSession(hit, transport, user);
+        const receiver = new Receiving(socket, session);
+        session.attach(receiver);
+        if (session.isOpening) void receiver.holdBack();
+        return receiver;
+      });
     });
   };
 }

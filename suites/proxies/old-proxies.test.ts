@@ -4,9 +4,10 @@ import { type TestContext, test } from 'node:test';
 import type { SettingsInput } from '../../src/index.ts';
 import { type ClientTransport, TRANSPORTS, open } from '../../test/support/client.ts';
 import { ask } from '../../test/support/http.ts';
+import { type Stages, relay } from '../../test/support/relay.ts';
 import { type Running, serve } from '../../test/support/service.ts';
+import { rewriting, speakHttp10, stripUpgrade, wholeAnswers, wholeRequests } from './old-proxy.ts';
 import { RawSession } from './raw-session.ts';
-import { type Faults, relay, speakHttp10, stripUpgrade } from './relay.ts';
 
 const MESSAGES: readonly string[] = Array.from({ length: 100 }, (_, index) => `${index} – „ä“ 🙂`);
 const OVER_HTTP: readonly ClientTransport[] = ['xhr-streaming', 'eventsource', 'xhr-polling'];
@@ -18,11 +19,11 @@ interface Behind extends Running<never> {
 
 async function serveBehind(
   t: TestContext,
-  faults: Faults,
+  stages: Stages,
   settings?: SettingsInput,
 ): Promise<Behind> {
   const running = await serve<never>(t, settings);
-  const relayPort = await relay(t, running.port, faults);
+  const relayPort = await relay(t, running.port, stages);
   return { ...running, relayPort, url: `http://127.0.0.1:${relayPort}/echo` };
 }
 
@@ -38,12 +39,12 @@ async function echoes(t: TestContext, url: string, transports: ClientTransport):
 
 for (const transports of OVER_HTTP) {
   test(`${transports} works through a proxy that speaks HTTP/1.0`, async (t) => {
-    const { url } = await serveBehind(t, { rewrite: speakHttp10 });
+    const { url } = await serveBehind(t, { toServer: rewriting(speakHttp10) });
     await echoes(t, url, transports);
   });
 
   test(`${transports} works where a proxy lets a request through only as a whole`, async (t) => {
-    const { url } = await serveBehind(t, { buffersRequests: true });
+    const { url } = await serveBehind(t, { toServer: wholeRequests });
     await echoes(t, url, transports);
   });
 }
@@ -72,7 +73,7 @@ test('without heartbeats in time that proxy does cut', async (t) => {
 });
 
 test('jsonp works through a proxy that speaks HTTP/1.0', async (t) => {
-  const { relayPort } = await serveBehind(t, { rewrite: speakHttp10 });
+  const { relayPort } = await serveBehind(t, { toServer: rewriting(speakHttp10) });
   const session = new RawSession(relayPort);
   assert.equal(await session.jsonp(), 'o');
   await session.jsonpSend(...MESSAGES);
@@ -80,7 +81,7 @@ test('jsonp works through a proxy that speaks HTTP/1.0', async (t) => {
 });
 
 test('htmlfile works through a proxy that speaks HTTP/1.0', async (t) => {
-  const { relayPort } = await serveBehind(t, { rewrite: speakHttp10 });
+  const { relayPort } = await serveBehind(t, { toServer: rewriting(speakHttp10) });
   const session = new RawSession(relayPort);
   const stream = await session.stream(t, 'htmlfile?c=cb');
   await stream.next(/p\("o"\)/);
@@ -108,8 +109,8 @@ for (const [noKeepAlive, connection] of [
 }
 
 test('where a proxy holds streams back the client falls back to polling', async (t) => {
-  const faults = { rewrite: speakHttp10, buffersAnswers: true };
-  const { url } = await serveBehind(t, faults);
+  const stages = { toServer: rewriting(speakHttp10), toClient: wholeAnswers };
+  const { url } = await serveBehind(t, stages);
   const client = await open(t, url, { transports: ['xhr-streaming', 'xhr-polling'] });
   assert.equal(client.transport, 'xhr-polling');
   client.send('hello');
@@ -126,7 +127,11 @@ for (const { trustedProxies, status } of [
 ]) {
   const who = trustedProxies.length > 0 ? 'a trusted' : 'any other';
   test(`the host that ${who} proxy has renamed: own pages get ${status}`, async (t) => {
-    const { relayPort, logs } = await serveBehind(t, { rewrite: renameHost }, { trustedProxies });
+    const { relayPort, logs } = await serveBehind(
+      t,
+      { toServer: rewriting(renameHost) },
+      { trustedProxies },
+    );
     const headers = [
       ['Host', 'site.example'],
       ['Origin', 'https://site.example'],
@@ -139,7 +144,7 @@ for (const { trustedProxies, status } of [
 }
 
 test('a WebSocket request that has lost its Upgrade header is told so, and the log says why', async (t) => {
-  const { url, logs } = await serveBehind(t, { rewrite: stripUpgrade });
+  const { url, logs } = await serveBehind(t, { toServer: rewriting(stripUpgrade) });
   // The client falls back, and works.
   const client = await open(t, url, { transports: ['websocket', 'xhr-streaming'] });
   assert.equal(client.transport, 'xhr-streaming');

@@ -67,7 +67,7 @@ overEach('what onOpen sends while it takes its time goes out', async (t, transpo
 });
 
 overEach('a heartbeat whenever nothing was sent keeps the client', async (t, transports) => {
-  const { url } = await serve(t, { heartbeatDelay: 20, disconnectDelay: 1000 });
+  const { url } = await serve(t, { heartbeatDelay: 20, pingTimeout: 20, disconnectDelay: 1000 });
   const client = await open(t, url, { transports });
   await client.heartbeats.take(3);
   client.send('still there');

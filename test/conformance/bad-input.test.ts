@@ -270,7 +270,7 @@ for (const { name, bytes } of [
 
 for (const target of ['xhr_send', 'jsonp_send']) {
   test(`${target}: a body over maxMessageBytes is 413, by its Content-Length alone`, async (t) => {
-    const { port: own } = await serve(t, { maxMessageBytes: 100 });
+    const { port: own, logs: ownLogs } = await serve(t, { maxMessageBytes: 100 });
     const session = newSession();
     await poll(own, session);
     const headers = [
@@ -280,13 +280,14 @@ for (const target of ['xhr_send', 'jsonp_send']) {
     const connection = new HttpConnection(own);
     connection.send({ method: 'POST', path: `${session}/${target}`, headers });
     assert.equal((await connection.readHead()).status, 413);
+    assert.match(ownLogs.take()[0]?.line ?? '', /longer than maxMessageBytes/);
     connection.close();
     await send(own, session, 'x');
     assert.equal(await poll(own, session), 'a["x"]');
   });
 
   test(`${target}: a chunked body over maxMessageBytes is 413 as soon as it is`, async (t) => {
-    const { port: own } = await serve(t, { maxMessageBytes: 100 });
+    const { port: own, logs: ownLogs } = await serve(t, { maxMessageBytes: 100 });
     const session = newSession();
     await poll(own, session);
     const headers = [
@@ -297,13 +298,14 @@ for (const target of ['xhr_send', 'jsonp_send']) {
     connection.send({ method: 'POST', path: `${session}/${target}`, headers });
     for (let count = 0; count < 3; count += 1) connection.send(`32\r\n${'x'.repeat(50)}\r\n`);
     assert.equal((await connection.readHead()).status, 413);
+    assert.match(ownLogs.take()[0]?.line ?? '', /longer than maxMessageBytes/);
     connection.close();
     await send(own, session, 'x');
     assert.equal(await poll(own, session), 'a["x"]');
   });
 
   test(`${target}: a body of exactly maxMessageBytes is taken`, async (t) => {
-    const { port: own } = await serve(t, { maxMessageBytes: 100 });
+    const { port: own, logs: ownLogs } = await serve(t, { maxMessageBytes: 100 });
     const session = newSession();
     await poll(own, session);
     const headers = [['Content-Type', 'text/plain'] as const];
@@ -311,6 +313,7 @@ for (const target of ['xhr_send', 'jsonp_send']) {
     assert.ok(answer.status === 204 || answer.status === 200);
     const longer = await sendBody(own, session, `["${'x'.repeat(97)}"]`, { target, headers });
     assert.equal(longer.status, 413);
+    assert.match(ownLogs.take()[0]?.line ?? '', /longer than maxMessageBytes/);
     assert.deepEqual(messagesIn(await poll(own, session)), ['x'.repeat(96)]);
   });
 
@@ -324,13 +327,14 @@ for (const target of ['xhr_send', 'jsonp_send']) {
 }
 
 test('the connection that sent too much can be used again or is closed', async (t) => {
-  const { port: own } = await serve(t, { maxMessageBytes: 100 });
+  const { port: own, logs: ownLogs } = await serve(t, { maxMessageBytes: 100 });
   const session = newSession();
   await poll(own, session);
   const connection = new HttpConnection(own);
   const path = `${session}/xhr_send`;
   const { head } = await connection.ask({ method: 'POST', path, body: 'x'.repeat(300_000) });
   assert.equal(head.status, 413);
+  assert.match(ownLogs.take()[0]?.line ?? '', /longer than maxMessageBytes/);
   await endsOrGoesOn(connection, head);
 });
 

@@ -232,10 +232,11 @@ test('a thousand messages in one body arrive in order', async () => {
   assert.deepEqual(messagesIn(await poll(port, session)), messages);
 });
 
-test('a closed session takes no more messages', async () => {
+test('a closed session takes no more messages, but does not refuse a client that may not know', async () => {
   const session = newSession('/close');
   await poll(port, session);
-  assert.equal((await sendBody(port, session, '["x"]')).status, 404);
+  assert.equal((await sendBody(port, session, '["x"]')).status, 204);
+  assert.equal(await poll(port, session), 'c[3000,"Go away!"]');
 });
 
 // WebSocket

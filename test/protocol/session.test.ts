@@ -4,21 +4,30 @@ import { describe, test } from 'node:test';
 import * as fc from 'fast-check';
 import type { Frame } from '../../src/protocol/frame.ts';
 import { Message } from '../../src/protocol/message.ts';
-import { Session } from '../../src/protocol/session.ts';
+import type { SessionEnd } from '../../src/protocol/ends.ts';
+import { Session, type SessionRules } from '../../src/protocol/session.ts';
 
 const HEARTBEAT_DELAY = 25_000;
 const DISCONNECT_DELAY = 5000;
-const TIMING = { heartbeatDelay: HEARTBEAT_DELAY, disconnectDelay: DISCONNECT_DELAY };
-const GO_AWAY = { code: 3000, reason: 'Go away!' };
-const INTERRUPTED = { code: 1002, reason: 'Connection interrupted' };
-const VANISHED = { code: 1006, reason: 'Client is gone' };
+const PING_TIMEOUT = 20_000;
+const RENEWAL_DELAY = 60_000;
+const RULES: SessionRules = {
+  heartbeatDelay: HEARTBEAT_DELAY,
+  pingTimeout: PING_TIMEOUT,
+  disconnectDelay: DISCONNECT_DELAY,
+  streamRenewalDelay: RENEWAL_DELAY,
+  maxMessagesPerSecond: 100,
+};
+const GO_AWAY: SessionEnd = { code: 3000, reason: 'Go away!', cause: 'application' };
+const INTERRUPTED = { code: 1002, reason: 'Connection interrupted', cause: 'interrupted' };
+const VANISHED = { code: 1006, reason: 'Client is gone', cause: 'vanished' };
 
 function polling(): Session {
-  return new Session(TIMING, true, 0);
+  return new Session(RULES, true, 0);
 }
 
 function webSocket(): Session {
-  return new Session(TIMING, false, 0);
+  return new Session(RULES, false, 0);
 }
 
 /** A session that has said `o` to a receiver that is still attached. */
@@ -70,9 +79,9 @@ describe('connecting', () => {
 
   test('without any receiver it is over after disconnectDelay', () => {
     const session = polling();
-    session.tick(DISCONNECT_DELAY - 1);
+    session.tick(DISCONNECT_DELAY - 1, false);
     assert.equal(session.state, 'connecting');
-    session.tick(DISCONNECT_DELAY);
+    session.tick(DISCONNECT_DELAY, false);
     assert.equal(session.state, 'closed');
     assert.deepEqual(session.end, VANISHED);
   });
@@ -106,17 +115,17 @@ describe('open', () => {
 
   test('with a receiver h is due after heartbeatDelay', () => {
     const session = opened(polling());
-    session.tick(HEARTBEAT_DELAY - 1);
+    session.tick(HEARTBEAT_DELAY - 1, false);
     assert.deepEqual(said(session, HEARTBEAT_DELAY - 1), []);
-    session.tick(HEARTBEAT_DELAY);
+    session.tick(HEARTBEAT_DELAY, false);
     assert.deepEqual(said(session, HEARTBEAT_DELAY), ['h']);
-    session.tick(2 * HEARTBEAT_DELAY);
+    session.tick(2 * HEARTBEAT_DELAY, false);
     assert.deepEqual(said(session, 2 * HEARTBEAT_DELAY), ['h']);
   });
 
   test('messages take the place of a heartbeat, and put off the next', () => {
     const session = opened(polling());
-    session.tick(HEARTBEAT_DELAY);
+    session.tick(HEARTBEAT_DELAY, false);
     session.send(new Message('a'));
     assert.deepEqual(said(session, HEARTBEAT_DELAY), ['a["a"]']);
     assert.equal(session.deadline, 2 * HEARTBEAT_DELAY);
@@ -124,7 +133,7 @@ describe('open', () => {
 
   test('a heartbeat that found its receiver gone is forgotten', () => {
     const session = opened(polling());
-    session.tick(HEARTBEAT_DELAY);
+    session.tick(HEARTBEAT_DELAY, false);
     session.detach(HEARTBEAT_DELAY);
     session.attach(HEARTBEAT_DELAY);
     assert.deepEqual(said(session, HEARTBEAT_DELAY), []);
@@ -134,14 +143,14 @@ describe('open', () => {
     const session = opened(polling());
     session.detach(100);
     session.send(new Message('lost'));
-    session.tick(100 + DISCONNECT_DELAY - 1);
+    session.tick(100 + DISCONNECT_DELAY - 1, false);
     assert.equal(session.state, 'open');
-    session.tick(100 + DISCONNECT_DELAY);
+    session.tick(100 + DISCONNECT_DELAY, false);
     assert.equal(session.state, 'closing');
     assert.deepEqual(session.end, VANISHED);
     session.attach(101 + DISCONNECT_DELAY);
     assert.deepEqual(said(session, 101 + DISCONNECT_DELAY), ['c[1006,"Client is gone"]']);
-    session.tick(100 + 2 * DISCONNECT_DELAY);
+    session.tick(100 + 2 * DISCONNECT_DELAY, false);
     assert.equal(session.state, 'closed');
   });
 
@@ -149,9 +158,9 @@ describe('open', () => {
     const session = opened(polling());
     session.detach(0);
     session.awaitReceiver(4000);
-    session.tick(DISCONNECT_DELAY);
+    session.tick(DISCONNECT_DELAY, false);
     assert.equal(session.state, 'open');
-    session.tick(4000 + DISCONNECT_DELAY);
+    session.tick(4000 + DISCONNECT_DELAY, false);
     assert.deepEqual(session.end, VANISHED);
   });
 
@@ -159,7 +168,7 @@ describe('open', () => {
     const session = opened(polling());
     session.detach(0);
     session.attach(DISCONNECT_DELAY - 1);
-    session.tick(DISCONNECT_DELAY);
+    session.tick(DISCONNECT_DELAY, false);
     assert.equal(session.state, 'open');
   });
 
@@ -175,9 +184,9 @@ describe('open', () => {
 
   test('a WebSocket that is interrupted is closed at once, with its own end', () => {
     const session = opened(webSocket());
-    session.interrupt(10, { code: 1000, reason: 'bye' });
+    session.interrupt(10, GO_AWAY);
     assert.equal(session.state, 'closed');
-    assert.deepEqual(session.end, { code: 1000, reason: 'bye' });
+    assert.deepEqual(session.end, GO_AWAY);
   });
 });
 
@@ -201,7 +210,7 @@ describe('closing', () => {
       assert.ok(session.endSaid);
       session.attach(now);
     }
-    session.tick(DISCONNECT_DELAY);
+    session.tick(DISCONNECT_DELAY, false);
     assert.equal(session.state, 'closed');
     assert.deepEqual(said(session, DISCONNECT_DELAY), []);
   });
@@ -217,7 +226,7 @@ describe('closing', () => {
     const session = opened(polling());
     session.close(GO_AWAY, 0);
     assert.equal(session.send(new Message('x')), false);
-    session.close({ code: 4000, reason: 'other' }, 1);
+    session.close({ ...GO_AWAY, code: 4000 }, 1);
     session.interrupt(2);
     assert.deepEqual(session.end, GO_AWAY);
     assert.equal(session.state, 'closing');
@@ -235,9 +244,139 @@ describe('closing', () => {
     const session = opened(webSocket());
     session.send(new Message('never taken'));
     session.close(GO_AWAY, 0);
-    session.tick(DISCONNECT_DELAY);
+    session.tick(DISCONNECT_DELAY, false);
     assert.equal(session.state, 'closed');
     assert.equal(session.queuedBytes, 0);
+  });
+});
+
+describe('a WebSocket', () => {
+  test('gets h every heartbeatDelay, whatever else is said', () => {
+    const session = opened(webSocket());
+    session.send(new Message('a'));
+    assert.deepEqual(said(session, 1000), ['a["a"]']);
+    assert.equal(session.deadline, HEARTBEAT_DELAY);
+    session.tick(HEARTBEAT_DELAY, false);
+    assert.deepEqual(said(session, HEARTBEAT_DELAY), ['h']);
+  });
+
+  test('has pingTimeout from when h was written, and the next h comes in its time', () => {
+    const session = opened(webSocket());
+    session.tick(HEARTBEAT_DELAY, false);
+    const written = HEARTBEAT_DELAY + 700;
+    assert.deepEqual(said(session, written), ['h']);
+    assert.equal(session.deadline, written + PING_TIMEOUT);
+    session.tick(written + PING_TIMEOUT, true);
+    assert.equal(session.state, 'open');
+    assert.equal(session.deadline, written + HEARTBEAT_DELAY);
+  });
+
+  test('that is silent after h is closed at once', () => {
+    const session = opened(webSocket());
+    session.tick(HEARTBEAT_DELAY, true);
+    assert.deepEqual(said(session, HEARTBEAT_DELAY), ['h']);
+    session.tick(HEARTBEAT_DELAY + PING_TIMEOUT - 1, false);
+    assert.equal(session.state, 'open');
+    session.tick(HEARTBEAT_DELAY + PING_TIMEOUT, false);
+    assert.equal(session.state, 'closed');
+    assert.deepEqual(session.end, VANISHED);
+  });
+
+  test('whose h could not be written yet has nothing to answer', () => {
+    const session = opened(webSocket());
+    session.tick(HEARTBEAT_DELAY, false);
+    session.tick(2 * HEARTBEAT_DELAY, false);
+    session.tick(3 * HEARTBEAT_DELAY, false);
+    assert.equal(session.state, 'open');
+  });
+});
+
+describe('a stream', () => {
+  test('is stale once its client has been silent for streamRenewalDelay', () => {
+    const session = opened(polling());
+    assert.equal(session.isStale(RENEWAL_DELAY - 1), false);
+    assert.ok(session.isStale(RENEWAL_DELAY));
+  });
+
+  test('is not stale while its client sends, or after it came anew', () => {
+    const session = opened(polling());
+    session.receive(1, RENEWAL_DELAY - 1);
+    assert.equal(session.isStale(RENEWAL_DELAY), false);
+    session.detach(2 * RENEWAL_DELAY);
+    session.attach(2 * RENEWAL_DELAY);
+    assert.equal(session.isStale(2 * RENEWAL_DELAY), false);
+  });
+});
+
+describe('what a client sends', () => {
+  test('is free up to what a second allows', () => {
+    const session = opened(polling());
+    session.receive(100, 0);
+    assert.ok(session.debt(0) <= 0);
+  });
+
+  test('beyond that is owed, and paid by waiting', () => {
+    const session = opened(polling());
+    session.receive(150, 0);
+    assert.equal(session.debt(0), 500);
+    assert.equal(session.debt(500), 0);
+    session.receive(1, 500);
+    assert.equal(session.debt(500), 10);
+  });
+
+  test('without a limit nothing is owed', () => {
+    const session = opened(new Session({ ...RULES, maxMessagesPerSecond: Infinity }, true, 0));
+    session.receive(1_000_000, 0);
+    assert.ok(session.debt(0) <= 0);
+  });
+});
+
+describe('hasLeft', () => {
+  test('tells a client that was gone from one that may not know of the end yet', () => {
+    const gone = opened(polling());
+    gone.interrupt(0);
+    assert.ok(gone.hasLeft);
+    const unaware = opened(polling());
+    unaware.detach(0);
+    unaware.close(GO_AWAY, 0);
+    assert.equal(unaware.hasLeft, false);
+  });
+});
+
+describe('dropOldest', () => {
+  test('takes back what has waited longest, until the rest fits', () => {
+    const session = opened(polling());
+    for (const text of ['a', 'b', 'c']) session.send(new Message(text));
+    const { size } = new Message('a');
+    assert.equal(session.dropOldest(2 * size), 1);
+    assert.equal(session.queuedBytes, 2 * size);
+    assert.deepEqual(said(session, 0), ['a["b","c"]']);
+  });
+
+  test('never takes the newest', () => {
+    const session = opened(polling());
+    assert.equal(session.dropOldest(0), 0);
+    for (const text of ['a', 'b']) session.send(new Message(text));
+    assert.equal(session.dropOldest(0), 1);
+    assert.deepEqual(said(session, 0), ['a["b"]']);
+  });
+});
+
+describe('terminate', () => {
+  test('is the end at once, whatever was still to be said', () => {
+    const session = opened(polling());
+    session.send(new Message('a'));
+    session.terminate(GO_AWAY, 0);
+    assert.equal(session.state, 'closed');
+    assert.deepEqual(session.end, GO_AWAY);
+    assert.deepEqual(said(session, 0), []);
+  });
+
+  test('leaves an end that was decided before as it is', () => {
+    const session = opened(polling());
+    session.close(GO_AWAY, 0);
+    session.terminate({ ...GO_AWAY, code: 4000 }, 0);
+    assert.deepEqual(session.end, GO_AWAY);
   });
 });
 
@@ -257,7 +396,7 @@ class Model {
   #closeFrames = 0;
 
   constructor(resumable: boolean) {
-    this.session = new Session(TIMING, resumable, 0);
+    this.session = new Session(RULES, resumable, 0);
   }
 
   attach(): void {
@@ -298,12 +437,26 @@ class Model {
     this.#check(frame);
   }
 
-  wait(milliseconds: number): void {
+  wait(milliseconds: number, heard: boolean): void {
     this.now += milliseconds;
-    const { end } = this.session;
-    this.session.tick(this.now);
+    const { end, state } = this.session;
+    this.session.tick(this.now, heard);
     if (end === undefined && this.session.end !== undefined) this.#lost = true;
     if (this.session.state === 'closed') this.#lost = true;
+    // A WebSocket that did not answer has no receiver any more.
+    if (state === 'open' && this.session.state === 'closed') this.#attached = false;
+  }
+
+  drop(bytes: number): void {
+    const before = this.session.queuedBytes;
+    this.#received += this.session.dropOldest(bytes);
+    assert.ok(this.session.queuedBytes <= before);
+    assert.equal(this.session.queuedBytes > 0, before > 0, 'the newest stays');
+  }
+
+  receive(messages: number): void {
+    this.session.receive(messages, this.now);
+    assert.ok(this.session.debt(this.now) >= (messages - 100) * 10, 'what was used is owed');
   }
 
   verify(): void {
@@ -358,9 +511,23 @@ const step: fc.Arbitrary<(model: Model) => void> = fc.oneof(
   { weight: 1, arbitrary: fc.constant((model: Model) => model.close()) },
   {
     weight: 2,
+    arbitrary: fc.tuple(fc.integer({ min: 0, max: 30_000 }), fc.boolean()).map(
+      ([time, heard]) =>
+        (model: Model) =>
+          model.wait(time, heard),
+    ),
+  },
+  {
+    weight: 1,
     arbitrary: fc
-      .integer({ min: 0, max: 30_000 })
-      .map((time) => (model: Model) => model.wait(time)),
+      .integer({ min: 0, max: 1000 })
+      .map((bytes) => (model: Model) => model.drop(bytes)),
+  },
+  {
+    weight: 1,
+    arbitrary: fc
+      .integer({ min: 0, max: 500 })
+      .map((messages) => (model: Model) => model.receive(messages)),
   },
 );
 

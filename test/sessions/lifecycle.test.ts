@@ -14,7 +14,7 @@ function begin(handlers: Handlers = {}) {
   const living: Living & { isOpen: boolean } = {
     info: INFO,
     isOpen: true,
-    close(code: number, reason: string): void {
+    end({ code, reason }): void {
       calls.push(`close ${code} ${reason}`);
       living.isOpen = false;
     },
@@ -74,7 +74,9 @@ test('what ends before it opened produces no events', () => {
 });
 
 test('after an end is decided no message is handled', () => {
-  const { calls, lifecycle, living } = begin({ onMessage: () => living.close(4000, 'enough') });
+  const { calls, lifecycle, living } = begin({
+    onMessage: () => living.end({ code: 4000, reason: 'enough', cause: 'application' }),
+  });
   lifecycle.open();
   lifecycle.deliver('a');
   lifecycle.deliver('b');

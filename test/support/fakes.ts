@@ -1,7 +1,7 @@
 /** Fakes of our own ports, for tests of the pump without a socket. */
-import { ConnectionInfo } from '../../src/http/connection-info.ts';
+import { ConnectionInfo } from '../../src/connection-info.ts';
 import type { Frame } from '../../src/protocol/frame.ts';
-import type { Receiver } from '../../src/sessions/live-session.ts';
+import type { Receiver } from '../../src/sessions/ports.ts';
 
 export const INFO: ConnectionInfo = new ConnectionInfo({
   address: '127.0.0.1',
@@ -16,8 +16,10 @@ export class FakeReceiver implements Receiver {
   readonly texts: string[] = [];
   writable = true;
   bufferedBytes = 0;
+  bytesReceived: number | undefined;
   ended = false;
   aborted = false;
+  watched = false;
   readonly #limit: number;
 
   constructor(limit = Infinity) {
@@ -34,6 +36,10 @@ export class FakeReceiver implements Receiver {
 
   end(): void {
     this.ended = true;
+  }
+
+  expectProgress(): void {
+    this.watched = true;
   }
 
   abort(): void {

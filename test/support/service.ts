@@ -96,11 +96,9 @@ export async function serve<C extends SockJSConnection = Echo>(
   connection: new () => C = Echo as never,
 ): Promise<Running<C>> {
   const logs = new Logs();
-  const router = new SockJSRouter(connection, '/echo', {
-    jsessionid: false,
-    logger: logs,
-    ...settings,
-  });
+  const all = { jsessionid: false, logger: logs, ...settings };
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a class with users is given its `authorize`
+  const router = new SockJSRouter(connection, ...(['/echo', all] as never));
   const server = createServer();
   router.attach(server);
   const port = await listening(server);

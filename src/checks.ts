@@ -1,0 +1,81 @@
+/** What the values of settings may be, and how that is said. */
+import { inspect } from 'node:util';
+
+/** What a value must be, in words and as a test. */
+export type Rule = { readonly right: string; readonly holds: (value: unknown) => boolean };
+
+const DAY = 86_400_000;
+const GIBIBYTE = 1024 ** 3;
+
+export function integer(unit: string, least: number, most: number): Rule {
+  return {
+    right: `a whole number of ${unit} from ${least} to ${most}`,
+    holds: (value) => Number.isInteger(value) && Number(value) >= least && Number(value) <= most,
+  };
+}
+
+export const MILLISECONDS: Rule = integer('milliseconds', 1, DAY);
+export const BYTES: Rule = integer('bytes', 1, GIBIBYTE);
+export const BOOLEAN: Rule = {
+  right: 'true or false',
+  holds: (value) => typeof value === 'boolean',
+};
+
+export function isFunction(value: unknown): boolean {
+  return typeof value === 'function';
+}
+
+export function oneOf(...values: readonly string[]): Rule {
+  return {
+    right: values.map((value) => `'${value}'`).join(' or '),
+    holds: (value) => values.some((known) => known === value),
+  };
+}
+
+/** What the rule says, or a function. */
+export function orFunction({ right, holds }: Rule): Rule {
+  return {
+    right: `${right} or a function`,
+    holds: (value) => isFunction(value) || holds(value),
+  };
+}
+
+export function isListOf(value: unknown, holds: (item: unknown) => boolean): boolean {
+  return Array.isArray(value) && value.every(holds);
+}
+
+// scheme://host[:port] and nothing after it; the first label of the host may be `*`.
+const ORIGIN = /^[a-z][a-z0-9+.-]*:\/\/(\*\.)?[^\s/*?#@]+$/i;
+
+export function isOrigin(value: unknown): boolean {
+  return value === 'null' || (typeof value === 'string' && ORIGIN.test(value));
+}
+
+export const FUNCTION: Rule = { right: 'a function', holds: isFunction };
+
+function isUrl(value: unknown): boolean {
+  return (
+    value instanceof URL || (typeof value === 'string' && /^(https?:\/\/|file:|\/)./i.test(value))
+  );
+}
+
+export const URL_TEXT: Rule = {
+  right: 'a URL such as https://example.com/sockjs or /sockjs, or a file: URL',
+  holds: isUrl,
+};
+
+export function isLogger(value: unknown): boolean {
+  if (value === false) return true;
+  if (typeof value !== 'object' || value === null) return false;
+  const methods = new Map<string, unknown>(
+    ['debug', 'info', 'warn', 'error'].map((name) => [name, Reflect.get(value, name)]),
+  );
+  return [...methods.values()].every((method) => typeof method === 'function');
+}
+
+/** A value as it stands in an error. */
+export function describe(value: unknown): string {
+  return typeof value === 'function'
+    ? 'a function'
+    : inspect(value, { depth: 1, breakLength: Infinity });
+}
