@@ -2,13 +2,8 @@
 import { type IncomingMessage, ServerResponse } from 'node:http';
 import { type PeerCertificate, TLSSocket } from 'node:tls';
 import { SockJSError } from '../errors.ts';
-import type {
-  AnswerListener,
-  BodyLimits,
-  Exchange,
-  HeaderList,
-  WebSocketHandler,
-} from '../http/exchange.ts';
+import type { AnswerListener, BodyLimits, Exchange, HeaderList } from '../http/exchange.ts';
+import { Gather } from './gather.ts';
 import { Progress } from './progress.ts';
 
 /** The part of a request target that routes look at; `http://host/path` counts as `/path`. */
@@ -56,23 +51,25 @@ export class NodeExchange implements Exchange {
   #listener: AnswerListener | undefined;
   #progress: Progress | undefined;
   #isUpgraded = false;
-
   constructor(
     request: IncomingMessage,
     response: ServerResponse | undefined,
     target: Target,
     writeTimeout: number,
-    accept?: (handler: WebSocketHandler) => void,
+    upgrade?: Exchange['upgrade'],
   ) {
     this.#request = request;
     this.#response = response;
     this.#writeTimeout = writeTimeout;
     this.path = target.path;
     this.query = target.query;
-    if (accept === undefined) return;
+    if (typeof upgrade !== 'function') {
+      this.upgrade = upgrade;
+      return;
+    }
     this.upgrade = (handler) => {
       this.#isUpgraded = true;
-      accept(handler);
+      upgrade(handler);
     };
   }
 
@@ -115,11 +112,6 @@ export class NodeExchange implements Exchange {
     return this.#response?.writableNeedDrain !== true;
   }
 
-  get upgradeFault(): string {
-    const asks = this.#request.headers.upgrade?.toLowerCase() === 'websocket';
-    return asks ? '"Connection" must be "Upgrade".' : 'Can "Upgrade" only to "WebSocket".';
-  }
-
   header(name: string): string | undefined {
     const value = this.#request.headers[name];
     return Array.isArray(value) ? value.join(', ') : value;
@@ -140,7 +132,9 @@ export class NodeExchange implements Exchange {
           if (fault !== undefined) reject(fault); // What still comes is read and dropped.
         });
         request.on('end', () => resolve(body.bytes));
-        request.on('close', () => reject(aborted()));
+        request.on('close', () => {
+          if (!request.complete) reject(aborted());
+        });
       });
     } finally {
       clearTimeout(timer);
@@ -200,31 +194,29 @@ export class NodeExchange implements Exchange {
   }
 }
 
-const FIRST_CAPACITY = 4096;
-
-/** Gathers chunks in one buffer: a list of them would cost a client's one-byte chunks a hundredfold. */
+/** A body as it comes in, under its limits. */
 class Body {
   readonly #limits: BodyLimits;
-  #buffer: Buffer | undefined;
-  #length = 0;
+  #gathered: Gather;
   #isOver = false;
 
   constructor(limits: BodyLimits) {
     this.#limits = limits;
+    this.#gathered = new Gather(limits.bytes);
   }
 
   get bytes(): Buffer {
-    return this.#buffer?.subarray(0, this.#length) ?? Buffer.alloc(0);
+    return this.#gathered.bytes;
   }
 
   /** @returns what is wrong, if it is beyond a limit: then nothing more is kept */
   add(chunk: Buffer): SockJSError | undefined {
     if (this.#isOver) return undefined;
     const { bytes, backlog, backlogBytes } = this.#limits;
-    if (this.#length + chunk.length > bytes) return tooLarge(this.#limits);
+    if (this.#gathered.length + chunk.length > bytes) return tooLarge(this.#limits);
     if (backlog.bytes + chunk.length > backlogBytes) return noMemory();
     backlog.add(chunk.length);
-    this.#append(chunk);
+    this.#gathered.append(chunk);
     return undefined;
   }
 
@@ -232,26 +224,8 @@ class Body {
   release(): void {
     if (this.#isOver) return;
     this.#isOver = true;
-    this.#limits.backlog.add(-this.#length);
-    this.#buffer = undefined;
-  }
-
-  #append(chunk: Buffer): void {
-    const length = this.#length + chunk.length;
-    if (this.#buffer === undefined) {
-      this.#buffer = chunk; // Mostly the only one.
-    } else {
-      if (length > this.#buffer.length) this.#grow(length);
-      this.#buffer.set(chunk, this.#length);
-    }
-    this.#length = length;
-  }
-
-  #grow(length: number): void {
-    const capacity = Math.min(this.#limits.bytes, Math.max(FIRST_CAPACITY, 2 * length));
-    const grown = Buffer.allocUnsafe(capacity);
-    grown.set(this.bytes);
-    this.#buffer = grown;
+    this.#limits.backlog.add(-this.#gathered.length);
+    this.#gathered = new Gather(0);
   }
 }
 

@@ -6,7 +6,7 @@
  */
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { isWebSocketRequest } from './node.ts';
+import { isWebSocketRequest } from './handshake.ts';
 
 /** What is offered a request before the application is; each answers whether it was its own. */
 export interface Attachable {

@@ -1,19 +1,21 @@
 /**
- * The host that every Node has: requests and upgrades of `node:http` (and `node:https`), WebSockets by
- * `ws`. Nothing else in the library knows either of them.
+ * The host that every Node has: requests and upgrades of `node:http` (and `node:https`). Nothing else in the
+ * library knows it.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { WebSocketServer } from 'ws';
+import { type Backlog, PROCESS_BACKLOG } from '../backlog.ts';
 import type { Exchange } from '../http/exchange.ts';
+import { handshakeFault, isWebSocketRequest, shakeHands } from './handshake.ts';
 import { NodeExchange, type Target } from './node-exchange.ts';
-import { serveWebSocket } from './ws.ts';
+import { serveWebSocket } from './web-socket.ts';
 
 function ignore(): void {}
 
 /** The settings that concern a host. */
 export interface HostSettings {
   readonly maxMessageBytes: number;
+  readonly maxTotalBufferedBytes: number;
   readonly writeTimeout: number;
   readonly disableNagle: boolean;
   readonly noKeepAlive: boolean;
@@ -21,46 +23,47 @@ export interface HostSettings {
 
 /** Makes exchanges and WebSockets for one router. */
 export class NodeHost {
-  readonly #webSockets: WebSocketServer;
-  readonly #noDelay: boolean;
-  readonly #keepAlive: boolean;
-  readonly #writeTimeout: number;
+  readonly #settings: HostSettings;
+  readonly #backlog: Backlog;
 
-  constructor(settings: HostSettings) {
-    this.#noDelay = settings.disableNagle;
-    this.#keepAlive = !settings.noKeepAlive;
-    this.#writeTimeout = settings.writeTimeout;
-    this.#webSockets = new WebSocketServer({
-      noServer: true,
-      clientTracking: false,
-      perMessageDeflate: false,
-      maxPayload: settings.maxMessageBytes,
-      autoPong: false, // Ours are answered only while the client takes what it gets.
-    });
+  constructor(settings: HostSettings, backlog: Backlog = PROCESS_BACKLOG) {
+    this.#settings = settings;
+    this.#backlog = backlog;
   }
 
   /** An ordinary request. */
   request(request: IncomingMessage, response: ServerResponse, target: Target): Exchange {
-    if (!this.#noDelay) request.socket.setNoDelay(false);
-    if (!this.#keepAlive) response.shouldKeepAlive = false;
+    const { disableNagle, noKeepAlive, writeTimeout } = this.#settings;
+    if (!disableNagle) request.socket.setNoDelay(false);
+    if (noKeepAlive) response.shouldKeepAlive = false;
     response.on('error', ignore);
-    return new NodeExchange(request, response, target, this.#writeTimeout);
+    return new NodeExchange(request, response, target, writeTimeout);
   }
 
   /** A request for an upgrade, to a WebSocket or to something that is answered as if it had not asked. */
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer, target: Target): Exchange {
-    const timeout = this.#writeTimeout;
-    if (!isWebSocketRequest(request)) return new NodeExchange(request, undefined, target, timeout);
-    return new NodeExchange(request, undefined, target, timeout, (handler) => {
-      this.#webSockets.handleUpgrade(request, socket, head, (webSocket) => {
-        if (!this.#noDelay) request.socket.setNoDelay(false);
-        serveWebSocket(webSocket, request.socket, timeout, handler);
-      });
-    });
+    const { writeTimeout } = this.#settings;
+    if (!isWebSocketRequest(request)) {
+      return new NodeExchange(request, undefined, target, writeTimeout);
+    }
+    const fault = handshakeFault(request);
+    return new NodeExchange(
+      request,
+      undefined,
+      target,
+      writeTimeout,
+      fault ??
+        ((handler) => {
+          if (socket.destroyed) return;
+          const stream = request.socket;
+          stream.setTimeout(0);
+          stream.setNoDelay(this.#settings.disableNagle);
+          if (head.length > 0) stream.unshift(head);
+          stream.cork(); // The first frame goes out with the handshake.
+          stream.write(shakeHands(request));
+          serveWebSocket(stream, this.#settings, this.#backlog, handler);
+          stream.uncork();
+        }),
+    );
   }
-}
-
-/** Whether it asks for a WebSocket; other upgrades are for others. */
-export function isWebSocketRequest(request: IncomingMessage): boolean {
-  return request.method === 'GET' && request.headers.upgrade?.toLowerCase() === 'websocket';
 }

@@ -4,6 +4,7 @@
  */
 import type { PeerCertificate } from 'node:tls';
 import type { Backlog } from '../backlog.ts';
+import type { Refusal } from '../refusal.ts';
 import type { Hop } from './client-address.ts';
 
 /** Names and values in turn: the form that a host can write without looking at it again. */
@@ -70,10 +71,8 @@ export interface Exchange extends Hop {
   /** Drops the connection. */
   abort(): void;
 
-  /** Present if the request asks for a WebSocket and the host can make it one. */
-  readonly upgrade: ((handler: WebSocketHandler) => void) | undefined;
-  /** Why the request cannot become a WebSocket; for the answer 400. */
-  readonly upgradeFault: string;
+  /** How a request for a WebSocket becomes one, or why it cannot; undefined if it did not come as one. */
+  readonly upgrade: ((handler: WebSocketHandler) => void) | Refusal | undefined;
 }
 
 /** One open WebSocket, whoever implements it. */
@@ -102,8 +101,8 @@ export interface WebSocketListener {
   stalled(): void;
 }
 
-/** A message over `maxMessageBytes`, or in too many fragments. */
-export type WebSocketFault = 'tooBig';
+/** A message over `maxMessageBytes`, or one too many where `maxTotalBufferedBytes` wait. */
+export type WebSocketFault = 'tooBig' | 'noMemory';
 
 /** Called once the WebSocket is open; answers who listens to it. */
 export type WebSocketHandler = (socket: WebSocketPort) => WebSocketListener;

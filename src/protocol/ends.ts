@@ -27,8 +27,10 @@ export const ENDS = {
   tooFast: { code: 1008, reason: 'Too many messages', cause: 'tooFast' },
   /** More than `maxMessagesPerBody` in one WebSocket message. */
   tooManyMessages: { code: 1009, reason: 'Too many messages at once', cause: 'tooManyMessages' },
-  /** A WebSocket message over `maxMessageBytes`, or in too many fragments. */
+  /** A WebSocket message over `maxMessageBytes`. */
   tooBig: { code: 1009, reason: 'Message too big', cause: 'tooBig' },
+  /** More than `maxTotalBufferedBytes` waited in the process, and a WebSocket message was not complete. */
+  noMemory: { code: 1013, reason: 'Too much is waiting', cause: 'noMemory' },
   /** A handler threw or was rejected: the WebSocket code for an unexpected condition at the server. */
   failed: { code: 1011, reason: 'Internal error', cause: 'failed' },
   /** More than `maxBufferedBytes` waited: the WebSocket code for "try again later". */

@@ -6,7 +6,7 @@ import type { WebSocketFault, WebSocketListener, WebSocketPort } from '../http/e
 import type { Frame } from '../protocol/frame.ts';
 import { decodeWebSocketMessage } from '../protocol/message.ts';
 import { type Closing, ENDS, type SessionEnd } from '../protocol/ends.ts';
-import { Refusal } from '../refusal.ts';
+import { REFUSALS, Refusal } from '../refusal.ts';
 import type { Endpoint, Hit } from '../service.ts';
 import type { LiveSession } from '../sessions/live-session.ts';
 import type { Receiver } from '../sessions/ports.ts';
@@ -141,17 +141,20 @@ class RawReceiver extends WebSocketReceiver {
   }
 }
 
-/** Tells an operator why WebSockets do not work, where the request shows it. */
-function warnOfLostUpgrade({ exchange, service }: Hit): void {
-  if (exchange.header('sec-websocket-key') === undefined) return;
+const NOT_CONNECTED = new Refusal(400, '"Connection" must be "Upgrade".');
+
+/** The host saw no request for a WebSocket. An operator is told why, where the request shows it. */
+function refuseOrdinary(hit: Hit): void {
+  const { exchange, service } = hit;
   const upgrade = exchange.header('upgrade')?.toLowerCase() ?? '';
-  if (upgrade !== '' && upgrade !== 'websocket') return;
   const connection = exchange.header('connection')?.toLowerCase() ?? '';
-  if (upgrade !== '' && connection.includes('upgrade')) {
+  const isWanted = exchange.header('sec-websocket-key') !== undefined;
+  if (isWanted && upgrade === 'websocket' && connection.includes('upgrade')) {
     service.hint('upgradeUnseen');
-  } else {
+  } else if (isWanted && (upgrade === '' || upgrade === 'websocket')) {
     service.hint('upgradeLost');
   }
+  service.refuse(hit, 'upgrade', upgrade === 'websocket' ? NOT_CONNECTED : REFUSALS.upgrade);
 }
 
 function upgrading(
@@ -160,12 +163,9 @@ function upgrading(
 ): Endpoint {
   return (hit) => {
     const { exchange, service } = hit;
-    if (exchange.upgrade === undefined) {
-      warnOfLostUpgrade(hit);
-      service.refuse(hit, 'upgrade', new Refusal(400, exchange.upgradeFault));
-      return undefined;
-    }
     const { upgrade } = exchange;
+    if (upgrade === undefined) return refuseOrdinary(hit);
+    if (upgrade instanceof Refusal) return service.refuse(hit, 'upgrade', upgrade);
     return admit(hit, (user) => {
       upgrade((socket) => {
         const session = service.openWebSocketSession(hit, transport, user);
