@@ -1,9 +1,8 @@
 /** The port `Exchange` on a request and a response of `node:http`. */
 import { type IncomingMessage, ServerResponse } from 'node:http';
 import { type PeerCertificate, TLSSocket } from 'node:tls';
-import { SockJSError } from '../errors.ts';
 import type { AnswerListener, BodyLimits, Exchange, HeaderList } from '../http/exchange.ts';
-import { Gather } from './gather.ts';
+import { readBody } from './body.ts';
 import { Progress } from './progress.ts';
 
 /** The part of a request target that routes look at; `http://host/path` counts as `/path`. */
@@ -41,6 +40,30 @@ export function responseOn(request: IncomingMessage): ServerResponse {
   return response;
 }
 
+/** As many bytes as characters: plain ASCII, which need not be looked at to be written. */
+function encodingOf(text: string, bytes: number): 'latin1' | 'utf8' {
+  return bytes === text.length ? 'latin1' : 'utf8';
+}
+
+const LONGEST_REMEMBERED = 64 * 1024;
+const LINE_END = '\r\n';
+let lastText: string | undefined;
+let lastChunk: Buffer = Buffer.alloc(0);
+
+/** One chunk of a chunked answer (RFC 9112, 7.1) as one buffer. */
+function chunkFor(text: string): Buffer {
+  if (text === lastText) return lastChunk;
+  const length = Buffer.byteLength(text);
+  const head = length.toString(16) + LINE_END;
+  const chunk = Buffer.allocUnsafe(head.length + length + LINE_END.length);
+  chunk.write(head, 'latin1');
+  chunk.write(text, head.length, encodingOf(text, length));
+  chunk.write(LINE_END, head.length + length, 'latin1');
+  lastText = length <= LONGEST_REMEMBERED ? text : undefined;
+  lastChunk = chunk;
+  return chunk;
+}
+
 export class NodeExchange implements Exchange {
   readonly path: string;
   readonly query: string;
@@ -51,6 +74,8 @@ export class NodeExchange implements Exchange {
   #listener: AnswerListener | undefined;
   #progress: Progress | undefined;
   #isUpgraded = false;
+  /** The head of a chunked answer is out. */
+  #isFlowing = false;
   constructor(
     request: IncomingMessage,
     response: ServerResponse | undefined,
@@ -109,6 +134,7 @@ export class NodeExchange implements Exchange {
   }
 
   get writable(): boolean {
+    if (this.#isFlowing) return !this.#request.socket.writableNeedDrain;
     return this.#response?.writableNeedDrain !== true;
   }
 
@@ -117,46 +143,47 @@ export class NodeExchange implements Exchange {
     return Array.isArray(value) ? value.join(', ') : value;
   }
 
-  async readBody(limits: BodyLimits): Promise<Buffer> {
-    const request = this.#request;
-    if (Number(request.headers['content-length'] ?? 0) > limits.bytes) throw tooLarge(limits);
-    if (request.readableEnded) return Buffer.alloc(0); // Some middleware has eaten it.
-    if (request.destroyed) throw aborted();
-    const body = new Body(limits);
-    let timer: NodeJS.Timeout | undefined;
-    try {
-      return await new Promise((resolve, reject) => {
-        timer = setTimeout(() => reject(tooSlow(limits)), limits.milliseconds);
-        request.on('data', (chunk: Buffer) => {
-          const fault = body.add(chunk);
-          if (fault !== undefined) reject(fault); // What still comes is read and dropped.
-        });
-        request.on('end', () => resolve(body.bytes));
-        request.on('close', () => {
-          if (!request.complete) reject(aborted());
-        });
-      });
-    } finally {
-      clearTimeout(timer);
-      body.release();
-    }
+  readBody(limits: BodyLimits): Promise<Buffer> {
+    return readBody(this.#request, limits);
   }
 
   answer(status: number, headers: HeaderList, body?: string): void {
     if (this.isAnswered) return;
-    if (body !== undefined) headers.push('Content-Length', String(Buffer.byteLength(body)));
-    else if (status !== 204 && status !== 304) headers.push('Content-Length', '0');
     const response = this.#answering();
-    response.writeHead(status, headers);
-    response.end(body);
+    if (body === undefined) {
+      if (status !== 204 && status !== 304) headers.push('Content-Length', '0');
+      response.writeHead(status, headers);
+      response.end();
+    } else {
+      const length = Buffer.byteLength(body);
+      headers.push('Content-Length', String(length));
+      response.writeHead(status, headers);
+      response.end(body, encodingOf(body, length));
+    }
   }
 
   begin(headers: HeaderList): void {
     if (!this.isAnswered) this.#answering().writeHead(200, headers);
   }
 
-  write(chunk: string): void {
-    if (!this.isGone && this.#response?.write(chunk) === false) this.expectProgress();
+  write(text: string): void {
+    if (this.isGone) return;
+    if (this.#write(text)) return;
+    this.expectProgress();
+    if (this.#isFlowing) this.#request.socket.once('drain', () => this.#drained());
+  }
+
+  // Once the head is out, a chunk is written past the response, which would hand its size, its data and its
+  // end to the system apart; and in a broadcast all responses are given the same bytes.
+  #write(text: string): boolean {
+    const response = this.#response;
+    const socket = response?.socket;
+    if (this.#isFlowing && socket !== null && socket !== undefined) {
+      return socket.write(chunkFor(text));
+    }
+    const taken = response?.write(text) !== false;
+    this.#isFlowing = response?.chunkedEncoding === true && response.socket !== null;
+    return taken;
   }
 
   end(): void {
@@ -177,10 +204,7 @@ export class NodeExchange implements Exchange {
   watch(listener: AnswerListener): void {
     const response = this.#answering();
     this.#listener = listener;
-    response.on('drain', () => {
-      this.#progress?.made();
-      listener.drained();
-    });
+    response.on('drain', () => this.#drained());
     response.on('close', () => {
       this.#progress?.end();
       if (response.writableFinished) listener.sent();
@@ -188,59 +212,13 @@ export class NodeExchange implements Exchange {
     });
   }
 
+  #drained(): void {
+    this.#progress?.made();
+    if (this.#response?.writableEnded === false) this.#listener?.drained();
+  }
+
   #answering(): ServerResponse {
     if (this.#response === undefined) this.#response = responseOn(this.#request);
     return this.#response;
   }
-}
-
-/** A body as it comes in, under its limits. */
-class Body {
-  readonly #limits: BodyLimits;
-  #gathered: Gather;
-  #isOver = false;
-
-  constructor(limits: BodyLimits) {
-    this.#limits = limits;
-    this.#gathered = new Gather(limits.bytes);
-  }
-
-  get bytes(): Buffer {
-    return this.#gathered.bytes;
-  }
-
-  /** @returns what is wrong, if it is beyond a limit: then nothing more is kept */
-  add(chunk: Buffer): SockJSError | undefined {
-    if (this.#isOver) return undefined;
-    const { bytes, backlog, backlogBytes } = this.#limits;
-    if (this.#gathered.length + chunk.length > bytes) return tooLarge(this.#limits);
-    if (backlog.bytes + chunk.length > backlogBytes) return noMemory();
-    backlog.add(chunk.length);
-    this.#gathered.append(chunk);
-    return undefined;
-  }
-
-  /** Nothing is kept, or counted, any more. */
-  release(): void {
-    if (this.#isOver) return;
-    this.#isOver = true;
-    this.#limits.backlog.add(-this.#gathered.length);
-    this.#gathered = new Gather(0);
-  }
-}
-
-function aborted(): SockJSError {
-  return new SockJSError('ERR_BODY_ABORTED', 'The client went away.');
-}
-
-function tooLarge({ bytes }: BodyLimits): SockJSError {
-  return new SockJSError('ERR_BODY_TOO_LARGE', `The body is longer than ${bytes} bytes.`);
-}
-
-function tooSlow({ milliseconds }: BodyLimits): SockJSError {
-  return new SockJSError('ERR_BODY_TIMEOUT', `The body took longer than ${milliseconds} ms.`);
-}
-
-function noMemory(): SockJSError {
-  return new SockJSError('ERR_NO_MEMORY', 'Too much is waiting in this process.');
 }

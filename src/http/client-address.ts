@@ -158,7 +158,7 @@ function expandIPv6(address: string): string[] {
 
 /** What two requests of one client share: the IPv4 address, or the /64 that an IPv6 client roams in. */
 export function addressKey(address: string): string {
-  if (!isIPv6(address)) return address;
+  if (!address.includes(':')) return address;
   const groups = expandIPv6(address.toLowerCase()).slice(0, 4);
   return groups.map((group) => group.replace(/^0+(?=.)/, '')).join(':');
 }
