@@ -1,82 +1,96 @@
 /**
- * Measures the server's own CPU time per message, ours beside bare `ws`, in interleaved runs: absolute
- * figures move with the machine, ratios hold. `npm run bench`; bounded, about half a minute.
+ * Measures the server's own CPU time per message, ours beside others, in interleaved rounds: absolute figures
+ * move with the machine and with what else it does, ratios hold.
+ *
+ *   npm run bench                      everything, about forty minutes
+ *   npm run bench -- --quick           everything once and short, about a minute
+ *   npm run bench -- --only ws-echo    the cases whose names contain it; may be repeated
+ *   npm run bench -- --rounds 3        instead of 5
+ *   npm run bench -- --profile         where our server's time goes, and nothing else
+ *   npm run bench -- --write           writes RESULTS.md and docs/benchmark.svg
  */
-import { type ChildProcess, fork, spawnSync } from 'node:child_process';
-import { once } from 'node:events';
-import { type Dialect, echo } from './load.ts';
+import { writeFileSync } from 'node:fs';
+import { parseArgs } from 'node:util';
+import { CASES, type Case, OURS, type Peer } from './cases.ts';
+import type { Measurement, Scale } from './load/measure.ts';
+import { drawPicture } from './picture.ts';
+import { CaseResult, formatResults } from './results.ts';
+import { ServerProcess, pinLoad } from './server-process.ts';
 
-const RUNS = 5;
-const CLIENTS = 100;
+const FULL: Scale = { warm: 1500, measured: 1500, idleShare: 1, idleHeartbeat: 25_000 };
+const QUICK: Scale = { warm: 100, measured: 200, idleShare: 0.1, idleHeartbeat: 2500 };
+const PROFILE: Scale = { ...FULL, warm: 1000, measured: 4000 };
+const USUAL_HEARTBEAT = 25_000;
+/** In milliseconds: no measurement takes so long. */
+const DEADLINE = 60_000;
 
-interface Peer {
-  readonly name: string;
-  readonly server: string;
-  readonly dialect: Dialect;
-}
+const { values: options } = parseArgs({
+  options: {
+    quick: { type: 'boolean', default: false },
+    only: { type: 'string', multiple: true, default: [''] },
+    rounds: { type: 'string' },
+    profile: { type: 'boolean', default: false },
+    write: { type: 'boolean', default: false },
+  },
+});
 
-const SOCKJS: Dialect = {
-  path: '/echo/000/bench/websocket',
-  wrap: (text) => JSON.stringify([text]),
-  unwrap: (payload) =>
-    payload.startsWith('a') ? (JSON.parse(payload.slice(1)) as string[]) : undefined,
-};
-const BARE: Dialect = { path: '/', wrap: (text) => text, unwrap: (payload) => [payload] };
+const scale = options.profile ? PROFILE : options.quick ? QUICK : FULL;
+const rounds = Number(options.rounds ?? (options.quick || options.profile ? 1 : 5));
+const cases = CASES.filter(({ id }) => options.only.some((part) => id.includes(part)));
+const pinned = pinLoad();
 
-const PEERS: readonly Peer[] = [
-  { name: 'bare ws', server: 'servers/bare-ws.ts', dialect: BARE },
-  { name: 'sockjs-server', server: 'servers/ours.ts', dialect: SOCKJS },
-];
-
-const CASES = [
-  { name: 'WebSocket echo, 32 B, 1 in flight', text: 'x'.repeat(32), inFlight: 1, rounds: 300 },
-  { name: 'WebSocket echo, 32 B, 16 in flight', text: 'x'.repeat(32), inFlight: 16, rounds: 60 },
-  { name: 'WebSocket echo, 1 KiB, 1 in flight', text: 'x'.repeat(1024), inFlight: 1, rounds: 200 },
-  { name: 'WebSocket echo, 1 KiB, 16 in flight', text: 'x'.repeat(1024), inFlight: 16, rounds: 30 },
-] as const;
-
-/** Pins a process to a core of its own, where the system can. */
-function pin(child: ChildProcess, core: number): void {
-  spawnSync('taskset', ['-cp', String(core), String(child.pid)], { stdio: 'ignore' });
-}
-
-async function answer(child: ChildProcess, field: 'port' | 'cpu'): Promise<number> {
-  const [message] = (await once(child, 'message')) as [Record<string, unknown>];
-  return Number(message[field]);
-}
-
-/** @returns the server's CPU time in microseconds per message */
-async function measure(peer: Peer, load: (typeof CASES)[number]): Promise<number> {
-  const child = fork(new URL(peer.server, import.meta.url));
-  pin(child, 0);
-  const port = await answer(child, 'port');
-  const readings: number[] = [];
-  await echo(port, peer.dialect, { clients: CLIENTS, ...load }, async () => {
-    child.send('cpu');
-    readings.push(await answer(child, 'cpu'));
+async function measure(tested: Case, peer: Peer): Promise<Measurement> {
+  const server = await ServerProcess.start({
+    file: peer.file,
+    heartbeat: tested.idles === true ? scale.idleHeartbeat : USUAL_HEARTBEAT,
+    pinned,
   });
-  child.disconnect();
-  await once(child, 'exit');
-  const [before = 0, after = 0] = readings;
-  return (after - before) / (CLIENTS * load.inFlight * load.rounds);
+  const timer = setTimeout(() => {
+    throw new Error(`${tested.id} on ${peer.name} did not end.`);
+  }, DEADLINE);
+  const conditions = { server, dialect: peer.dialect, scale, profiled: options.profile };
+  const measurement = await tested.load(conditions);
+  clearTimeout(timer);
+  await server.end();
+  return measurement;
 }
 
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
-}
-
-console.log(
-  `Server CPU time per message, medians of ${RUNS} interleaved runs, Node ${process.version}\n`,
-);
-console.log('| case | peer | µs | ratio |\n| --- | --- | --- | --- |');
-for (const load of CASES) {
-  const times = new Map(PEERS.map(({ name }) => [name, [] as number[]]));
-  for (let run = 0; run < RUNS; run += 1) {
-    for (const peer of PEERS) times.get(peer.name)?.push(await measure(peer, load));
+async function measureAll(): Promise<CaseResult[]> {
+  const results = cases.map((tested) => new CaseResult(tested));
+  for (let round = 1; round <= rounds; round += 1) {
+    for (const result of results) {
+      process.stderr.write(`round ${round} of ${rounds}: ${result.tested.id}\n`);
+      for (const peer of result.tested.peers) {
+        result.add(peer.name, await measure(result.tested, peer));
+      }
+    }
   }
-  const bare = median(times.get('bare ws') ?? []);
-  for (const [name, values] of times) {
-    const time = median(values);
-    console.log(`| ${load.name} | ${name} | ${time.toFixed(1)} | ${(time / bare).toFixed(2)} |`);
+  return results;
+}
+
+async function profileOurs(): Promise<void> {
+  for (const tested of cases) {
+    const peer = tested.peers.find(({ name }) => name === OURS);
+    if (peer === undefined) continue;
+    const { profile = [], cost } = await measure(tested, peer);
+    console.log(`\n${tested.title}: ${cost.toFixed(1)} ${tested.unit} while profiled`);
+    for (const { place, share } of profile) {
+      console.log(`${(100 * share).toFixed(1).padStart(6)} %  ${place}`);
+    }
+  }
+}
+
+process.on('SIGINT', () => process.exit(130));
+process.on('SIGTERM', () => process.exit(143));
+
+if (options.profile) {
+  await profileOurs();
+} else {
+  const results = await measureAll();
+  const text = formatResults(results, { rounds, quick: options.quick, pinned });
+  console.log(text);
+  if (options.write) {
+    writeFileSync(new URL('RESULTS.md', import.meta.url), text);
+    writeFileSync(new URL('../docs/benchmark.svg', import.meta.url), drawPicture(results));
   }
 }

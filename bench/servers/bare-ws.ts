@@ -1,10 +1,17 @@
 /** Nothing but `ws`, echoing: what the runtime and its codec cost without any SockJS. */
 import { createServer } from 'node:http';
 import { WebSocketServer } from 'ws';
-import { report } from './report.ts';
+import { HEARTBEAT, measured } from './measured.ts';
 
 const server = createServer();
-new WebSocketServer({ server, perMessageDeflate: false }).on('connection', (socket) => {
+const sockets = new WebSocketServer({ server, perMessageDeflate: false });
+sockets.on('connection', (socket) => {
   socket.on('message', (data, isBinary) => socket.send(data, { binary: isBinary }));
+  socket.send('o');
 });
-report(server);
+setInterval(() => {
+  for (const socket of sockets.clients) socket.ping();
+}, HEARTBEAT);
+measured(server, (text) => {
+  for (const socket of sockets.clients) socket.send(text);
+});

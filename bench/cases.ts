@@ -1,0 +1,118 @@
+/** What is measured, on which servers, and what we want to reach. */
+import { BARE, type Dialect, ENGINE_IO, SOCKET_IO, SOCKJS } from './load/dialects.ts';
+import * as http from './load/http-loads.ts';
+import { type Texts, jsonTexts, plainTexts } from './load/inbox.ts';
+import type { Load } from './load/measure.ts';
+import * as webSocket from './load/websocket-loads.ts';
+
+export interface Peer {
+  readonly name: string;
+  /** In `servers/`. */
+  readonly file: string;
+  readonly dialect: Dialect;
+}
+
+export type Unit = 'µs' | 'KiB' | 'ms/s';
+
+export interface Case {
+  readonly id: string;
+  readonly title: string;
+  readonly unit: Unit;
+  /** Our cost: as a ratio to the bare server's, or if `absolute` in the unit of the case. */
+  readonly goal: number;
+  readonly absolute?: boolean;
+  readonly load: Load;
+  /** The bare server first, then ours. */
+  readonly peers: readonly Peer[];
+  /** Heartbeats come while it is measured. */
+  readonly idles?: boolean;
+}
+
+export const OURS = 'sockjs-server';
+
+const SHARED: readonly Peer[] = [
+  { name: OURS, file: 'sockjs-server.ts', dialect: SOCKJS },
+  { name: 'sockjs', file: 'sockjs.ts', dialect: SOCKJS },
+];
+const WEBSOCKET: readonly Peer[] = [
+  { name: 'bare ws', file: 'bare-ws.ts', dialect: BARE },
+  ...SHARED,
+  { name: 'socket.io', file: 'socket.io.ts', dialect: SOCKET_IO },
+  { name: 'engine.io', file: 'engine.io.ts', dialect: ENGINE_IO },
+];
+const XHR: readonly Peer[] = [
+  { name: 'bare node:http', file: 'bare-http.ts', dialect: SOCKJS },
+  ...SHARED,
+];
+
+function webSocketCase(id: string, title: string, goal: number, load: Load): Case {
+  return { id, title, unit: 'µs', goal, load, peers: WEBSOCKET };
+}
+
+function xhrCase(id: string, title: string, goal: number, load: Load): Case {
+  return { id, title, unit: 'µs', goal, load, peers: XHR };
+}
+
+function echo(id: string, title: string, texts: Texts, goals: [number, number]): Case[] {
+  return [
+    webSocketCase(id, `WebSocket echo, ${title}, 1 in flight`, goals[0], webSocket.echo(texts, 1)),
+    webSocketCase(
+      `${id}-burst`,
+      `WebSocket echo, ${title}, 16 in flight`,
+      goals[1],
+      webSocket.echo(texts, 16),
+    ),
+  ];
+}
+
+export const CASES: readonly Case[] = [
+  ...echo('ws-echo-32', '32 B', plainTexts(32), [1.1, 0.45]),
+  ...echo('ws-echo-1k', '1 KiB', plainTexts(1024), [1.05, 0.85]),
+  ...echo('ws-echo-json', '512 B of JSON', jsonTexts(512), [1.4, 1.4]),
+  webSocketCase('ws-broadcast', 'WebSocket broadcast of 100 B to 1,000', 0.8, webSocket.broadcast),
+  webSocketCase('ws-open', 'WebSocket opened, first frame, closed', 0.95, webSocket.open),
+  xhrCase('xhr-poll', 'XHR polling: send and poll', 1.15, http.roundTrip(1)),
+  xhrCase('xhr-send-10', 'XHR polling: send 10 messages, and poll', 1.15, http.roundTrip(10)),
+  xhrCase('xhr-stream-echo', 'XHR streaming echo', 1.1, http.streamEcho),
+  xhrCase(
+    'xhr-stream-broadcast',
+    'XHR streaming broadcast of 100 B to 1,000',
+    0.85,
+    http.broadcast('xhr_streaming'),
+  ),
+  xhrCase(
+    'xhr-poll-broadcast',
+    'XHR polling broadcast of 100 B to 1,000',
+    1.15,
+    http.broadcast('xhr'),
+  ),
+  xhrCase('xhr-open', 'Session opened over XHR', 1.25, http.openSession),
+  {
+    id: 'memory-ws',
+    title: 'Memory of an idle WebSocket session',
+    unit: 'KiB',
+    goal: 6.5,
+    absolute: true,
+    load: webSocket.idleMemory,
+    peers: WEBSOCKET,
+  },
+  {
+    id: 'memory-stream',
+    title: 'Memory of an idle XHR streaming session',
+    unit: 'KiB',
+    goal: 13,
+    absolute: true,
+    load: http.idleMemory,
+    peers: XHR,
+  },
+  {
+    id: 'idle',
+    title: 'Idle WebSocket sessions with heartbeats',
+    unit: 'ms/s',
+    goal: 10,
+    absolute: true,
+    load: webSocket.idleTime,
+    peers: WEBSOCKET,
+    idles: true,
+  },
+];

@@ -1,0 +1,135 @@
+/** What is asked of the XHR transports. */
+import { SOCKJS_FRAMING } from './dialects.ts';
+import { HttpClient, post } from './http.ts';
+import { Expected, ROTATION, plainTexts } from './inbox.ts';
+import { type Actor, type Load, memory, openMany, repeat } from './measure.ts';
+
+const CLIENTS = 100;
+const RECEIVERS = 1000;
+const OPENERS = 20;
+const IDLE_STREAMS = 5000;
+const TEXTS = plainTexts(32);
+const NOBODY = new Expected(SOCKJS_FRAMING, []);
+
+function path(id: number | string, transport: string): string {
+  return `/echo/000/client-${id}/${transport}`;
+}
+
+function end(clients: readonly HttpClient[]): void {
+  for (const client of clients) client.destroy();
+}
+
+/** The bodies of `xhr_send`, so many messages in each, until the rotation of texts is back at its beginning. */
+function bodies(texts: readonly string[], messages: number): string[] {
+  const count = ROTATION / greatestCommonDivisor(ROTATION, messages);
+  return Array.from({ length: count }, (_, body) =>
+    JSON.stringify(
+      Array.from({ length: messages }, (__, index) => texts[(body * messages + index) % ROTATION]),
+    ),
+  );
+}
+
+function greatestCommonDivisor(a: number, b: number): number {
+  return b === 0 ? a : greatestCommonDivisor(b, a % b);
+}
+
+/** Each client sends so many messages in one request, and then polls for them. */
+export function roundTrip(messages: number): Load {
+  return async (conditions) => {
+    const { port } = conditions.server;
+    const clients: HttpClient[] = [];
+    const actors = await openMany(CLIENTS, async (id): Promise<Actor> => {
+      const texts = TEXTS(id);
+      const client = new HttpClient(port, new Expected(SOCKJS_FRAMING, texts));
+      clients.push(client);
+      const poll = post(path(id, 'xhr'));
+      const sends = bodies(texts, messages).map((body) => post(path(id, 'xhr_send'), body));
+      await client.open(poll, true);
+      return async (lap) => {
+        await client.request(sends[lap % sends.length] ?? poll, 204);
+        await Promise.all([client.inbox.messages(messages), client.request(poll, 200)]);
+      };
+    });
+    const measurement = await repeat(conditions, actors, 1);
+    end(clients);
+    return measurement;
+  };
+}
+
+/** Each client sends on one socket, and its message comes back on the stream of another. */
+export const streamEcho: Load = async (conditions) => {
+  const { port } = conditions.server;
+  const clients: HttpClient[] = [];
+  const actors = await openMany(CLIENTS, async (id): Promise<Actor> => {
+    const texts = TEXTS(id);
+    const stream = new HttpClient(port, new Expected(SOCKJS_FRAMING, texts));
+    const sender = new HttpClient(port, NOBODY);
+    clients.push(stream, sender);
+    const sends = bodies(texts, 1).map((body) => post(path(id, 'xhr_send'), body));
+    await stream.open(post(path(id, 'xhr_streaming')), false);
+    return async (lap) => {
+      const sent = sender.request(sends[lap % sends.length] ?? Buffer.alloc(0), 204);
+      await Promise.all([stream.inbox.messages(1), sent]);
+    };
+  });
+  const measurement = await repeat(conditions, actors, 1);
+  end(clients);
+  return measurement;
+};
+
+/** The server sends one text to all, and the next once everybody has it and, when polling, has asked again. */
+export function broadcast(transport: 'xhr' | 'xhr_streaming'): Load {
+  return async (conditions) => {
+    const { server } = conditions;
+    const texts = plainTexts(100)(0);
+    const expected = new Expected(SOCKJS_FRAMING, texts);
+    const polls = transport === 'xhr';
+    const receivers = await openMany(RECEIVERS, async (id) => {
+      const client = new HttpClient(server.port, expected);
+      const request = post(path(id, transport));
+      await client.open(request, polls);
+      return { client, request };
+    });
+    const send: Actor = async (lap) => {
+      const all = receivers.map(async ({ client, request }) => {
+        const message = client.inbox.messages(1);
+        if (polls) await client.request(request, 200);
+        await message;
+      });
+      server.broadcast(texts[lap % ROTATION] ?? '', RECEIVERS);
+      await Promise.all(all);
+    };
+    const measurement = await repeat(conditions, [send], RECEIVERS);
+    end(receivers.map(({ client }) => client));
+    return measurement;
+  };
+}
+
+/** A session with each request, on sockets that are kept. */
+export const openSession: Load = async (conditions) => {
+  const { port } = conditions.server;
+  const clients = Array.from({ length: OPENERS }, () => new HttpClient(port, NOBODY));
+  const actors = clients.map(
+    (client, index): Actor =>
+      (lap) =>
+        client.open(post(path(`${index}-${lap}`, 'xhr')), true),
+  );
+  const measurement = await repeat(conditions, actors, 1);
+  end(clients);
+  return measurement;
+};
+
+export const idleMemory: Load = async (conditions) => {
+  const { server, scale } = conditions;
+  const { measurement, clients } = await memory(
+    conditions,
+    IDLE_STREAMS * scale.idleShare,
+    async (id) => {
+      const client = new HttpClient(server.port, NOBODY);
+      await client.open(post(path(id, 'xhr_streaming')), false);
+      return client;
+    },
+  );
+  end(clients);
+  return measurement;
+};

@@ -1,0 +1,94 @@
+/** What is asked of WebSocket servers. */
+import type { Dialect } from './dialects.ts';
+import { Expected, ROTATION, type Texts, plainTexts } from './inbox.ts';
+import { type Actor, type Load, idle, memory, openMany, repeat } from './measure.ts';
+import { WebSocketClient, textFrame } from './websocket.ts';
+
+const CLIENTS = 100;
+const RECEIVERS = 1000;
+const OPENERS = 20;
+const IDLE_SESSIONS = 10_000;
+
+function end(clients: readonly WebSocketClient[]): void {
+  for (const client of clients) client.destroy();
+}
+
+function burstsOf(dialect: Dialect, texts: readonly string[], inFlight: number): Buffer[] {
+  const frames = texts.map((text) => textFrame(dialect.wrap(text)));
+  return Array.from({ length: ROTATION / inFlight }, (_, index) =>
+    Buffer.concat(frames.slice(index * inFlight, (index + 1) * inFlight)),
+  );
+}
+
+/** Each client sends so many messages at once and waits until all of them have come back. */
+export function echo(textsOf: Texts, inFlight: number): Load {
+  return async (conditions) => {
+    const { server, dialect } = conditions;
+    const clients: WebSocketClient[] = [];
+    const actors = await openMany(CLIENTS, async (index): Promise<Actor> => {
+      const texts = textsOf(index);
+      const bursts = burstsOf(dialect, texts, inFlight);
+      const client = await WebSocketClient.open(server.port, dialect, new Expected(dialect, texts));
+      clients.push(client);
+      return async (lap) => {
+        client.send(bursts[lap % bursts.length] ?? Buffer.alloc(0));
+        await client.inbox.messages(inFlight);
+      };
+    });
+    const measurement = await repeat(conditions, actors, inFlight);
+    end(clients);
+    return measurement;
+  };
+}
+
+/** The server sends one text to all, and the next once everybody has it. */
+export const broadcast: Load = async (conditions) => {
+  const { server, dialect } = conditions;
+  const texts = plainTexts(100)(0);
+  const expected = new Expected(dialect, texts);
+  const clients = await openMany(RECEIVERS, () =>
+    WebSocketClient.open(server.port, dialect, expected),
+  );
+  const send: Actor = async (lap) => {
+    const all = clients.map((client) => client.inbox.messages(1));
+    server.broadcast(texts[lap % ROTATION] ?? '', RECEIVERS);
+    await Promise.all(all);
+  };
+  const measurement = await repeat(conditions, [send], RECEIVERS);
+  end(clients);
+  return measurement;
+};
+
+/** Opened, told so by the first frame, closed by a close frame, hung up. */
+export const open: Load = (conditions) => {
+  const { server, dialect } = conditions;
+  const expected = new Expected(dialect, []);
+  const opener: Actor = async () => {
+    const client = await WebSocketClient.open(server.port, dialect, expected);
+    await client.close();
+  };
+  return repeat(conditions, Array<Actor>(OPENERS).fill(opener), 1);
+};
+
+export const idleMemory: Load = async (conditions) => {
+  const { server, dialect, scale } = conditions;
+  const expected = new Expected(dialect, []);
+  const { measurement, clients } = await memory(conditions, IDLE_SESSIONS * scale.idleShare, () =>
+    WebSocketClient.open(server.port, dialect, expected),
+  );
+  end(clients);
+  return measurement;
+};
+
+/** As long as every session takes to be told once that the server is there. */
+export const idleTime: Load = async (conditions) => {
+  const { server, dialect, scale } = conditions;
+  const expected = new Expected(dialect, []);
+  const clients = await openMany(IDLE_SESSIONS * scale.idleShare, () =>
+    WebSocketClient.open(server.port, dialect, expected),
+  );
+  const heartbeats = clients.map((client) => client.heartbeat());
+  const measurement = await idle(conditions, scale.idleHeartbeat, heartbeats);
+  end(clients);
+  return measurement;
+};

@@ -1,0 +1,139 @@
+/** A WebSocket client on a raw socket. RFC 6455, as far as these servers use it. */
+import { createHash } from 'node:crypto';
+import type { Dialect, Exchange } from './dialects.ts';
+import { type Expected, Inbox, wrong } from './inbox.ts';
+import { RawSocket } from './socket.ts';
+
+const KEY = 'AAAAAAAAAAAAAAAAAAAAAA==';
+const ACCEPT = createHash('sha1')
+  .update(`${KEY}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`)
+  .digest('base64');
+const END_OF_HEAD = '\r\n\r\n';
+const MASK = Buffer.from([1, 2, 3, 4]);
+const TEXT = 0x81;
+const CLOSE = 0x88;
+const PING = 0x89;
+const PONG = 0x8a;
+
+function clientFrame(type: number, payload: Buffer): Buffer {
+  const long = payload.length > 125;
+  const head = Buffer.alloc(long ? 4 : 2);
+  head[0] = type;
+  head[1] = 0x80 | (long ? 126 : payload.length);
+  if (long) head.writeUInt16BE(payload.length, 2);
+  const masked = payload.map((byte, index) => byte ^ (MASK[index % MASK.length] ?? 0));
+  return Buffer.concat([head, MASK, masked]);
+}
+
+export function textFrame(text: string): Buffer {
+  return clientFrame(TEXT, Buffer.from(text));
+}
+
+function textOf(exchange: Exchange | undefined): Buffer | undefined {
+  return exchange?.answer === undefined ? undefined : textFrame(exchange.answer);
+}
+
+const GOING = clientFrame(CLOSE, Buffer.from([0x03, 0xe8])); // 1000
+const HERE = clientFrame(PONG, Buffer.alloc(0));
+
+export class WebSocketClient {
+  readonly inbox: Inbox;
+  readonly #dialect: Dialect;
+  readonly #socket: RawSocket;
+  #isUpgraded = false;
+  #step = 0;
+  #opened: () => void = () => {};
+  #told: () => void = () => {};
+
+  private constructor(port: number, dialect: Dialect, expected: Expected) {
+    this.inbox = new Inbox(expected);
+    this.#dialect = dialect;
+    this.#socket = new RawSocket(port, (data) => this.#take(data));
+    this.#socket.write(
+      Buffer.from(
+        `GET ${dialect.path} HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n` +
+          `Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${KEY}\r\n\r\n`,
+      ),
+    );
+  }
+
+  /** Settles once messages may flow. */
+  static async open(port: number, dialect: Dialect, expected: Expected): Promise<WebSocketClient> {
+    const client = new WebSocketClient(port, dialect, expected);
+    await new Promise<void>((resolve) => {
+      client.#opened = resolve;
+    });
+    return client;
+  }
+
+  send(frames: Buffer): void {
+    this.#socket.write(frames);
+  }
+
+  /** Settles once the server has asked for a sign of life, or given one. */
+  async heartbeat(): Promise<void> {
+    await new Promise<void>((resolve) => {
+      this.#told = resolve;
+    });
+  }
+
+  /** Says that it goes, and waits for the server to hang up. */
+  async close(): Promise<void> {
+    this.#socket.write(GOING);
+    await this.#socket.ended();
+  }
+
+  destroy(): void {
+    this.#socket.destroy();
+  }
+
+  #take(data: Buffer): number {
+    let at = this.#isUpgraded ? 0 : this.#takeHead(data);
+    while (this.#isUpgraded && data.length - at >= 2) {
+      const short = (data[at + 1] ?? 0) & 0x7f;
+      const begin = at + (short === 127 ? 10 : short === 126 ? 4 : 2);
+      if (data.length < begin) break;
+      const end = begin + (short < 126 ? short : data.readUIntBE(at + 2, short === 126 ? 2 : 6));
+      if (data.length < end) break;
+      this.#takeFrame(data, data[at] ?? 0, begin, end);
+      at = end;
+    }
+    return at;
+  }
+
+  #takeHead(data: Buffer): number {
+    const end = data.indexOf(END_OF_HEAD);
+    if (end === -1) return 0;
+    const head = data.toString('latin1', 0, end);
+    if (!head.startsWith('HTTP/1.1 101 ') || !head.includes(ACCEPT)) throw wrong(data, 0, end);
+    this.#isUpgraded = true;
+    return end + END_OF_HEAD.length;
+  }
+
+  #takeFrame(data: Buffer, type: number, begin: number, end: number): void {
+    if (type === TEXT) this.#takeText(data, begin, end);
+    else if (type === PING && begin === end) this.#takeHeartbeat(HERE);
+    else if (type !== CLOSE) throw wrong(data, begin, end);
+  }
+
+  #takeText(data: Buffer, begin: number, end: number): void {
+    const { opening, heartbeat } = this.#dialect;
+    const step = opening[this.#step];
+    if (step !== undefined) {
+      if (!data.toString('latin1', begin, end).startsWith(step.says)) throw wrong(data, begin, end);
+      this.#step += 1;
+      const answer = textOf(step);
+      if (answer !== undefined) this.#socket.write(answer);
+      if (this.#step === opening.length) this.#opened();
+    } else if (end - begin === 1 && data[begin] === heartbeat?.says.charCodeAt(0)) {
+      this.#takeHeartbeat(textOf(heartbeat));
+    } else {
+      this.inbox.take(data, begin, end);
+    }
+  }
+
+  #takeHeartbeat(answer: Buffer | undefined): void {
+    if (answer !== undefined) this.#socket.write(answer);
+    this.#told();
+  }
+}

@@ -1,0 +1,81 @@
+/**
+ * Nothing but `node:http` behind the URLs of SockJS: a body comes back as it is, by a poll or on a stream, with
+ * the bytes of a frame around it. There is no session, no JSON, no check of anything.
+ */
+import { type IncomingMessage, type ServerResponse, createServer } from 'node:http';
+import { type Broadcast, measured } from './measured.ts';
+
+const TYPE = { 'Content-Type': 'application/javascript; charset=UTF-8' };
+const PRELUDE = `${'h'.repeat(2048)}\n`;
+
+const streams = new Map<string, ServerResponse>();
+/** By path: the body that the next poll fetches, or '' if there is none. */
+const bodies = new Map<string, string>();
+let polls: ServerResponse[] = [];
+let broadcastWaits: (() => void) | undefined;
+
+function end(response: ServerResponse, body: string): void {
+  response.writeHead(200, { ...TYPE, 'Content-Length': Buffer.byteLength(body) });
+  response.end(body);
+}
+
+function poll(path: string, response: ServerResponse): void {
+  const body = bodies.get(path);
+  if (body === '') {
+    polls.push(response);
+    broadcastWaits?.();
+    return;
+  }
+  bodies.set(path, '');
+  end(response, body === undefined ? 'o\n' : `a${body}\n`);
+}
+
+function stream(path: string, response: ServerResponse): void {
+  streams.set(path, response);
+  response.writeHead(200, TYPE);
+  response.write(PRELUDE);
+  response.write('o\n');
+}
+
+function send(path: string, request: IncomingMessage, response: ServerResponse): void {
+  let body = '';
+  request.setEncoding('utf8');
+  request.on('data', (chunk: string) => {
+    body += chunk;
+  });
+  request.on('end', () => {
+    const receiver = streams.get(path);
+    if (receiver === undefined) bodies.set(path, body);
+    else receiver.write(`a${body}\n`);
+    response.writeHead(204);
+    response.end();
+  });
+}
+
+const server = createServer((request, response) => {
+  const url = request.url ?? '';
+  const slash = url.lastIndexOf('/');
+  const path = url.slice(0, slash);
+  const name = url.slice(slash + 1);
+  if (name === 'xhr_send') send(path, request, response);
+  else if (name === 'xhr') poll(path, response);
+  else stream(path, response);
+});
+
+const broadcast: Broadcast = (text, receivers) => {
+  const frame = `a["${text}"]\n`;
+  if (streams.size > 0) {
+    for (const response of streams.values()) response.write(frame);
+    return;
+  }
+  // Without a queue for each client, all of them must have asked first.
+  broadcastWaits = () => {
+    if (polls.length < receivers) return;
+    broadcastWaits = undefined;
+    const answered = polls;
+    polls = [];
+    for (const response of answered) end(response, frame);
+  };
+  broadcastWaits();
+};
+measured(server, broadcast);

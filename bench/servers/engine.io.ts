@@ -1,0 +1,15 @@
+/** engine.io over WebSocket: what socket.io stands on. */
+import { createServer } from 'node:http';
+import { type Socket, attach } from 'engine.io';
+import { HEARTBEAT, measured } from './measured.ts';
+
+const server = createServer();
+const sockets = new Set<Socket>();
+attach(server, { pingInterval: HEARTBEAT }).on('connection', (socket: Socket) => {
+  sockets.add(socket);
+  socket.on('message', (text: string) => socket.send(text));
+  socket.on('close', () => sockets.delete(socket));
+});
+measured(server, (text) => {
+  for (const socket of sockets) socket.send(text);
+});
