@@ -40,16 +40,38 @@ export class SockJSError extends Error {
 // oxlint-disable-next-line no-control-regex -- control characters are what has to be found
 const CONTROL = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g;
 
-function escapeControl(text: string): string {
-  return text.replace(CONTROL, (character) => JSON.stringify(character).slice(1, -1));
+/** Characters of what was thrown, and calls that led to it, in one log line. */
+const LONGEST_SHOWN = 1000;
+const MOST_CALLS = 20;
+
+function escaped(character: string): string {
+  const json = JSON.stringify(character).slice(1, -1);
+  return json === character ? `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}` : json;
+}
+
+/** Nothing in it can begin a line, or tell a terminal what to do. */
+export function escapeControl(text: string): string {
+  return text.replace(CONTROL, escaped);
+}
+
+function cut(text: string): string {
+  return text.length > LONGEST_SHOWN ? `${text.slice(0, LONGEST_SHOWN)}…` : text;
+}
+
+/** Where the calls that led to an error begin; what stands before them may be a client's words. */
+function beginOfCalls(lines: readonly string[]): number {
+  return lines.findLastIndex((line) => !line.startsWith('    at ')) + 1;
 }
 
 /** Whatever was thrown, for a log line: a client's words in it cannot begin a line of their own. */
 export function describeError(error: unknown): string {
   try {
-    if (!(error instanceof Error)) return escapeControl(inspect(error, { depth: 1 }));
-    const stack = error.stack ?? error.message;
-    return stack.replace(error.message, () => escapeControl(error.message));
+    if (!(error instanceof Error)) return escapeControl(cut(inspect(error, { depth: 1 })));
+    const lines = (error.stack ?? error.message).split('\n');
+    const begin = beginOfCalls(lines);
+    const head = lines.slice(0, begin).join('\n');
+    const calls = lines.slice(begin, begin + MOST_CALLS);
+    return [head, ...calls].map((part) => escapeControl(cut(part))).join('\n');
   } catch {
     return 'an error that cannot be described';
   }

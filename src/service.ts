@@ -4,6 +4,7 @@
  */
 import { PROCESS_BACKLOG } from './backlog.ts';
 import { ConnectionInfo, type RequestHead } from './connection-info.ts';
+import { escapeControl } from './errors.ts';
 import { ClientScript } from './http/client-script.ts';
 import { type ClientOrigin, ClientOriginReader, addressKey } from './http/client-address.ts';
 import type { BodyLimits, Exchange, HeaderList } from './http/exchange.ts';
@@ -40,7 +41,7 @@ const LONGEST_SHOWN = 100;
 /** What a client sent, fit for a log line: escaped and cut. */
 export function shown(text: string): string {
   const cut = text.length > LONGEST_SHOWN ? `${text.slice(0, LONGEST_SHOWN)}…` : text;
-  return JSON.stringify(cut);
+  return escapeControl(JSON.stringify(cut));
 }
 
 /** What an operator may have to mend; each is said once. */
