@@ -30,8 +30,8 @@ async function authorized(
   const key = exchange.upgrade === undefined ? service.keyOf(hit) : undefined;
   if (key !== undefined && service.isDeciding(key)) return service.refuse(hit, 'sessionOpening');
   const request = new SessionRequest(service.headOf(hit), exchange);
-  const answer = await service.decide(async () => authorize(request), key);
-  if (exchange.isGone) return undefined;
+  const answer = await service.decide(hit, async () => authorize(request), key);
+  if (exchange.isAnswered) return undefined; // Gone, or given up.
   if (answer instanceof Refusal) return service.refuse(hit, 'unauthorized', answer);
   if (isRefused(answer)) return service.refuse(hit, 'unauthorized', REFUSALS.unauthorized);
   const fault = fullness(hit); // Things may have changed meanwhile.

@@ -1,5 +1,6 @@
 /** All that an application sees of a client. */
 import { randomUUID } from 'node:crypto';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { SockJSError } from './errors.ts';
 import type { ConnectionInfo } from './connection-info.ts';
 import { Message } from './protocol/message.ts';
@@ -21,6 +22,8 @@ export interface Link {
 }
 
 const LONGEST_REASON = 123;
+/** After so many messages of one source everybody else has a turn. */
+const SENT_AT_ONCE = 100;
 
 // RFC 6455, 7.4: what an endpoint may put into a close frame.
 function isSendableCode(code: number): boolean {
@@ -158,8 +161,11 @@ export class SockJSConnection<User = unknown> {
    * await this.sendAll(createReadStream('words.txt', 'utf8'));
    */
   async sendAll(source: AsyncIterable<string> | Iterable<string>): Promise<boolean> {
+    let count = 0;
     for await (const message of source) {
       if (!this.send(message) && !(await this.drained())) return false;
+      count += 1;
+      if (count % SENT_AT_ONCE === 0) await nextTurn();
     }
     return !this.isClosed;
   }

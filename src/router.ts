@@ -224,6 +224,7 @@ export class SockJSRouter<C extends SockJSConnection = SockJSConnection> {
   async #close({ code, reason, timeout }: Required<CloseOptions>): Promise<void> {
     // Still listening: a client may need one more poll to learn that it is over.
     await this.#sessions.drain({ code, reason, cause: 'goingAway' }, timeout);
+    this.#service.giveUpUndecided();
     await Promise.all([...this.#ownServers].map(ended));
     for (const server of this.#servers) this.detach(server);
   }

@@ -155,8 +155,8 @@ async function serveIfAdmitted(
   request: Asked,
   verdict: Promise<boolean>,
 ): Promise<void> {
-  const admitted = await request.service.decide(() => verdict);
-  if (request.exchange.isGone) return;
+  const admitted = await request.service.decide(request, () => verdict);
+  if (request.exchange.isAnswered) return; // Gone, or given up.
   if (admitted) await serve(found, request);
   else refuseOrigin(request);
 }

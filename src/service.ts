@@ -4,7 +4,7 @@
  */
 import { PROCESS_BACKLOG } from './backlog.ts';
 import { ConnectionInfo, type RequestHead } from './connection-info.ts';
-import { escapeControl } from './errors.ts';
+import { SockJSError, escapeControl } from './errors.ts';
 import { ClientScript } from './http/client-script.ts';
 import { type ClientOrigin, ClientOriginReader, addressKey } from './http/client-address.ts';
 import type { BodyLimits, Exchange, HeaderList } from './http/exchange.ts';
@@ -83,7 +83,7 @@ export class Service {
   readonly #refused = new Set<string>();
   readonly #hinted = new Set<Hint>();
   /** Requests that wait for an answer of the application, and the keys of those that want a session. */
-  #undecided = 0;
+  readonly #undecided = new Set<Asked>();
   readonly #deciding = new Set<string>();
 
   constructor(prefix: string, settings: Settings, logger: Logger, sessions: Directory) {
@@ -123,7 +123,7 @@ export class Service {
 
   /** So many requests wait for the application that no more may. */
   get isBusy(): boolean {
-    return this.#undecided >= MOST_UNDECIDED;
+    return this.#undecided.size >= MOST_UNDECIDED;
   }
 
   /** Whether the application is being asked about a session of this key. */
@@ -132,15 +132,20 @@ export class Service {
   }
 
   /** Asks the application, and keeps count of those that wait for its answer. */
-  async decide<Answer>(ask: () => Promise<Answer>, key?: string): Promise<Answer> {
-    this.#undecided += 1;
+  async decide<Answer>(asked: Asked, ask: () => Promise<Answer>, key?: string): Promise<Answer> {
+    this.#undecided.add(asked);
     if (key !== undefined) this.#deciding.add(key);
     try {
       return await ask();
     } finally {
-      this.#undecided -= 1;
+      this.#undecided.delete(asked);
       if (key !== undefined) this.#deciding.delete(key);
     }
+  }
+
+  /** The router is closed: nobody waits for the application any more. */
+  giveUpUndecided(): void {
+    for (const asked of this.#undecided) this.refuse(asked, 'draining');
   }
 
   findSession(hit: Hit): LiveSession | undefined {
@@ -167,7 +172,9 @@ export class Service {
     const { verifyIp } = this.settings;
     if (verifyIp === false) return hit.sessionId;
     if (verifyIp === true) return `${hit.sessionId} ${addressKey(hit.client.address)}`;
-    return `${hit.sessionId} ${verifyIp(new ConnectionInfo(this.headOf(hit)))}`;
+    const answer: unknown = verifyIp(new ConnectionInfo(this.headOf(hit)));
+    if (typeof answer === 'string') return `${hit.sessionId} ${answer}`;
+    throw new SockJSError('ERR_SETTING', 'The function verifyIp must answer a string, at once.');
   }
 
   headOf({ exchange, client, sessionId }: Hit): RequestHead {

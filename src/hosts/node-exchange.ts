@@ -213,7 +213,7 @@ export class NodeExchange implements Exchange {
   }
 
   #drained(): void {
-    this.#progress?.made();
+    this.#progress?.end();
     if (this.#response?.writableEnded === false) this.#listener?.drained();
   }
 

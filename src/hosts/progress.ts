@@ -1,16 +1,43 @@
 /**
- * Watches over a peer that does not keep up. The timeout of a socket starts anew whenever its peer takes
- * something, even a part of one large write, which nothing else in Node tells.
+ * Watches over a peer that does not keep up: whether it takes anything, even a part of one large write. What
+ * it sends does not count, or a client could hold for ever what it never takes.
  */
 import type { Socket } from 'node:net';
+
+/** How often it is looked, in one timeout. */
+const LOOKS = 4;
+
+/** What Node itself asks in order to see whether a write goes on; it tells nobody else. */
+interface Handle {
+  readonly bytesWritten: number;
+  readonly writeQueueSize: number;
+}
+
+function isHandle(value: unknown): value is Handle {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    'writeQueueSize' in value &&
+    'bytesWritten' in value
+  );
+}
+
+/** Bytes that the system has taken; without a handle, those of writes that are complete. */
+function takenFrom(socket: Socket): number {
+  const handle: unknown = Reflect.get(socket, '_handle');
+  if (isHandle(handle)) return handle.bytesWritten - handle.writeQueueSize;
+  return socket.bytesWritten - socket.writableLength;
+}
 
 export class Progress {
   readonly #socket: Socket;
   readonly #timeout: number;
   readonly #stalled: () => void;
-  #before: number | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #taken = 0;
+  #looks = 0;
 
-  /** @param timeout in milliseconds; then `stalled` is called */
+  /** @param timeout in milliseconds; when nothing was taken for so long, `stalled` is called */
   constructor(socket: Socket, timeout: number, stalled: () => void) {
     this.#socket = socket;
     this.#timeout = timeout;
@@ -19,21 +46,24 @@ export class Progress {
 
   /** Something waits to be taken. */
   expect(): void {
-    if (this.#before !== undefined) return;
-    this.#before = this.#socket.timeout ?? 0;
-    this.#socket.setTimeout(this.#timeout, this.#stalled);
+    if (this.#timer !== undefined) return;
+    this.#taken = takenFrom(this.#socket);
+    this.#looks = 0;
+    this.#timer = setInterval(() => this.#look(), Math.max(1, this.#timeout / LOOKS));
   }
 
-  /** All of it has been taken. */
-  made(): void {
-    if (this.#before === undefined) return;
-    this.#socket.off('timeout', this.#stalled);
-    this.#socket.setTimeout(this.#before);
-    this.#before = undefined;
-  }
-
-  /** Nobody waits any more; the timeout is somebody else's again: Node sets its own after an answer. */
+  /** All of it has been taken, or nobody waits for that any more. */
   end(): void {
-    this.#socket.off('timeout', this.#stalled);
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+  }
+
+  #look(): void {
+    const taken = takenFrom(this.#socket);
+    this.#looks = taken === this.#taken ? this.#looks + 1 : 0;
+    this.#taken = taken;
+    if (this.#looks < LOOKS) return;
+    this.end();
+    this.#stalled();
   }
 }

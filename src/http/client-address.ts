@@ -151,14 +151,19 @@ export class ClientOriginReader {
 function expandIPv6(address: string): string[] {
   const [left = '', right] = address.split('::');
   const head = left === '' ? [] : left.split(':');
-  const tail = right === undefined || right === '' ? [] : right.split(':');
+  if (right === undefined) return head;
+  const tail = right === '' ? [] : right.split(':');
   const gap = Math.max(0, 8 - head.length - tail.length);
   return [...head, ...Array.from({ length: gap }, () => '0'), ...tail];
 }
 
-/** What two requests of one client share: the IPv4 address, or the /64 that an IPv6 client roams in. */
+/**
+ * What two requests of one client share: the IPv4 address, or the /64 that an IPv6 client roams in. Where that
+ * is all zeros, as in IPv4 addresses that are written as IPv6, the whole address tells them apart.
+ */
 export function addressKey(address: string): string {
   if (!address.includes(':')) return address;
-  const groups = expandIPv6(address.toLowerCase()).slice(0, 4);
-  return groups.map((group) => group.replace(/^0+(?=.)/, '')).join(':');
+  const groups = expandIPv6(address.toLowerCase()).map((group) => group.replace(/^0+(?=.)/, ''));
+  const network = groups.slice(0, 4);
+  return (network.every((group) => group === '0') ? groups : network).join(':');
 }

@@ -17,8 +17,10 @@ export function policyFor(
   logger: Logger,
 ): SlowConsumerPolicy {
   if (typeof slowConsumer !== 'function') return slowConsumer;
+  const { info, transport, user, bufferedBytes } = client;
   try {
-    return slowConsumer(client);
+    const answer = slowConsumer({ info, transport, user, bufferedBytes });
+    return answer === 'drop-oldest' ? answer : 'close';
   } catch (error) {
     logger.error(`slowConsumer failed; its client is closed with 1013: ${describeError(error)}`);
     return 'close';

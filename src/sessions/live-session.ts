@@ -268,7 +268,7 @@ export class LiveSession implements Flushable, Living, SlowConsumer {
     this.#lag.update(waiting);
     const limit = limitOf(settings, backlog);
     // One message may exceed the limit on its own: what counts is that nothing piles up behind it.
-    if (waiting <= limit || waiting <= newest.size) return;
+    if (waiting <= limit || (newest.size > limit && waiting - newest.size <= limit)) return;
     if (policyFor(this, settings, logger) === 'close') this.#giveUp(limit);
     else stats.dropped(this.#core.dropOldest(limit - (waiting - this.#core.queuedBytes)));
   }

@@ -1,0 +1,129 @@
+/** The table of attacks: what reaches the log, and what comes of an application's own faults. One test a row. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { SockJSConnection } from '../../src/index.ts';
+import { Receiver, XHR_STREAMING, poll, send, sendBody } from '../conformance/dialects.ts';
+import { newSession } from '../conformance/services.ts';
+import { Queue } from '../support/client.ts';
+import { HttpConnection, ask } from '../support/http.ts';
+import { serve } from '../support/service.ts';
+import { stillServes } from './help.ts';
+
+const FORGED = 'x\n2026-11-22 ERROR forged\r\u001b[2J\u009b2J\u2028\u0085';
+/** As long a line as a client may cause. */
+const LONGEST_LINE = 5000;
+/** Line breaks, and what makes a terminal do something; the lines of a stack are the library's own. */
+// oxlint-disable-next-line no-control-regex -- control characters are what has to be found
+const CONTROL = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/;
+const FRAMES = /\n {4}at .*/g;
+
+const QUOTING: readonly (readonly [how: string, (message: string) => unknown])[] = [
+  ['an error of it', (message) => new Error(message)],
+  ['a text that holds it', (message) => `cannot read ${message}`],
+  ['an object that holds it', (message) => ({ message })],
+  [
+    'an error with the stack of another',
+    (message) => Object.assign(new Error('Bad input.'), { stack: new Error(message).stack }),
+  ],
+];
+
+test('log injection', async (t) => {
+  for (const [how, quote] of QUOTING) {
+    await t.test(`a handler throws ${how}`, async (sub) => {
+      class Throwing extends SockJSConnection {
+        override onMessage(message: string): void {
+          throw quote(message);
+        }
+      }
+      const { port, logs } = await serve(sub, {}, Throwing);
+      const session = newSession();
+      await poll(port, session);
+      await sendBody(port, session, JSON.stringify([FORGED + 'x'.repeat(50_000)]));
+      const [entry] = logs.take();
+      assert.ok(entry !== undefined);
+      assert.doesNotMatch(entry.line.replaceAll(FRAMES, ''), CONTROL);
+      assert.ok(entry.line.length < LONGEST_LINE, `${entry.line.length} characters`);
+    });
+  }
+  await t.test('an origin with bytes that no origin has, and far too long', async () => {
+    const { port, logs } = await serve(t);
+    const origin = `http://\u0085\u009b2J${'x'.repeat(5000)}.example`;
+    const head = `GET /echo/info HTTP/1.1\r\nHost: a\r\nOrigin: ${origin}\r\nConnection: close\r\n\r\n`;
+    const connection = new HttpConnection(port).send(Buffer.from(head, 'latin1'));
+    assert.match(await connection.readToEnd(), /^HTTP\/1\.1 40[03] /);
+    for (const { line } of logs.take()) {
+      assert.doesNotMatch(line, CONTROL);
+      assert.ok(line.length < LONGEST_LINE, `${line.length} characters`);
+    }
+  });
+  await t.test('a session id is in no line', async (sub) => {
+    class Broken extends SockJSConnection {
+      constructor() {
+        super();
+        throw new Error('no');
+      }
+    }
+    const { port, logs } = await serve(sub, {}, Broken);
+    await ask(port, { method: 'POST', path: '/echo/0/SECRET/xhr' });
+    assert.doesNotMatch(logs.take()[0]?.line ?? 'SECRET', /SECRET/);
+  });
+});
+
+const HANDLERS = ['onOpen', 'onMessage', 'onClose'] as const;
+
+test('a callback of the application throws', async (t) => {
+  const ends = new Queue<number>('onClose');
+  class Faulty extends SockJSConnection {
+    get #faults(): string[] {
+      return [this.info.getArgument('throws') ?? '', this.info.getArgument('rejects') ?? ''];
+    }
+
+    #fail(handler: string): void | Promise<void> {
+      const [throws, rejects] = this.#faults;
+      if (throws === handler) throw new Error('a fault of the application');
+      return rejects === handler ? Promise.reject(new Error('a fault')) : undefined;
+    }
+
+    override onOpen(): void | Promise<void> {
+      return this.#fail('onOpen');
+    }
+
+    override onMessage(message: string): void | Promise<void> {
+      this.send(message);
+      return this.#fail('onMessage');
+    }
+
+    override onClose(code: number): void | Promise<void> {
+      if (this.#faults.join('') !== '') ends.put(code);
+      return this.#fail('onClose');
+    }
+  }
+  const { port, logs } = await serve(t, { disconnectDelay: 300 }, Faulty);
+  const bystander = newSession();
+  const stream = new Receiver(port, bystander, XHR_STREAMING);
+  t.after(() => stream.connection.close());
+  assert.equal(await stream.frame(), 'o');
+  for (const handler of HANDLERS) {
+    for (const how of ['throws', 'rejects']) {
+      await t.test(`${handler} ${how}`, async () => {
+        const session = newSession();
+        const dialect = { ...XHR_STREAMING, target: `xhr_streaming?${how}=${handler}` };
+        const victim = new Receiver(port, session, dialect);
+        assert.equal(await victim.frame(), 'o');
+        if (handler === 'onMessage') await send(port, session, 'x');
+        if (handler === 'onMessage') assert.equal(await victim.frame(), 'a["x"]');
+        if (handler === 'onClose') victim.connection.abort();
+        else assert.equal(await victim.frame(), 'c[1011,"Internal error"]');
+        assert.equal(await ends.next(), handler === 'onClose' ? 1002 : 1011);
+        victim.connection.close();
+        await new Promise(setImmediate); // A rejection is noticed a moment after onClose was called.
+        const lines = logs.take().filter(({ level }) => level === 'error');
+        assert.equal(lines.length, 1);
+        assert.ok(lines[0]?.line.startsWith(`Faulty.${handler} failed`));
+        await send(port, bystander, 'on');
+        assert.equal(await stream.frame(), 'a["on"]');
+      });
+    }
+  }
+  await stillServes(port);
+});

@@ -1,0 +1,226 @@
+/** The table of attacks: URLs, upgrades and bodies that were never meant well. One test a row. */
+import assert from 'node:assert/strict';
+import { createServer } from 'node:http';
+import { type TestContext, test } from 'node:test';
+import { gzipSync } from 'node:zlib';
+import { SockJSRouter } from '../../src/index.ts';
+import { poll, send, sendBody } from '../conformance/dialects.ts';
+import { newSession } from '../conformance/services.ts';
+import { WebSocketClient } from '../conformance/web-socket.ts';
+import { UPGRADE, WEBSOCKETS, maskedFrame } from '../limits/transports.ts';
+import { deferred } from '../support/fakes.ts';
+import { HttpConnection, ask } from '../support/http.ts';
+import { Echo, Logs, listening, serve, stopped } from '../support/service.ts';
+import { stillServes } from './help.ts';
+
+const TARGETS = [
+  '//',
+  String.raw`//\evil`,
+  'http://[::1',
+  '/echo/%',
+  '/echo/%zz',
+  '/echo/__proto__',
+  '/nowhere',
+  '*',
+];
+
+/** Resets a connection whose socket the application reads, but does not listen to for errors. */
+async function resetsWhileUpgrading(t: TestContext, path: string, byHand: boolean): Promise<void> {
+  const verdict = deferred();
+  const upgraded = deferred();
+  const closed = deferred();
+  const logger = new Logs();
+  const allowedOrigins = (): Promise<boolean> => verdict.promise.then(() => false);
+  const router = new SockJSRouter(Echo, '/echo', { logger, allowedOrigins });
+  const server = createServer();
+  server.prependListener('connection', (socket) => socket.once('close', closed.resolve));
+  server.on('upgrade', (request, socket, head) => {
+    if (byHand) router.handleUpgrade(request, socket, head);
+    socket.resume();
+    upgraded.resolve();
+  });
+  if (!byHand) router.attach(server);
+  const port = await listening(server);
+  t.after(() => stopped(server));
+  const headers = [...UPGRADE, ['Origin', 'http://evil.example']] as const;
+  const client = new HttpConnection(port).send({ path, headers });
+  await upgraded.promise;
+  client.abort();
+  await closed.promise;
+  verdict.resolve();
+  logger.take(); // What is said of the origin, where somebody was left to be told.
+}
+
+test('an upgrade to an unknown path, a malformed URL, an abrupt reset', async (t) => {
+  const { port } = await serve(t);
+  for (const path of TARGETS) {
+    for (const method of ['GET', 'POST', 'OPTIONS']) {
+      await t.test(`${method} ${path}`, async () => {
+        const { status } = await ask(port, { method, path });
+        assert.ok(status >= 400 && status < 500, String(status));
+      });
+    }
+    await t.test(`an upgrade of ${path}`, async () => {
+      const { status } = await ask(port, { path, headers: UPGRADE });
+      assert.ok(status >= 400 && status < 500, String(status));
+    });
+  }
+  await t.test('a reset of an upgrade that is for nobody', (sub) =>
+    resetsWhileUpgrading(sub, '/nowhere', false),
+  );
+  await t.test('a reset of an upgrade that was routed by hand', (sub) =>
+    resetsWhileUpgrading(sub, '/echo/websocket', true),
+  );
+  await stillServes(port);
+});
+
+const NO_MESSAGES = [
+  'null',
+  '[null]',
+  '["a",1]',
+  '[{"a":1},5]',
+  '[["a"]]',
+  '{"__proto__":null}',
+  '{"0":"a","length":1}',
+  'undefined',
+];
+
+test('JSON that is no array of strings; a message after close()', async (t) => {
+  const seen: string[] = [];
+  class Noting extends Echo {
+    override onMessage(message: string): void {
+      seen.push(message);
+      if (message === 'end') this.close();
+      else super.onMessage(message);
+    }
+  }
+  const { port } = await serve(t, {}, Noting);
+  for (const json of [...NO_MESSAGES, '"abc"']) {
+    await t.test(`xhr_send of ${json}`, async () => {
+      const session = newSession();
+      assert.equal(await poll(port, session), 'o');
+      const { status, body } = await sendBody(port, session, json);
+      assert.deepEqual({ status, body }, { status: 500, body: 'Broken JSON encoding.' });
+      await send(port, session, 'next');
+      assert.equal(await poll(port, session), 'a["next"]');
+    });
+  }
+  for (const json of NO_MESSAGES) {
+    await t.test(`a WebSocket message of ${json}`, async () => {
+      const client = await WebSocketClient.open(port, `${newSession()}/websocket`);
+      assert.equal(await client.next(), 'o');
+      client.send(json);
+      assert.equal((await client.closed()).code, 1007);
+    });
+  }
+  await t.test('a WebSocket message of "abc" is one message', async () => {
+    const client = await WebSocketClient.open(port, `${newSession()}/websocket`);
+    client.send('"abc"');
+    assert.equal(await client.next(), 'o');
+    assert.equal(await client.next(), 'a["abc"]');
+    client.socket.terminate();
+  });
+  assert.deepEqual(new Set(seen), new Set(['next', 'abc']));
+  await t.test('what follows close() in one body reaches nobody', async () => {
+    const session = newSession();
+    await poll(port, session);
+    await send(port, session, 'end', 'too', 'late');
+    assert.equal(await poll(port, session), 'c[3000,"Go away!"]');
+    assert.deepEqual(seen.slice(-2), ['abc', 'end']);
+  });
+  await stillServes(port);
+});
+
+const MEBIBYTE = 1024 ** 2;
+
+test('a body of 64 MiB for a session that does not exist', async (t) => {
+  const { port, router, logs } = await serve(t);
+  const begin = (path: string, header: readonly [string, string]): HttpConnection => {
+    const connection = new HttpConnection(port);
+    t.after(() => connection.close());
+    return connection.send({ method: 'POST', path, headers: [header] });
+  };
+  for (const target of ['xhr_send', 'jsonp_send']) {
+    const path = `${newSession()}/${target}`;
+    // Not one byte of the body is sent: whoever wants to read it first has no answer.
+    await t.test(`${target}: 404 by its head alone`, async () => {
+      const announced = begin(path, ['Content-Length', String(64 * MEBIBYTE)]);
+      assert.equal((await announced.answer()).status, 404);
+      const chunked = begin(path, ['Transfer-Encoding', 'chunked']);
+      assert.equal((await chunked.answer()).status, 404);
+    });
+  }
+  await t.test('for a session that exists, 413 as soon as it is too long', async () => {
+    const session = newSession();
+    await poll(port, session);
+    const connection = begin(`${session}/xhr_send`, ['Transfer-Encoding', 'chunked']);
+    const chunk = `100000\r\n${'x'.repeat(MEBIBYTE)}\r\n`;
+    connection.send(chunk).send(chunk).send(chunk);
+    assert.equal((await connection.answer()).status, 413);
+    assert.match(logs.take()[0]?.line ?? '', /longer than maxMessageBytes/);
+  });
+  assert.equal(router.stats.dump().packetsRecvTotal, 0);
+  await stillServes(port);
+});
+
+test('thousands of tiny messages or newlines in one body', async (t) => {
+  let received = 0;
+  class Counting extends Echo {
+    override onMessage(message: string): void {
+      received += 1;
+      super.onMessage(message);
+    }
+  }
+  const { port } = await serve(t, {}, Counting);
+  const many = JSON.stringify(Array.from({ length: 10_001 }, () => ''));
+  const bodies = [
+    [many, 413],
+    ['\n'.repeat(MEBIBYTE), 500],
+    ['["a"]\n'.repeat(10_000), 500],
+  ] as const;
+  const session = newSession();
+  await poll(port, session);
+  for (const [body, expected] of bodies) {
+    await t.test(`xhr_send of ${JSON.stringify(body.slice(0, 8))} and so on`, async () => {
+      assert.equal((await sendBody(port, session, body)).status, expected);
+    });
+  }
+  await t.test('a WebSocket message of them', async () => {
+    const client = await WebSocketClient.open(port, `${newSession()}/websocket`);
+    assert.equal(await client.next(), 'o');
+    client.send(many);
+    assert.equal(await client.next(), 'c[1009,"Too many messages at once"]');
+    assert.equal((await client.closed()).code, 1009);
+  });
+  assert.equal(received, 0);
+  await stillServes(port);
+});
+
+test('decompression bombs', async (t) => {
+  const { port } = await serve(t);
+  const session = newSession();
+  await poll(port, session);
+  const bomb = gzipSync(`["${'x'.repeat(MEBIBYTE)}"]`);
+  for (const encoding of ['gzip', 'deflate', 'br', 'GZIP', 'identity, gzip']) {
+    await t.test(`a body with Content-Encoding: ${encoding}`, async () => {
+      const headers = [['Content-Encoding', encoding]] as const;
+      assert.equal((await sendBody(port, session, bomb, { headers })).status, 415);
+    });
+  }
+  for (const transport of WEBSOCKETS) {
+    await t.test(`${transport.name}: compression is offered, and not taken`, async (sub) => {
+      const offer = ['Sec-WebSocket-Extensions', 'permessage-deflate'] as const;
+      const connection = new HttpConnection(port).send(transport.request({ headers: [offer] }));
+      sub.after(() => connection.close());
+      const head = await connection.readHead();
+      assert.equal(head.status, 101);
+      assert.deepEqual(head.all('sec-websocket-extensions'), []);
+      // RSV1 says that this message is compressed.
+      connection.send(maskedFrame(0x41, 'x'));
+      if (transport.name === 'websocket') assert.equal((await connection.read(3)).slice(2), 'o');
+      // A close frame; its code is 1002, 0x03ea.
+      assert.ok((await connection.read(4)).includes('\u0002\u0003'));
+    });
+  }
+  await stillServes(port);
+});

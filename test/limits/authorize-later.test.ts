@@ -1,0 +1,194 @@
+/** While `authorize` takes its time: who asks again, who goes, what changes, and how often it is asked. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { SockJSConnection } from '../../src/index.ts';
+import { poll, sendBody } from '../conformance/dialects.ts';
+import { newSession } from '../conformance/services.ts';
+import { Queue } from '../support/client.ts';
+import { deferred } from '../support/fakes.ts';
+import { HttpConnection, ask } from '../support/http.ts';
+import { serve } from '../support/service.ts';
+import { connectWebSocket } from '../support/ws.ts';
+import { knock, overAll, refused } from './transports.ts';
+
+overAll('a slow authorize does not block others', async (t, transport) => {
+  const verdict = deferred();
+  const asked = deferred();
+  const { port } = await serve(t, {
+    authorize: async (request) => {
+      if (request.getArgument('slow') === undefined) return 'quick';
+      asked.resolve();
+      await verdict.promise;
+      return 'slow';
+    },
+  });
+  const slow = knock(t, port, transport, { query: 'slow=1' });
+  await asked.promise;
+  const expected = transport.isWebSocket ? 101 : 200;
+  assert.equal((await knock(t, port, transport)).status, expected);
+  verdict.resolve();
+  assert.equal((await slow).status, expected);
+});
+
+overAll('a client that goes before the answer leaves nothing', async (t, transport) => {
+  const verdict = deferred();
+  const asked = deferred();
+  let opens = 0;
+  class Counting extends SockJSConnection {
+    override onOpen(): void {
+      opens += 1;
+    }
+  }
+  const authorize = async (): Promise<string> => {
+    asked.resolve();
+    await verdict.promise;
+    return 'too late';
+  };
+  const settings = { authorize, maxSessions: 1 };
+  const { port, router, server } = await serve(t, settings, Counting);
+  const gone = new Promise((resolve) => {
+    server.once('connection', (socket) => socket.once('close', resolve));
+  });
+  const client = new HttpConnection(port);
+  client.send(transport.request());
+  await asked.promise;
+  client.abort();
+  await gone;
+  verdict.resolve();
+  await new Promise(setImmediate);
+  assert.equal(opens, 0);
+  const { sessionsTotal, sessionsActive, connectionsActive, closed } = router.stats.dump();
+  assert.deepEqual([sessionsTotal, sessionsActive, connectionsActive], [0, 0, 0]);
+  assert.equal(
+    Object.values(closed).reduce((sum, count) => sum + count),
+    0,
+  );
+  // There is room for one session, and nobody has it.
+  assert.equal((await knock(t, port, transport)).status, transport.isWebSocket ? 101 : 200);
+});
+
+test('a second poll for the same id meanwhile is told to come later, and nobody is asked twice', async (t) => {
+  const verdict = deferred();
+  const asked = deferred();
+  let calls = 0;
+  const { port, router } = await serve(t, {
+    authorize: async () => {
+      calls += 1;
+      asked.resolve();
+      await verdict.promise;
+      return 'alice';
+    },
+  });
+  const session = newSession();
+  const first = poll(port, session);
+  await asked.promise;
+  const second = await ask(port, { method: 'POST', path: `${session}/xhr` });
+  assert.equal(second.status, 503);
+  assert.equal(second.head.header('retry-after'), '1');
+  assert.equal(calls, 1);
+  assert.equal(router.stats.dump().refused.sessionOpening, 1);
+  verdict.resolve();
+  assert.equal(await first, 'o');
+  assert.equal(router.stats.dump().sessionsTotal, 1);
+});
+
+test('a message for a session that authorize has not admitted yet finds no session', async (t) => {
+  const verdict = deferred();
+  const asked = deferred();
+  const { port } = await serve(t, {
+    authorize: async () => {
+      asked.resolve();
+      await verdict.promise;
+      return 'alice';
+    },
+  });
+  const session = newSession();
+  const first = poll(port, session);
+  await asked.promise;
+  assert.equal((await sendBody(port, session, '["early"]')).status, 404);
+  verdict.resolve();
+  assert.equal(await first, 'o');
+});
+
+test('after a refusal the same id may ask anew', async (t) => {
+  let isKnown = false;
+  const { port } = await serve(t, { authorize: () => isKnown });
+  const session = newSession();
+  assert.equal((await ask(port, { method: 'POST', path: `${session}/xhr` })).status, 403);
+  isKnown = true;
+  assert.equal(await poll(port, session), 'o');
+});
+
+test('authorize is asked once for each session: not on later polls, nor on sends', async (t) => {
+  let calls = 0;
+  const { port } = await serve(t, { authorize: () => (calls += 1) });
+  const session = newSession();
+  assert.equal(await poll(port, session), 'o');
+  for (const text of ['a', 'b']) {
+    assert.equal((await sendBody(port, session, JSON.stringify([text]))).status, 204);
+    assert.equal(await poll(port, session), JSON.stringify([text]).replace('[', 'a['));
+  }
+  assert.equal(calls, 1);
+  assert.equal(await poll(port, newSession()), 'o');
+  assert.equal(calls, 2);
+});
+
+test('two WebSockets with one id are two sessions, and each is asked about', async (t) => {
+  const verdict = deferred();
+  const calls = new Queue<string>('authorize');
+  const { url } = await serve(t, {
+    authorize: async ({ url: asked }) => {
+      calls.put(asked);
+      await verdict.promise;
+      return 'alice';
+    },
+  });
+  const clients = [1, 2].map(() => connectWebSocket(t, `${url}/000/same/websocket`));
+  assert.deepEqual(await calls.take(2), ['/echo/000', '/echo/000']);
+  verdict.resolve();
+  for (const client of clients) assert.equal(await (await client).next(), 'o');
+});
+
+overAll('a router that began to close meanwhile answers 503', async (t, transport) => {
+  const verdict = deferred();
+  const asked = deferred();
+  const { port, router } = await serve(t, {
+    authorize: async () => {
+      asked.resolve();
+      await verdict.promise;
+      return 'alice';
+    },
+  });
+  const answer = refused(port, transport);
+  await asked.promise;
+  const closed = router.close({ timeout: 100 });
+  verdict.resolve();
+  const { status, head } = await answer;
+  assert.equal(status, 503);
+  assert.equal(head.header('retry-after'), '1');
+  await closed;
+  assert.equal(router.stats.dump().refused.draining, 1);
+});
+
+overAll('limits are looked at again after authorize', async (t, transport) => {
+  const verdict = deferred();
+  const asked = new Queue<string>('authorize');
+  const { port, router, logs } = await serve(t, {
+    maxSessions: 2,
+    authorize: async () => {
+      asked.put('asked');
+      await verdict.promise;
+      return 'alice';
+    },
+  });
+  const statuses = [1, 2, 3, 4].map(async () => (await knock(t, port, transport)).status);
+  await asked.take(4);
+  verdict.resolve();
+  const admitted = transport.isWebSocket ? 101 : 200;
+  assert.deepEqual(
+    (await Promise.all(statuses)).toSorted((a, b) => a - b),
+    [admitted, admitted, 503, 503],
+  );
+  assert.equal(router.stats.dump().refused.sessions, 2);
+  assert.equal(logs.take().length, 1);
+});

@@ -1,0 +1,194 @@
+/** `router.close()`: clients are told, nobody is waited for longer than was said, and nothing is left. */
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { readdirSync } from 'node:fs';
+import { createServer } from 'node:http';
+import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { SockJSConnection, SockJSRouter } from '../../src/index.ts';
+import { open as openClient, overEach, until, within } from '../support/client.ts';
+import { deferred } from '../support/fakes.ts';
+import { HttpConnection, ask } from '../support/http.ts';
+import { Echo, listening, serve, stopped } from '../support/service.ts';
+import { start } from '../examples/program.ts';
+import { connectWebSocket } from '../support/ws.ts';
+import { deafClient } from './deaf.ts';
+import { TRANSPORTS, knock, overAll, refused } from './transports.ts';
+
+/** Runs a program to its own end. */
+async function outputOf(file: string): Promise<string> {
+  const child = spawn(process.execPath, [fileURLToPath(new URL(file, import.meta.url))], {
+    env: { PATH: process.env['PATH'] },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  let output = '';
+  child.stdout.setEncoding('utf8').on('data', (text: string) => (output += text));
+  const ended = new Promise((resolve) => child.on('close', resolve));
+  try {
+    assert.equal(await within(ended, `the end of ${file}, after ${output}`), 0);
+  } finally {
+    child.kill('SIGKILL');
+  }
+  return output;
+}
+
+test('after close no timer, socket or listener is left, and the process ends by itself', async () => {
+  const report: unknown = JSON.parse(await outputOf('ending-server.ts'));
+  assert.ok(typeof report === 'object' && report !== null);
+  const { during, took, ...rest } = report as { during: number; took: number };
+  assert.ok(during > TRANSPORTS.length, `${during} sessions`);
+  assert.ok(took < 2000, `it took ${took} ms, of the 300 that were allowed`);
+  const nothing = { sessionsActive: 0, connectionsActive: 0, bufferedBytes: 0, listening: false };
+  assert.deepEqual(rest, { left: [], ...nothing });
+});
+
+overAll(
+  'a request that waits for authorize for ever does not keep a server of listen from closing',
+  async (t, transport) => {
+    const asked = deferred();
+    const router = new SockJSRouter(Echo, '/echo', {
+      authorize: async () => {
+        asked.resolve();
+        return new Promise<never>(() => {});
+      },
+    });
+    const server = router.listen(0, '127.0.0.1');
+    await new Promise((resolve) => server.once('listening', resolve));
+    const address = server.address();
+    assert.ok(typeof address === 'object' && address !== null);
+    const client = new HttpConnection(address.port).send(transport.request());
+    t.after(() => client.close());
+    await asked.promise;
+    await within(router.close({ timeout: 100 }), 'the end');
+    assert.match(await client.readToEnd(), /^HTTP\/1\.1 503 [\s\S]*Shutting down\.$/);
+  },
+);
+
+test('close is idempotent: each call is the same end', async (t) => {
+  const { router, url } = await serve(t);
+  const client = await connectWebSocket(t, `${url}/000/s/websocket`);
+  assert.equal(await client.next(), 'o');
+  const first = router.close({ code: 3001, reason: 'first' });
+  assert.equal(router.close({ code: 3002, reason: 'second' }), first);
+  await within(first, 'the end');
+  assert.equal(await client.next(), 'c[3001,"first"]');
+  assert.equal(router.close(), first);
+});
+
+test('close of a router that was never used is done at once', async () => {
+  const router = new SockJSRouter(Echo, '/echo');
+  await within(router.close(), 'the end');
+});
+
+for (const [what, options] of [
+  ['a code that no close frame may carry', { code: 1006 }],
+  ['a reason that is too long', { reason: 'x'.repeat(124) }],
+  ['a timeout that is none', { timeout: -1 }],
+  ['a timeout that is not a number', { timeout: NaN }],
+] as const) {
+  test(`close with ${what} throws, and closes nothing`, async (t) => {
+    const { router, port } = await serve(t);
+    assert.throws(() => router.close(options), { code: 'ERR_CLOSE_ARGUMENT' });
+    assert.equal((await ask(port, { method: 'POST', path: '/echo/000/s/xhr' })).status, 200);
+  });
+}
+
+overEach('close tells the client, with what had been sent before', async (t, transports) => {
+  const { router, url } = await serve(t);
+  const client = await openClient(t, url, { transports });
+  router.broadcast(router.connections, 'last words');
+  await within(router.close(), 'the end');
+  assert.equal(await client.messages.next(), 'last words');
+  const { code, reason } = await client.closings.next();
+  assert.deepEqual({ code, reason }, { code: 1001, reason: 'Server is going away' });
+  assert.equal(router.stats.dump().closed.goingAway, 1);
+});
+
+overAll(
+  'while a router closes new sessions are a 503 that says when to come again',
+  async (t, transport) => {
+    const { router, port } = await serve(t);
+    const polling = TRANSPORTS.find(({ name }) => name === 'xhr');
+    assert.ok(polling !== undefined);
+    await knock(t, port, polling); // It has to poll once more, and does not: so there is time.
+    const closed = router.close({ timeout: 500 });
+    const { status, body, head } = await refused(port, transport);
+    assert.deepEqual({ status, body }, { status: 503, body: 'Shutting down.' });
+    assert.equal(head.header('retry-after'), '1');
+    await closed;
+  },
+);
+
+overAll(
+  'a client that takes nothing is waited for no longer than timeout',
+  async (t, transport) => {
+    class Sending extends SockJSConnection {
+      override onOpen(): void {
+        for (let count = 0; count < 300; count += 1) this.send('x'.repeat(100_000));
+      }
+    }
+    const settings = { maxBufferedBytes: 64 * 1024 ** 2 };
+    const { router, port } = await serve(t, settings, Sending);
+    deafClient(t, port, transport);
+    await until('it is there', () => router.stats.dump().sessionsActive === 1);
+    const began = performance.now();
+    await within(router.close({ timeout: 200 }), 'the end');
+    assert.ok(performance.now() - began < 2000, `after ${performance.now() - began} ms`);
+    const { sessionsActive, connectionsActive, bufferedBytes } = router.stats.dump();
+    assert.deepEqual([sessionsActive, connectionsActive, bufferedBytes], [0, 0, 0]);
+  },
+);
+
+test('onClose has been called for everybody when close is done, also where onOpen was pending', async (t) => {
+  const verdict = deferred();
+  const calls: string[] = [];
+  class Noting extends SockJSConnection {
+    override async onOpen(): Promise<void> {
+      if (this.info.getArgument('slow') !== undefined) await verdict.promise;
+      calls.push('open');
+    }
+
+    override onClose(): void {
+      calls.push('close');
+    }
+  }
+  const { router, port } = await serve(t, {}, Noting);
+  for (const transport of TRANSPORTS) await knock(t, port, transport);
+  for (const transport of TRANSPORTS) await knock(t, port, transport, { query: 'slow=1' });
+  await within(router.close({ timeout: 200 }), 'the end');
+  const all = TRANSPORTS.length;
+  assert.equal(calls.filter((call) => call === 'close').length, all);
+  verdict.resolve();
+  await until('the rest is told', () => calls.length === 4 * all);
+  assert.equal(calls.filter((call) => call === 'close').length, 2 * all);
+});
+
+test('close leaves a server that is not its own as it was, and closes that of listen', async (t) => {
+  const shared = createServer((_request, response) => response.end('own'));
+  const router = new SockJSRouter(Echo, '/echo');
+  router.attach(shared);
+  const port = await listening(shared);
+  t.after(() => stopped(shared));
+  const own = router.listen(0, '127.0.0.1');
+  await new Promise((resolve) => own.once('listening', resolve));
+  assert.equal((await ask(port, { path: '/echo' })).body, 'Welcome to SockJS!\n');
+  await router.close();
+  assert.equal(own.listening, false);
+  assert.equal(shared.listening, true);
+  assert.equal((await ask(port, { path: '/echo' })).body, 'own');
+  assert.equal(shared.listenerCount('upgrade'), 0);
+  assert.equal(Object.hasOwn(shared, 'emit'), false);
+});
+
+const EXAMPLES = readdirSync(new URL('../../examples', import.meta.url), { withFileTypes: true })
+  .filter((entry) => entry.isDirectory() && !['site', 'echo', 'stomp'].includes(entry.name))
+  .map(({ name }) => `${name}/server.ts`);
+
+for (const example of [...EXAMPLES, 'index.ts']) {
+  test(`the example ${example} ends on SIGTERM`, async (t) => {
+    const { program, port } = await start(t, example);
+    assert.ok((await ask(port, { path: '/' })).status > 0);
+    program.kill('SIGTERM');
+    assert.deepEqual(await program.exited(), { code: 0, signal: null });
+  });
+}

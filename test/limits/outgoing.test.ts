@@ -1,0 +1,213 @@
+/** What goes out waits where it can be counted, for as long as it may, and nobody is told less than the truth. */
+import assert from 'node:assert/strict';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { type TestContext, test } from 'node:test';
+import { SockJSConnection, type SettingsInput } from '../../src/index.ts';
+import { messagesIn, poll } from '../conformance/dialects.ts';
+import { newSession } from '../conformance/services.ts';
+import { Queue, open, overEach, until, within } from '../support/client.ts';
+import { Echo, serve } from '../support/service.ts';
+
+class Drained extends SockJSConnection {
+  drains = 0;
+
+  override onDrain(): void {
+    this.drains += 1;
+  }
+}
+
+/** A polling session between two polls, and its connection. */
+async function between<C extends SockJSConnection>(
+  t: TestContext,
+  settings: SettingsInput,
+  connectionClass: new () => C,
+) {
+  const running = await serve(t, settings, connectionClass);
+  const session = newSession();
+  assert.equal(await poll(running.port, session), 'o');
+  const [connection] = running.router.connections;
+  assert.ok(connection !== undefined);
+  return { ...running, session, connection, next: () => poll(running.port, session) };
+}
+
+test('send answers true below highWaterMark, and false from there on', async (t) => {
+  const { connection } = await between(t, { highWaterMark: 400 }, Echo);
+  assert.equal(connection.bufferedBytes, 0);
+  const answers = [];
+  for (let count = 1; count <= 4; count += 1) {
+    answers.push(connection.send('x'.repeat(20)));
+    assert.equal(
+      connection.bufferedBytes,
+      count * 120,
+      'each message counts with 100 for its upkeep',
+    );
+  }
+  assert.deepEqual(answers, [true, true, true, false]);
+});
+
+test('bufferedBytes counts bytes, not characters', async (t) => {
+  const { connection } = await between(t, {}, Echo);
+  connection.send('€'.repeat(10));
+  assert.equal(connection.bufferedBytes, 130);
+});
+
+test('onDrain is called once when the client keeps up again, and not without need', async (t) => {
+  const { connection, next } = await between(t, { highWaterMark: 400 }, Drained);
+  connection.send('small');
+  assert.equal(await next(), 'a["small"]');
+  assert.equal(connection.drains, 0);
+  for (let count = 0; count < 10; count += 1) connection.send('x'.repeat(100));
+  assert.equal(messagesIn(await next()).length, 10);
+  assert.equal(connection.drains, 1);
+  assert.equal(connection.bufferedBytes, 0);
+  assert.equal(connection.send('small'), true);
+});
+
+test('drained() is true at once for a client that keeps up', async (t) => {
+  const { connection } = await between(t, {}, Echo);
+  assert.equal(await connection.drained(), true);
+});
+
+test('drained() is true for everyone who waits, once the client keeps up again', async (t) => {
+  const { connection, next } = await between(t, { highWaterMark: 400 }, Echo);
+  assert.equal(connection.send('x'.repeat(1000)), false);
+  const waiting = [connection.drained(), connection.drained()];
+  await next();
+  assert.deepEqual(await within(Promise.all(waiting), 'drained()'), [true, true]);
+});
+
+test('drained() is false once the connection ends, and ever after', async (t) => {
+  const { connection } = await between(t, { highWaterMark: 400 }, Echo);
+  connection.send('x'.repeat(1000));
+  const waiting = connection.drained();
+  connection.close();
+  assert.equal(await within(waiting, 'drained()'), false);
+  assert.equal(await connection.drained(), false);
+});
+
+const COUNT = 200;
+const numbered = (index: number): string => `${index} ${'x'.repeat(5000)}`;
+const NUMBERED = Array.from({ length: COUNT }, (_, index) => numbered(index));
+
+function* generated(): Generator<string> {
+  for (let index = 0; index < COUNT; index += 1) yield numbered(index);
+}
+
+async function* generatedLater(): AsyncGenerator<string> {
+  for (const text of generated()) {
+    await new Promise(setImmediate);
+    yield text;
+  }
+}
+
+/** Texts of this size, whatever pieces the stream gives. */
+const streamed = (): Readable => Readable.from(NUMBERED, { objectMode: true });
+
+const SOURCES: readonly (readonly [
+  name: string,
+  send: (connection: SockJSConnection) => Promise<unknown>,
+])[] = [
+  ['an array', (connection) => connection.sendAll(NUMBERED)],
+  ['a generator', (connection) => connection.sendAll(generated())],
+  ['an asynchronous generator', (connection) => connection.sendAll(generatedLater())],
+  ['a stream', (connection) => connection.sendAll(streamed())],
+  [
+    'stream.pipeline',
+    (connection) =>
+      pipeline(streamed(), (source: AsyncIterable<string>) => connection.sendAll(source)),
+  ],
+];
+
+for (const [name, send] of SOURCES) {
+  overEach(
+    `sendAll sends all of ${name} in order, and leaves little waiting`,
+    async (t, transports) => {
+      const results = new Queue<{ result: unknown }>('the end of sendAll');
+      let most = 0;
+      class Sending extends SockJSConnection {
+        override onOpen(): void {
+          void send(this).then((result) => results.put({ result }));
+        }
+
+        override send(message: string): boolean {
+          const keepsUp = super.send(message);
+          most = Math.max(most, this.bufferedBytes);
+          return keepsUp;
+        }
+      }
+      const settings = { highWaterMark: 20_000, responseLimit: 4 * 1024 ** 2 };
+      const { url } = await serve(t, settings, Sending);
+      const client = await open(t, url, { transports });
+      assert.deepEqual(await client.messages.take(COUNT), NUMBERED);
+      assert.deepEqual(await results.next(), { result: true });
+      // Here, and in the connection, which has a mark of its own.
+      assert.ok(most < settings.highWaterMark + 65_536 + 6000, `${most} bytes waited`);
+    },
+  );
+}
+
+test('a stream of text in a file encoding is sent as it comes', async (t) => {
+  const { connection, next } = await between(t, {}, Echo);
+  const bytes = Buffer.from('grüße');
+  const source = Readable.from([bytes.subarray(0, 3), bytes.subarray(3)], { objectMode: false });
+  assert.equal(await connection.sendAll(source.setEncoding('utf8')), true);
+  assert.equal(messagesIn(await next()).join(''), 'grüße');
+});
+
+for (const [name, end] of [
+  ['the server closes it', (connection: SockJSConnection) => connection.close()],
+  ['its client goes', undefined],
+] as const) {
+  test(`a generator is told to stop when the connection ends because ${name}`, async (t) => {
+    const stopped = new Queue<string>('the end of the generator');
+    const results = new Queue<{ result: boolean }>('the end of sendAll');
+    function* endless(): Generator<string> {
+      try {
+        for (;;) yield 'x'.repeat(1000);
+      } finally {
+        stopped.put('stopped');
+      }
+    }
+    class Sending extends SockJSConnection {
+      override onOpen(): void {
+        void this.sendAll(endless()).then((result) => results.put({ result }));
+      }
+    }
+    const { connection } = await between(t, { disconnectDelay: 50 }, Sending);
+    end?.(connection);
+    assert.equal(await stopped.next(), 'stopped');
+    assert.deepEqual(await results.next(), { result: false });
+  });
+}
+
+test('a stream is destroyed when the connection ends', async (t) => {
+  const source = new Readable({
+    encoding: 'utf8',
+    read() {
+      this.push('x'.repeat(1000));
+    },
+  });
+  const { connection } = await between(t, { highWaterMark: 5000 }, Echo);
+  const result = connection.sendAll(source);
+  await until('much waits', () => connection.bufferedBytes > 5000);
+  connection.close();
+  assert.equal(await within(result, 'the end of sendAll'), false);
+  assert.equal(source.destroyed, true);
+});
+
+test('sendAll rejects with what its source throws, and the connection goes on', async (t) => {
+  const { connection, next } = await between(t, {}, Echo);
+  async function* broken(): AsyncGenerator<string> {
+    yield 'first';
+    throw new Error('no more');
+  }
+  await assert.rejects(connection.sendAll(broken()), /no more/);
+  assert.equal(await next(), 'a["first"]');
+});
+
+test('a source that gives bytes is refused as send refuses them', async (t) => {
+  const { connection } = await between(t, {}, Echo);
+  const source = Readable.from([Buffer.from('x')]);
+  await assert.rejects(connection.sendAll(source), { code: 'ERR_MESSAGE_TYPE' });
+});

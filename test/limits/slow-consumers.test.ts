@@ -1,0 +1,263 @@
+/** `slowConsumer`, `maxBufferedBytes` and `maxTotalBufferedBytes`: what becomes of a client that leaves too much waiting. */
+import assert from 'node:assert/strict';
+import { type TestContext, test } from 'node:test';
+import { PROCESS_BACKLOG } from '../../src/backlog.ts';
+import { type SettingsInput, type SlowConsumer, SockJSConnection } from '../../src/index.ts';
+import { messagesIn, poll } from '../conformance/dialects.ts';
+import { until, within } from '../support/client.ts';
+import { serve } from '../support/service.ts';
+import { deafClient } from './deaf.ts';
+import { TRANSPORTS, knock, overAll } from './transports.ts';
+
+/** So many polling sessions between two polls. */
+async function between(t: TestContext, settings: SettingsInput, count = 1) {
+  const running = await serve(t, settings);
+  for (let index = 0; index < count; index += 1)
+    assert.equal(await poll(running.port, `/echo/000/SECRET${index}`), 'o');
+  const connections = [...running.router.connections];
+  assert.equal(connections.length, count);
+  return {
+    ...running,
+    connections,
+    next: (index = 0) => poll(running.port, `/echo/000/SECRET${index}`),
+  };
+}
+
+/** The only one. */
+function the<Item>(items: readonly Item[]): Item {
+  assert.equal(items.length, 1);
+  const [item] = items;
+  assert.ok(item !== undefined);
+  return item;
+}
+
+/** Counts for 1000 bytes. */
+const message = (index: number): string => String(index).padEnd(900);
+
+test('drop-oldest: the newest messages stay, in order, and those that were dropped are counted', async (t) => {
+  const settings = { maxBufferedBytes: 5000, slowConsumer: 'drop-oldest' } as const;
+  const { connections, next, router } = await between(t, settings);
+  const connection = the(connections);
+  for (let index = 0; index < 20; index += 1) {
+    connection.send(message(index));
+    assert.ok(connection.bufferedBytes <= 5000, `${connection.bufferedBytes} bytes wait`);
+  }
+  assert.deepEqual(messagesIn(await next()), [15, 16, 17, 18, 19].map(message));
+  assert.equal(router.stats.dump().packetsDroppedTotal, 15);
+  assert.equal(connection.isClosed, false);
+});
+
+test('drop-oldest: the newest message stays however long it is', async (t) => {
+  const settings = { maxBufferedBytes: 5000, slowConsumer: 'drop-oldest' } as const;
+  const { connections, next, router } = await between(t, settings);
+  const large = 'x'.repeat(50_000);
+  for (const text of ['a', 'b', large]) the(connections).send(text);
+  the(connections).send('c');
+  assert.deepEqual(messagesIn(await next()), ['c']);
+  assert.equal(router.stats.dump().packetsDroppedTotal, 3);
+});
+
+const STREAMS = TRANSPORTS.filter(({ name }) => name !== 'xhr' && name !== 'jsonp');
+
+overAll(
+  'drop-oldest: a client that does not read stays, little waits for it, and it gets the newest',
+  async (t, transport) => {
+    class Flooding extends SockJSConnection {
+      most = 0;
+      isDone = false;
+
+      override async onOpen(): Promise<void> {
+        const text = 'x'.repeat(65_536);
+        for (let count = 0; count < 500; count += 1) {
+          this.send(text);
+          this.most = Math.max(this.most, this.bufferedBytes);
+          await new Promise(setImmediate);
+        }
+        this.send('the newest');
+        this.isDone = true;
+      }
+    }
+    const maxBufferedBytes = 300_000;
+    const settings = {
+      maxBufferedBytes,
+      slowConsumer: 'drop-oldest',
+      responseLimit: 1024 ** 3,
+    } as const;
+    const { port, router } = await serve(t, settings, Flooding);
+    const client = deafClient(t, port, transport);
+    let tail = '';
+    const got = new Promise<void>((resolve) => {
+      client.on('data', (data: Buffer) => {
+        tail = (tail + data.toString('latin1')).slice(-1000);
+        if (tail.includes('the newest')) resolve();
+      });
+    });
+    client.pause();
+    const [connection] = await opened(router);
+    assert.ok(connection instanceof Flooding);
+    await until('all is sent', () => connection.isDone);
+    assert.equal(connection.isClosed, false);
+    assert.ok(connection.most <= maxBufferedBytes + 66_000, `${connection.most} bytes waited`);
+    assert.ok(router.stats.dump().packetsDroppedTotal > 0);
+    client.resume();
+    await within(got, 'the newest message');
+  },
+  STREAMS,
+);
+
+/** Connections are members only once `onOpen` has settled. */
+async function opened(router: { readonly connections: Iterable<SockJSConnection> }) {
+  await until('onOpen has settled', () => [...router.connections].length > 0);
+  return [...router.connections];
+}
+
+test('a function is told who the client is, how it is connected, and what waits for it', async (t) => {
+  const told: Record<string, unknown>[] = [];
+  const { connections } = await between(t, {
+    maxBufferedBytes: 5000,
+    authorize: () => 'alice',
+    slowConsumer: ({ info, user, transport, bufferedBytes }) => {
+      told.push({ ip: info.ip, path: info.path, user, transport, bufferedBytes });
+      return 'close';
+    },
+  });
+  for (let index = 0; index < 6; index += 1) the(connections).send(message(index));
+  assert.deepEqual(told, [
+    { ip: '127.0.0.1', path: '/echo/000', user: 'alice', transport: 'xhr', bufferedBytes: 6000 },
+  ]);
+});
+
+test('a function is not shown the session id', async (t) => {
+  const clients: SlowConsumer[] = [];
+  const { connections } = await between(t, {
+    maxBufferedBytes: 5000,
+    slowConsumer: (client) => {
+      clients.push(client);
+      return 'close';
+    },
+  });
+  for (let index = 0; index < 6; index += 1) the(connections).send(message(index));
+  assert.doesNotMatch(JSON.stringify(the(clients)), /SECRET/);
+});
+
+for (const [answer, isClosed] of [
+  ['close', true],
+  ['drop-oldest', false],
+] as const) {
+  test(`a function that answers ${answer} has its will`, async (t) => {
+    const { connections, next } = await between(t, {
+      maxBufferedBytes: 5000,
+      slowConsumer: () => answer,
+    });
+    for (let index = 0; index < 6; index += 1) the(connections).send(message(index));
+    assert.equal(the(connections).isClosed, isClosed);
+    const frame = await next();
+    if (isClosed) assert.equal(frame, 'c[1013,"Client does not keep up"]');
+    else assert.equal(messagesIn(frame).length, 5);
+  });
+}
+
+test('a function may judge each client anew', async (t) => {
+  const { connections } = await between(t, {
+    maxBufferedBytes: 5000,
+    slowConsumer: ({ bufferedBytes }) => (bufferedBytes > 10_000 ? 'close' : 'drop-oldest'),
+  });
+  for (let index = 0; index < 6; index += 1) the(connections).send(message(index));
+  assert.equal(the(connections).isClosed, false);
+  the(connections).send('x'.repeat(7000)); // One may be longer than the limit.
+  assert.equal(the(connections).isClosed, false);
+  the(connections).send('one more');
+  assert.equal(the(connections).isClosed, true);
+});
+
+test('a function that throws has its client closed, and is logged', async (t) => {
+  const { connections, next, logs, router } = await between(t, {
+    maxBufferedBytes: 5000,
+    slowConsumer: () => {
+      throw new Error('no idea');
+    },
+  });
+  for (let index = 0; index < 6; index += 1) the(connections).send(message(index));
+  assert.equal(await next(), 'c[1013,"Client does not keep up"]');
+  const entry = logs.take().find(({ level }) => level === 'error');
+  assert.match(
+    entry?.line ?? '',
+    /^slowConsumer failed; its client is closed with 1013: Error: no idea/,
+  );
+  assert.equal(router.stats.dump().closed.tooSlow, 1);
+});
+
+const CROWDED = { highWaterMark: 2000, maxBufferedBytes: 10_000, maxTotalBufferedBytes: 15_000 };
+
+test('beyond maxTotalBufferedBytes no client may leave more than highWaterMark waiting', async (t) => {
+  const { connections, router } = await between(t, CROWDED, 3);
+  const [first, second, third] = connections;
+  assert.ok(first && second && third);
+  for (let index = 0; index < 9; index += 1) first.send(message(index));
+  for (let index = 0; index < 6; index += 1) second.send(message(index));
+  assert.deepEqual([first.isClosed, second.isClosed], [false, false], 'all of it may wait');
+  second.send(message(6));
+  assert.deepEqual([first.isClosed, second.isClosed], [false, true], 'one more is too much');
+  await until('it is counted', () => router.stats.dump().closed.tooSlow === 1);
+  // What waited for the second is gone, so there is room for the third.
+  for (let index = 0; index < 6; index += 1) third.send(message(index));
+  assert.deepEqual([first.isClosed, third.isClosed], [false, false]);
+});
+
+test('drop-oldest beyond maxTotalBufferedBytes: what waits beyond highWaterMark is dropped', async (t) => {
+  const { connections } = await between(t, { ...CROWDED, slowConsumer: 'drop-oldest' }, 2);
+  const [first, second] = connections;
+  assert.ok(first && second);
+  for (let index = 0; index < 9; index += 1) first.send(message(index));
+  for (let index = 0; index < 7; index += 1) second.send(message(index));
+  assert.equal(second.bufferedBytes, 2000);
+});
+
+test('what waits in one router counts for the others of the process', async (t) => {
+  const one = await between(t, { maxBufferedBytes: 20_000, highWaterMark: 2000 });
+  const other = await between(t, CROWDED);
+  for (let index = 0; index < 16; index += 1) the(one.connections).send(message(index));
+  for (let index = 0; index < 3; index += 1) the(other.connections).send(message(index));
+  assert.deepEqual([the(one.connections).isClosed, the(other.connections).isClosed], [false, true]);
+});
+
+for (const [how, end] of [
+  ['its client takes it', async (next: () => Promise<string>) => next()],
+  [
+    'its session ends',
+    (_next: () => Promise<string>, connection: SockJSConnection) => connection.close(),
+  ],
+] as const) {
+  test(`what waited is not counted any more when ${how}`, async (t) => {
+    const before = PROCESS_BACKLOG.bytes;
+    const { connections, next, router } = await between(t, { highWaterMark: 2000 });
+    for (let index = 0; index < 9; index += 1) the(connections).send(message(index));
+    assert.equal(router.stats.dump().bufferedBytes, 9000);
+    assert.equal(PROCESS_BACKLOG.bytes, before + 9000);
+    await end(next, the(connections));
+    await until('nothing waits', () => router.stats.dump().bufferedBytes === 0);
+    assert.equal(PROCESS_BACKLOG.bytes, before);
+  });
+}
+
+overAll(
+  'one message may be longer than maxBufferedBytes, also the first of all',
+  async (t, transport) => {
+    const large = 'x'.repeat(100_000);
+    class Sending extends SockJSConnection {
+      override onOpen(): void {
+        this.send(large);
+      }
+    }
+    const { port, router } = await serve(t, { maxBufferedBytes: 50_000 }, Sending);
+    const { connection, status } = await knock(t, port, transport);
+    assert.ok(status < 300);
+    await until('it is sent or given up', () => {
+      const { packetsSentTotal, sessionsActive } = router.stats.dump();
+      return packetsSentTotal === 1 || sessionsActive === 0;
+    });
+    assert.equal(router.stats.dump().closed.tooSlow, 0);
+    assert.ok((await connection.read(100_000)).endsWith('x'));
+  },
+  STREAMS,
+);

@@ -1,0 +1,183 @@
+/** `verifyIp`: a session belongs to whoever opened it, and to everybody else its id is an unknown one. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { SettingsInput } from '../../src/index.ts';
+import {
+  EVENTSOURCE,
+  HTMLFILE,
+  JSONP,
+  Receiver,
+  XHR,
+  XHR_STREAMING,
+} from '../conformance/dialects.ts';
+import { newSession } from '../conformance/services.ts';
+import { HttpConnection, type RequestOptions, ask } from '../support/http.ts';
+import { serve } from '../support/service.ts';
+
+type Headers = readonly (readonly [string, string])[];
+
+const from = (address: string): Headers => [['X-Forwarded-For', address]];
+const holding = (cookie: string): Headers => [['Cookie', `id=${cookie}`]];
+
+const PROXIED: SettingsInput = { trustedProxies: ['loopback'] };
+const BY_COOKIE: SettingsInput = { verifyIp: (request) => request.getCookie('id') ?? '' };
+
+async function pollWith(port: number, session: string, headers: Headers): Promise<string> {
+  return (await ask(port, { method: 'POST', path: `${session}/xhr`, headers })).body;
+}
+
+async function sendWith(port: number, session: string, headers: Headers): Promise<number> {
+  const path = `${session}/xhr_send`;
+  return (await ask(port, { method: 'POST', path, headers, body: '["x"]' })).status;
+}
+
+const CASES: readonly (readonly [
+  rule: string,
+  SettingsInput,
+  owner: Headers,
+  other: Headers,
+  number,
+])[] = [
+  [
+    'the address that opened a session may send to it',
+    PROXIED,
+    from('192.0.2.1'),
+    from('192.0.2.1'),
+    204,
+  ],
+  ['from another port as well', PROXIED, from('192.0.2.1:1'), from('192.0.2.1:2'), 204],
+  ['another address may not', PROXIED, from('192.0.2.1'), from('192.0.2.2'), 404],
+  ['an IPv6 client may within its /64', PROXIED, from('2001:db8::1'), from('2001:db8::ffff'), 204],
+  ['and not beyond', PROXIED, from('2001:db8::1'), from('2001:db8:0:1::1'), 404],
+  [
+    'false: any address may',
+    { ...PROXIED, verifyIp: false },
+    from('192.0.2.1'),
+    from('192.0.2.2'),
+    204,
+  ],
+  ['a function: the holder of the cookie may', BY_COOKIE, holding('a'), holding('a'), 204],
+  ['a function: the holder of another may not', BY_COOKIE, holding('a'), holding('b'), 404],
+  ['a function: who has none may not', BY_COOKIE, holding('a'), [], 404],
+  [
+    'a function: the address does not matter',
+    { ...PROXIED, ...BY_COOKIE },
+    [...from('192.0.2.1'), ...holding('a')],
+    [...from('192.0.2.2'), ...holding('a')],
+    204,
+  ],
+];
+
+for (const [rule, settings, owner, other, status] of CASES) {
+  test(rule, async (t) => {
+    const { port } = await serve(t, settings);
+    const session = newSession();
+    assert.equal(await pollWith(port, session, owner), 'o\n');
+    assert.equal(await sendWith(port, session, other), status);
+    // Whoever may not poll it either opens a session of his own.
+    assert.equal(await pollWith(port, session, other), status === 204 ? 'a["x"]\n' : 'o\n');
+  });
+}
+
+/** The whole answer as it came, but for its date. */
+async function bytesOf(port: number, request: RequestOptions): Promise<string> {
+  const headers = [...(request.headers ?? []), ['Connection', 'close']] as const;
+  const connection = new HttpConnection(port).send({ ...request, headers });
+  return (await connection.readToEnd()).replace(/^Date: .*$/m, 'Date');
+}
+
+const STRANGERS: readonly (readonly [
+  how: string,
+  SettingsInput,
+  owner: Headers,
+  other: Headers,
+])[] = [
+  ['by address', PROXIED, from('192.0.2.1'), from('192.0.2.2')],
+  ['by a function', BY_COOKIE, holding('a'), holding('b')],
+];
+
+for (const [how, settings, owner, other] of STRANGERS) {
+  for (const { target, body } of [
+    { target: 'xhr_send', body: '["x"]' },
+    { target: 'xhr_send', body: 'broken' },
+    { target: 'xhr_send', body: 'x'.repeat(100) },
+    { target: 'jsonp_send', body: 'd=%5B%22x%22%5D' },
+  ]) {
+    test(`bound ${how}: ${target} of ${body.slice(0, 20)} for another's id answers like one for an unknown id`, async (t) => {
+      const { port } = await serve(t, { ...settings, maxMessageBytes: 50 });
+      const session = newSession();
+      await pollWith(port, session, owner);
+      const request = { method: 'POST', headers: other, body } as const;
+      const theirs = await bytesOf(port, { ...request, path: `${session}/${target}` });
+      const unknown = await bytesOf(port, { ...request, path: `${newSession()}/${target}` });
+      assert.match(theirs, /^HTTP\/1\.1 404 /);
+      assert.equal(theirs, unknown);
+    });
+  }
+
+  for (const dialect of [XHR, JSONP]) {
+    test(`bound ${how}: ${dialect.name} for another's id answers like one for an unknown id`, async (t) => {
+      const { port } = await serve(t, settings);
+      const session = newSession();
+      await pollWith(port, session, owner);
+      const { method, target } = dialect;
+      const theirs = await bytesOf(port, { method, path: `${session}/${target}`, headers: other });
+      const unknown = await bytesOf(port, {
+        method,
+        path: `${newSession()}/${target}`,
+        headers: other,
+      });
+      assert.match(theirs, /^HTTP\/1\.1 200 /);
+      assert.equal(theirs, unknown);
+    });
+  }
+
+  for (const dialect of [XHR_STREAMING, EVENTSOURCE, HTMLFILE]) {
+    test(`bound ${how}: ${dialect.name} for another's id gets nothing of it, and disturbs nobody`, async (t) => {
+      const { port } = await serve(t, settings);
+      const session = newSession();
+      const theirs = new Receiver(port, session, dialect, { headers: owner });
+      t.after(() => theirs.connection.close());
+      assert.equal(await theirs.frame(), 'o');
+      const stranger = new Receiver(port, session, dialect, { headers: other });
+      t.after(() => stranger.connection.close());
+      assert.equal(await stranger.frame(), 'o');
+      assert.equal(await sendWith(port, session, owner), 204);
+      assert.equal(await theirs.frame(), 'a["x"]');
+    });
+  }
+}
+
+test("a closed session's end is told to its owner only", async (t) => {
+  const { port, router } = await serve(t, PROXIED);
+  const session = newSession();
+  await pollWith(port, session, from('192.0.2.1'));
+  for (const connection of router.connections) connection.close();
+  assert.equal(await pollWith(port, session, from('192.0.2.2')), 'o\n');
+  assert.equal(await pollWith(port, session, from('192.0.2.1')), 'c[3000,"Go away!"]\n');
+});
+
+test('a function that throws is a 500 and an error line without the session id', async (t) => {
+  const { port, logs } = await serve(t, {
+    verifyIp: () => {
+      throw new Error('no cookie');
+    },
+  });
+  const { status } = await ask(port, { method: 'POST', path: '/echo/000/SECRET/xhr' });
+  assert.equal(status, 500);
+  const [entry] = logs.take();
+  assert.match(entry?.line ?? '', /no cookie/);
+  assert.doesNotMatch(entry?.line ?? '', /SECRET/);
+});
+
+test('a function is not shown the session id', async (t) => {
+  const paths: string[] = [];
+  const { port } = await serve(t, {
+    verifyIp: ({ path }) => {
+      paths.push(path);
+      return '';
+    },
+  });
+  await ask(port, { method: 'POST', path: '/echo/000/SECRET/xhr' });
+  assert.deepEqual([...new Set(paths)], ['/echo/000']);
+});
