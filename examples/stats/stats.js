@@ -80,13 +80,8 @@ class Plot {
   #counters;
   #uplot;
 
-  constructor({ title, counters, whole = false }) {
+  constructor(figure, { counters, whole = false }) {
     this.#counters = counters;
-    const figure = document.createElement('figure');
-    const caption = document.createElement('figcaption');
-    caption.textContent = title;
-    figure.append(caption);
-    document.querySelector('#plots').append(figure);
     const options = {
       width: figure.clientWidth,
       height: HEIGHT,
@@ -123,7 +118,18 @@ class Plot {
   }
 }
 
-const plots = PLOTS.map((plot) => new Plot(plot));
+function addFigure({ title }) {
+  const figure = document.createElement('figure');
+  const caption = document.createElement('figcaption');
+  caption.textContent = title;
+  figure.append(caption);
+  document.querySelector('#plots').append(figure);
+  return figure;
+}
+
+// All figures come first, because each is as wide as the others let it be.
+const figures = PLOTS.map(addFigure);
+const plots = PLOTS.map((plot, index) => new Plot(figures[index], plot));
 
 function row(...cells) {
   const created = document.createElement('tr');

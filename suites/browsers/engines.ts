@@ -14,6 +14,12 @@ export interface Tab {
   /** The JSON value of an expression, or of the promise that it gives. */
   evaluate(expression: string): Promise<unknown>;
   reload(): Promise<void>;
+  /** A key of the keyboard, as a person presses it. */
+  press(key: 'Tab' | 'Enter'): Promise<void>;
+  /** Characters, key by key. */
+  type(text: string): Promise<void>;
+  /** What the page has to itself, in CSS pixels; a window can have a least width. */
+  resize(width: number, height: number): Promise<void>;
   close(): Promise<void>;
   /** Errors on the console so far. */
   errors(): Promise<readonly string[]>;
@@ -55,6 +61,9 @@ async function openChromium(): Promise<Browser> {
       return {
         evaluate: (expression) => page.evaluate<unknown>(expression),
         reload: async () => void (await page.reload()),
+        press: (key) => page.keyboard.press(key),
+        type: (text) => page.keyboard.type(text),
+        resize: (width, height) => page.setViewportSize({ width, height }),
         close: () => page.close(),
         errors: () => Promise.resolve(errors),
       };
@@ -84,6 +93,9 @@ async function openFirefox(): Promise<Browser> {
       return {
         evaluate: (expression) => page.evaluate(expression),
         reload: async () => void (await page.reload()),
+        press: (key) => page.keyboard.press(key),
+        type: (text) => page.keyboard.type(text),
+        resize: (width, height) => page.setViewport({ width, height }),
         close: () => page.close(),
         errors: () => Promise.resolve(errors),
       };

@@ -7,7 +7,7 @@ import { once } from 'node:events';
 import { globSync } from 'node:fs';
 import { connect } from 'node:net';
 import { setInterval } from 'node:timers/promises';
-import { Builder, Capabilities, type WebDriver } from 'selenium-webdriver';
+import { Builder, Capabilities, Key, type WebDriver } from 'selenium-webdriver';
 import type { Browser, Tab } from './engines.ts';
 
 const DEADLINE = 20_000;
@@ -102,6 +102,8 @@ async function startDriver(programs: Programs, display: string): Promise<number>
   const port = 20_000 + Math.floor(Math.random() * 10_000);
   const driver = programs.start('WebKitWebDriver', [`--port=${port}`], {
     DISPLAY: display,
+    // In the locale C.UTF-8 navigator.language would be 'C', with which Intl throws.
+    LC_ALL: 'C',
     NO_AT_BRIDGE: '1',
     WEBKIT_DISABLE_COMPOSITING_MODE: '1',
   });
@@ -137,8 +139,19 @@ class Turns {
   }
 }
 
-async function newTab(driver: WebDriver, turns: Turns, url: string): Promise<Tab> {
-  const first = await driver.getWindowHandle();
+const KEYS = { Tab: Key.TAB, Enter: Key.ENTER } as const;
+
+function typeKeys(driver: WebDriver, keys: string): Promise<void> {
+  return driver.actions().sendKeys(keys).perform();
+}
+
+/** The bar of the MiniBrowser leaves no page narrower than 447 pixels. */
+async function resize(driver: WebDriver, width: number, height: number): Promise<void> {
+  await driver.manage().window().setRect({ width, height });
+}
+
+/** @param home a tab that stays */
+async function newTab(driver: WebDriver, turns: Turns, home: string, url: string): Promise<Tab> {
   await driver.switchTo().newWindow('tab');
   const own = await driver.getWindowHandle();
   await driver.get(url);
@@ -152,10 +165,13 @@ async function newTab(driver: WebDriver, turns: Turns, url: string): Promise<Tab
   return {
     evaluate,
     reload: () => inTab(() => driver.navigate().refresh()),
+    press: (key) => inTab(() => typeKeys(driver, KEYS[key])),
+    type: (text) => inTab(() => typeKeys(driver, text)),
+    resize: (width, height) => inTab(() => resize(driver, width, height)),
     close: () =>
       inTab(async () => {
         await driver.close();
-        await driver.switchTo().window(first);
+        await driver.switchTo().window(home);
       }),
     errors: async () => {
       const errors = await evaluate('window.consoleErrors');
@@ -174,10 +190,11 @@ export async function openWebKit(): Promise<Browser> {
       .withCapabilities(capabilities())
       .build();
     await driver.manage().setTimeouts({ script: 120_000 });
+    const home = await driver.getWindowHandle();
     const turns = new Turns();
     return {
       version: String((await driver.getCapabilities()).get('browserVersion')),
-      open: (url) => turns.take(() => newTab(driver, turns, url)),
+      open: (url) => turns.take(() => newTab(driver, turns, home, url)),
       end: async () => {
         await driver.quit().catch(() => undefined);
         await programs.end();

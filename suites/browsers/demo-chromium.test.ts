@@ -1,0 +1,4 @@
+/** The demo site in Chromium. */
+import { testDemo } from './demo-tests.ts';
+
+testDemo('Chromium');

@@ -1,0 +1,4 @@
+/** The demo site in Firefox. */
+import { testDemo } from './demo-tests.ts';
+
+testDemo('Firefox');

@@ -1,0 +1,4 @@
+/** The demo site in WebKit. */
+import { testDemo } from './demo-tests.ts';
+
+testDemo('WebKit');
