@@ -4,7 +4,7 @@
  * for its answer. Extensions are not offered, so every reserved bit is a fault.
  */
 import { isUtf8 } from 'node:buffer';
-import { Gather } from './gather.ts';
+import { Gather, copyOf } from './gather.ts';
 
 /** Told what a client's frames say, in their order. After `closing` and `fault` nothing follows. */
 export interface FrameListener {
@@ -124,7 +124,7 @@ export class FrameReader {
     const payload = at + 2 + lengthSize + MASK_SIZE;
     if ((second & MASKED) === 0 || !this.#isWelcome(first, length)) return this.#fail(1002, bytes);
     if (bytes.length < payload) {
-      this.#head = Buffer.from(bytes.subarray(at)); // A copy, so that the rest can be freed.
+      this.#head = copyOf(bytes.subarray(at)); // So that the rest can be freed.
       return bytes.length;
     }
     if (lengthSize === 2) length = bytes.readUInt16BE(at + 2);
@@ -199,12 +199,13 @@ export class FrameReader {
   }
 
   #close(data: Buffer): void {
-    const code = data.length === 0 ? NO_CODE : data.length === 1 ? 0 : data.readUInt16BE(0);
+    const hasCode = data.length > 0;
+    const code = data.length > 1 ? data.readUInt16BE(0) : NO_CODE;
     const reason = data.subarray(2);
-    if (code !== NO_CODE && !isCloseCode(code)) {
+    if (hasCode && !isCloseCode(code)) {
       this.#fail(1002, data);
     } else if (isUtf8(reason)) {
-      this.#isOver = true;
+      this.stop();
       this.#listener.closing(code, reason.toString('utf8'));
     } else {
       this.#fail(1007, data);
@@ -259,8 +260,7 @@ export function textFrame(text: string): Buffer {
   const frame = frameFor(TEXT, length);
   // As many bytes as characters: plain ASCII, which is written without being looked at.
   frame.write(text, frame.length - length, length === text.length ? 'latin1' : 'utf8');
-  lastText = length <= LONGEST_REMEMBERED ? text : undefined;
-  lastFrame = frame;
+  if (length <= LONGEST_REMEMBERED) [lastText, lastFrame] = [text, frame];
   return frame;
 }
 

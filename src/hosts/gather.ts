@@ -4,6 +4,13 @@
  */
 const FIRST_CAPACITY = 4096;
 
+/** A copy in memory of its own: in Node's pool a few bytes that wait would keep 64 KiB of it. */
+export function copyOf(bytes: Buffer): Buffer {
+  const copy = Buffer.allocUnsafeSlow(bytes.length);
+  copy.set(bytes);
+  return copy;
+}
+
 export class Gather {
   readonly #most: number;
   #buffer: Buffer | undefined;
@@ -26,7 +33,7 @@ export class Gather {
     const length = this.#length + piece.length;
     if (this.#buffer === undefined) {
       // Mostly the only one; but a small piece must not keep all of a large chunk.
-      this.#buffer = 2 * length < piece.buffer.byteLength ? Buffer.from(piece) : piece;
+      this.#buffer = 2 * length < piece.buffer.byteLength ? copyOf(piece) : piece;
     } else {
       if (length > this.#buffer.length) this.#grow(length);
       this.#buffer.set(piece, this.#length);
@@ -36,7 +43,7 @@ export class Gather {
 
   #grow(length: number): void {
     const capacity = Math.min(this.#most, Math.max(FIRST_CAPACITY, 2 * length));
-    const grown = Buffer.allocUnsafe(capacity);
+    const grown = Buffer.allocUnsafeSlow(capacity);
     grown.set(this.bytes);
     this.#buffer = grown;
   }

@@ -68,7 +68,7 @@ class NodeWebSocket implements WebSocketPort, FrameListener {
   }
 
   drained(): void {
-    this.#progress?.made();
+    this.#progress?.end();
     this.#listener.drained();
   }
 
