@@ -13,7 +13,7 @@ import {
 } from './connection.ts';
 import { SockJSError } from './errors.ts';
 import { NodeHost } from './hosts/node.ts';
-import { type Target, splitTarget } from './hosts/node-exchange.ts';
+import { type Target, isAnswering, splitTarget } from './hosts/node-exchange.ts';
 import { attach, detach, isAttached } from './hosts/node-server.ts';
 import { ENDS } from './protocol/ends.ts';
 import { dispatch } from './routes.ts';
@@ -189,6 +189,10 @@ export class SockJSRouter<C extends SockJSConnection = SockJSConnection> {
     const target = this.#below(splitTarget(request.url ?? ''));
     if (target === undefined) return false;
     socket.on('error', ignore); // From now on: Node has taken its own listener away.
+    if (isAnswering(request)) {
+      socket.destroy();
+      return true;
+    }
     dispatch(this.#host.upgrade(request, socket, head, target), this.#service);
     return true;
   }

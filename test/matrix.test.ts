@@ -8,6 +8,8 @@ import { FIXTURES, nodeOf, pack, project, run, temporaryDirectory } from './supp
 /** npm ranges; 20.19 is the oldest line that can `require` an ES module. The other tests run on 24. */
 const RANGES = ['20.19', '22', '26'];
 
+const WS = import.meta.resolve('ws');
+
 let directory = '';
 
 before(async () => {
@@ -19,7 +21,7 @@ before(async () => {
 after(() => rm(directory, { recursive: true }));
 
 async function assertWorks(node: string, version: string): Promise<void> {
-  const { stdout, stderr } = await run(directory, node, 'smoke.mjs');
+  const { stdout, stderr } = await run(directory, node, 'smoke.mjs', WS);
   assert.ok(stdout.startsWith(`ok v${version}.`), stdout);
   assert.equal(stderr, '', 'without a warning');
 }

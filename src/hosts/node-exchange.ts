@@ -24,6 +24,15 @@ export function splitTarget(url: string): Target {
   return { path: url.slice(start, mark), query: url.slice(mark + 1) };
 }
 
+/**
+ * Whether an answer to a request before this one is still under way on its connection: then nothing else can
+ * be said there. Node knows it, and tells nobody.
+ */
+export function isAnswering({ socket }: IncomingMessage): boolean {
+  const message: unknown = Reflect.get(socket, '_httpMessage');
+  return message !== undefined && message !== null;
+}
+
 /** A response on a socket that was to be upgraded and is not: it is answered and closed. */
 export function responseOn(request: IncomingMessage): ServerResponse {
   const { socket } = request;
@@ -74,8 +83,12 @@ export class NodeExchange implements Exchange {
   #listener: AnswerListener | undefined;
   #progress: Progress | undefined;
   #isUpgraded = false;
-  /** The head of a chunked answer is out. */
+  /** The listener was told of the end. */
+  #isOver = false;
+  /** The head of a chunked answer is out, and so is all that was written with it. */
   #isFlowing = false;
+  #unwritten = 0;
+
   constructor(
     request: IncomingMessage,
     response: ServerResponse | undefined,
@@ -177,13 +190,16 @@ export class NodeExchange implements Exchange {
   // end to the system apart; and in a broadcast all responses are given the same bytes.
   #write(text: string): boolean {
     const response = this.#response;
-    const socket = response?.socket;
-    if (this.#isFlowing && socket !== null && socket !== undefined) {
-      return socket.write(chunkFor(text));
-    }
-    const taken = response?.write(text) !== false;
-    this.#isFlowing = response?.chunkedEncoding === true && response.socket !== null;
-    return taken;
+    if (response === undefined) return true;
+    if (this.#isFlowing && response.socket !== null) return response.socket.write(chunkFor(text));
+    this.#unwritten += 1;
+    return response.write(text, () => this.#written());
+  }
+
+  /** Nothing that was given to the response is held back by it any more. */
+  #written(): void {
+    this.#unwritten -= 1;
+    this.#isFlowing = this.#unwritten === 0 && this.#response?.chunkedEncoding === true;
   }
 
   end(): void {
@@ -205,11 +221,20 @@ export class NodeExchange implements Exchange {
     const response = this.#answering();
     this.#listener = listener;
     response.on('drain', () => this.#drained());
-    response.on('close', () => {
+    const { socket } = this.#request;
+    const over = (): void => {
+      socket.off('close', over);
+      if (this.#isOver) return;
+      this.#isOver = true;
       this.#progress?.end();
       if (response.writableFinished) listener.sent();
       else listener.gone();
-    });
+    };
+    response.on('close', over);
+    if (response.socket !== null) return;
+    // It waits behind other answers, and Node may forget it: when the next request is an upgrade.
+    socket.setMaxListeners(0);
+    socket.on('close', over);
   }
 
   #drained(): void {

@@ -7,6 +7,7 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { isWebSocketRequest } from './handshake.ts';
+import { isAnswering } from './node-exchange.ts';
 
 /** What is offered a request before the application is; each answers whether it was its own. */
 export interface Attachable {
@@ -100,6 +101,10 @@ class Mount {
     const [request, socket, head] = args as [IncomingMessage, Duplex, Buffer];
     // From the first moment on: a client that resets now must not end the process.
     socket.on('error', ignore);
+    if (isAnswering(request)) {
+      socket.destroy();
+      return true;
+    }
     if (isWebSocketRequest(request)) {
       for (const router of this.#attached) {
         if (router.handleUpgrade(request, socket, head)) return true;
