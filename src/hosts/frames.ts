@@ -71,6 +71,8 @@ function isCloseCode(code: number): boolean {
 
 /** Takes a client's bytes apart, in whatever pieces they come. It changes the bytes that it is given. */
 export class FrameReader {
+  /** How many messages have been complete. */
+  messages = 0;
   readonly #most: number;
   readonly #listener: FrameListener;
   #isOver = false;
@@ -79,7 +81,7 @@ export class FrameReader {
   /** The frame that has begun: its first byte, what is still to come of it, and its mask as from there on. */
   #first = 0;
   #remaining = 0;
-  readonly #mask: Buffer = Buffer.alloc(MASK_SIZE);
+  #mask: Buffer | undefined;
   /** The message that has begun: TEXT, BINARY, or 0 if there is none. */
   #opcode = 0;
   #message: Gather | undefined;
@@ -140,7 +142,7 @@ export class FrameReader {
     }
     this.#first = first;
     this.#remaining = length;
-    this.#mask.set(mask);
+    (this.#mask ??= Buffer.alloc(MASK_SIZE)).set(mask);
     if ((first & OPCODE) === TEXT || (first & OPCODE) === BINARY) this.#opcode = first & OPCODE;
     if (length === 0) this.#endFrame();
     return payload;
@@ -168,9 +170,10 @@ export class FrameReader {
   #payload(bytes: Buffer, at: number): number {
     const end = Math.min(bytes.length, at + this.#remaining);
     const taken = end - at;
-    unmask(bytes, at, end, this.#mask);
-    WORD[0] = rotated(this.#mask, taken);
-    this.#mask.set(WORD_BYTES);
+    const mask = (this.#mask ??= Buffer.alloc(MASK_SIZE));
+    unmask(bytes, at, end, mask);
+    WORD[0] = rotated(mask, taken);
+    mask.set(WORD_BYTES);
     const piece = bytes.subarray(at, end);
     if ((this.#first & CLOSE) === 0) (this.#message ??= new Gather(this.#most)).append(piece);
     else (this.#control ??= new Gather(LONGEST_CONTROL)).append(piece);
@@ -213,6 +216,7 @@ export class FrameReader {
   }
 
   #deliver(opcode: number, bytes: Buffer, start: number, end: number): void {
+    this.messages += 1;
     if (opcode === BINARY) {
       this.#listener.binary(bytes.subarray(start, end));
       return;
@@ -260,7 +264,9 @@ export function textFrame(text: string): Buffer {
   const frame = frameFor(TEXT, length);
   // As many bytes as characters: plain ASCII, which is written without being looked at.
   frame.write(text, frame.length - length, length === text.length ? 'latin1' : 'utf8');
-  if (length <= LONGEST_REMEMBERED) [lastText, lastFrame] = [text, frame];
+  if (length > LONGEST_REMEMBERED) return frame;
+  lastText = text;
+  lastFrame = frame;
   return frame;
 }
 

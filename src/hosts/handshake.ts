@@ -10,8 +10,11 @@ const TOKEN = /^[!#$%&'*+\-.0-9A-Z^_`a-z|~]+$/;
 
 const HTTP_FAULT = new Refusal(400, 'A WebSocket needs HTTP/1.1.');
 const KEY_FAULT = new Refusal(400, '"Sec-WebSocket-Key" is missing or invalid.');
+// RFC 9110, 15.5.22: an answer with 426 names what to upgrade to, and 7.8: so does its connection.
 const VERSION_FAULT = new Refusal(426, 'Version 13 of WebSocket is served.', {
   'Sec-WebSocket-Version': '13, 8',
+  Upgrade: 'websocket',
+  Connection: 'Upgrade, close',
 });
 
 /** Whether it asks for a WebSocket; other upgrades are for others. */

@@ -8,15 +8,12 @@ import { type Backlog, PROCESS_BACKLOG } from '../backlog.ts';
 import type { Exchange } from '../http/exchange.ts';
 import { handshakeFault, isWebSocketRequest, shakeHands } from './handshake.ts';
 import { NodeExchange, type Target } from './node-exchange.ts';
-import { serveWebSocket } from './web-socket.ts';
+import { type WebSocketSettings, serveWebSocket } from './web-socket.ts';
 
 function ignore(): void {}
 
 /** The settings that concern a host. */
-export interface HostSettings {
-  readonly maxMessageBytes: number;
-  readonly maxTotalBufferedBytes: number;
-  readonly writeTimeout: number;
+export interface HostSettings extends WebSocketSettings {
   readonly disableNagle: boolean;
   readonly noKeepAlive: boolean;
 }

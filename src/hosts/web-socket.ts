@@ -7,6 +7,7 @@ import type {
   WebSocketListener,
   WebSocketPort,
 } from '../http/exchange.ts';
+import { ENDS } from '../protocol/ends.ts';
 import {
   type FrameListener,
   FrameReader,
@@ -28,6 +29,8 @@ const LOST = 1006;
 export interface WebSocketSettings {
   readonly maxMessageBytes: number;
   readonly maxTotalBufferedBytes: number;
+  readonly highWaterMark: number;
+  readonly bodyTimeout: number;
   readonly writeTimeout: number;
 }
 
@@ -40,6 +43,10 @@ class NodeWebSocket implements WebSocketPort, FrameListener {
   #progress: Progress | undefined;
   /** How much of an incomplete message is counted in the backlog. */
   #counted = 0;
+  /** How many messages were complete when that was last looked at. */
+  #messages = 0;
+  /** When a message that is not complete has to be. */
+  #late: NodeJS.Timeout | undefined;
   /** A close frame has been written: nothing else may follow. */
   #isClosing = false;
   #timer: NodeJS.Timeout | undefined;
@@ -64,7 +71,7 @@ class NodeWebSocket implements WebSocketPort, FrameListener {
 
   receive(chunk: Buffer): void {
     this.#reader.push(chunk);
-    if (this.#reader.held !== this.#counted) this.#count();
+    if (this.#reader.held > 0 || this.#counted > 0) this.#count();
   }
 
   drained(): void {
@@ -74,11 +81,12 @@ class NodeWebSocket implements WebSocketPort, FrameListener {
 
   /** The client will send nothing more: without a close frame it is gone. */
   ended(): void {
-    this.#stream.destroySoon();
+    this.#hangUp();
   }
 
   closed(): void {
     clearTimeout(this.#timer);
+    clearTimeout(this.#late);
     this.#backlog.add(-this.#counted);
     this.#progress?.end();
     this.#listener.closed(this.#code, this.#reason, this.#fault);
@@ -104,12 +112,12 @@ class NodeWebSocket implements WebSocketPort, FrameListener {
     this.#code = code;
     this.#reason = reason;
     if (!this.#isClosing) this.#say(code, reason);
-    this.#stream.destroySoon();
+    this.#hangUp();
   }
 
   fault(code: 1002 | 1007 | 1009): void {
-    if (code === 1009) this.#fault = 'tooBig';
-    this.#give(code);
+    if (code === 1009) this.#refuse('tooBig');
+    else this.#give(code, '');
   }
 
   // To the client
@@ -152,10 +160,16 @@ class NodeWebSocket implements WebSocketPort, FrameListener {
   }
 
   /** Ends it for a fault of the client, which may have more to send, and may not hang up. */
-  #give(code: number): void {
+  #give(code: number, reason: string): void {
     this.#code = code;
-    if (!this.#isClosing) this.#say(code, '');
+    if (!this.#isClosing) this.#say(code, reason);
     this.#timer = setTimeout(() => this.#stream.destroy(), CLOSE_TIMEOUT);
+  }
+
+  /** What waits goes out first, to a client that takes it. */
+  #hangUp(): void {
+    if (this.bufferedBytes > 0) this.#expectProgress();
+    this.#stream.destroySoon();
   }
 
   #say(code: number, reason: string): void {
@@ -164,7 +178,7 @@ class NodeWebSocket implements WebSocketPort, FrameListener {
   }
 
   #write(frame: Buffer): void {
-    if (this.#isClosing || this.#stream.destroyed) return;
+    if (this.#isClosing || !this.#stream.writable) return;
     if (!this.#stream.write(frame)) this.#expectProgress();
   }
 
@@ -174,14 +188,36 @@ class NodeWebSocket implements WebSocketPort, FrameListener {
     this.#progress.expect();
   }
 
+  /** A message is, or was, not complete: what it takes is counted, and so is its time. */
   #count(): void {
-    const { held } = this.#reader;
+    const { held, messages } = this.#reader;
     this.#backlog.add(held - this.#counted);
     this.#counted = held;
-    if (held === 0 || this.#backlog.bytes <= this.#settings.maxTotalBufferedBytes) return;
-    this.#fault = 'noMemory';
+    if (held === 0) {
+      clearTimeout(this.#late);
+      this.#late = undefined;
+    } else if (this.#late === undefined) {
+      this.#late = setTimeout(() => this.#tooSlow(), this.#settings.bodyTimeout);
+    } else if (messages !== this.#messages) {
+      this.#late.refresh();
+    }
+    this.#messages = messages;
+    const { highWaterMark, maxTotalBufferedBytes } = this.#settings;
+    if (held > highWaterMark && this.#backlog.bytes > maxTotalBufferedBytes) {
+      this.#refuse('noMemory');
+    }
+  }
+
+  #tooSlow(): void {
+    if (this.#stream.isPaused()) this.#late?.refresh(); // It is we who do not read.
+    else this.#refuse('messageTooSlow');
+  }
+
+  #refuse(fault: WebSocketFault): void {
+    const { code, reason } = ENDS[fault];
+    this.#fault = fault;
     this.#reader.stop();
-    this.#give(1013);
+    this.#give(code, reason);
   }
 }
 

@@ -101,8 +101,8 @@ export interface WebSocketListener {
   stalled(): void;
 }
 
-/** A message over `maxMessageBytes`, or one too many where `maxTotalBufferedBytes` wait. */
-export type WebSocketFault = 'tooBig' | 'noMemory';
+/** Why a message is not waited for: see `ENDS`. */
+export type WebSocketFault = 'tooBig' | 'messageTooSlow' | 'noMemory';
 
 /** Called once the WebSocket is open; answers who listens to it. */
 export type WebSocketHandler = (socket: WebSocketPort) => WebSocketListener;

@@ -25,6 +25,8 @@ export const ENDS = {
   },
   /** More than `maxMessagesPerSecond`, where `rateLimitPolicy` is `close`. */
   tooFast: { code: 1008, reason: 'Too many messages', cause: 'tooFast' },
+  /** A WebSocket message was not complete within `bodyTimeout`. */
+  messageTooSlow: { code: 1008, reason: 'Message took too long', cause: 'messageTooSlow' },
   /** More than `maxMessagesPerBody` in one WebSocket message. */
   tooManyMessages: { code: 1009, reason: 'Too many messages at once', cause: 'tooManyMessages' },
   /** A WebSocket message over `maxMessageBytes`. */

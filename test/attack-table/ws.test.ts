@@ -84,7 +84,7 @@ test('faults that ws has had', async (t) => {
   /** Waits for the close frame, and hangs up. */
   const refusedWith = async (connection: HttpConnection, code: number): Promise<void> => {
     const frame = await connection.read(4);
-    assert.ok(frame.includes(`\u0002${String.fromCodePoint(code >> 8)}`), JSON.stringify(frame));
+    assert.ok(frame.includes(String.fromCodePoint(code >> 8)), JSON.stringify(frame));
     connection.close();
     assert.equal(await ends.next(), code);
   };
@@ -119,7 +119,7 @@ test('faults that ws has had', async (t) => {
   });
 
   await t.test('messages that never end, each below its limit, on many sockets', async (sub) => {
-    const crowded = await serve(sub, { maxTotalBufferedBytes: 200_000 });
+    const crowded = await serve(sub, { maxTotalBufferedBytes: 200_000, highWaterMark: 10_000 });
     for (let count = 0; count < 5; count += 1) {
       const connection = new HttpConnection(crowded.port).send(raw.request());
       sub.after(() => connection.close());

@@ -1,0 +1,94 @@
+/** RFC 6455, 5.2, 5.5 and 5.6: the frames that a server sends, as `ws` reads them. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import * as fc from 'fast-check';
+import {
+  PING_FRAME,
+  binaryFrame,
+  closingFrame,
+  pongFrame,
+  textFrame,
+} from '../../src/hosts/frames.ts';
+import { Reference } from './reference.ts';
+import type { Told } from './wire.ts';
+
+/** What `ws` reads as a client. */
+function readBack(bytes: Buffer): Told[] {
+  const reference = new Reference(false);
+  reference.push(Buffer.from(bytes));
+  return reference.told;
+}
+
+const BORDERS = [0, 1, 124, 125, 126, 127, 128, 65_534, 65_535, 65_536, 65_537];
+for (const length of BORDERS) {
+  test(`5.2: ws reads our frames of ${length} bytes, and their heads are as short as can be`, () => {
+    const text = 'x'.repeat(length);
+    const head = length < 126 ? 2 : length < 65_536 ? 4 : 10;
+    const data = Buffer.from(text);
+    assert.deepEqual(readBack(textFrame(text)), [['text', text]]);
+    assert.deepEqual(readBack(binaryFrame(data)), [['binary', data.toString('hex')]]);
+    assert.equal(textFrame(text).length, head + length);
+    assert.equal(binaryFrame(data).length, head + length);
+  });
+}
+
+for (const unit of ['é', '€', '👋', '\ud83d', '\udc4b', '\ufffd', '\0']) {
+  for (const length of [1, 41, 42, 62, 63, 125, 126, 16_384, 32_768, 65_535]) {
+    const text = unit.repeat(length);
+    test(`5.6: ws reads ${length} × ${JSON.stringify(unit)} as the UTF-8 that Node makes of it`, () => {
+      assert.deepEqual(readBack(textFrame(text)), [['text', Buffer.from(text).toString('utf8')]]);
+    });
+  }
+}
+
+test('5.6: ws reads any text that we write', () => {
+  fc.assert(
+    fc.property(fc.string({ unit: 'binary', maxLength: 200 }), (text) => {
+      assert.deepEqual(readBack(textFrame(text)), [['text', text]]);
+    }),
+    { numRuns: 500 },
+  );
+});
+
+test('5.6: a text that is written again is the same frame; one over 64 KiB is not remembered', () => {
+  const [short, long] = ['short', 'x'.repeat(65_537)];
+  const remembered = textFrame(short);
+  assert.equal(textFrame(short), remembered);
+  assert.notEqual(textFrame(long), textFrame(long));
+  assert.deepEqual(readBack(textFrame(short)), [['text', short]]);
+});
+
+test('5.6: bytes are copied: what becomes of them later is not sent', () => {
+  const data = Buffer.from('abc');
+  const bytes = binaryFrame(data);
+  data.fill('x');
+  assert.deepEqual(readBack(bytes), [['binary', '616263']]);
+});
+
+for (const length of [0, 1, 124, 125]) {
+  test(`5.5.3: ws reads a pong of ${length} bytes`, () => {
+    const data = Buffer.alloc(length, 'p');
+    assert.deepEqual(readBack(pongFrame(data)), [['pong', data.toString('hex')]]);
+  });
+}
+
+test('5.5.2: ws reads our ping', () => {
+  assert.deepEqual(readBack(PING_FRAME), [['ping', '']]);
+});
+
+for (const [code, reason] of [
+  [1000, ''],
+  [1001, 'away'],
+  [3000, 'Go away!'],
+  [4999, 'tschüß 👋'],
+  [1011, 'x'.repeat(123)],
+] as const) {
+  test(`5.5.1: ws reads that we close with ${code} ${reason.slice(0, 10)}`, () => {
+    assert.deepEqual(readBack(closingFrame(code, reason)), [['closing', code, reason]]);
+  });
+}
+
+test('7.4.1: 1005 is never written: it stands for a close frame without a code', () => {
+  assert.equal(closingFrame(1005, '').length, 2);
+  assert.deepEqual(readBack(closingFrame(1005, '')), [['closing', 1005, '']]);
+});

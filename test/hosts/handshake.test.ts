@@ -1,0 +1,160 @@
+/** RFC 6455, chapter 4: the opening handshake, from a request without a socket to the bytes of its answer. */
+import assert from 'node:assert/strict';
+import { IncomingMessage } from 'node:http';
+import { Socket } from 'node:net';
+import { test } from 'node:test';
+import { handshakeFault, isWebSocketRequest, shakeHands } from '../../src/hosts/handshake.ts';
+
+const KEY = 'dGhlIHNhbXBsZSBub25jZQ==';
+
+interface Head {
+  readonly method?: string;
+  readonly version?: string;
+  readonly headers?: Readonly<Record<string, string | undefined>>;
+}
+
+/** Names of headers are in lower case, as Node hands them out. */
+function request({ method = 'GET', version = '1.1', headers = {} }: Head = {}): IncomingMessage {
+  const message = new IncomingMessage(new Socket());
+  message.method = method;
+  message.httpVersion = version;
+  message.headers = {
+    upgrade: 'websocket',
+    connection: 'Upgrade',
+    'sec-websocket-key': KEY,
+    'sec-websocket-version': '13',
+    ...headers,
+  };
+  return message;
+}
+
+function withHeader(name: string, value: string | undefined): IncomingMessage {
+  return request({ headers: { [name]: value } });
+}
+
+/** Names in lower case and values of the answer. */
+function answerTo(message: IncomingMessage): { status: string; headers: Map<string, string> } {
+  const [status = '', ...lines] = shakeHands(message).split('\r\n');
+  assert.deepEqual(lines.splice(-2), ['', ''], 'an empty line ends the head');
+  const headers = lines.map((line) => {
+    const [name = '', value = ''] = line.split(': ');
+    return [name.toLowerCase(), value] as const;
+  });
+  assert.equal(new Set(headers.map(([name]) => name)).size, headers.length);
+  return { status, headers: new Map(headers) };
+}
+
+test('4.2.1: a good request has no fault', () => {
+  assert.equal(isWebSocketRequest(request()), true);
+  assert.equal(handshakeFault(request()), undefined);
+});
+
+for (const method of ['POST', 'HEAD', 'OPTIONS', 'CONNECT']) {
+  test(`4.2.1: ${method} asks for no WebSocket`, () => {
+    assert.equal(isWebSocketRequest(request({ method })), false);
+  });
+}
+
+for (const upgrade of ['websocket', 'WebSocket', 'WEBSOCKET']) {
+  test(`4.2.1: Upgrade: ${upgrade} asks for a WebSocket`, () => {
+    assert.equal(isWebSocketRequest(withHeader('upgrade', upgrade)), true);
+  });
+}
+
+for (const upgrade of [undefined, '', 'h2c', 'websockets', 'websocket/13']) {
+  test(`4.2.1: Upgrade: ${upgrade} does not`, () => {
+    assert.equal(isWebSocketRequest(withHeader('upgrade', upgrade)), false);
+  });
+}
+
+for (const version of ['1.0', '0.9']) {
+  test(`4.2.1: HTTP/${version} is refused with 400`, () => {
+    assert.equal(handshakeFault(request({ version }))?.status, 400);
+  });
+}
+
+const KEYS = [
+  undefined,
+  '',
+  'dGhlIHNhbXBsZSBub25jZQ',
+  'dGhlIHNhbXBsZSBub25jZQ=',
+  'dGhlIHNhbXBsZSBub25jZQ===',
+  'dGhlIHNhbXBsZSBub25j',
+  'dGhlIHNhbXBsZSBub25jZSE=',
+  'dGhlIHNhbXBsZSBub25j-_==',
+  ` ${KEY}`,
+  `${KEY}\n`,
+  `${KEY}, ${KEY}`,
+];
+for (const key of KEYS) {
+  test(`4.2.1: the key is sixteen bytes in base64; ${JSON.stringify(key)} is refused with 400`, () => {
+    assert.equal(handshakeFault(withHeader('sec-websocket-key', key))?.status, 400);
+  });
+}
+
+for (const version of ['13', '8']) {
+  test(`4.2.1: version ${version} is served`, () => {
+    assert.equal(handshakeFault(withHeader('sec-websocket-version', version)), undefined);
+  });
+}
+
+for (const version of [undefined, '', '0', '7', '9', '14', '013', '13, 8', '13.0', 'x']) {
+  test(`4.4: version ${version} is refused with 426 and the versions that are served`, () => {
+    const fault = handshakeFault(withHeader('sec-websocket-version', version));
+    assert.equal(fault?.status, 426);
+    assert.equal(fault.headers['Sec-WebSocket-Version'], '13, 8');
+  });
+}
+
+test('RFC 9110, 15.5.22: an answer with 426 says what to upgrade to', () => {
+  const fault = handshakeFault(withHeader('sec-websocket-version', '7'));
+  assert.equal(fault?.headers['Upgrade'], 'websocket');
+});
+
+test('1.3, 4.2.2: the answer to the key of the examples', () => {
+  const { status, headers } = answerTo(request());
+  assert.equal(status, 'HTTP/1.1 101 Switching Protocols');
+  assert.equal(headers.get('upgrade'), 'websocket');
+  assert.equal(headers.get('connection'), 'Upgrade');
+  assert.equal(headers.get('sec-websocket-accept'), 's3pPLMBiTxaQ9kYGzzhZRbK+xOo=');
+  assert.equal(headers.size, 3);
+});
+
+test('4.2.2, 9.1: no extension is agreed to', () => {
+  const asked = withHeader(
+    'sec-websocket-extensions',
+    'permessage-deflate; client_max_window_bits',
+  );
+  assert.equal(answerTo(asked).headers.has('sec-websocket-extensions'), false);
+});
+
+for (const [asked, answered] of [
+  ['chat', 'chat'],
+  ['chat, superchat', 'chat'],
+  [' chat ,superchat', 'chat'],
+  ["!#$%&'*+-.^_`|~09AZaz", "!#$%&'*+-.^_`|~09AZaz"],
+] as const) {
+  test(`4.2.2: of the subprotocols "${asked}" the first is agreed to`, () => {
+    const { headers } = answerTo(withHeader('sec-websocket-protocol', asked));
+    assert.equal(headers.get('sec-websocket-protocol'), answered);
+  });
+}
+
+for (const asked of [
+  undefined,
+  '',
+  ' ',
+  ',',
+  ', chat',
+  'a b',
+  'a\r\nX: y',
+  'a"',
+  'a/b',
+  'é',
+  'a;b',
+]) {
+  test(`4.2.2: ${JSON.stringify(asked)} is no subprotocol, and not answered`, () => {
+    const { headers } = answerTo(withHeader('sec-websocket-protocol', asked));
+    assert.equal(headers.size, 3);
+  });
+}

@@ -1,0 +1,105 @@
+/** A `WebSocketPort` on a real socket, without HTTP before it and without sessions behind it. */
+import assert from 'node:assert/strict';
+import { type Socket, connect, createServer } from 'node:net';
+import type { TestContext } from 'node:test';
+import { Backlog } from '../../src/backlog.ts';
+import { type WebSocketSettings, serveWebSocket } from '../../src/hosts/web-socket.ts';
+import type { WebSocketListener, WebSocketPort } from '../../src/http/exchange.ts';
+import { Queue } from '../support/client.ts';
+import { Reference } from './reference.ts';
+import type { Told } from './wire.ts';
+
+/** What a listener is told, in its order. */
+class Listener implements WebSocketListener {
+  readonly told: Queue<Told> = new Queue('something to be told');
+
+  text(text: string): void {
+    this.told.put(['text', text]);
+  }
+
+  binary(data: Uint8Array): void {
+    this.told.put(['binary', Buffer.from(data).toString('hex')]);
+  }
+
+  drained(): void {
+    this.told.put(['drained']);
+  }
+
+  closed(code: number, reason: string, fault = ''): void {
+    this.told.put(['closed', code, reason, fault]);
+  }
+
+  stalled(): void {
+    this.told.put(['stalled']);
+  }
+}
+
+/** The client's end, frame by frame. */
+class Peer {
+  readonly socket: Socket;
+  readonly told: Queue<Told> = new Queue('a frame or the end');
+
+  constructor(port: number) {
+    const reference = new Reference(false);
+    // Half open: what hangs up is said by each test.
+    this.socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true });
+    this.socket.on('error', () => {});
+    this.socket.on('data', (chunk: Buffer) => {
+      reference.push(chunk);
+      for (const told of reference.told.splice(0)) this.told.put(told);
+    });
+    this.socket.on('end', () => this.told.put(['end']));
+  }
+
+  send(...frames: readonly Uint8Array[]): this {
+    this.socket.write(Buffer.concat(frames));
+    return this;
+  }
+}
+
+export interface Pair {
+  readonly peer: Peer;
+  readonly port: WebSocketPort;
+  readonly told: Queue<Told>;
+  readonly backlog: Backlog;
+  /** The server's end. */
+  readonly socket: Socket;
+}
+
+const SETTINGS: WebSocketSettings = {
+  maxMessageBytes: 1_000_000,
+  maxTotalBufferedBytes: 10_000_000,
+  highWaterMark: 1000,
+  bodyTimeout: 30_000,
+  writeTimeout: 30_000,
+};
+
+/** A client and the port that serves it, until the test ends. @param head bytes that came with the upgrade */
+export async function pair(
+  t: TestContext,
+  settings: Partial<WebSocketSettings> = {},
+  head?: Buffer,
+): Promise<Pair> {
+  const listener = new Listener();
+  const backlog = new Backlog();
+  const opened = new Queue<{ port: WebSocketPort; socket: Socket }>('a connection');
+  // As sockets of node:http are.
+  const server = createServer({ allowHalfOpen: true }, (socket) => {
+    t.after(() => socket.destroy());
+    socket.on('error', () => {});
+    if (head !== undefined) socket.unshift(Buffer.from(head));
+    serveWebSocket(socket, { ...SETTINGS, ...settings }, backlog, (port) => {
+      opened.put({ port, socket });
+      return listener;
+    });
+  });
+  await new Promise<void>((resolve) => {
+    server.listen(0, '127.0.0.1', resolve);
+  });
+  t.after(() => server.close());
+  const address = server.address();
+  assert.ok(typeof address === 'object' && address !== null);
+  const peer = new Peer(address.port);
+  t.after(() => peer.socket.destroy());
+  return { peer, backlog, told: listener.told, ...(await opened.next()) };
+}
