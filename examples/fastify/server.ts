@@ -16,7 +16,6 @@ app.addHook('preClose', () => echo.close({ timeout: 1000 }));
 
 // With a host: for 'localhost' Fastify would make a second server, to which nothing is attached.
 const port = Number(process.env['PORT'] ?? 9999);
-console.log('Fastify and SockJS listen on', await app.listen({ port, host: '0.0.0.0' }));
-
 process.once('SIGINT', () => void app.close());
 process.once('SIGTERM', () => void app.close());
+console.log('Fastify and SockJS listen on', await app.listen({ port, host: '0.0.0.0' }));

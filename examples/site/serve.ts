@@ -55,12 +55,12 @@ export function serve(routers: readonly SockJSRouter[]): void {
   server.listen(port, () => {
     const address = server.address();
     const actual = typeof address === 'object' ? address?.port : port;
-    console.log(`Open http://localhost:${actual}/ in a browser; Ctrl-C ends it.`);
     // More than once: Ctrl-C reaches a child of npm from the terminal, and again from npm.
     let stopping: Promise<void> | undefined;
     const stopOnce = (): void => void (stopping ??= stop());
     process.on('SIGINT', stopOnce);
     process.on('SIGTERM', stopOnce);
     whenOrphaned(stopOnce);
+    console.log(`Open http://localhost:${actual}/ in a browser; Ctrl-C ends it.`);
   });
 }
