@@ -130,29 +130,31 @@ function fill(
   }
 }
 
+function labelNamesOf({ label }: Metric): string[] {
+  return label === undefined ? ['prefix'] : ['prefix', label];
+}
+
 /**
  * Registers the metrics `sockjs_*` of some routers, each with the label `prefix`. Once for each registry.
  * @param registry that of your application; by default the global one of prom-client
  */
 export function registerMetrics(routers: Routers, registry: Registry = register): Registry {
   for (const metric of GAUGES) {
-    const { name, help, label } = metric;
-    const labelNames = ['prefix', ...(label === undefined ? [] : [label])];
+    const { name, help } = metric;
     const gauge = new Gauge({
       name,
       help,
-      labelNames,
+      labelNames: labelNamesOf(metric),
       registers: [registry],
       collect: () => fill(routers, metric, (labels, value) => gauge.set(labels, value)),
     });
   }
   for (const metric of COUNTERS) {
-    const { name, help, label } = metric;
-    const labelNames = ['prefix', ...(label === undefined ? [] : [label])];
+    const { name, help } = metric;
     const counter = new Counter({
       name,
       help,
-      labelNames,
+      labelNames: labelNamesOf(metric),
       registers: [registry],
       collect: () => {
         counter.reset();

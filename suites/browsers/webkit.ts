@@ -8,7 +8,7 @@ import { globSync } from 'node:fs';
 import { connect } from 'node:net';
 import { setInterval } from 'node:timers/promises';
 import { Builder, Capabilities, Key, type WebDriver } from 'selenium-webdriver';
-import type { Browser, Tab } from './engines.ts';
+import type { Browser, Tab } from './browser.ts';
 
 const DEADLINE = 20_000;
 
