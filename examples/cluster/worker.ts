@@ -1,0 +1,68 @@
+/**
+ * One worker: a complete server on a private port, and the port that all workers share in front of it. They
+ * have nothing else in common: `router.connections` are the clients of this worker.
+ */
+import { type RequestListener, createServer } from 'node:http';
+import { SockJSConnection, SockJSRouter } from 'sockjs-server';
+import { relay } from './relay.ts';
+
+const { INDEX, WORKERS, PORT = '9999' } = process.env;
+const DRAIN_TIMEOUT = 1000;
+const LAST_WORDS_TIMEOUT = 300;
+
+class Echo extends SockJSConnection {
+  override onMessage(message: string): void {
+    this.send(message);
+  }
+}
+
+// What the other workers hand on comes from this machine, and they say whose it is.
+const router = new SockJSRouter(Echo, '/echo', { trustedProxies: ['loopback'] });
+// As it would be without a cluster: other routes, or Express, belong here. What is idle is closed by the others.
+const own = createServer({ keepAliveTimeout: 0 });
+router.attach(own);
+
+const SESSION = /\/echo\/([^/.]+)\/[^/.]+\/[^/?]+(?:\?|$)/;
+let ports: unknown[] = [];
+
+/** sockjs-client draws `<server>` from 000 to 999; who calls it otherwise shares the first worker. */
+function ownerOf(url: string): number {
+  const server = SESSION.exec(url)?.[1];
+  if (server === undefined) return Number(INDEX);
+  return /^\d+$/.test(server) ? Number(server) % Number(WORKERS) : 0;
+}
+
+const answer: RequestListener = (request, response) => {
+  const owner = ownerOf(request.url ?? '');
+  if (owner === Number(INDEX)) own.emit('request', request, response);
+  else relay(request, response, Number(ports[owner]));
+};
+
+const shared = createServer(answer);
+shared.on('upgrade', (...upgrade) => own.emit('upgrade', ...upgrade));
+
+async function drain(): Promise<void> {
+  await router.close({ timeout: DRAIN_TIMEOUT });
+  process.send?.('drained');
+}
+
+function end(): void {
+  shared.close(() => process.exit());
+  setTimeout(() => process.exit(), LAST_WORDS_TIMEOUT);
+}
+
+process.on('message', (message: unknown) => {
+  if (message === 'drain') void drain();
+  if (message === 'end') end();
+  if (!Array.isArray(message)) return;
+  ports = message;
+  if (!shared.listening) shared.listen(Number(PORT));
+});
+// The terminal and systemd send these to every process; the primary says what they mean.
+process.on('SIGINT', () => {});
+process.on('SIGTERM', () => {});
+
+own.listen({ port: 0, host: '127.0.0.1', exclusive: true }, () => {
+  const address = own.address();
+  if (typeof address === 'object') process.send?.(address?.port);
+});
