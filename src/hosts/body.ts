@@ -4,38 +4,48 @@ import { SockJSError } from '../errors.ts';
 import type { BodyLimits } from '../http/exchange.ts';
 import { Gather } from './gather.ts';
 
-/** A body as it comes in, under its limits. */
 class Body {
   readonly #limits: BodyLimits;
+  readonly #settle: (result: Buffer | SockJSError) => void;
+  readonly #timer: NodeJS.Timeout;
   #gathered: Gather;
   #isOver = false;
 
-  constructor(limits: BodyLimits) {
+  constructor(limits: BodyLimits, settle: (result: Buffer | SockJSError) => void) {
     this.#limits = limits;
+    this.#settle = settle;
     this.#gathered = new Gather(limits.bytes);
+    this.#timer = setTimeout(() => this.#end(tooSlow(limits)), limits.milliseconds);
   }
 
-  get bytes(): Buffer {
-    return this.#gathered.bytes;
-  }
-
-  /** @returns what is wrong, if it is beyond a limit: then nothing more is kept */
-  add(chunk: Buffer): SockJSError | undefined {
-    if (this.#isOver) return undefined;
-    const { bytes, backlog, backlogBytes } = this.#limits;
-    if (this.#gathered.length + chunk.length > bytes) return tooLarge(this.#limits);
-    if (backlog.bytes + chunk.length > backlogBytes) return noMemory();
-    backlog.add(chunk.length);
-    this.#gathered.append(chunk);
-    return undefined;
-  }
-
-  /** Nothing is kept, or counted, any more. */
-  release(): void {
+  /** Beyond a limit nothing more is kept: what still comes is read and dropped. */
+  add(chunk: Buffer): void {
     if (this.#isOver) return;
+    const { bytes, backlog, backlogBytes } = this.#limits;
+    if (this.#gathered.length + chunk.length > bytes) {
+      this.#end(tooLarge(this.#limits));
+    } else if (backlog.bytes + chunk.length > backlogBytes) {
+      this.#end(noMemory());
+    } else {
+      backlog.add(chunk.length);
+      this.#gathered.append(chunk);
+    }
+  }
+
+  complete(): void {
+    if (!this.#isOver) this.#end(this.#gathered.bytes);
+  }
+
+  abort(): void {
+    if (!this.#isOver) this.#end(aborted());
+  }
+
+  #end(result: Buffer | SockJSError): void {
     this.#isOver = true;
+    clearTimeout(this.#timer);
     this.#limits.backlog.add(-this.#gathered.length);
     this.#gathered = new Gather(0);
+    this.#settle(result);
   }
 }
 
@@ -55,27 +65,20 @@ function noMemory(): SockJSError {
   return new SockJSError('ERR_NO_MEMORY', 'Too much is waiting in this process.');
 }
 
-/** @throws SockJSError as `Exchange.readBody` says */
-export async function readBody(request: IncomingMessage, limits: BodyLimits): Promise<Buffer> {
-  if (Number(request.headers['content-length'] ?? 0) > limits.bytes) throw tooLarge(limits);
-  if (request.readableEnded) return Buffer.alloc(0); // Some middleware has eaten it.
-  if (request.destroyed) throw aborted();
-  const body = new Body(limits);
-  let timer: NodeJS.Timeout | undefined;
-  try {
-    return await new Promise((resolve, reject) => {
-      timer = setTimeout(() => reject(tooSlow(limits)), limits.milliseconds);
-      request.on('data', (chunk: Buffer) => {
-        const fault = body.add(chunk);
-        if (fault !== undefined) reject(fault); // What still comes is read and dropped.
-      });
-      request.on('end', () => resolve(body.bytes));
-      request.on('close', () => {
-        if (!request.complete) reject(aborted());
-      });
-    });
-  } finally {
-    clearTimeout(timer);
-    body.release();
+/** See `Exchange.readBody`. */
+export function readBody(
+  request: IncomingMessage,
+  limits: BodyLimits,
+): Promise<Buffer | SockJSError> {
+  if (Number(request.headers['content-length'] ?? 0) > limits.bytes) {
+    return Promise.resolve(tooLarge(limits));
   }
+  if (request.readableEnded) return Promise.resolve(Buffer.alloc(0)); // Some middleware has eaten it.
+  if (request.destroyed) return Promise.resolve(aborted());
+  return new Promise((resolve) => {
+    const body = new Body(limits, resolve);
+    request.on('data', (chunk: Buffer) => body.add(chunk));
+    request.on('end', () => body.complete());
+    request.on('close', () => body.abort());
+  });
 }

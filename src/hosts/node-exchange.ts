@@ -1,6 +1,7 @@
 /** The port `Exchange` on a request and a response of `node:http`. */
 import { type IncomingMessage, ServerResponse } from 'node:http';
 import { type PeerCertificate, TLSSocket } from 'node:tls';
+import type { SockJSError } from '../errors.ts';
 import type { AnswerListener, BodyLimits, Exchange, HeaderList } from '../http/exchange.ts';
 import { readBody } from './body.ts';
 import { Progress } from './progress.ts';
@@ -156,7 +157,7 @@ export class NodeExchange implements Exchange {
     return Array.isArray(value) ? value.join(', ') : value;
   }
 
-  readBody(limits: BodyLimits): Promise<Buffer> {
+  readBody(limits: BodyLimits): Promise<Buffer | SockJSError> {
     return readBody(this.#request, limits);
   }
 
@@ -176,7 +177,10 @@ export class NodeExchange implements Exchange {
   }
 
   begin(headers: HeaderList): void {
-    if (!this.isAnswered) this.#answering().writeHead(200, headers);
+    if (this.isAnswered) return;
+    const response = this.#answering();
+    response.on('drain', () => this.#drained());
+    response.writeHead(200, headers);
   }
 
   write(text: string): void {
@@ -220,7 +224,6 @@ export class NodeExchange implements Exchange {
   watch(listener: AnswerListener): void {
     const response = this.#answering();
     this.#listener = listener;
-    response.on('drain', () => this.#drained());
     const { socket } = this.#request;
     const over = (): void => {
       socket.off('close', over);

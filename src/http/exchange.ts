@@ -4,6 +4,7 @@
  */
 import type { PeerCertificate } from 'node:tls';
 import type { Backlog } from '../backlog.ts';
+import type { SockJSError } from '../errors.ts';
 import type { Refusal } from '../refusal.ts';
 import type { Hop } from './client-address.ts';
 
@@ -51,11 +52,10 @@ export interface Exchange extends Hop {
   readonly certificate: PeerCertificate | undefined;
 
   /**
-   * The whole request body.
-   * @throws SockJSError as soon as it is beyond a limit, `ERR_BODY_TOO_LARGE`, `ERR_BODY_TIMEOUT` or
-   * `ERR_NO_MEMORY`; `ERR_BODY_ABORTED` if the client goes away
+   * The whole request body; or, as soon as it is beyond a limit, `ERR_BODY_TOO_LARGE`, `ERR_BODY_TIMEOUT` or
+   * `ERR_NO_MEMORY`; or `ERR_BODY_ABORTED` if the client goes away.
    */
-  readBody(limits: BodyLimits): Promise<Buffer>;
+  readBody(limits: BodyLimits): Promise<Buffer | SockJSError>;
 
   /** The complete answer. Without a body none is announced. */
   answer(status: number, headers: HeaderList, body?: string): void;

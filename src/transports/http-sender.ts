@@ -16,17 +16,10 @@ const BODY_FAULTS: ReadonlyMap<string, RefusalReason> = new Map([
   ['ERR_NO_MEMORY', 'noMemory'],
 ]);
 
-/** @returns undefined if the answer has been given, or nobody waits for one */
-async function readBody(hit: Hit): Promise<Buffer | undefined> {
-  const { exchange, service } = hit;
-  try {
-    return await exchange.readBody(service.bodyLimits);
-  } catch (error) {
-    if (!(error instanceof SockJSError)) throw error;
-    const reason = BODY_FAULTS.get(error.code);
-    if (reason !== undefined) service.refuse(hit, reason);
-    return undefined;
-  }
+/** A client that has gone away is answered nothing. */
+function refuseBody(hit: Hit, { code }: SockJSError): void {
+  const reason = BODY_FAULTS.get(code);
+  if (reason !== undefined) hit.service.refuse(hit, reason);
 }
 
 function isEncoded(exchange: Exchange): boolean {
@@ -45,8 +38,8 @@ async function accept(hit: Hit, payload: Payload, confirm: () => void): Promise<
   if (session.isHeldBack && !(await session.ready())) {
     return service.refuse(hit, session.isOpening ? 'sessionOpening' : 'tooFast');
   }
-  const body = await readBody(hit);
-  if (body === undefined) return undefined;
+  const body = await exchange.readBody(service.bodyLimits);
+  if (body instanceof SockJSError) return refuseBody(hit, body);
   const json = payload(body.toString('utf8'), exchange);
   if (json === '') return service.refuse(hit, 'bodyMissing');
   const messages = isUtf8(body) ? decodeBody(json) : undefined;
