@@ -95,7 +95,7 @@ const COUNTERS: readonly Metric[] = [
   },
   {
     name: 'sockjs_message_bytes_total',
-    help: 'Bytes of these messages, without frames and headers.',
+    help: 'Bytes of these messages; of those received, with the JSON around them.',
     label: 'direction',
     values: each('direction', (dump) => ({
       sent: dump.bytesSentTotal,

@@ -95,8 +95,9 @@ export interface StatsDump {
   readonly sessionsTotal: number;
   readonly packetsSentTotal: number;
   readonly packetsRecvTotal: number;
-  /** Of the messages alone, without frames and headers. */
+  /** Of the messages alone. */
   readonly bytesSentTotal: number;
+  /** Of bodies and WebSocket messages, as they came. */
   readonly bytesRecvTotal: number;
   /** Messages that a client did not get because of the policy `drop-oldest`. */
   readonly packetsDroppedTotal: number;

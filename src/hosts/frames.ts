@@ -8,7 +8,8 @@ import { Gather, copyOf } from './gather.ts';
 
 /** Told what a client's frames say, in their order. After `closing` and `fault` nothing follows. */
 export interface FrameListener {
-  text(text: string): void;
+  /** @param bytes how long it was as UTF-8 */
+  text(text: string, bytes: number): void;
   binary(data: Buffer): void;
   ping(data: Buffer): void;
   /** The client's close frame; 1005 if it gave no code. */
@@ -224,7 +225,7 @@ export class FrameReader {
     const text = bytes.toString('utf8', start, end);
     // Where bytes are no UTF-8, this character stands in their place; mostly it is nowhere.
     if (text.includes('\ufffd') && !isUtf8(bytes.subarray(start, end))) this.#fail(1007, bytes);
-    else this.#listener.text(text);
+    else this.#listener.text(text, end - start);
   }
 
   /** @returns the end of the bytes: nothing of them matters any more */

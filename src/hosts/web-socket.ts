@@ -94,8 +94,8 @@ class NodeWebSocket implements WebSocketPort, FrameListener {
 
   // From the client
 
-  text(text: string): void {
-    this.#listener.text(text);
+  text(text: string, bytes: number): void {
+    this.#listener.text(text, bytes);
   }
 
   binary(data: Buffer): void {

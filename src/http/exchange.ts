@@ -92,7 +92,8 @@ export interface WebSocketPort {
 
 /** Told what happens on a WebSocket; each host calls these and nothing else. */
 export interface WebSocketListener {
-  text(text: string): void;
+  /** @param bytes how long it was as UTF-8 */
+  text(text: string, bytes: number): void;
   binary(data: Uint8Array): void;
   drained(): void;
   /** @param fault what the client did wrong, if that is why */

@@ -44,6 +44,8 @@ export class LiveSession implements Flushable, Living, SlowConsumer {
   readonly #lifecycle: Lifecycle;
   readonly #outlet: Outlet;
   #flushing = false;
+  /** It was too quick, when last heard. */
+  #isInDebt = false;
   /** There once somebody had to wait before sending. */
   #gate: Gate | undefined;
   /** There while a sender has been told to wait, and has to be told to go on. */
@@ -107,7 +109,7 @@ export class LiveSession implements Flushable, Living, SlowConsumer {
 
   /** Whether the client should send nothing now: `onOpen` is under way, or it was too quick. */
   get isHeldBack(): boolean {
-    return this.isOpening || this.#core.debt(this.#surroundings.clock()) > 0;
+    return this.isOpening || (this.#isInDebt && this.#core.debt(this.#surroundings.clock()) > 0);
   }
 
   /** Waits until the client may send again; false if somebody waits already. See `Gate`. */
@@ -134,10 +136,11 @@ export class LiveSession implements Flushable, Living, SlowConsumer {
   }
 
   /**
+   * @param bytes what they took on their way
    * @returns whether the client may go on: the messages have reached the application or will, unless an
    * end is on its way
    */
-  receive(messages: readonly (string | Uint8Array)[]): boolean {
+  receive(messages: readonly (string | Uint8Array)[], bytes: number): boolean {
     if (!this.isOpen) return this.seemsOpen;
     const { settings, stats, clock } = this.#surroundings;
     if (messages.length > settings.maxMessagesPerBody) {
@@ -145,14 +148,12 @@ export class LiveSession implements Flushable, Living, SlowConsumer {
       return true;
     }
     const now = clock();
-    let bytes = 0;
-    for (const message of messages) bytes += Buffer.byteLength(message);
     stats.received(messages.length, bytes, now);
     this.#core.receive(messages.length, now);
     for (const message of messages) this.#lifecycle.deliver(message);
-    const isTooFast = this.#core.debt(now) > 0;
-    if (isTooFast) stats.throttled();
-    if (isTooFast && settings.rateLimitPolicy === 'close') this.end(ENDS.tooFast);
+    this.#isInDebt = this.#core.debt(now) > 0;
+    if (this.#isInDebt) stats.throttled();
+    if (this.#isInDebt && settings.rateLimitPolicy === 'close') this.end(ENDS.tooFast);
     return true;
   }
 
@@ -210,8 +211,6 @@ export class LiveSession implements Flushable, Living, SlowConsumer {
     this.#core.close(end, this.#surroundings.clock());
     this.#requestFlush();
   }
-
-  // From time
 
   tick(now: number): void {
     if (this.#outlet.isLeaving) return this.#outlet.expectProgress();

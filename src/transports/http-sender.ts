@@ -47,7 +47,7 @@ async function accept(hit: Hit, payload: Payload, confirm: () => void): Promise<
   if (messages.length > service.settings.maxMessagesPerBody) {
     return service.refuse(hit, 'tooManyMessages');
   }
-  if (!session.receive(messages)) return service.refuse(hit, 'sessionUnknown');
+  if (!session.receive(messages, body.length)) return service.refuse(hit, 'sessionUnknown');
   return confirm();
 }
 

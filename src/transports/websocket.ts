@@ -26,7 +26,7 @@ abstract class WebSocketReceiver implements Receiver, WebSocketListener {
   }
 
   abstract write(frame: Frame): void;
-  abstract text(text: string): void;
+  abstract text(text: string, bytes: number): void;
   abstract binary(data: Uint8Array): void;
 
   get bufferedBytes(): number {
@@ -68,8 +68,8 @@ abstract class WebSocketReceiver implements Receiver, WebSocketListener {
   }
 
   /** What the client sent has reached the application, or waits for it; it may have been too much. */
-  protected receive(messages: readonly (string | Uint8Array)[]): void {
-    this.session.receive(messages);
+  protected receive(messages: readonly (string | Uint8Array)[], bytes: number): void {
+    this.session.receive(messages, bytes);
     if (this.session.isHeldBack) void this.holdBack();
   }
 
@@ -101,10 +101,10 @@ class FramedReceiver extends WebSocketReceiver {
     this.socket.sendText(encode(frame));
   }
 
-  text(text: string): void {
+  text(text: string, bytes: number): void {
     const messages = decodeWebSocketMessage(text);
     if (messages === undefined) this.refuse(ENDS.broken);
-    else this.receive(messages);
+    else this.receive(messages, bytes);
   }
 
   binary(): void {
@@ -132,12 +132,12 @@ class RawReceiver extends WebSocketReceiver {
     }
   }
 
-  text(text: string): void {
-    this.receive([text]);
+  text(text: string, bytes: number): void {
+    this.receive([text], bytes);
   }
 
   binary(data: Uint8Array): void {
-    this.receive([data]);
+    this.receive([data], data.length);
   }
 }
 

@@ -116,7 +116,7 @@ test('messages are answered in their order, and the session found by its key', a
   const { session, connection } = open('key');
   session.attach(new FakeReceiver(1));
   assert.equal(directory.find('key'), session);
-  assert.ok(session.receive(['a', 'echo', 'b']));
+  assert.ok(session.receive(['a', 'echo', 'b'], 1));
   const poll = new FakeReceiver(1);
   session.attach(poll);
   assert.deepEqual(connection.calls, ['open', 'a', 'echo', 'b']);
@@ -128,7 +128,7 @@ test('close() inside onMessage: no further message, onClose later and once, the 
   const { directory, open, pass } = create(t);
   const { session, connection } = open('key');
   session.attach(new FakeReceiver(1));
-  session.receive(['close', 'never']);
+  session.receive(['close', 'never'], 1);
   assert.ok(connection.isClosed);
   assert.deepEqual(connection.calls, ['open', 'close']);
   await flushed();
@@ -139,7 +139,7 @@ test('close() inside onMessage: no further message, onClose later and once, the 
     assert.deepEqual(poll.texts, ['c[3000,"Go away!"]']);
     assert.ok(poll.ended);
   }
-  assert.ok(session.receive(['late']), 'its client may not know yet');
+  assert.ok(session.receive(['late'], 1), 'its client may not know yet');
   pass(5000);
   assert.equal(directory.find('key'), undefined);
   assert.equal(connection.calls.length, 3);
@@ -413,7 +413,7 @@ test('the figures follow the sessions, and rates are means over ten seconds', as
   const receiver = new FakeReceiver();
   session.attach(receiver);
   open('key').session.attach(new FakeReceiver(1));
-  session.receive(['a', 'b', 'c']);
+  session.receive(['a', 'b', 'c'], 1);
   for (let count = 0; count < 5; count += 1) connection.send('x');
   await flushed();
   pass(1000);
