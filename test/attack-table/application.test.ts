@@ -98,7 +98,7 @@ test('a callback of the application throws', async (t) => {
       return this.#fail('onClose');
     }
   }
-  const { port, logs } = await serve(t, { disconnectDelay: 300 }, Faulty);
+  const { port, logs } = await serve(t, { disconnectDelay: 1000 }, Faulty);
   const bystander = newSession();
   const stream = new Receiver(port, bystander, XHR_STREAMING);
   t.after(() => stream.connection.close());

@@ -89,7 +89,7 @@ for (const limit of ['maxSessions', 'maxSessionsPerAddress'] as const) {
   });
 
   test(`${limit}: a stream that breaks off makes room once its close frame need not be told`, async (t) => {
-    const { port, router, logs } = await serve(t, { [limit]: 1, disconnectDelay: 300 });
+    const { port, router, logs } = await serve(t, { [limit]: 1, disconnectDelay: 1000 });
     const stream = new Receiver(port, newSession(), XHR_STREAMING);
     assert.equal(await stream.frame(), 'o');
     stream.connection.abort();

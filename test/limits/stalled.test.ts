@@ -73,7 +73,7 @@ overAll(
 overAll(
   'a client that takes a little every now and then is not',
   async (t, transport) => {
-    const { port, router } = await serveMuch(t, { writeTimeout: 250, disconnectDelay: 200 });
+    const { port, router } = await serveMuch(t, { writeTimeout: 250, disconnectDelay: 1000 });
     const socket = await deafTo(t, port, transport);
     let taken = 0;
     socket.on('data', (data) => {
