@@ -52,8 +52,9 @@ export class Session {
   #queuedBytes = 0;
   #deadline: number;
   #end: SessionEnd | undefined;
-  /** A heartbeat was said on a WebSocket, and nothing has been heard since. */
-  #unanswered = false;
+  #heartbeatAt = 0;
+  /** When the oldest heartbeat of a WebSocket after which nothing was heard has to be answered. */
+  #answerBy = Infinity;
   #heardAt: number;
   /** Up to when the client has used what it may send. */
   #usedUntil = -Infinity;
@@ -239,25 +240,26 @@ export class Session {
   }
 
   #beat(now: number, heard: boolean): void {
-    if (!this.#unanswered) {
+    if (heard) this.#answerBy = Infinity;
+    if (now >= this.#answerBy) {
+      this.interrupt(now, ENDS.vanished);
+    } else if (now >= this.#heartbeatAt) {
       this.#heartbeatDue = true;
       this.#expectHeartbeat(now);
-    } else if (heard) {
-      this.#unanswered = false;
-      const { heartbeatDelay, pingTimeout } = this.#rules;
-      this.#deadline += heartbeatDelay - pingTimeout;
     } else {
-      this.interrupt(now, ENDS.vanished);
+      this.#deadline = Math.min(this.#heartbeatAt, this.#answerBy);
     }
   }
 
   #expectAnswer(now: number): void {
-    this.#unanswered = true;
-    this.#deadline = now + this.#rules.pingTimeout;
+    this.#answerBy = Math.min(this.#answerBy, now + this.#rules.pingTimeout);
+    this.#expectHeartbeat(now);
   }
 
   #expectHeartbeat(now: number): void {
-    if (this.#state === 'open') this.#deadline = now + this.#rules.heartbeatDelay;
+    if (this.#state !== 'open') return;
+    this.#heartbeatAt = now + this.#rules.heartbeatDelay;
+    this.#deadline = Math.min(this.#heartbeatAt, this.#answerBy);
   }
 
   #finish(): void {

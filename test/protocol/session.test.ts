@@ -282,6 +282,32 @@ describe('a WebSocket', () => {
     assert.deepEqual(session.end, VANISHED);
   });
 
+  test('gets h in its time also where pingTimeout is longer', () => {
+    const session = new Session({ ...RULES, heartbeatDelay: 10, pingTimeout: 25 }, false, 0);
+    opened(session);
+    for (const now of [10, 20, 30]) {
+      assert.equal(session.deadline, now);
+      session.tick(now, false);
+      assert.deepEqual(said(session, now), ['h']);
+    }
+    assert.equal(session.deadline, 35);
+    session.tick(35, false);
+    assert.equal(session.state, 'closed');
+  });
+
+  test('that says anything after h has all of pingTimeout again', () => {
+    const session = new Session({ ...RULES, heartbeatDelay: 10, pingTimeout: 25 }, false, 0);
+    opened(session);
+    session.tick(10, false);
+    assert.deepEqual(said(session, 10), ['h']);
+    session.tick(20, true);
+    assert.deepEqual(said(session, 20), ['h']);
+    session.tick(44, false);
+    assert.equal(session.state, 'open');
+    session.tick(45, false);
+    assert.equal(session.state, 'closed');
+  });
+
   test('whose h could not be written yet has nothing to answer', () => {
     const session = opened(webSocket());
     session.tick(HEARTBEAT_DELAY, false);
