@@ -161,11 +161,11 @@ export interface Settings<User = unknown> {
   readonly writeTimeout: number;
   /** `send()` answers false from this many waiting bytes on, and `onDrain` follows. 64 KiB. */
   readonly highWaterMark: number;
-  /** Where log lines go; `false` for nowhere. Warnings and errors go to the console. */
+  /** Where log lines go; with `false` they go nowhere. Warnings and errors go to the console. */
   readonly logger: Logger | false;
 }
 
-/** What a user gives: any subset of the settings. */
+/** What a user gives: as many of the settings as there is need for. */
 export type SettingsInput<User = unknown> = {
   readonly [Name in keyof Settings<User>]?: Settings<User>[Name] | undefined;
 };

@@ -50,7 +50,7 @@ const CASES: readonly (readonly [
   ['an IPv6 client may within its /64', PROXIED, from('2001:db8::1'), from('2001:db8::ffff'), 204],
   ['and not beyond', PROXIED, from('2001:db8::1'), from('2001:db8:0:1::1'), 404],
   [
-    'false: any address may',
+    'with false every address may',
     { ...PROXIED, verifyIp: false },
     from('192.0.2.1'),
     from('192.0.2.2'),
