@@ -4,6 +4,7 @@
  * for its answer. Extensions are not offered, so every reserved bit is a fault.
  */
 import { isUtf8 } from 'node:buffer';
+import { rememberLast } from '../remember.ts';
 import { Gather, copyOf } from './gather.ts';
 
 /** Told what a client's frames say, in their order. After `closing` and `fault` nothing follows. */
@@ -255,21 +256,15 @@ function frameFor(opcode: number, length: number): Buffer {
 }
 
 const LONGEST_REMEMBERED = 64 * 1024;
-let lastText: string | undefined;
-let lastFrame: Buffer = Buffer.alloc(0);
 
-/** One text as one buffer, ready for any socket; in a broadcast all of them get the same. */
-export function textFrame(text: string): Buffer {
-  if (text === lastText) return lastFrame;
+/** One text as one buffer, ready for each socket; in a broadcast all of them get the same. */
+export const textFrame: (text: string) => Buffer = rememberLast((text) => {
   const length = Buffer.byteLength(text);
   const frame = frameFor(TEXT, length);
   // As many bytes as characters: plain ASCII, which is written without being looked at.
   frame.write(text, frame.length - length, length === text.length ? 'latin1' : 'utf8');
-  if (length > LONGEST_REMEMBERED) return frame;
-  lastText = text;
-  lastFrame = frame;
   return frame;
-}
+}, LONGEST_REMEMBERED);
 
 function bytesFrame(opcode: number, data: Uint8Array): Buffer {
   const frame = frameFor(opcode, data.length);

@@ -3,6 +3,7 @@ import { type IncomingMessage, ServerResponse } from 'node:http';
 import { type PeerCertificate, TLSSocket } from 'node:tls';
 import type { SockJSError } from '../errors.ts';
 import type { AnswerListener, BodyLimits, Exchange, HeaderList } from '../http/exchange.ts';
+import { rememberLast } from '../remember.ts';
 import { readBody } from './body.ts';
 import { Progress } from './progress.ts';
 
@@ -57,22 +58,17 @@ function encodingOf(text: string, bytes: number): 'latin1' | 'utf8' {
 
 const LONGEST_REMEMBERED = 64 * 1024;
 const LINE_END = '\r\n';
-let lastText: string | undefined;
-let lastChunk: Buffer = Buffer.alloc(0);
 
 /** One chunk of a chunked answer (RFC 9112, 7.1) as one buffer. */
-function chunkFor(text: string): Buffer {
-  if (text === lastText) return lastChunk;
+const chunkFor = rememberLast((text: string): Buffer => {
   const length = Buffer.byteLength(text);
   const head = length.toString(16) + LINE_END;
   const chunk = Buffer.allocUnsafe(head.length + length + LINE_END.length);
   chunk.write(head, 'latin1');
   chunk.write(text, head.length, encodingOf(text, length));
   chunk.write(LINE_END, head.length + length, 'latin1');
-  lastText = length <= LONGEST_REMEMBERED ? text : undefined;
-  lastChunk = chunk;
   return chunk;
-}
+}, LONGEST_REMEMBERED);
 
 export class NodeExchange implements Exchange {
   readonly path: string;

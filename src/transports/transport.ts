@@ -3,6 +3,7 @@
  * one function that writes a frame. Polling is streaming that is full after one frame.
  */
 import type { Frame } from '../protocol/frame.ts';
+import { rememberLast } from '../remember.ts';
 import type { TransportName } from '../settings.ts';
 
 export interface HttpTransport {
@@ -21,23 +22,12 @@ export interface HttpTransport {
 /** Keeps proxies such as nginx from holding back the chunks of a stream. */
 export const UNBUFFERED: readonly string[] = ['X-Accel-Buffering', 'no'];
 
-/**
- * Remembers the last frame that was written: in a broadcast it is the same one for many clients.
- * For dialects whose writing does not depend on the client.
- */
-export function remembering(encode: (text: string) => string): (frame: Frame) => string {
-  let last: Frame | undefined;
-  let written = '';
-  return (frame) => {
-    if (frame !== last) {
-      written = encode(frame.text);
-      last = written.length <= LONGEST_REMEMBERED ? frame : undefined;
-    }
-    return written;
-  };
-}
-
 const LONGEST_REMEMBERED = 128 * 1024;
+
+/** For dialects whose writing does not depend on the client: one frame for many clients is written once. */
+export function remembering(encode: (text: string) => string): (frame: Frame) => string {
+  return rememberLast((frame: Frame) => encode(frame.text), LONGEST_REMEMBERED);
+}
 
 /** `text` as a string literal for a script, which no HTML parser can mistake for the script's end. */
 export function scriptString(text: string): string {

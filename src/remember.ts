@@ -1,0 +1,19 @@
+/** What was made last, for those who ask for it again: in a broadcast the same is wanted for many clients in a row. */
+
+interface Sized {
+  readonly length: number;
+}
+
+/** @param longest what is longer than this is not kept, so that it can be freed */
+export function rememberLast<In, Out extends Sized>(
+  make: (input: In) => Out,
+  longest: number,
+): (input: In) => Out {
+  let last: { readonly input: In; readonly made: Out } | undefined;
+  return (input) => {
+    if (last !== undefined && last.input === input) return last.made;
+    const made = make(input);
+    if (made.length <= longest) last = { input, made };
+    return made;
+  };
+}

@@ -1,0 +1,52 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import { rememberLast } from '../src/remember.ts';
+import { XHR } from '../src/transports/xhr.ts';
+import { MessagesFrame } from '../src/protocol/frame.ts';
+import { Message } from '../src/protocol/message.ts';
+
+const LONGEST = 10;
+
+function bytesOf(length: number): Buffer {
+  return Buffer.alloc(length);
+}
+
+setFlagsFromString('--expose-gc');
+const collectGarbage: unknown = runInNewContext('gc');
+
+test('what is asked for twice in a row is made once', () => {
+  const remembered = rememberLast(bytesOf, LONGEST);
+  assert.equal(remembered(3), remembered(3));
+});
+
+test('what is asked for after something else is made again', () => {
+  const remembered = rememberLast(bytesOf, LONGEST);
+  const first = remembered(3);
+  remembered(4);
+  assert.notEqual(remembered(3), first);
+});
+
+test('what is too long is made each time, and does not push out what is kept', () => {
+  const remembered = rememberLast(bytesOf, LONGEST);
+  const short = remembered(3);
+  assert.notEqual(remembered(11), remembered(11));
+  assert.equal(remembered(3), short);
+});
+
+test('what is too long can be freed', async () => {
+  const remembered = rememberLast(bytesOf, LONGEST);
+  const made = new WeakRef(remembered(1000));
+  await nextTurn();
+  assert.ok(typeof collectGarbage === 'function');
+  Reflect.apply(collectGarbage, undefined, []);
+  assert.equal(made.deref(), undefined);
+});
+
+test('a dialect writes the same frame once, however many clients get it', () => {
+  const frame = new MessagesFrame([new Message('x')]);
+  assert.equal(XHR.encode(frame, ''), 'a["x"]\n');
+  assert.equal(XHR.encode(frame, ''), XHR.encode(frame, ''));
+});
