@@ -268,8 +268,9 @@ export class LiveSession implements Flushable, Living, SlowConsumer {
     const limit = limitOf(settings, backlog);
     // One message may exceed the limit on its own: what counts is that nothing piles up behind it.
     if (waiting <= limit || (newest.size > limit && waiting - newest.size <= limit)) return;
-    if (policyFor(this, settings, logger) === 'close') this.#giveUp(limit);
-    else stats.dropped(this.#core.dropOldest(limit - (waiting - this.#core.queuedBytes)));
+    if (policyFor(this, settings, logger) === 'close') return this.#giveUp(limit);
+    stats.dropped(this.#core.dropOldest(limit - (waiting - this.#core.queuedBytes)));
+    this.#lag.update(this.bufferedBytes);
   }
 
   #giveUp(limit: number): void {

@@ -317,6 +317,15 @@ test('between polls the limit is the same, and the next poll learns of it', asyn
   assert.deepEqual(poll.texts, ['c[1013,"Client does not keep up"]']);
 });
 
+test('what drop-oldest has dropped counts as waiting no longer', (t) => {
+  const { directory, open } = create(t, { maxBufferedBytes: 250, slowConsumer: 'drop-oldest' });
+  const { session, connection } = open('key');
+  session.attach(new FakeReceiver(1));
+  for (let count = 0; count < 5; count += 1) connection.send('x');
+  assert.equal(connection.bufferedBytes, 202);
+  assert.equal(directory.stats.dump().bufferedBytes, 202);
+});
+
 test('one message may be longer than maxBufferedBytes', async (t) => {
   const { open } = create(t, { maxBufferedBytes: 10 });
   const { session, connection } = open();
