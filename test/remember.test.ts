@@ -1,21 +1,16 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { setImmediate as nextTurn } from 'node:timers/promises';
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import { rememberLast } from '../src/remember.ts';
 import { XHR } from '../src/transports/xhr.ts';
 import { MessagesFrame } from '../src/protocol/frame.ts';
 import { Message } from '../src/protocol/message.ts';
+import { collectGarbage } from './support/garbage.ts';
 
 const LONGEST = 10;
 
 function bytesOf(length: number): Buffer {
   return Buffer.alloc(length);
 }
-
-setFlagsFromString('--expose-gc');
-const collectGarbage: unknown = runInNewContext('gc');
 
 test('what is asked for twice in a row is made once', () => {
   const remembered = rememberLast(bytesOf, LONGEST);
@@ -39,9 +34,7 @@ test('what is too long is made each time, and does not push out what is kept', (
 test('what is too long can be freed', async () => {
   const remembered = rememberLast(bytesOf, LONGEST);
   const made = new WeakRef(remembered(1000));
-  await nextTurn();
-  assert.ok(typeof collectGarbage === 'function');
-  Reflect.apply(collectGarbage, undefined, []);
+  await collectGarbage();
   assert.equal(made.deref(), undefined);
 });
 

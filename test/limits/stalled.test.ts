@@ -5,6 +5,7 @@ import { type TestContext, test } from 'node:test';
 import { SockJSConnection, type SettingsInput } from '../../src/index.ts';
 import { Receiver, XHR, messagesIn, poll } from '../conformance/dialects.ts';
 import { Queue, until, within } from '../support/client.ts';
+import { collectGarbage } from '../support/garbage.ts';
 import { HttpConnection, ask } from '../support/http.ts';
 import { serve } from '../support/service.ts';
 import { MUCH, deafClient } from './deaf.ts';
@@ -149,6 +150,8 @@ overAll(
     const pings = Buffer.concat(
       Array.from({ length: 500 }, () => maskedFrame(PING, 'x'.repeat(125))),
     );
+    await collectGarbage();
+    const before = process.memoryUsage().arrayBuffers;
     let most = 0;
     let rounds = 0;
     // 32 MB of pings would be 31 MB of pongs: more than any kernel keeps.
@@ -162,6 +165,9 @@ overAll(
       rounds += 1;
     }
     assert.ok(most < 200_000, `${most} bytes wait`);
+    await collectGarbage();
+    const grown = process.memoryUsage().arrayBuffers - before;
+    assert.ok(grown < 10 * 1024 ** 2, `${grown} bytes are held`);
     assert.equal(server.listening, true);
   },
   WEBSOCKETS,
