@@ -19,7 +19,8 @@ const drained = new Set<Worker>();
 let isStopping = false;
 
 function tellAll(message: 'drain' | 'end' | readonly number[]): void {
-  for (const worker of workers) if (worker.isConnected()) worker.send(message);
+  // One that has just died cannot be told: its 'exit' is on its way.
+  for (const worker of workers) if (worker.isConnected()) worker.send(message, () => {});
 }
 
 function start(index: number): void {

@@ -37,13 +37,15 @@ export class Program {
     return this.#stderr;
   }
 
-  /** The port that the program prints. */
+  /** The port that the program prints, or has printed. */
   async port(): Promise<number> {
     const printed = new Promise<number>((resolve, reject) => {
-      this.#child.stdout?.on('data', () => {
+      const look = (): void => {
         const [, port] = /(?:localhost:|0\.1:|port: )(\d+)/.exec(this.#stdout) ?? [];
         if (port !== undefined) resolve(Number(port));
-      });
+      };
+      look();
+      this.#child.stdout?.on('data', look);
       void this.#exited.then(() => reject(new Error(`It ended: ${this.#stderr}`)));
     });
     return within(printed, 'the address');
