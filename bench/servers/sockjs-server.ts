@@ -14,6 +14,8 @@ const router = new SockJSRouter(Echo, '/echo', {
   jsessionid: false, // As in sockjs, where it is off by default.
   heartbeatDelay: HEARTBEAT,
   responseLimit: 2 ** 30, // So that a stream lasts as long as a measurement.
-  maxSessionsPerAddress: 1_000_000, // All clients are at one address, and sessions that ended stay for 5 s.
+  // All clients are at one address, and sessions that nobody polls stay for 5 s.
+  maxSessions: 1_000_000,
+  maxSessionsPerAddress: 1_000_000,
 }).attach(server);
 measured(server, (text) => router.broadcast(router.connections, text));
