@@ -137,8 +137,7 @@ export class LiveSession implements Flushable, Living, SlowConsumer {
 
   /**
    * @param bytes what they took on their way
-   * @returns whether the client may go on: the messages have reached the application or will, unless an
-   * end is on its way
+   * @returns whether the client may go on: they reach the application, unless an end is on its way
    */
   receive(messages: readonly (string | Uint8Array)[], bytes: number): boolean {
     if (!this.isOpen) return this.seemsOpen;
@@ -149,11 +148,12 @@ export class LiveSession implements Flushable, Living, SlowConsumer {
     }
     const now = clock();
     stats.received(messages.length, bytes, now);
+    const wasHeldBack = this.#isInDebt && this.#core.debt(now) > 0;
     this.#core.receive(messages.length, now);
     for (const message of messages) this.#lifecycle.deliver(message);
     this.#isInDebt = this.#core.debt(now) > 0;
-    if (this.#isInDebt) stats.throttled();
     if (this.#isInDebt && settings.rateLimitPolicy === 'close') this.end(ENDS.tooFast);
+    else if (this.#isInDebt && !wasHeldBack) stats.throttled();
     return true;
   }
 

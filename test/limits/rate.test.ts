@@ -1,5 +1,6 @@
 /** `maxMessagesPerSecond`: a client that is quicker waits, or is closed. */
 import assert from 'node:assert/strict';
+import { Socket } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import { SockJSConnection, type SettingsInput } from '../../src/index.ts';
 import { poll, sendBody } from '../conformance/dialects.ts';
@@ -7,6 +8,7 @@ import { newSession } from '../conformance/services.ts';
 import { Queue, until } from '../support/client.ts';
 import { serve } from '../support/service.ts';
 import { connectWebSocket } from '../support/ws.ts';
+import { TEXT, maskedFrame } from './transports.ts';
 
 const numbers = (from: number, to: number): string[] =>
   Array.from({ length: to - from }, (_, index) => String(from + index));
@@ -74,6 +76,17 @@ test('xhr_send: the next body of a client that is too quick waits, and all arriv
   const least = ((FIRST - RATE) * 1000) / RATE;
   assert.ok(took >= least - 10, `${FIRST} messages at ${RATE} a second took ${took} ms`);
   assert.ok(router.stats.dump().throttledTotal > 0);
+});
+
+test('a burst that holds a client back once counts once', async (t) => {
+  const { url, messages, router } = await serveNoting(t, { maxMessagesPerSecond: 100 });
+  const { socket } = await connectWebSocket(t, `${url}/websocket`);
+  const burst = Buffer.concat(numbers(0, 110).map((number) => maskedFrame(TEXT, number)));
+  const raw: unknown = Reflect.get(socket, '_socket');
+  assert.ok(raw instanceof Socket);
+  raw.write(burst);
+  assert.deepEqual(await messages.take(110), numbers(0, 110));
+  assert.equal(router.stats.dump().throttledTotal, 1);
 });
 
 test('xhr_send: while one body waits the next is a 429 that says when to come again', async (t) => {
