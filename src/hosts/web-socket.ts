@@ -25,6 +25,9 @@ const CLOSE_TIMEOUT = 2000;
 /** Nobody said goodbye: RFC 6455, 7.4.1. */
 const LOST = 1006;
 
+/** By the code that the codec has for it. */
+const FAULTS = { 1002: 'badFrame', 1007: 'badText', 1009: 'tooBig' } as const;
+
 /** The settings that concern WebSockets. */
 export interface WebSocketSettings {
   readonly maxMessageBytes: number;
@@ -52,7 +55,6 @@ class NodeWebSocket implements WebSocketPort, FrameListener {
   #timer: NodeJS.Timeout | undefined;
   #code = LOST;
   #reason = '';
-  #fault: WebSocketFault | undefined;
 
   constructor(
     stream: Socket,
@@ -89,7 +91,7 @@ class NodeWebSocket implements WebSocketPort, FrameListener {
     clearTimeout(this.#late);
     this.#backlog.add(-this.#counted);
     this.#progress?.end();
-    this.#listener.closed(this.#code, this.#reason, this.#fault);
+    this.#listener.closed(this.#code, this.#reason);
   }
 
   // From the client
@@ -115,9 +117,8 @@ class NodeWebSocket implements WebSocketPort, FrameListener {
     this.#hangUp();
   }
 
-  fault(code: 1002 | 1007 | 1009): void {
-    if (code === 1009) this.#refuse('tooBig');
-    else this.#give(code, '');
+  fault(code: keyof typeof FAULTS): void {
+    this.refuse(FAULTS[code]);
   }
 
   // To the client
@@ -154,16 +155,24 @@ class NodeWebSocket implements WebSocketPort, FrameListener {
     if (!this.#isClosing) this.#say(code, reason);
   }
 
+  /** It may have more to send, and may not hang up. */
+  refuse(fault: WebSocketFault): void {
+    if (this.#isClosing) return this.#cutOffSoon();
+    const { code, reason } = ENDS[fault];
+    this.#code = code;
+    this.#reason = reason;
+    this.#say(code, reason);
+    this.#cutOffSoon();
+    this.#listener.refused(fault);
+  }
+
   abort(): void {
     this.#stream.uncork(); // What was written before still goes out, as far as the system takes it.
     this.#stream.destroy();
   }
 
-  /** Ends it for a fault of the client, which may have more to send, and may not hang up. */
-  #give(code: number, reason: string): void {
-    this.#code = code;
-    if (!this.#isClosing) this.#say(code, reason);
-    this.#timer = setTimeout(() => this.#stream.destroy(), CLOSE_TIMEOUT);
+  #cutOffSoon(): void {
+    this.#timer ??= setTimeout(() => this.#stream.destroy(), CLOSE_TIMEOUT);
   }
 
   /** What waits goes out first, to a client that takes it. */
@@ -204,20 +213,20 @@ class NodeWebSocket implements WebSocketPort, FrameListener {
     this.#messages = messages;
     const { highWaterMark, maxTotalBufferedBytes } = this.#settings;
     if (held > highWaterMark && this.#backlog.bytes > maxTotalBufferedBytes) {
-      this.#refuse('noMemory');
+      this.#refuseRest('noMemory');
     }
   }
 
   #tooSlow(): void {
     if (this.#stream.isPaused()) this.#late?.refresh(); // It is we who do not read.
-    else this.#refuse('messageTooSlow');
+    else this.#refuseRest('messageTooSlow');
   }
 
-  #refuse(fault: WebSocketFault): void {
-    const { code, reason } = ENDS[fault];
-    this.#fault = fault;
+  /** Nothing more of the message is kept. */
+  #refuseRest(fault: WebSocketFault): void {
     this.#reader.stop();
-    this.#give(code, reason);
+    this.#count();
+    this.refuse(fault);
   }
 }
 

@@ -87,6 +87,8 @@ export interface WebSocketPort {
   pause(): void;
   resume(): void;
   close(code: number, reason: string): void;
+  /** Tells the client, and the listener, what was wrong, and gives the client a moment to hang up. */
+  refuse(fault: WebSocketFault): void;
   abort(): void;
 }
 
@@ -96,14 +98,22 @@ export interface WebSocketListener {
   text(text: string, bytes: number): void;
   binary(data: Uint8Array): void;
   drained(): void;
-  /** @param fault what the client did wrong, if that is why */
-  closed(code: number, reason: string, fault?: WebSocketFault): void;
+  /** The client did wrong and was told so: nothing that follows matters, and `closed` comes within seconds. */
+  refused(fault: WebSocketFault): void;
+  closed(code: number, reason: string): void;
   /** The client has taken nothing of what was written for `writeTimeout`. */
   stalled(): void;
 }
 
-/** Why a message is not waited for: see `ENDS`. */
-export type WebSocketFault = 'tooBig' | 'messageTooSlow' | 'noMemory';
+/** What a client may do wrong on a WebSocket: see `ENDS`. */
+export type WebSocketFault =
+  | 'badFrame'
+  | 'badText'
+  | 'broken'
+  | 'messageTooSlow'
+  | 'noMemory'
+  | 'textOnly'
+  | 'tooBig';
 
 /** Called once the WebSocket is open; answers who listens to it. */
 export type WebSocketHandler = (socket: WebSocketPort) => WebSocketListener;

@@ -9,10 +9,14 @@ export const ENDS = {
   goingAway: { code: 1001, reason: 'Server is going away', cause: 'goingAway' },
   /** A receiving request broke off: what was under way may be lost, so the session cannot go on. */
   interrupted: { code: 1002, reason: 'Connection interrupted', cause: 'interrupted' },
+  /** What came over a WebSocket was no WebSocket frame, or none that may come then. */
+  badFrame: { code: 1002, reason: 'Bad WebSocket frame', cause: 'badFrame' },
   /** Bytes where only text can be carried. */
   textOnly: { code: 1003, reason: 'Only text is accepted here', cause: 'textOnly' },
   /** No receiver came back in time, or a ping was not answered. 1006 is what a WebSocket reports when nobody said goodbye. */
   vanished: { code: 1006, reason: 'Client is gone', cause: 'vanished' },
+  /** Text on a WebSocket that was not UTF-8. */
+  badText: { code: 1007, reason: 'Text was not UTF-8', cause: 'badText' },
   /** A WebSocket message that is neither a string nor an array of strings. */
   broken: { code: 1007, reason: 'Broken JSON encoding.', cause: 'broken' },
   /** `onOpen` answered false: the WebSocket code for a violated policy. */

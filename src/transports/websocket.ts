@@ -5,7 +5,7 @@
 import type { WebSocketFault, WebSocketListener, WebSocketPort } from '../http/exchange.ts';
 import type { Frame } from '../protocol/frame.ts';
 import { decodeWebSocketMessage } from '../protocol/message.ts';
-import { type Closing, ENDS, type SessionEnd } from '../protocol/ends.ts';
+import { type Closing, ENDS } from '../protocol/ends.ts';
 import { REFUSALS, Refusal } from '../refusal.ts';
 import type { Endpoint, Hit } from '../service.ts';
 import type { LiveSession } from '../sessions/live-session.ts';
@@ -56,11 +56,13 @@ abstract class WebSocketReceiver implements Receiver, WebSocketListener {
     this.session.drained();
   }
 
-  closed(code: number, reason: string, fault?: WebSocketFault): void {
-    this.session.interrupted(
-      this,
-      fault === undefined ? { code, reason, cause: 'client' } : ENDS[fault],
-    );
+  /** The session is there until the socket has closed, so that somebody sees to that. */
+  refused(fault: WebSocketFault): void {
+    this.session.end(ENDS[fault]);
+  }
+
+  closed(code: number, reason: string): void {
+    this.session.interrupted(this, { code, reason, cause: 'client' });
   }
 
   stalled(): void {
@@ -82,13 +84,6 @@ abstract class WebSocketReceiver implements Receiver, WebSocketListener {
     this.#isHeldBack = false;
     this.socket.resume();
   }
-
-  /** What the client sent cannot be understood: nothing that follows it can be, either. */
-  protected refuse(end: SessionEnd): void {
-    this.ending = end;
-    this.end();
-    this.session.interrupted(this, end);
-  }
 }
 
 const encode = remembering((text) => text);
@@ -103,12 +98,12 @@ class FramedReceiver extends WebSocketReceiver {
 
   text(text: string, bytes: number): void {
     const messages = decodeWebSocketMessage(text);
-    if (messages === undefined) this.refuse(ENDS.broken);
+    if (messages === undefined) this.socket.refuse('broken');
     else this.receive(messages, bytes);
   }
 
   binary(): void {
-    this.refuse(ENDS.textOnly);
+    this.socket.refuse('textOnly');
   }
 }
 

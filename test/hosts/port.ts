@@ -25,8 +25,12 @@ class Listener implements WebSocketListener {
     this.told.put(['drained']);
   }
 
-  closed(code: number, reason: string, fault = ''): void {
-    this.told.put(['closed', code, reason, fault]);
+  refused(fault: string): void {
+    this.told.put(['refused', fault]);
+  }
+
+  closed(code: number, reason: string): void {
+    this.told.put(['closed', code, reason]);
   }
 
   stalled(): void {

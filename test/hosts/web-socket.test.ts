@@ -1,6 +1,7 @@
 /** RFC 6455 over a socket: the closing handshake both ways, pings, half-closed and lost connections, what waits. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { ENDS } from '../../src/protocol/ends.ts';
 import { until } from '../support/client.ts';
 import { pair } from './port.ts';
 import { BINARY, CLOSE, FIN, PING, TEXT, closing, frame } from './wire.ts';
@@ -67,7 +68,7 @@ for (const [what, payload, answer] of [
     const { peer, told } = await pair(t);
     peer.send(frame(FIN | CLOSE, payload));
     assert.deepEqual(await peer.told.take(2), [['closing', ...answer], ['end']]);
-    assert.deepEqual(await told.next(), ['closed', ...answer, '']);
+    assert.deepEqual(await told.next(), ['closed', ...answer]);
   });
 }
 
@@ -82,7 +83,7 @@ test('5.5.1: after its close frame the server sends nothing, and closes once', a
   assert.deepEqual(await told.next(), ['text', 'Hello']); // What was on its way is still read.
   peer.send(GOODBYE);
   assert.deepEqual(await peer.told.take(2), [['closing', 3000, 'a'], ['end']]);
-  assert.deepEqual(await told.next(), ['closed', 1000, 'bye', '']);
+  assert.deepEqual(await told.next(), ['closed', 1000, 'bye']);
 });
 
 test('7.1.1: the server waits for the answer to its close frame before it hangs up', async (t) => {
@@ -95,20 +96,20 @@ test('7.1.1: the server waits for the answer to its close frame before it hangs 
 test('7.1.5: a client that hangs up without a word is 1006', async (t) => {
   const { peer, told } = await pair(t);
   peer.socket.end();
-  assert.deepEqual(await told.next(), ['closed', 1006, '', '']);
+  assert.deepEqual(await told.next(), ['closed', 1006, '']);
   assert.deepEqual(await peer.told.next(), ['end']);
 });
 
 test('7.1.5: a connection that is reset is 1006', async (t) => {
   const { peer, told } = await pair(t);
   peer.socket.resetAndDestroy();
-  assert.deepEqual(await told.next(), ['closed', 1006, '', '']);
+  assert.deepEqual(await told.next(), ['closed', 1006, '']);
 });
 
 test('7.1.5: a close frame that never comes whole is 1006', async (t) => {
   const { peer, told } = await pair(t);
   peer.send(GOODBYE.subarray(0, -1)).socket.end();
-  assert.deepEqual(await told.next(), ['closed', 1006, '', '']);
+  assert.deepEqual(await told.next(), ['closed', 1006, '']);
 });
 
 test('a close frame waits its turn behind what is being sent, and so does hanging up', async (t) => {
@@ -126,7 +127,7 @@ test('a close frame waits its turn behind what is being sent, and so does hangin
       ['end', 9],
     ],
   );
-  assert.deepEqual(await told.next(), ['closed', 1000, 'bye', '']);
+  assert.deepEqual(await told.next(), ['closed', 1000, 'bye']);
 });
 
 test('a client that has sent its last byte still gets what waits, whatever is sent later', async (t) => {
@@ -140,7 +141,7 @@ test('a client that has sent its last byte still gets what waits, whatever is se
     frames.map(([what]) => what),
     ['text', 'text', 'end'],
   );
-  assert.deepEqual(await told.next(), ['closed', 1006, '', '']);
+  assert.deepEqual(await told.next(), ['closed', 1006, '']);
 });
 
 for (const [what, last] of [
@@ -164,25 +165,46 @@ for (const [what, last] of [
 
 const TOO_LONG = frame(FIN | TEXT, '', { announced: 1_000_001 });
 
-for (const [what, bytes, code, reason, fault] of [
-  ['a reserved bit', frame(FIN | 0x40 | TEXT), 1002, '', ''],
-  ['no UTF-8', frame(FIN | TEXT, Buffer.from([0xff])), 1007, '', ''],
-  ['too long a message', TOO_LONG, 1009, 'Message too big', 'tooBig'],
+for (const [what, bytes, fault] of [
+  ['a reserved bit', frame(FIN | 0x40 | TEXT), 'badFrame'],
+  ['no UTF-8', frame(FIN | TEXT, Buffer.from([0xff])), 'badText'],
+  ['too long a message', TOO_LONG, 'tooBig'],
 ] as const) {
+  const { code, reason } = ENDS[fault];
   test(`7.1.7: ${what} is answered by ${code}, and nothing that follows is read`, async (t) => {
     const { peer, told } = await pair(t);
     peer.send(bytes, HELLO, GOODBYE);
     assert.deepEqual(await peer.told.next(), ['closing', code, reason]);
     peer.socket.end();
-    assert.deepEqual(await told.next(), ['closed', code, '', fault]);
+    assert.deepEqual(await told.take(2), [
+      ['refused', fault],
+      ['closed', code, reason],
+    ]);
   });
 }
+
+test('a client that says goodbye once it is refused is hung up on', async (t) => {
+  const { port, peer, told } = await pair(t);
+  port.refuse('broken');
+  const { code, reason } = ENDS.broken;
+  assert.deepEqual(await peer.told.next(), ['closing', code, reason]);
+  peer.send(GOODBYE);
+  assert.deepEqual(await peer.told.next(), ['end']);
+  assert.deepEqual(await told.take(2), [
+    ['refused', 'broken'],
+    ['closed', 1000, 'bye'],
+  ]);
+});
 
 test('7.1.7: a client that does not hang up after a fault is hung up on within seconds', async (t) => {
   const { peer, told } = await pair(t);
   peer.send(frame(FIN | 3));
-  assert.deepEqual(await peer.told.next(), ['closing', 1002, '']);
-  assert.deepEqual(await told.next(), ['closed', 1002, '', '']);
+  const { code, reason } = ENDS.badFrame;
+  assert.deepEqual(await peer.told.next(), ['closing', code, reason]);
+  assert.deepEqual(await told.take(2), [
+    ['refused', 'badFrame'],
+    ['closed', code, reason],
+  ]);
   assert.equal(told.size, 0);
 });
 
@@ -191,7 +213,7 @@ test('7.1.7: a fault after our close frame is answered by none', async (t) => {
   port.close(3000, '');
   peer.send(frame(FIN | 3)).socket.end();
   assert.deepEqual(await peer.told.take(2), [['closing', 3000, ''], ['end']]);
-  assert.deepEqual(await told.next(), ['closed', 1002, '', '']);
+  assert.deepEqual(await told.next(), ['closed', 1006, '']);
 });
 
 // 5.5.2, 5.5.3: pings
@@ -250,7 +272,7 @@ test('a client that takes nothing for writeTimeout has stalled', async (t) => {
   const { port, told } = await deafPair(t, { writeTimeout: 50 });
   assert.deepEqual(await told.next(), ['stalled']);
   port.abort();
-  assert.deepEqual(await told.next(), ['closed', 1006, '', '']);
+  assert.deepEqual(await told.next(), ['closed', 1006, '']);
 });
 
 test('after abort nothing is sent, and what comes says nothing', async (t) => {
@@ -259,5 +281,5 @@ test('after abort nothing is sent, and what comes says nothing', async (t) => {
   port.sendText('late');
   port.close(3000, '');
   peer.send(HELLO);
-  assert.deepEqual(await told.next(), ['closed', 1006, '', '']);
+  assert.deepEqual(await told.next(), ['closed', 1006, '']);
 });

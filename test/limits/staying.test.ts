@@ -1,0 +1,71 @@
+/** Clients that do wrong on a WebSocket, are told so, and neither answer nor hang up: somebody sees to them. */
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { type Socket, connect } from 'node:net';
+import { type TestContext, test } from 'node:test';
+import { promisify } from 'node:util';
+import { ENDS } from '../../src/protocol/ends.ts';
+import { SockJSConnection, SockJSRouter } from '../../src/index.ts';
+import { Queue, within } from '../support/client.ts';
+import { encodeRequest } from '../support/http.ts';
+import { serve } from '../support/service.ts';
+import { BINARY, FIN, TEXT, frame } from '../hosts/wire.ts';
+import { TRANSPORTS } from './transports.ts';
+
+const WRONGS = [
+  ['badFrame', frame(FIN | 3)],
+  ['badText', frame(FIN | TEXT, Buffer.from([0xff]))],
+  ['broken', frame(FIN | TEXT, '{')],
+  ['textOnly', frame(FIN | BINARY, 'bytes')],
+  ['tooBig', frame(FIN | TEXT, '', { announced: 1_000_001 })],
+] as const;
+
+/** Sends it once the session is open, and stays. */
+async function wrongClient(t: TestContext, port: number, wrong: Uint8Array): Promise<Socket> {
+  const transport = TRANSPORTS.find(({ name }) => name === 'websocket');
+  assert.ok(transport !== undefined);
+  const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true });
+  socket.on('error', () => {});
+  t.after(() => socket.destroy());
+  socket.write(encodeRequest(transport.request({})));
+  await once(socket, 'data');
+  socket.write(wrong);
+  return socket.resume();
+}
+
+for (const [fault, wrong] of WRONGS) {
+  test(`${fault}: the application is told at once, and a client that stays is hung up on`, async (t) => {
+    const ends = new Queue<object | string>('the end');
+    class Watching extends SockJSConnection {
+      override onMessage(message: string): void {
+        ends.put(message);
+      }
+
+      override onClose(code: number, reason: string): void {
+        ends.put({ code, reason });
+      }
+    }
+    const { port, router, server } = await serve(t, { maxMessageBytes: 1_000_000 }, Watching);
+    const socket = await wrongClient(t, port, wrong);
+    socket.write(frame(FIN | TEXT, '"nobody hears this"'));
+    const { code, reason } = ENDS[fault];
+    assert.deepEqual(await ends.next(), { code, reason });
+    assert.equal(router.stats.dump().closed[fault], 1);
+    await within(once(socket, 'end'), 'the server to hang up');
+    assert.equal(await promisify(server.getConnections.bind(server))(), 0);
+    assert.equal(ends.size, 0);
+  });
+}
+
+test('clients that stay keep no server of listen from closing', async (t) => {
+  const router = new SockJSRouter(SockJSConnection, '/echo', { logger: false });
+  const server = router.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  assert.ok(typeof address === 'object' && address !== null);
+  await Promise.all(WRONGS.map(([, wrong]) => wrongClient(t, address.port, wrong)));
+  const began = performance.now();
+  await within(router.close({ timeout: 100 }), 'the end');
+  const took = performance.now() - began;
+  assert.ok(took < 1500, `${took} ms`);
+});
