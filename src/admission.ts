@@ -28,9 +28,9 @@ async function authorized(
   const { service, exchange } = hit;
   // Two WebSockets may use the same id: nobody looks for their sessions.
   const key = exchange.upgrade === undefined ? service.keyOf(hit) : undefined;
-  if (key !== undefined && service.isDeciding(key)) return service.refuse(hit, 'sessionOpening');
+  if (key !== undefined && service.undecidedSessions.has(key)) return service.refuse(hit, 'sessionOpening');
   const request = new SessionRequest(service.headOf(hit), exchange);
-  const answer = await service.decide(hit, async () => authorize(request), key);
+  const answer = await service.undecidedSessions.wait(hit, async () => authorize(request), key);
   if (exchange.isAnswered) return undefined; // Gone, or given up.
   if (answer instanceof Refusal) return service.refuse(hit, 'unauthorized', answer);
   if (isRefused(answer)) return service.refuse(hit, 'unauthorized', REFUSALS.unauthorized);
@@ -45,6 +45,6 @@ export function admit(hit: Hit, open: (user: unknown) => void): void | Promise<v
   if (fault !== undefined) return service.refuse(hit, fault);
   const { authorize } = service.settings;
   if (authorize === undefined) return open(undefined);
-  if (service.isBusy) return service.refuse(hit, 'undecided');
+  if (service.undecidedSessions.isFull) return service.refuse(hit, 'undecided');
   return authorized(hit, authorize, open);
 }

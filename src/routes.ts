@@ -155,7 +155,7 @@ async function serveIfAdmitted(
   request: Asked,
   verdict: Promise<boolean>,
 ): Promise<void> {
-  const admitted = await request.service.decide(request, () => verdict);
+  const admitted = await request.service.undecidedOrigins.wait(request, () => verdict);
   if (request.exchange.isAnswered) return; // Gone, or given up.
   if (admitted) await serve(found, request);
   else refuseOrigin(request);
@@ -172,8 +172,8 @@ function answer(exchange: Exchange, service: Service): void | Promise<void> {
     return service.refuse(request, 'notFound');
   }
   if (!found.route.guarded) return serve(found, request);
-  if (service.isBusy) return service.refuse(request, 'undecided');
   const verdict = service.admits(exchange, request.client);
+  if (verdict === undefined) return service.refuse(request, 'undecided');
   if (typeof verdict !== 'boolean') return serveIfAdmitted(found, request, verdict);
   return verdict ? serve(found, request) : refuseOrigin(request);
 }

@@ -14,6 +14,7 @@ import { REFUSALS, type Refusal, type RefusalReason } from './refusal.ts';
 import type { Directory } from './sessions/directory.ts';
 import type { LiveSession } from './sessions/live-session.ts';
 import type { Logger, Settings, TransportName } from './settings.ts';
+import { MOST_UNDECIDED, Undecided } from './undecided.ts';
 
 /** A request for which headers have not been decided. */
 export interface Asked {
@@ -33,8 +34,6 @@ export interface Hit extends Asked {
 
 export type Endpoint = (hit: Hit) => void | Promise<void>;
 
-/** So many requests may wait for an `allowedOrigins` or an `authorize` that answers later. */
-const MOST_UNDECIDED = 1000;
 const REFUSALS_REMEMBERED = 100;
 const LONGEST_SHOWN = 100;
 
@@ -78,13 +77,14 @@ export class Service {
   readonly sessions: Directory;
   readonly clientScript: ClientScript;
   readonly bodyLimits: BodyLimits;
+  /** Requests that wait for `allowedOrigins`. */
+  readonly undecidedOrigins = new Undecided<Asked>();
+  /** Requests that wait for `authorize`. They hold up nobody whose session is open. */
+  readonly undecidedSessions = new Undecided<Hit>();
   readonly #guard: OriginGuard;
   readonly #origins: ClientOriginReader;
   readonly #refused = new Set<string>();
   readonly #hinted = new Set<Hint>();
-  /** Requests that wait for an answer of the application, and the keys of those that want a session. */
-  readonly #undecided = new Set<Asked>();
-  readonly #deciding = new Set<string>();
 
   constructor(prefix: string, settings: Settings, logger: Logger, sessions: Directory) {
     this.prefix = prefix;
@@ -111,41 +111,26 @@ export class Service {
     return this.#origins.read(exchange);
   }
 
-  /** Whether the page that this request comes from may use the service; a refusal is logged. */
-  admits(exchange: Exchange, { host }: ClientOrigin): boolean | Promise<boolean> {
-    const { allowed, origin } = this.#guard.judge({
+  /**
+   * Whether the page that this request comes from may use the service; a refusal is logged. Undefined if the
+   * application ought to be asked, and so many wait for its answer that it is not.
+   */
+  admits(exchange: Exchange, { host }: ClientOrigin): boolean | Promise<boolean> | undefined {
+    const { allowed, origin = '' } = this.#guard.judge({
       host,
       header: (name) => exchange.header(name),
     });
-    if (typeof allowed === 'boolean') return this.#noted(allowed, origin);
-    return allowed.then((answer) => this.#noted(answer, origin));
-  }
-
-  /** So many requests wait for the application that no more may. */
-  get isBusy(): boolean {
-    return this.#undecided.size >= MOST_UNDECIDED;
-  }
-
-  /** Whether the application is being asked about a session of this key. */
-  isDeciding(key: string): boolean {
-    return this.#deciding.has(key);
-  }
-
-  /** Asks the application, and keeps count of those that wait for its answer. */
-  async decide<Answer>(asked: Asked, ask: () => Promise<Answer>, key?: string): Promise<Answer> {
-    this.#undecided.add(asked);
-    if (key !== undefined) this.#deciding.add(key);
-    try {
-      return await ask();
-    } finally {
-      this.#undecided.delete(asked);
-      if (key !== undefined) this.#deciding.delete(key);
-    }
+    if (allowed !== undefined) return this.#noted(allowed, origin);
+    if (this.undecidedOrigins.isFull) return undefined;
+    const answer = this.#guard.ask(origin);
+    if (typeof answer === 'boolean') return this.#noted(answer, origin);
+    return answer.then((later) => this.#noted(later, origin));
   }
 
   /** The router is closed: nobody waits for the application any more. */
   giveUpUndecided(): void {
-    for (const asked of this.#undecided) this.refuse(asked, 'draining');
+    for (const { waiting } of [this.undecidedOrigins, this.undecidedSessions])
+      for (const asked of waiting) this.refuse(asked, 'draining');
   }
 
   findSession(hit: Hit): LiveSession | undefined {
@@ -210,8 +195,8 @@ export class Service {
     this.#warn(HINTS[hint]);
   }
 
-  #noted(allowed: boolean, origin: string | undefined): boolean {
-    if (!allowed) this.#warnOfOrigin(origin ?? '');
+  #noted(allowed: boolean, origin: string): boolean {
+    if (!allowed) this.#warnOfOrigin(origin);
     return allowed;
   }
 

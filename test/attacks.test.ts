@@ -275,6 +275,9 @@ test('so many may wait for an allowedOrigins that answers later, and no more', a
       delay(50, 0),
     ]);
   }
+  const own = [['Sec-Fetch-Site', 'same-origin']] as const;
+  const { status: ofOwnPage } = await ask(port, { path: '/echo/info', headers: own });
+  assert.equal(ofOwnPage, 200, 'about whom nobody has to be asked waits for nobody');
   verdict.resolve();
   assert.match(logs.take()[0]?.line ?? '', /1000 others wait for authorize or allowedOrigins/);
 });

@@ -16,7 +16,8 @@ export interface Visitor {
 }
 
 export interface Verdict {
-  readonly allowed: boolean | Promise<boolean>;
+  /** Undefined if the application has to be asked. */
+  readonly allowed: boolean | undefined;
   /** Where the page comes from; undefined if it hides that. For the log line of a refusal. */
   readonly origin: string | undefined;
 }
@@ -82,12 +83,12 @@ export class OriginGuard {
     const origin = named ?? originOfReferer(visitor.header('referer'));
     if (origin === undefined) return site === undefined ? PASSES : { allowed: false, origin };
     if (isSameHost(origin, visitor.host)) return PASSES;
-    return { allowed: this.#admits(origin), origin };
+    if (typeof this.#allowed === 'function') return { allowed: undefined, origin };
+    return { allowed: this.#allowed.some((entry) => isListed(entry, origin)), origin };
   }
 
-  #admits(origin: string): boolean | Promise<boolean> {
-    const allowed = this.#allowed;
-    if (typeof allowed === 'function') return settled(allowed(origin));
-    return allowed === '*' || allowed.some((entry) => isListed(entry, origin));
+  /** Asks the application. */
+  ask(origin: string): boolean | Promise<boolean> {
+    return typeof this.#allowed === 'function' && settled(this.#allowed(origin));
   }
 }

@@ -21,7 +21,9 @@ function judge(allowed: AllowedOrigins, request: Request): boolean | Promise<boo
     host: request.host ?? 'example.com',
     header: (name: string) => headers.get(name),
   };
-  return new OriginGuard(allowed).judge(visitor).allowed;
+  const guard = new OriginGuard(allowed);
+  const verdict = guard.judge(visitor);
+  return verdict.allowed ?? guard.ask(verdict.origin ?? '');
 }
 
 const CASES: readonly (readonly [

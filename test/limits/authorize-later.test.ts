@@ -110,6 +110,33 @@ test('a message for a session that authorize has not admitted yet finds no sessi
   assert.equal(await first, 'o');
 });
 
+test('1,000 that wait for authorize keep new sessions out, and hold up no session that is open', async (t) => {
+  const verdict = deferred();
+  const asked = new Queue<string>('authorize');
+  const { port, router, logs } = await serve(t, {
+    authorize: async (request) => {
+      if (request.getArgument('slow') === undefined) return 'quick';
+      asked.put('asked');
+      await verdict.promise;
+      return 'slow';
+    },
+  });
+  const session = newSession();
+  assert.equal(await poll(port, session), 'o');
+  const client = new HttpConnection(port);
+  t.after(() => client.close());
+  const slow = (count: number): string =>
+    `POST /echo/000/slow-${count}/xhr?slow=1 HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n`;
+  client.socket.write(Array.from({ length: 1000 }, (_, count) => slow(count)).join(''));
+  await asked.take(1000);
+  assert.equal((await ask(port, { method: 'POST', path: `${newSession()}/xhr` })).status, 503);
+  assert.equal(router.stats.dump().refused.undecided, 1);
+  assert.match(logs.take()[0]?.line ?? '', /1000 others wait for authorize/);
+  assert.equal((await sendBody(port, session, '["still here"]')).status, 204);
+  assert.equal(await poll(port, session), 'a["still here"]');
+  verdict.resolve();
+});
+
 test('after a refusal the same id may ask anew', async (t) => {
   let isKnown = false;
   const { port } = await serve(t, { authorize: () => isKnown });
