@@ -1,9 +1,9 @@
 /** What a service answers besides its sessions: greeting, `/info`, the iframe page and its script. */
 import { createHash, getRandomValues } from 'node:crypto';
 import { etagOf } from './http/client-script.ts';
-import { HTML, JAVASCRIPT, JSON_TYPE, PLAIN_TEXT, cachedForAYear } from './http/headers.ts';
+import { HTML, JAVASCRIPT, JSON_TYPE, PLAIN_TEXT, cachedForAYear, neverCached } from './http/headers.ts';
+import { originOfPage } from './http/origin.ts';
 import type { Endpoint, Hit, Service } from './service.ts';
-import type { AllowedOrigins } from './settings.ts';
 
 export const GREETING: Endpoint = ({ exchange, headers }) => {
   exchange.answer(200, [...headers, 'Content-Type', PLAIN_TEXT], 'Welcome to SockJS!\n');
@@ -62,16 +62,26 @@ function iframePage(scriptUrl: string): string {
 </html>`;
 }
 
-/**
- * The page runs two scripts and talks to its own server only. Whoever embeds it can speak through it, so
- * where the admitted origins can be listed, only those may.
- */
-function iframePolicy(scriptUrl: string, allowed: AllowedOrigins): string {
+/** The page runs two scripts and talks to its own server only. */
+function iframePolicy(scriptUrl: string): string {
   const hash = createHash('sha256').update(IFRAME_SCRIPT).digest('base64');
   const external = /^(?:https?:)?\/\/[^/?#;,\s]+/i.exec(scriptUrl)?.[0] ?? "'self'";
-  const policy = `default-src 'self'; script-src ${external} 'sha256-${hash}'`;
-  if (allowed === '*' || typeof allowed === 'function' || allowed.includes('null')) return policy;
-  return `${policy}; frame-ancestors ${["'self'", ...allowed].join(' ')}`;
+  return `default-src 'self'; script-src ${external} 'sha256-${hash}'`;
+}
+
+// What a policy can name: not `null`, for one.
+const NAMEABLE = /^[a-z][a-z0-9+.-]*:\/\/[\w*.:[\]-]+$/i;
+
+/**
+ * Whoever embeds the page can speak through it, so only those may whom `allowedOrigins` admits: all that are
+ * listed, or where a function admits them the page that asks.
+ */
+function embeddersOf({ exchange, service }: Hit): string {
+  const allowed = service.settings.allowedOrigins;
+  if (allowed === '*') return '';
+  const admitted = typeof allowed === 'function' ? [originOfPage(exchange) ?? ''] : allowed;
+  const names = ["'self'", ...admitted.filter((name) => NAMEABLE.test(name))];
+  return `; frame-ancestors ${names.join(' ')}`;
 }
 
 interface Page {
@@ -87,8 +97,7 @@ function iframePageOf(service: Service): Page {
   if (page === undefined) {
     const scriptUrl = service.clientScript.url(service.prefix);
     const html = iframePage(scriptUrl);
-    const policy = iframePolicy(scriptUrl, service.settings.allowedOrigins);
-    page = { html, policy, etag: etagOf(html) };
+    page = { html, policy: iframePolicy(scriptUrl), etag: etagOf(html) };
     iframePages.set(service, page);
   }
   return page;
@@ -96,8 +105,9 @@ function iframePageOf(service: Service): Page {
 
 export const IFRAME: Endpoint = (hit) => {
   const { html, etag, policy } = iframePageOf(hit.service);
-  cachedForAYear(hit.headers);
-  hit.headers.push('Content-Security-Policy', policy);
+  if (typeof hit.service.settings.allowedOrigins === 'function') neverCached(hit.headers);
+  else cachedForAYear(hit.headers);
+  hit.headers.push('Content-Security-Policy', policy + embeddersOf(hit));
   answerCacheable(hit, HTML, etag, html);
 };
 

@@ -17,13 +17,14 @@ const IFRAME_POLICIES: readonly (readonly [SettingsInput, ends: string])[] = [
     { allowedOrigins: ['https://a.com', 'https://*.b.com:8443'] },
     `; frame-ancestors 'self' https://a.com https://*.b.com:8443`,
   ],
+  [{ allowedOrigins: ['null', 'https://a.com'] }, `; frame-ancestors 'self' https://a.com`],
 ];
 
-async function iframe(url: string) {
-  const response = await fetch(`${url}/iframe.html`);
+async function iframe(url: string, headers: Readonly<Record<string, string>> = {}) {
+  const response = await fetch(`${url}/iframe.html`, { headers });
   const page = await response.text();
   const policy = response.headers.get('content-security-policy') ?? '';
-  return { page, policy };
+  return { page, policy, caching: response.headers.get('cache-control') ?? '' };
 }
 
 for (const [settings, ends] of IFRAME_POLICIES) {
@@ -33,10 +34,21 @@ for (const [settings, ends] of IFRAME_POLICIES) {
   });
 }
 
-for (const allowedOrigins of ['*', ['null'], () => true] as const) {
-  test(`with ${String(allowedOrigins)} admitted, those who may embed the iframe page cannot be listed`, async (t) => {
-    const { url } = await serve(t, { allowedOrigins });
-    assert.doesNotMatch((await iframe(url)).policy, /frame-ancestors/);
+test('with * admitted, everybody may embed the iframe page', async (t) => {
+  const { url } = await serve(t, { allowedOrigins: '*' });
+  assert.doesNotMatch((await iframe(url)).policy, /frame-ancestors/);
+});
+
+for (const [what, headers, embedders] of [
+  ['that is admitted', { Referer: 'https://a.com/page' }, "'self' https://a.com"],
+  ['that hides where it is', {}, "'self'"],
+  ['with a name that would add to the policy', { Referer: 'https://a.com;x y' }, "'self'"],
+] as const) {
+  test(`where a function admits origins, a page ${what} gets a copy of the iframe page for ${embedders}`, async (t) => {
+    const { url } = await serve(t, { allowedOrigins: () => true });
+    const { policy, caching } = await iframe(url, headers);
+    assert.ok(policy.endsWith(`; frame-ancestors ${embedders}`), policy);
+    assert.match(caching, /^no-store/, 'nobody else is given it');
   });
 }
 

@@ -62,6 +62,11 @@ function originOfReferer(referer: string | undefined): string | undefined {
   return match?.[1];
 }
 
+/** Where the page comes from that makes a request; undefined if its browser does not tell. */
+export function originOfPage(visitor: Pick<Visitor, 'header'>): string | undefined {
+  return visitor.header('origin') ?? originOfReferer(visitor.header('referer'));
+}
+
 /** Only true, now or later, admits; whatever else a function answers does not. */
 function settled(answer: unknown): boolean | Promise<boolean> {
   if (!(answer instanceof Promise)) return answer === true;
@@ -80,7 +85,7 @@ export class OriginGuard {
     const site = visitor.header('sec-fetch-site');
     const named = visitor.header('origin');
     if (site === 'same-origin' || (site === 'none' && named === undefined)) return PASSES;
-    const origin = named ?? originOfReferer(visitor.header('referer'));
+    const origin = originOfPage(visitor);
     if (origin === undefined) return site === undefined ? PASSES : { allowed: false, origin };
     if (isSameHost(origin, visitor.host)) return PASSES;
     if (typeof this.#allowed === 'function') return { allowed: undefined, origin };
