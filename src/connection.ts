@@ -3,8 +3,10 @@ import { randomUUID } from 'node:crypto';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { SockJSError } from './errors.ts';
 import type { ConnectionInfo } from './connection-info.ts';
+import { isCloseCode } from './protocol/ends.ts';
 import { Message } from './protocol/message.ts';
 import type { Logger, TransportName } from './settings.ts';
+import { type Source, upTo } from './source.ts';
 
 /** What stands behind a connection: a session, or a channel of a multiplexed one. */
 export interface Link {
@@ -18,6 +20,11 @@ export interface Link {
   send(message: Message): boolean;
   /** Resolves once the client keeps up, to true; or to false if the connection ends before that. */
   whenDrained(): Promise<boolean>;
+  /**
+   * Calls `watcher` when it is over, and at once if it is.
+   * @returns to be called by who need not know any more
+   */
+  watchEnd(watcher: () => void): () => void;
   close(code: number, reason: string): void;
 }
 
@@ -25,22 +32,15 @@ const LONGEST_REASON = 123;
 /** After so many messages of one source everybody else has a turn. */
 const SENT_AT_ONCE = 100;
 
-// RFC 6455, 7.4: what an endpoint may put into a close frame.
-function isSendableCode(code: number): boolean {
-  if (!Number.isInteger(code)) return false;
-  if (code >= 3000) return code <= 4999;
-  return code >= 1000 && code <= 1014 && (code < 1004 || code > 1006);
-}
-
 /**
  * What may end a connection, on every transport alike.
  * @throws SockJSError `ERR_CLOSE_ARGUMENT`
  */
 export function checkEnd(code: number, reason: string): void {
-  if (!isSendableCode(code)) {
+  if (!isCloseCode(code)) {
     throw new SockJSError(
       'ERR_CLOSE_ARGUMENT',
-      `A close code is 1000 or 3000 to 4999, not ${String(code)}.`,
+      `A close code is 1000 to 1003, 1007 to 1014 or 3000 to 4999, not ${String(code)}.`,
     );
   }
   if (typeof reason !== 'string' || Buffer.byteLength(reason) > LONGEST_REASON) {
@@ -160,9 +160,10 @@ export class SockJSConnection<User = unknown> {
    * @example
    * await this.sendAll(createReadStream('words.txt', 'utf8'));
    */
-  async sendAll(source: AsyncIterable<string> | Iterable<string>): Promise<boolean> {
+  async sendAll(source: Source<string>): Promise<boolean> {
     let count = 0;
-    for await (const message of source) {
+    const link = linkOf(this);
+    for await (const message of upTo((stop) => link.watchEnd(stop), source)) {
       if (!this.send(message) && !(await this.drained())) return false;
       count += 1;
       if (count % SENT_AT_ONCE === 0) await nextTurn();
@@ -172,7 +173,7 @@ export class SockJSConnection<User = unknown> {
 
   /**
    * Ends the connection. What was sent before still arrives; no message is handled after it.
-   * @param code 1000 to 1014 without 1004 to 1006, or 3000 to 4999 for codes of your own
+   * @param code 1000 to 1003, 1007 to 1014, or 3000 to 4999 for codes of your own
    * @param reason at most 123 bytes
    * @throws SockJSError `ERR_CLOSE_ARGUMENT`
    */

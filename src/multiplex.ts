@@ -111,6 +111,10 @@ class Channel implements Link, Living {
     return this.isOpen && this.#link.send(this.#topic.wrap(message));
   }
 
+  watchEnd(watcher: () => void): () => void {
+    return this.#lifecycle.watchEnd(watcher);
+  }
+
   whenDrained(): Promise<boolean> {
     return this.isOpen ? this.#link.whenDrained() : Promise.resolve(false);
   }

@@ -4,6 +4,7 @@
  * for its answer. Extensions are not offered, so every reserved bit is a fault.
  */
 import { isUtf8 } from 'node:buffer';
+import { isCloseCode } from '../protocol/ends.ts';
 import { rememberLast } from '../remember.ts';
 import { Gather, copyOf } from './gather.ts';
 
@@ -63,12 +64,6 @@ const WORD_BYTES = new Uint8Array(WORD.buffer);
 function rotated(mask: Buffer, from: number): number {
   for (let index = 0; index < 4; index += 1) WORD_BYTES[index] = mask[(from + index) & 3] ?? 0;
   return WORD[0] ?? 0;
-}
-
-// RFC 6455, 7.4: what a close frame may say.
-function isCloseCode(code: number): boolean {
-  if (code >= 3000) return code <= 4999;
-  return code >= 1000 && code <= 1014 && (code < 1004 || code > 1006);
 }
 
 /** Takes a client's bytes apart, in whatever pieces they come. It changes the bytes that it is given. */

@@ -45,6 +45,13 @@ export const ENDS = {
   stalled: { code: 1013, reason: 'Client takes nothing', cause: 'stalled' },
 } as const satisfies Readonly<Record<string, { code: number; reason: string; cause: string }>>;
 
+/** RFC 6455, 7.4: what an endpoint may put into a close frame. */
+export function isCloseCode(code: number): boolean {
+  if (!Number.isInteger(code)) return false;
+  if (code >= 3000) return code <= 4999;
+  return code >= 1000 && code <= 1014 && (code < 1004 || code > 1006);
+}
+
 /** `application`: it called `close()`. `client`: the client said goodbye, or its WebSocket was lost. */
 export type EndCause = keyof typeof ENDS | 'application' | 'client';
 

@@ -9,8 +9,8 @@ import { type Backlog, PROCESS_BACKLOG } from '../backlog.ts';
 import type { Logger, Settings } from '../settings.ts';
 import { Stats } from '../stats.ts';
 import type { Application } from './lifecycle.ts';
-import { LiveSession, type Surroundings } from './live-session.ts';
-import type { Origin } from './ports.ts';
+import { LiveSession } from './live-session.ts';
+import type { Origin, Surroundings } from './ports.ts';
 import { Turn } from './turn.ts';
 
 /** No deadline is noticed later than by this part of the delay that it ends. */

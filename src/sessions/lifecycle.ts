@@ -45,6 +45,8 @@ export class Lifecycle {
   #inbox: (string | Uint8Array)[] | undefined;
   #inboxSize = 0;
   #end: Closing | undefined;
+  #isOver = false;
+  #watchers: Set<() => void> | undefined;
 
   constructor(application: Application, living: Living, logger: Logger) {
     this.#application = application;
@@ -83,7 +85,17 @@ export class Lifecycle {
     );
   }
 
+  /** See `Link`. */
+  watchEnd(watcher: () => void): () => void {
+    if (this.#isOver) watcher();
+    else (this.#watchers ??= new Set()).add(watcher);
+    return () => this.#watchers?.delete(watcher);
+  }
+
   close(end: Closing): void {
+    this.#isOver = true;
+    for (const watcher of this.#watchers ?? []) watcher();
+    this.#watchers = undefined;
     if (this.#state === 'opening') {
       this.#end ??= end;
     } else if (this.#state === 'open') {

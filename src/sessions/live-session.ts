@@ -9,30 +9,13 @@ import { OCCUPIED } from '../protocol/frame.ts';
 import { ENDS, type SessionEnd } from '../protocol/ends.ts';
 import type { Message } from '../protocol/message.ts';
 import { Session } from '../protocol/session.ts';
-import type { Backlog } from '../backlog.ts';
-import type { Logger, Settings, SlowConsumer, TransportName } from '../settings.ts';
-import type { Stats } from '../stats.ts';
+import type { Logger, SlowConsumer, TransportName } from '../settings.ts';
 import { Gate } from './gate.ts';
 import { Lag, limitOf, policyFor } from './lag.ts';
 import { type Application, Lifecycle, type Living } from './lifecycle.ts';
 import { Outlet } from './outlet.ts';
-import type { Origin, Receiver } from './ports.ts';
-import type { Flushable, Turn } from './turn.ts';
-
-/** What the sessions of one router share. */
-export interface Surroundings {
-  readonly settings: Settings;
-  readonly logger: Logger;
-  readonly stats: Stats;
-  readonly turn: Turn;
-  readonly backlog: Backlog;
-  /** Milliseconds that only ever grow. */
-  readonly clock: () => number;
-  /** The session has reached a state in which a draining router need not wait for it. */
-  settled(session: LiveSession): void;
-  /** The session is closed: nothing refers to it any more. */
-  forget(session: LiveSession): void;
-}
+import type { Origin, Receiver, Surroundings } from './ports.ts';
+import type { Flushable } from './turn.ts';
 
 export class LiveSession implements Flushable, Living, SlowConsumer {
   readonly transport: TransportName;
@@ -201,6 +184,10 @@ export class LiveSession implements Flushable, Living, SlowConsumer {
   /** Resolves once the client keeps up, to true; or to false if the session ends before that. */
   whenDrained(): Promise<boolean> {
     return this.#lag?.wait() ?? Promise.resolve(!this.isClosed);
+  }
+
+  watchEnd(watcher: () => void): () => void {
+    return this.#lifecycle.watchEnd(watcher);
   }
 
   close(code: number, reason: string): void {

@@ -1,7 +1,11 @@
 /** What a session is joined to. */
 import type { ConnectionInfo } from '../connection-info.ts';
+import type { Backlog } from '../backlog.ts';
 import type { Frame } from '../protocol/frame.ts';
-import type { TransportName } from '../settings.ts';
+import type { Logger, Settings, TransportName } from '../settings.ts';
+import type { Stats } from '../stats.ts';
+import type { LiveSession } from './live-session.ts';
+import type { Turn } from './turn.ts';
 
 /** Where a session comes from. */
 export interface Origin {
@@ -30,4 +34,19 @@ export interface Receiver {
   end(): void;
   /** Drops the connection, with whatever was not yet taken. */
   abort(): void;
+}
+
+/** What the sessions of one router share. */
+export interface Surroundings {
+  readonly settings: Settings;
+  readonly logger: Logger;
+  readonly stats: Stats;
+  readonly turn: Turn;
+  readonly backlog: Backlog;
+  /** Milliseconds that only ever grow. */
+  readonly clock: () => number;
+  /** The session has reached a state in which a draining router need not wait for it. */
+  settled(session: LiveSession): void;
+  /** The session is closed: nothing refers to it any more. */
+  forget(session: LiveSession): void;
 }

@@ -1,6 +1,6 @@
 /** What goes out waits where it can be counted, for as long as it may, and nobody is told less than the truth. */
 import assert from 'node:assert/strict';
-import { Readable } from 'node:stream';
+import { PassThrough, Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { type TestContext, test } from 'node:test';
 import { SockJSConnection, type SettingsInput } from '../../src/index.ts';
@@ -178,6 +178,36 @@ for (const [name, end] of [
     end?.(connection);
     assert.equal(await stopped.next(), 'stopped');
     assert.deepEqual(await results.next(), { result: false });
+  });
+}
+
+for (const [name, silent] of [
+  [
+    'a generator',
+    async function* silent(): AsyncGenerator<string> {
+      yield 'first';
+      await new Promise(() => {});
+    },
+  ],
+  [
+    'a stream',
+    () => {
+      const source = new PassThrough({ encoding: 'utf8' });
+      source.write('first');
+      return source;
+    },
+  ],
+] as const) {
+  test(`${name} that has fallen silent does not keep sendAll when the connection ends`, async (t) => {
+    const { connection, next } = await between(t, {}, Echo);
+    const source = silent();
+    const result = connection.sendAll(source);
+    assert.equal(await next(), 'a["first"]');
+    connection.close();
+    assert.equal(await within(result, 'the end of sendAll'), false);
+    if (source instanceof PassThrough) assert.equal(source.destroyed, true);
+    await until('onClose was called', () => connection.isClosed);
+    assert.equal(await within(connection.sendAll(silent()), 'the end of sendAll'), false);
   });
 }
 
