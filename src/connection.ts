@@ -114,8 +114,8 @@ export class SockJSConnection<User = unknown> {
    * Sends to the client. All that is sent while one handler runs leaves as one frame.
    * @param message text, or bytes for a client of `<prefix>/websocket`
    * @returns whether the client keeps up. False, when its connection takes no more or `highWaterMark`
-   * bytes wait here, asks to wait for `onDrain`; so it is for one that is gone. Beyond `maxBufferedBytes`
-   * it is closed with code 1013
+   * bytes wait here, asks to wait for `onDrain`; so it is for one that is gone. What becomes of
+   * it beyond `maxBufferedBytes` is for `slowConsumer` to say: by default it is closed with code 1013
    * @throws SockJSError `ERR_MESSAGE_TYPE` for anything but text, or bytes where they cannot be sent
    */
   send(message: string | Uint8Array): boolean {

@@ -94,8 +94,8 @@ export interface Settings<User = unknown> {
   /** A client that was sent nothing for this long is sent `h`. 25 s: proxies cut idle connections, often after 30 s. */
   readonly heartbeatDelay: number;
   /**
-   * A streaming response whose client has sent nothing for so long is ended, so that its next request shows
-   * that it is still there. 2 min: a request is dear, and a dead client costs little.
+   * A streaming response whose client has sent nothing for so long is ended with its next frame, so that its
+   * next request shows that it is still there. 2 min: a request is dear, and a dead client costs little.
    */
   readonly streamRenewalDelay: number;
   /** Transports that answer 404. None. */
