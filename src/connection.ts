@@ -6,7 +6,7 @@ import type { ConnectionInfo } from './connection-info.ts';
 import { isCloseCode } from './protocol/ends.ts';
 import { Message } from './protocol/message.ts';
 import type { Logger, TransportName } from './settings.ts';
-import { type Source, upTo } from './source.ts';
+import { type Source, UntilEnd } from './source.ts';
 
 /** What stands behind a connection: a session, or a channel of a multiplexed one. */
 export interface Link {
@@ -152,7 +152,7 @@ export class SockJSConnection<User = unknown> {
 
   /**
    * Sends all that a source gives, at the pace of the client: an array, a generator, a stream of text
-   * (with its encoding set), or what `stream.pipeline` passes to its last function.
+   * (with its encoding set), or what `stream.pipeline` passes to its last function; a string is one message.
    * @returns true once all is sent; false if the connection ended before that, and then the source is
    * told to stop
    * @throws what the source throws, and what `send` throws
@@ -162,11 +162,16 @@ export class SockJSConnection<User = unknown> {
    */
   async sendAll(source: Source<string>): Promise<boolean> {
     let count = 0;
-    const link = linkOf(this);
-    for await (const message of upTo((stop) => link.watchEnd(stop), source)) {
-      if (!this.send(message) && !(await this.drained())) return false;
-      count += 1;
-      if (count % SENT_AT_ONCE === 0) await nextTurn();
+    const messages = new UntilEnd(typeof source === 'string' ? [source] : source);
+    const unwatch = linkOf(this).watchEnd(() => messages.end());
+    try {
+      for await (const message of messages) {
+        if (!this.send(message) && !(await this.drained())) return false;
+        count += 1;
+        if (count % SENT_AT_ONCE === 0) await nextTurn();
+      }
+    } finally {
+      unwatch();
     }
     return !this.isClosed;
   }

@@ -1,52 +1,47 @@
-/** What `sendAll` sends, taken one by one for as long as somebody is there to get it. */
+/** What `sendAll` sends, item by item for as long as somebody is there to get it. */
 
 export type Source<T> = AsyncIterable<T> | Iterable<T>;
 
-type Results<T> = AsyncIterator<T> | Iterator<T>;
-
-function iteratorOf<T>(source: Source<T>): Results<T> {
-  return Symbol.asyncIterator in source
-    ? source[Symbol.asyncIterator]()
-    : source[Symbol.iterator]();
-}
-
-/** A stream that waits hears of nothing else. */
-function destroy(source: object): void {
-  const method: unknown = Reflect.get(source, 'destroy');
-  if (typeof method === 'function') Reflect.apply(method, source, []);
-}
+const DONE = { done: true, value: undefined } as const;
 
 function ignore(): void {}
 
-/**
- * All that a source gives until the end comes: also a source that is silent is let go then, and told to stop.
- * @param watchEnd takes who is to be called, and answers how to take that back
- */
-export async function* upTo<T>(
-  watchEnd: (watcher: () => void) => () => void,
-  source: Source<T>,
-): AsyncGenerator<T, void, undefined> {
-  const iterator = iteratorOf(source);
-  let isOver = false;
-  let letGo = ignore;
-  const unwatch = watchEnd(() => {
-    isOver = true;
-    letGo();
-  });
-  try {
-    while (!isOver) {
-      const result = await new Promise<IteratorResult<T> | undefined>((resolve, reject) => {
-        letGo = () => resolve(undefined);
-        Promise.resolve(iterator.next()).then(resolve, reject);
-      });
-      if (result === undefined) break;
-      if (result.done === true) return;
-      yield result.value;
-    }
-    destroy(source);
-  } finally {
-    unwatch();
-    // Not awaited: a generator that waits for something goes only once it has come.
-    void Promise.resolve(iterator.return?.()).catch(ignore);
+/** All that a source gives until `end` is called: then also a source that is silent is let go, and told to stop. */
+export class UntilEnd<T> implements AsyncIterableIterator<T, void> {
+  readonly #source: Source<T>;
+  readonly #iterator: AsyncIterator<T> | Iterator<T>;
+  #isOver = false;
+  #letGo: () => void = ignore;
+
+  constructor(source: Source<T>) {
+    this.#source = source;
+    this.#iterator =
+      Symbol.asyncIterator in source ? source[Symbol.asyncIterator]() : source[Symbol.iterator]();
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  async next(): Promise<IteratorResult<T, void>> {
+    if (this.#isOver) return DONE;
+    return new Promise((resolve, reject) => {
+      this.#letGo = () => resolve(DONE);
+      Promise.resolve(this.#iterator.next()).then(resolve, reject);
+    });
+  }
+
+  async return(): Promise<IteratorResult<T, void>> {
+    await this.#iterator.return?.();
+    return DONE;
+  }
+
+  end(): void {
+    this.#isOver = true;
+    this.#letGo();
+    this.return().catch(ignore);
+    // A stream that waits for something hears of nothing else.
+    const destroy: unknown = Reflect.get(this.#source, 'destroy');
+    if (typeof destroy === 'function') Reflect.apply(destroy, this.#source, []);
   }
 }

@@ -184,7 +184,7 @@ for (const [name, end] of [
 for (const [name, silent] of [
   [
     'a generator',
-    async function* silent(): AsyncGenerator<string> {
+    async function* once(): AsyncGenerator<string> {
       yield 'first';
       await new Promise(() => {});
     },
@@ -234,6 +234,12 @@ test('sendAll rejects with what its source throws, and the connection goes on', 
   }
   await assert.rejects(connection.sendAll(broken()), /no more/);
   assert.equal(await next(), 'a["first"]');
+});
+
+test('sendAll takes a string for one message', async (t) => {
+  const { connection, next } = await between(t, {}, Echo);
+  assert.equal(await connection.sendAll('whole'), true);
+  assert.equal(await next(), 'a["whole"]');
 });
 
 test('a source that gives bytes is refused as send refuses them', async (t) => {
