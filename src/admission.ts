@@ -28,7 +28,8 @@ async function authorized(
   const { service, exchange } = hit;
   // Two WebSockets may use the same id: nobody looks for their sessions.
   const key = exchange.upgrade === undefined ? service.keyOf(hit) : undefined;
-  if (key !== undefined && service.undecidedSessions.has(key)) return service.refuse(hit, 'sessionOpening');
+  if (key !== undefined && service.undecidedSessions.has(key))
+    return service.refuse(hit, 'sessionOpening');
   const request = new SessionRequest(service.headOf(hit), exchange);
   const answer = await service.undecidedSessions.wait(hit, async () => authorize(request), key);
   if (exchange.isAnswered) return undefined; // Gone, or given up.

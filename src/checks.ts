@@ -44,11 +44,15 @@ export function isListOf(value: unknown, holds: (item: unknown) => boolean): boo
   return Array.isArray(value) && value.every(holds);
 }
 
-// scheme://host[:port] and nothing after it; the first label of the host may be `*`.
-const ORIGIN = /^[a-z][a-z0-9+.-]*:\/\/(\*\.)?[^\s/*?#@]+$/i;
+// scheme://host[:port] and nothing after it; the first label of the host may be `*`. A comma or a semicolon
+// would end it in the policy of the iframe page.
+const ORIGIN = /^[a-z][a-z0-9+.-]*:\/\/(\*\.)?[^\s/*?#@,;]+$/i;
+/** All that browsers put into an origin: other letters of a host are in punycode. */
+const PRINTABLE_ASCII = /^[!-~]+$/;
 
 export function isOrigin(value: unknown): boolean {
-  return value === 'null' || (typeof value === 'string' && ORIGIN.test(value));
+  if (value === 'null') return true;
+  return typeof value === 'string' && ORIGIN.test(value) && PRINTABLE_ASCII.test(value);
 }
 
 export const FUNCTION: Rule = { right: 'a function', holds: isFunction };

@@ -1,7 +1,14 @@
 /** What a service answers besides its sessions: greeting, `/info`, the iframe page and its script. */
 import { createHash, getRandomValues } from 'node:crypto';
 import { etagOf } from './http/client-script.ts';
-import { HTML, JAVASCRIPT, JSON_TYPE, PLAIN_TEXT, cachedForAYear, neverCached } from './http/headers.ts';
+import {
+  HTML,
+  JAVASCRIPT,
+  JSON_TYPE,
+  PLAIN_TEXT,
+  cachedForAYear,
+  neverCached,
+} from './http/headers.ts';
 import { originOfPage } from './http/origin.ts';
 import type { Endpoint, Hit, Service } from './service.ts';
 

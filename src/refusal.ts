@@ -7,15 +7,54 @@ import { SockJSError } from './errors.ts';
 const FORBIDDEN_IN_HEADERS = /[^\t\u0020-\u007e\u0080-\u00ff]/;
 const HEADER_NAME = /^[\w!#$%&'*+.^`|~-]+$/;
 
+/** How an answer is framed, and what becomes of its connection: the host says so. */
+const OF_HOST = new Set([
+  'content-length',
+  'transfer-encoding',
+  'trailer',
+  'keep-alive',
+  'proxy-connection',
+]);
+/** RFC 9110, 15.5.9 and 15.5.22: with 408 and 426 these belong to the refusal. */
+const OF_CONNECTION = new Set(['connection', 'upgrade']);
+const ABOUT_CONNECTION = new Set([408, 426]);
+
+/** Those of which an answer may have more than one. */
+const MANIFOLD = new Set(['set-cookie', 'vary']);
+
 function areHeaders(headers: Readonly<Record<string, string>>): boolean {
+  // An array, a Map or the Headers of fetch would count as empty.
+  if (typeof headers !== 'object' || headers === null || Symbol.iterator in headers) return false;
   return Object.entries(headers).every(
     ([name, value]) =>
       HEADER_NAME.test(name) && typeof value === 'string' && !FORBIDDEN_IN_HEADERS.test(value),
   );
 }
 
+function isOfHost(name: string, status: number): boolean {
+  return OF_HOST.has(name) || (OF_CONNECTION.has(name) && !ABOUT_CONNECTION.has(status));
+}
+
+function checkNames(names: readonly string[], status: number): void {
+  const seen = new Set<string>();
+  for (const name of names) {
+    const lower = name.toLowerCase();
+    if (isOfHost(lower, status)) {
+      throw new SockJSError(
+        'ERR_ARGUMENT',
+        `A refusal with ${status} cannot set the header ${name}: the server does.`,
+      );
+    }
+    if (seen.has(lower)) {
+      throw new SockJSError('ERR_ARGUMENT', `A refusal has the header ${name} at most once.`);
+    }
+    seen.add(lower);
+  }
+}
+
 /**
- * A refusal as the client sees it. `authorize` may return one of its own.
+ * A refusal as the client sees it. `authorize` may return one of its own. A header of it takes the place of
+ * the one that the library would send, such as `Content-Type`; `Set-Cookie` and `Vary` come beside it.
  *
  * @example
  * return new Refusal(401, 'Please log in.', { 'WWW-Authenticate': 'Bearer' });
@@ -23,11 +62,14 @@ function areHeaders(headers: Readonly<Record<string, string>>): boolean {
 export class Refusal {
   /** An HTTP status from 400 to 599. */
   readonly status: number;
-  /** The body, as plain text. */
+  /** The body: plain text, unless a header `Content-Type` says what else it is. */
   readonly text: string;
   readonly headers: Readonly<Record<string, string>>;
 
-  /** @throws SockJSError `ERR_ARGUMENT` for a status that is no refusal, or headers that HTTP cannot carry */
+  /**
+   * @throws SockJSError `ERR_ARGUMENT` for a status that is no refusal, headers that HTTP cannot carry, or those
+   * that the server sets itself, such as `Content-Length`
+   */
   constructor(status: number, text = '', headers: Readonly<Record<string, string>> = {}) {
     if (!Number.isInteger(status) || status < 400 || status > 599) {
       throw new SockJSError(
@@ -41,10 +83,23 @@ export class Refusal {
         'A refusal has a text and headers whose names and values are text without control characters.',
       );
     }
+    checkNames(Object.keys(headers), status);
     this.status = status;
     this.text = text;
-    this.headers = headers;
+    this.headers = Object.freeze({ ...headers });
   }
+}
+
+/** The headers of an answer: `own`, names and values in turn, and those of the refusal, which outdo them. */
+export function headersWith({ headers }: Refusal, own: readonly string[]): string[] {
+  const given = new Set(Object.keys(headers).map((name) => name.toLowerCase()));
+  const all: string[] = [];
+  for (let index = 0; index + 1 < own.length; index += 2) {
+    const [name = '', value = ''] = own.slice(index, index + 2);
+    const lower = name.toLowerCase();
+    if (!given.has(lower) || MANIFOLD.has(lower)) all.push(name, value);
+  }
+  return [...all, ...Object.entries(headers).flat()];
 }
 
 const SOON = { 'Retry-After': '1' };

@@ -51,7 +51,8 @@ export type Middleware = (
 ) => void;
 
 const SILENT: Logger = { debug() {}, info() {}, warn() {}, error() {} };
-const PREFIX = /^(\/[^/?#\s]+)*$/;
+// Printable ASCII without / ? # in each segment.
+const PREFIX = /^(\/[!"$-.0->@-~]+)*$/;
 const LONGEST_TIMEOUT = 2 ** 31 - 1;
 /** How often a server of ours looks for requests that are late; Node's own 30 s would be their deadline. */
 const CHECKING_INTERVAL = 5000;
@@ -80,7 +81,8 @@ export class SockJSRouter<C extends SockJSConnection = SockJSConnection> {
    * @param connection the class whose instances answer the clients
    * @param prefix '' or a path such as '/echo', without a slash at its end
    * @param settings any of the settings; see `Settings` for their meanings and defaults
-   * @throws SockJSError `ERR_SETTING`
+   * @throws SockJSError `ERR_ARGUMENT` if the first argument is no such class, `ERR_SETTING` for a prefix or a
+   * setting that cannot be
    */
   constructor(connection: new () => C, ...rest: RouterArguments<C['user']>);
   constructor(connection: new () => C, prefix = '', settings: SettingsInput = {}) {
@@ -93,7 +95,8 @@ export class SockJSRouter<C extends SockJSConnection = SockJSConnection> {
     if (typeof prefix !== 'string' || !PREFIX.test(prefix)) {
       throw new SockJSError(
         'ERR_SETTING',
-        `The prefix must be '' or a path such as '/echo', not ${JSON.stringify(prefix)}.`,
+        "The prefix must be '' or a path such as '/echo', in printable ASCII (anything else as clients " +
+          `send it, percent-encoded: '/%C3%A9cho'), not ${JSON.stringify(prefix)}.`,
       );
     }
     this.prefix = prefix;
@@ -118,12 +121,12 @@ export class SockJSRouter<C extends SockJSConnection = SockJSConnection> {
     return this.#sessions.stats;
   }
 
-  /** All connections that are open now. */
+  /** The connections that are open now and whose `onOpen` has accepted them, later or at once. */
   get connections(): Iterable<C> {
     return { [Symbol.iterator]: () => this.#sessions.applications() };
   }
 
-  /** Sends one text to the clients given, or to all of this router; it is encoded once. */
+  /** Sends one text to the clients given; it is encoded once. `connections` are all of this router. */
   broadcast(clients: Iterable<SockJSConnection>, message: string): void {
     broadcast(clients, message);
   }

@@ -3,11 +3,11 @@
  * Paths are split by hand: every request of every client passes here.
  */
 import { describeError } from './errors.ts';
-import type { Exchange, HeaderList } from './http/exchange.ts';
+import type { Exchange } from './http/exchange.ts';
 import { crossOrigin, neverCached, preflight, stickyCookie } from './http/headers.ts';
 import { CLIENT_SCRIPT, GREETING, IFRAME, INFO } from './pages.ts';
 import { REFUSALS, Refusal } from './refusal.ts';
-import { type Asked, type Endpoint, type Service, shown } from './service.ts';
+import { type Endpoint, type Hit, type Service, shown } from './service.ts';
 import type { TransportName } from './settings.ts';
 import { EVENTSOURCE } from './transports/eventsource.ts';
 import { HTMLFILE } from './transports/htmlfile.ts';
@@ -121,68 +121,67 @@ function endpointOf(route: Route, method: string): Endpoint | undefined {
   return method === 'POST' ? route.post : undefined;
 }
 
-function policies(route: Route, { exchange, client, service }: Asked): HeaderList {
-  const headers: HeaderList = [];
+function addPolicies(route: Route, { exchange, client, service, headers }: Hit): void {
   if (route.sticky && service.settings.jsessionid) stickyCookie(headers, exchange, client.secure);
   if (route.cors) crossOrigin(headers, exchange);
-  return headers;
 }
 
-function serve({ route, sessionId }: Match, request: Asked): void | Promise<void> {
-  const { exchange, service } = request;
-  const headers = policies(route, request);
+function serve(route: Route, hit: Hit): void | Promise<void> {
+  const { exchange, service, headers } = hit;
+  addPolicies(route, hit);
   if (exchange.method === 'OPTIONS' && route.preflighted) {
     preflight(headers, route.allow);
     return exchange.answer(204, headers);
   }
   if (!route.cached) neverCached(headers);
   const endpoint = endpointOf(route, exchange.method);
-  if (endpoint === undefined) {
-    const refusal = new Refusal(REFUSALS.method.status, '', { Allow: route.allow });
-    return service.refuse({ ...request, headers }, 'method', refusal);
-  }
-  return endpoint({ ...request, sessionId, headers });
+  if (endpoint !== undefined) return endpoint(hit);
+  return service.refuse(
+    hit,
+    'method',
+    new Refusal(REFUSALS.method.status, '', { Allow: route.allow }),
+  );
 }
 
-function refuseOrigin(request: Asked): void {
-  const headers: HeaderList = ['Vary', 'Origin'];
-  neverCached(headers);
-  request.service.refuse({ ...request, headers }, 'origin');
+function refuseOrigin(hit: Hit): void {
+  hit.headers.push('Vary', 'Origin');
+  neverCached(hit.headers);
+  hit.service.refuse(hit, 'origin');
 }
 
-async function serveIfAdmitted(
-  found: Match,
-  request: Asked,
-  verdict: Promise<boolean>,
-): Promise<void> {
-  const admitted = await request.service.undecidedOrigins.wait(request, () => verdict);
-  if (request.exchange.isAnswered) return; // Gone, or given up.
-  if (admitted) await serve(found, request);
-  else refuseOrigin(request);
+async function serveIfAdmitted(route: Route, hit: Hit, verdict: Promise<boolean>): Promise<void> {
+  const admitted = await hit.service.undecidedOrigins.wait(hit, () => verdict);
+  if (hit.exchange.isAnswered) return; // Gone, or given up.
+  if (admitted) await serve(route, hit);
+  else refuseOrigin(hit);
 }
 
 function isEnabled(route: Route, service: Service): boolean {
   return route.transports.length === 0 || route.transports.some((name) => service.isEnabled(name));
 }
 
+function hitOf(exchange: Exchange, service: Service, sessionId = ''): Hit {
+  return { exchange, client: service.clientOf(exchange), service, sessionId, headers: [] };
+}
+
 function answer(exchange: Exchange, service: Service): void | Promise<void> {
-  const request: Asked = { exchange, service, client: service.clientOf(exchange) };
   const found = match(exchange.path);
-  if (found === undefined || !isEnabled(found.route, service)) {
-    return service.refuse(request, 'notFound');
-  }
-  if (!found.route.guarded) return serve(found, request);
-  const verdict = service.admits(exchange, request.client);
-  if (verdict === undefined) return service.refuse(request, 'undecided');
-  if (typeof verdict !== 'boolean') return serveIfAdmitted(found, request, verdict);
-  return verdict ? serve(found, request) : refuseOrigin(request);
+  const hit = hitOf(exchange, service, found?.sessionId);
+  if (found === undefined || !isEnabled(found.route, service))
+    return service.refuse(hit, 'notFound');
+  const { route } = found;
+  if (!route.guarded) return serve(route, hit);
+  const verdict = service.admits(exchange, hit.client);
+  if (verdict === undefined) return service.refuse(hit, 'undecided');
+  if (typeof verdict !== 'boolean') return serveIfAdmitted(route, hit, verdict);
+  return verdict ? serve(route, hit) : refuseOrigin(hit);
 }
 
 /** Answers a request below the prefix. Whatever goes wrong in there ends here. */
 export function dispatch(exchange: Exchange, service: Service): void {
   const failed = (error: unknown): void => {
     if (exchange.isAnswered) exchange.abort();
-    else service.refuse({ exchange, service, client: service.clientOf(exchange) }, 'failed');
+    else service.refuse(hitOf(exchange, service), 'failed');
     // The last part only: the session id before it is secret.
     const leaf = shown(exchange.path.slice(exchange.path.lastIndexOf('/') + 1));
     service.logger.error(`${exchange.method} of ${leaf} failed: ${describeError(error)}`);

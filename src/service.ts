@@ -10,25 +10,21 @@ import { type ClientOrigin, ClientOriginReader, addressKey } from './http/client
 import type { BodyLimits, Exchange, HeaderList } from './http/exchange.ts';
 import { PLAIN_TEXT } from './http/headers.ts';
 import { OriginGuard } from './http/origin.ts';
-import { REFUSALS, type Refusal, type RefusalReason } from './refusal.ts';
+import { REFUSALS, type Refusal, type RefusalReason, headersWith } from './refusal.ts';
 import type { Directory } from './sessions/directory.ts';
 import type { LiveSession } from './sessions/live-session.ts';
 import type { Logger, Settings, TransportName } from './settings.ts';
 import { MOST_UNDECIDED, Undecided } from './undecided.ts';
 
-/** A request for which headers have not been decided. */
-export interface Asked {
+/** A request on its way to its endpoint. */
+export interface Hit {
   readonly exchange: Exchange;
   /** Who asks, as seen through trusted proxies. */
   readonly client: ClientOrigin;
   readonly service: Service;
-}
-
-/** A request that has found its endpoint. */
-export interface Hit extends Asked {
   /** Secret: never logged, never shown to the application. '' where the URL has none. */
   readonly sessionId: string;
-  /** What the policies of the route put into every answer. */
+  /** What goes into every answer: the policies of the route add to it, and so may the endpoint. */
   readonly headers: HeaderList;
 }
 
@@ -52,7 +48,8 @@ const HINTS = {
     'a WebSocket request came as an ordinary one. Middleware does not see upgrades: call attach(server).',
   upgradeLost:
     'a WebSocket request came without its Upgrade and Connection headers: a proxy on the way dropped them. ' +
-    'It must pass both on; the README has configurations for HAProxy, nginx and Caddy.',
+    'It must pass both on: nginx with proxy_http_version 1.1, proxy_set_header Upgrade $http_upgrade and ' +
+    'proxy_set_header Connection "upgrade"; HAProxy and Caddy do it of themselves.',
   bodyTooLarge: 'refused a request body with 413: it was longer than maxMessageBytes.',
   bodyTooSlow: 'refused a request body with 408: it took longer than bodyTimeout.',
   noMemory:
@@ -78,7 +75,7 @@ export class Service {
   readonly clientScript: ClientScript;
   readonly bodyLimits: BodyLimits;
   /** Requests that wait for `allowedOrigins`. */
-  readonly undecidedOrigins = new Undecided<Asked>();
+  readonly undecidedOrigins = new Undecided<Hit>();
   /** Requests that wait for `authorize`. They hold up nobody whose session is open. */
   readonly undecidedSessions = new Undecided<Hit>();
   readonly #guard: OriginGuard;
@@ -116,10 +113,7 @@ export class Service {
    * application ought to be asked, and so many wait for its answer that it is not.
    */
   admits(exchange: Exchange, { host }: ClientOrigin): boolean | Promise<boolean> | undefined {
-    const { allowed, origin = '' } = this.#guard.judge({
-      host,
-      header: (name) => exchange.header(name),
-    });
+    const { allowed, origin = '' } = this.#guard.judge(exchange, host);
     if (allowed !== undefined) return this.#noted(allowed, origin);
     if (this.undecidedOrigins.isFull) return undefined;
     const answer = this.#guard.ask(origin);
@@ -176,16 +170,16 @@ export class Service {
 
   /** Answers with a refusal, and tells the statistics why. */
   refuse(
-    { exchange, client, headers }: Asked & { readonly headers?: HeaderList },
+    { exchange, client, headers }: Hit,
     reason: RefusalReason,
     refusal: Refusal = REFUSALS[reason],
   ): void {
     const { status, text } = refusal;
     this.sessions.stats.refused(reason, status, client.address);
     if (isHint(reason)) this.hint(reason);
-    const all = [...(headers ?? []), ...Object.entries(refusal.headers).flat()];
-    if (text === '') exchange.answer(status, all);
-    else exchange.answer(status, [...all, 'Content-Type', PLAIN_TEXT], text);
+    const own = headers ?? [];
+    if (text === '') exchange.answer(status, headersWith(refusal, own));
+    else exchange.answer(status, headersWith(refusal, [...own, 'Content-Type', PLAIN_TEXT]), text);
   }
 
   /** Warns of something that an operator has to mend, once for each cause. */

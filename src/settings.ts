@@ -190,7 +190,8 @@ const RULES: { readonly [Name in keyof Settings]: Rule } = {
   authorize: FUNCTION,
   allowedOrigins: {
     right:
-      "'*', a list of origins such as 'https://app.example.com' or 'https://*.example.com', or a function",
+      "'*', a list of origins such as 'https://app.example.com' or 'https://*.example.com' " +
+      '(in ASCII, as browsers send them: other letters in punycode, "xn--…"), or a function',
     holds: (value) => value === '*' || isFunction(value) || isListOf(value, isOrigin),
   },
   trustedProxies: {

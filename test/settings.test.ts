@@ -79,6 +79,11 @@ const WRONG: readonly (readonly [name: string, value: unknown, says: RegExp])[] 
   ['allowedOrigins', ['https://example.com/'], /list of origins/],
   ['allowedOrigins', ['https://a.*.com'], /list of origins/],
   ['allowedOrigins', ['*'], /list of origins/],
+  ['allowedOrigins', ['https://a.com;'], /list of origins/],
+  ['allowedOrigins', ['https://a.com,https://b.com'], /list of origins/],
+  ['allowedOrigins', ['https://a\u0000.com'], /list of origins/],
+  ['allowedOrigins', ['https://a.com', 'https://例え.jp'], /list of origins/],
+  ['allowedOrigins', ['https://*.bücher.example'], /list of origins/],
   ['trustedProxies', true, /addresses or subnets/],
   ['trustedProxies', [10], /addresses or subnets/],
   ['sockjsUrl', 'sockjs.js', /sockjsUrl must be a URL/],
@@ -108,6 +113,7 @@ const RIGHT: readonly (readonly [name: string, value: unknown])[] = [
     'allowedOrigins',
     ['https://example.com', 'http://localhost:8080', 'https://*.example.com', 'null'],
   ],
+  ['allowedOrigins', ['https://xn--r8jz45g.jp', 'http://[::1]:8080', 'capacitor://localhost']],
   ['allowedOrigins', () => true],
   ['trustedProxies', ['loopback', '10.0.0.0/8', '::1']],
   ['sockjsUrl', 'https://example.com/sockjs.js'],
@@ -123,6 +129,12 @@ for (const [name, value] of RIGHT) {
     assert.equal(Reflect.get(resolveSettings({ [name]: value }), name), value);
   });
 }
+
+test('who writes an origin in letters that no browser sends is told of punycode', () => {
+  assert.throws(() => resolveSettings({ allowedOrigins: ['https://例え.jp'] }), {
+    message: /ASCII.*punycode.*xn--….*not \[ 'https:\/\/例え\.jp' \]/,
+  });
+});
 
 test('an unknown setting is refused with the list of those that there are', () => {
   const wrong: object = { heartbeat_delay: 25 };
@@ -147,6 +159,20 @@ for (const prefix of ['echo', '/echo/', '/', '/a?b', '/a#b', '/a b', '//']) {
     );
   });
 }
+
+for (const prefix of ['/écho', '/例え', '/a/\u0001', '/a\u007f']) {
+  test(`the prefix cannot be ${JSON.stringify(prefix)}, which no client asks for`, () => {
+    assert.throws(() => new SockJSRouter(SockJSConnection, prefix), {
+      code: 'ERR_SETTING',
+      message: /printable ASCII.*percent-encoded/,
+    });
+  });
+}
+
+test('the prefix can be what clients send in place of other characters', () => {
+  const prefix = encodeURI('/écho/~a(b)');
+  assert.equal(new SockJSRouter(SockJSConnection, prefix).prefix, '/%C3%A9cho/~a(b)');
+});
 
 test('what is no class is refused', () => {
   const wrong: unknown = {};

@@ -220,20 +220,22 @@ export class NodeExchange implements Exchange {
   watch(listener: AnswerListener): void {
     const response = this.#answering();
     this.#listener = listener;
-    const { socket } = this.#request;
-    const over = (): void => {
-      socket.off('close', over);
-      if (this.#isOver) return;
-      this.#isOver = true;
-      this.#progress?.end();
-      if (response.writableFinished) listener.sent();
-      else listener.gone();
-    };
-    response.on('close', over);
+    response.on('close', () => this.#over(response.writableFinished));
     if (response.socket !== null) return;
     // It waits behind other answers, and Node may forget it: when the next request is an upgrade.
+    const { socket } = this.#request;
+    const lost = (): void => this.#over(response.writableFinished);
     socket.setMaxListeners(0);
-    socket.on('close', over);
+    socket.on('close', lost);
+    response.on('close', () => socket.off('close', lost));
+  }
+
+  #over(isSent: boolean): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#progress?.end();
+    if (isSent) this.#listener?.sent();
+    else this.#listener?.gone();
   }
 
   #drained(): void {

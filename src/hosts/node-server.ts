@@ -4,7 +4,7 @@
  * one that offers requests and upgrades to the attached routers first, and passes on what is not theirs.
  * Listeners are left alone, may come before or after, and detaching the last router uncovers `emit`.
  */
-import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import { type IncomingMessage, type Server, type ServerResponse, createServer } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { isWebSocketRequest } from './handshake.ts';
 import { isAnswering } from './node-exchange.ts';
@@ -20,6 +20,17 @@ type Emit = (this: Server, event: string, ...args: unknown[]) => boolean;
 function ignore(): void {}
 
 const HOP_BY_HOP = new Set(['upgrade', 'http2-settings', 'connection']);
+
+/** How Node serves a new connection: what a server listens with before anybody else listens. */
+const NODE_LISTENERS = createServer().listeners('connection');
+/** Where the application sets no `maxHeadersCount`. */
+const MOST_HEADERS = 1000;
+
+/** Some releases of Node forget the headers beyond the limit, and with them how long the body is. */
+function mayBeCut({ rawHeaders }: IncomingMessage, { maxHeadersCount }: Server): boolean {
+  const most = maxHeadersCount ?? MOST_HEADERS;
+  return most > 0 && rawHeaders.length >= 2 * most;
+}
 
 /** The head of a request as it came, without the wish for an upgrade. */
 function plainHead({ method, url, httpVersion, headers, rawHeaders }: IncomingMessage): Buffer {
@@ -72,6 +83,7 @@ class Mount {
   }
 
   readonly #cover = (event: string, ...args: unknown[]): boolean => {
+    if (this.#attached.size === 0) return this.#passOn(event, args);
     if (event === 'request' || event === 'checkContinue') return this.#request(event, args);
     if (event === 'upgrade') return this.#upgrade(args);
     return this.#passOn(event, args);
@@ -118,11 +130,17 @@ class Mount {
   /**
    * Nobody gives this upgrade, and RFC 9110, 7.8, lets a server ignore the wish (clients of HTTP/2 make it
    * by default). Node would have, but for our listener; so the request goes back to where it came from,
-   * without the wish, and is parsed once more, its body and whatever follows included.
+   * without the wish, and is parsed once more, its body and whatever follows included. Only Node is told of
+   * it: to the application the connection is not new, and its listeners would pile up.
    */
   #serveAsPlain(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    if (mayBeCut(request, this.#server)) {
+      socket.destroy();
+      return;
+    }
     socket.unshift(Buffer.concat([plainHead(request), head]));
-    this.#server.emit('encrypted' in socket ? 'secureConnection' : 'connection', socket);
+    for (const listener of NODE_LISTENERS) Reflect.apply(listener, this.#server, [socket]);
+    socket.off('error', ignore); // Node listens again.
   }
 }
 

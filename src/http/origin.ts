@@ -10,8 +10,6 @@ import type { AllowedOrigins } from '../settings.ts';
 
 /** What the guard looks at; header names in lower case. */
 export interface Visitor {
-  /** The host that the client meant, through trusted proxies. */
-  readonly host: string | undefined;
   header(name: string): string | undefined;
 }
 
@@ -63,7 +61,7 @@ function originOfReferer(referer: string | undefined): string | undefined {
 }
 
 /** Where the page comes from that makes a request; undefined if its browser does not tell. */
-export function originOfPage(visitor: Pick<Visitor, 'header'>): string | undefined {
+export function originOfPage(visitor: Visitor): string | undefined {
   return visitor.header('origin') ?? originOfReferer(visitor.header('referer'));
 }
 
@@ -80,14 +78,15 @@ export class OriginGuard {
     this.#allowed = allowed;
   }
 
-  judge(visitor: Visitor): Verdict {
+  /** @param host that the client meant, through trusted proxies */
+  judge(visitor: Visitor, host: string | undefined): Verdict {
     if (this.#allowed === '*') return PASSES;
     const site = visitor.header('sec-fetch-site');
     const named = visitor.header('origin');
     if (site === 'same-origin' || (site === 'none' && named === undefined)) return PASSES;
     const origin = originOfPage(visitor);
     if (origin === undefined) return site === undefined ? PASSES : { allowed: false, origin };
-    if (isSameHost(origin, visitor.host)) return PASSES;
+    if (isSameHost(origin, host)) return PASSES;
     if (typeof this.#allowed === 'function') return { allowed: undefined, origin };
     return { allowed: this.#allowed.some((entry) => isListed(entry, origin)), origin };
   }

@@ -26,8 +26,9 @@ class HttpReceiver implements Receiver, AnswerListener {
     this.#transport = transport;
     this.#callback = callback;
     this.#session = session;
-    this.#limit = transport.streams ? hit.service.settings.responseLimit : 1;
-    this.#headers = [...hit.headers, 'Content-Type', transport.contentType, ...transport.headers];
+    this.#limit = hit.service.settings.responseLimit;
+    this.#headers = hit.headers;
+    this.#headers.push('Content-Type', transport.contentType, ...transport.headers);
     hit.exchange.watch(this);
     if (transport.streams) this.#begin(this.#headers);
   }
@@ -55,9 +56,13 @@ class HttpReceiver implements Receiver, AnswerListener {
 
   write(frame: Frame): void {
     const chunk = this.#transport.encode(frame, this.#callback);
-    this.#sent += Buffer.byteLength(chunk);
-    if (this.#headers === undefined) this.#exchange.write(chunk);
-    else this.#exchange.answer(200, this.#headers, chunk);
+    if (this.#headers === undefined) {
+      this.#sent += Buffer.byteLength(chunk);
+      this.#exchange.write(chunk);
+    } else {
+      this.#sent = Infinity; // An answer takes one frame.
+      this.#exchange.answer(200, this.#headers, chunk);
+    }
   }
 
   end(): void {

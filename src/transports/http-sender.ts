@@ -7,8 +7,13 @@ import { decodeBody } from '../protocol/message.ts';
 import type { RefusalReason } from '../refusal.ts';
 import type { Endpoint, Hit } from '../service.ts';
 
-/** Takes the JSON out of a body; '' if it holds none. */
-type Payload = (body: string, exchange: Exchange) => string;
+/** What tells the two endpoints apart. */
+interface Sender {
+  /** Takes the JSON out of a body; '' if it holds none. */
+  readonly payload: (body: string, exchange: Exchange) => string;
+  readonly status: number;
+  readonly answer: string | undefined;
+}
 
 const BODY_FAULTS: ReadonlyMap<string, RefusalReason> = new Map([
   ['ERR_BODY_TOO_LARGE', 'bodyTooLarge'],
@@ -30,8 +35,8 @@ function isEncoded(exchange: Exchange): boolean {
 // A client that has not heard of the end yet is told that all is well: refused, it would give up, and never
 // hear of it. The session first, then the body: what nobody waits for is never read. The answer goes out after
 // the application has had the messages, which is how a client knows that it may send the next.
-async function accept(hit: Hit, payload: Payload, confirm: () => void): Promise<void> {
-  const { exchange, service } = hit;
+async function accept(hit: Hit, sender: Sender): Promise<void> {
+  const { exchange, service, headers } = hit;
   const session = service.findSession(hit);
   if (session?.seemsOpen !== true) return service.refuse(hit, 'sessionUnknown');
   if (isEncoded(exchange)) return service.refuse(hit, 'encoded');
@@ -40,7 +45,7 @@ async function accept(hit: Hit, payload: Payload, confirm: () => void): Promise<
   }
   const body = await exchange.readBody(service.bodyLimits);
   if (body instanceof SockJSError) return refuseBody(hit, body);
-  const json = payload(body.toString('utf8'), exchange);
+  const json = sender.payload(body.toString('utf8'), exchange);
   if (json === '') return service.refuse(hit, 'bodyMissing');
   const messages = isUtf8(body) ? decodeBody(json) : undefined;
   if (messages === undefined) return service.refuse(hit, 'bodyBroken');
@@ -48,26 +53,21 @@ async function accept(hit: Hit, payload: Payload, confirm: () => void): Promise<
     return service.refuse(hit, 'tooManyMessages');
   }
   if (!session.receive(messages, body.length)) return service.refuse(hit, 'sessionUnknown');
-  return confirm();
+  headers.push('Content-Type', PLAIN_TEXT);
+  return exchange.answer(sender.status, headers, sender.answer);
 }
 
-function confirmed(hit: Hit, status: number, body?: string): void {
-  hit.exchange.answer(status, [...hit.headers, 'Content-Type', PLAIN_TEXT], body);
-}
-
-/** `xhr_send`: the body is the JSON, whatever its content type. */
-export const XHR_SEND: Endpoint = (hit) =>
-  accept(
-    hit,
-    (body) => body,
-    () => confirmed(hit, 204),
-  );
+const XHR: Sender = { payload: (body) => body, status: 204, answer: undefined };
 
 function formField(body: string, exchange: Exchange): string {
   const type = exchange.header('content-type')?.toLowerCase() ?? '';
   return type.startsWith('text/plain') ? body : (new URLSearchParams(body).get('d') ?? '');
 }
 
+const JSONP: Sender = { payload: formField, status: 200, answer: 'ok' };
+
+/** `xhr_send`: the body is the JSON, whatever its content type. */
+export const XHR_SEND: Endpoint = (hit) => accept(hit, XHR);
+
 /** `jsonp_send`: a form with the field `d`, or the JSON itself as `text/plain`. */
-export const JSONP_SEND: Endpoint = (hit) =>
-  accept(hit, formField, () => confirmed(hit, 200, 'ok'));
+export const JSONP_SEND: Endpoint = (hit) => accept(hit, JSONP);

@@ -219,7 +219,7 @@ test('decompression bombs', async (t) => {
       connection.send(maskedFrame(0x41, 'x'));
       if (transport.name === 'websocket') assert.equal((await connection.read(3)).slice(2), 'o');
       // A close frame; its code is 1002, 0x03ea.
-      assert.ok((await connection.read(4)).includes('\u0002\u0003'));
+      assert.equal((await connection.read(4)).charCodeAt(2), 0x03);
     });
   }
   await stillServes(port);

@@ -17,12 +17,9 @@ function judge(allowed: AllowedOrigins, request: Request): boolean | Promise<boo
     ['sec-fetch-site', request.site],
     ['referer', request.referer],
   ]);
-  const visitor = {
-    host: request.host ?? 'example.com',
-    header: (name: string) => headers.get(name),
-  };
+  const visitor = { header: (name: string) => headers.get(name) };
   const guard = new OriginGuard(allowed);
-  const verdict = guard.judge(visitor);
+  const verdict = guard.judge(visitor, request.host ?? 'example.com');
   return verdict.allowed ?? guard.ask(verdict.origin ?? '');
 }
 

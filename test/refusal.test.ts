@@ -1,0 +1,136 @@
+/** What a `Refusal` of the application may be, and how its headers stand beside those of the library. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Refusal, SockJSError, type SettingsInput } from '../src/index.ts';
+import { newSession } from './conformance/services.ts';
+import { type Answer, ask } from './support/http.ts';
+import { serve } from './support/service.ts';
+import { overAll, refused } from './limits/transports.ts';
+
+function refusing(headers: Readonly<Record<string, string>>): SettingsInput {
+  return { authorize: () => new Refusal(401, '{"e":1}', headers) };
+}
+
+const JSON_TYPE = 'application/json';
+
+overAll('a Refusal says of what type its text is', async (t, transport) => {
+  for (const name of ['Content-Type', 'content-type', 'CONTENT-TYPE']) {
+    const { port } = await serve(t, refusing({ [name]: JSON_TYPE }));
+    const { status, body, head } = await refused(port, transport);
+    assert.deepEqual({ status, body }, { status: 401, body: '{"e":1}' });
+    assert.deepEqual(head.all('content-type'), [JSON_TYPE]);
+    assert.deepEqual(head.all('content-length'), ['7']);
+  }
+});
+
+test('a Refusal that needs no text may name a type', async (t) => {
+  const { port } = await serve(t, {
+    authorize: () => new Refusal(401, '', { 'Content-Type': JSON_TYPE }),
+  });
+  const { head, body } = await ask(port, { method: 'POST', path: `${newSession()}/xhr` });
+  assert.equal(body, '');
+  assert.deepEqual(head.all('content-type'), [JSON_TYPE]);
+});
+
+/** The answer to a poll that carries a cookie of a load balancer and the origin of a page. */
+async function answerWith(
+  t: Parameters<typeof serve>[0],
+  headers: Readonly<Record<string, string>>,
+): Promise<Answer> {
+  const { port } = await serve(t, {
+    ...refusing(headers),
+    jsessionid: true,
+    allowedOrigins: ['https://app.example'],
+  });
+  return ask(port, {
+    method: 'POST',
+    path: `${newSession()}/xhr`,
+    headers: [['Origin', 'https://app.example']],
+  });
+}
+
+for (const [name, value] of [
+  ['cache-control', 'no-store'],
+  ['Access-Control-Allow-Origin', '*'],
+] as const) {
+  test(`${name} of a Refusal takes the place of ours`, async (t) => {
+    const { head } = await answerWith(t, { [name]: value });
+    assert.deepEqual(head.all(name), [value]);
+  });
+}
+
+for (const [name, value, ours] of [
+  ['set-cookie', 'a=b', 'JSESSIONID=dummy; path=/'],
+  ['VARY', 'Cookie', 'Origin'],
+] as const) {
+  test(`${name} of a Refusal comes beside ours`, async (t) => {
+    const { head } = await answerWith(t, { [name]: value });
+    assert.deepEqual(head.all(name), [ours, value]);
+  });
+}
+
+function assertRefused(make: () => Refusal, says: RegExp): void {
+  assert.throws(make, (error) => {
+    assert.ok(error instanceof SockJSError);
+    assert.equal(error.code, 'ERR_ARGUMENT');
+    assert.match(error.message, says);
+    return true;
+  });
+}
+
+for (const name of [
+  'Content-Length',
+  'content-length',
+  'Transfer-Encoding',
+  'Trailer',
+  'Connection',
+  'Keep-Alive',
+  'Proxy-Connection',
+  'Upgrade',
+]) {
+  test(`a Refusal cannot set ${name}`, () => {
+    assertRefused(() => new Refusal(401, 'x', { [name]: '3' }), new RegExp(`not set .*${name}`));
+  });
+}
+
+test('where HTTP asks for it, a Refusal says what becomes of the connection', () => {
+  const { headers } = new Refusal(426, '', { Upgrade: 'TLS/1.2', Connection: 'Upgrade' });
+  assert.deepEqual({ ...headers }, { Upgrade: 'TLS/1.2', Connection: 'Upgrade' });
+  assert.equal(new Refusal(408, '', { Connection: 'close' }).status, 408);
+});
+
+test('a Refusal names each header once', () => {
+  const twice = { 'Content-Type': JSON_TYPE, 'content-type': 'text/html' };
+  assertRefused(() => new Refusal(401, 'x', twice), /content-type.* once/);
+});
+
+for (const [what, headers] of [
+  ['a line break in a value', { Realm: 'a\r\nSet-Cookie: b=c' }],
+  ['a control character in a value', { Realm: 'a\0' }],
+  ['a character beyond Latin-1 in a value', { Realm: '例え' }],
+  ['a line break in a name', { 'a\r\nb': 'c' }],
+  ['a colon in a name', { 'a:': 'b' }],
+  ['a name that is empty', { '': 'b' }],
+  ['a value that is no text', { 'Retry-After': 1 }],
+  ['headers that are none', null],
+  ['headers in a list', [['Realm', 'a']]],
+  ['headers in a Map', new Map([['Realm', 'a']])],
+] as const) {
+  test(`a Refusal cannot have ${what}`, () => {
+    const make = (): Refusal => new Refusal(401, 'x', headers as never);
+    assertRefused(make, /headers.* without control characters/);
+  });
+}
+
+for (const status of [200, 399, 600, 401.5, Number.NaN]) {
+  test(`a Refusal cannot have the status ${status}`, () => {
+    assertRefused(() => new Refusal(status), /400 to 599/);
+  });
+}
+
+test('the headers of a Refusal are those that were looked at', () => {
+  const headers = { Realm: 'a' };
+  const refusal = new Refusal(401, '', headers);
+  headers.Realm = 'a\r\nb';
+  assert.equal(refusal.headers['Realm'], 'a');
+});
