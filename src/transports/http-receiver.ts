@@ -60,7 +60,7 @@ class HttpReceiver implements Receiver, AnswerListener {
       this.#sent += Buffer.byteLength(chunk);
       this.#exchange.write(chunk);
     } else {
-      this.#sent = Infinity; // An answer takes one frame.
+      this.#sent = this.#limit; // An answer takes one frame.
       this.#exchange.answer(200, this.#headers, chunk);
     }
   }
