@@ -44,6 +44,7 @@ async function measure(tested: Case, peer: Peer): Promise<Measurement> {
     file: peer.file,
     heartbeat: tested.idles === true ? scale.idleHeartbeat : USUAL_HEARTBEAT,
     pinned,
+    flags: tested.flags ?? [],
   });
   const timer = setTimeout(() => {
     throw new Error(`${tested.id} on ${peer.name} did not end.`);

@@ -64,6 +64,7 @@ async function onServer<T>(
     file: 'sockjs-server.ts',
     heartbeat: HEARTBEAT,
     pinned,
+    flags: [],
   });
   const result = await use({ server, dialect: SOCKJS, scale: SCALE, profiled: false });
   await server.end();

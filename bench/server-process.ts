@@ -20,10 +20,11 @@ export interface ServerOptions {
   /** In milliseconds. */
   readonly heartbeat: number;
   readonly pinned: boolean;
+  readonly flags: readonly string[];
 }
 
-function start({ file, heartbeat, pinned }: ServerOptions): ChildProcess {
-  const node = [process.execPath, '--expose-gc'];
+function start({ file, heartbeat, pinned, flags }: ServerOptions): ChildProcess {
+  const node = [process.execPath, '--expose-gc', ...flags];
   const [execPath = '', ...execArgv] = pinned ? ['taskset', '-c', SERVER_CORE, ...node] : node;
   const script = new URL(`servers/${file}`, import.meta.url);
   return fork(script, [String(heartbeat)], { execPath, execArgv });

@@ -13,7 +13,7 @@ export interface FrameListener {
   /** @param bytes how long it was as UTF-8 */
   text(text: string, bytes: number): void;
   binary(data: Buffer): void;
-  ping(data: Buffer): void;
+  pinged(data: Buffer): void;
   /** The client's close frame; 1005 if it gave no code. */
   closing(code: number, reason: string): void;
   /** What came cannot be understood, or is too long; `code` is what a close frame should say. */
@@ -194,7 +194,7 @@ export class FrameReader {
   }
 
   #endControl(opcode: number, data: Buffer): void {
-    if (opcode === PING) this.#listener.ping(data);
+    if (opcode === PING) this.#listener.pinged(data);
     else if (opcode === CLOSE) this.#close(data);
   }
 
@@ -286,3 +286,9 @@ export function closingFrame(code: number, reason: string): Buffer {
 }
 
 export const PING_FRAME: Buffer = frameFor(PING, 0);
+
+/** A ping and one text as one buffer. */
+export const pingWithText: (text: string) => Buffer = rememberLast(
+  (text) => Buffer.concat([PING_FRAME, textFrame(text)]),
+  LONGEST_REMEMBERED,
+);

@@ -14,6 +14,7 @@ import {
   PING_FRAME,
   binaryFrame,
   closingFrame,
+  pingWithText,
   pongFrame,
   textFrame,
 } from './frames.ts';
@@ -105,9 +106,8 @@ class NodeWebSocket implements WebSocketPort, FrameListener {
   }
 
   /** A client that pings without end, and takes none of the answers, gets none. */
-  ping(data?: Buffer): void {
-    if (data === undefined) this.#write(PING_FRAME);
-    else if (this.writable) this.#write(pongFrame(data));
+  pinged(data: Buffer): void {
+    if (this.writable) this.#write(pongFrame(data));
   }
 
   closing(code: number, reason: string): void {
@@ -137,6 +137,10 @@ class NodeWebSocket implements WebSocketPort, FrameListener {
 
   sendText(text: string): void {
     this.#write(textFrame(text));
+  }
+
+  ping(text?: string): void {
+    this.#write(text === undefined ? PING_FRAME : pingWithText(text));
   }
 
   sendBinary(data: Uint8Array): void {

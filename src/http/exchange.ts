@@ -83,7 +83,8 @@ export interface WebSocketPort {
   readonly bytesReceived: number | undefined;
   sendText(text: string): void;
   sendBinary(data: Uint8Array): void;
-  ping(): void;
+  /** @param text a message that goes with it, in one packet */
+  ping(text?: string): void;
   pause(): void;
   resume(): void;
   close(code: number, reason: string): void;

@@ -92,8 +92,8 @@ class FramedReceiver extends WebSocketReceiver {
   write(frame: Frame): void {
     if (frame.type === 'close') this.ending = frame;
     // Scripts see `h`, but only a ping has to be answered.
-    if (frame.type === 'heartbeat') this.socket.ping();
-    this.socket.sendText(encode(frame));
+    if (frame.type === 'heartbeat') this.socket.ping(frame.text);
+    else this.socket.sendText(encode(frame));
   }
 
   text(text: string, bytes: number): void {

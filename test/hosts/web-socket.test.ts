@@ -48,11 +48,14 @@ test('what is sent arrives in its order', async (t) => {
   port.sendText('a');
   port.sendBinary(Buffer.from('b'));
   port.ping();
+  port.ping('h');
   port.close(3000, 'Go away!');
-  assert.deepEqual(await peer.told.take(4), [
+  assert.deepEqual(await peer.told.take(6), [
     ['text', 'a'],
     ['binary', '62'],
     ['ping', ''],
+    ['ping', ''],
+    ['text', 'h'],
     ['closing', 3000, 'Go away!'],
   ]);
 });

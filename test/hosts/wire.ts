@@ -76,7 +76,7 @@ export class Recorder implements FrameListener {
     this.told.push(['binary', data.toString('hex')]);
   }
 
-  ping(data: Buffer): void {
+  pinged(data: Buffer): void {
     this.told.push(['ping', data.toString('hex')]);
   }
 
