@@ -137,8 +137,8 @@ in brackets the least and the greatest. Every answer was checked: content, order
 
 A figure is the **server's own CPU time** (user and system) per message; for a broadcast per delivery, for polling per round trip.
 Ratios are to a bare server, which does the same with \`ws\` or \`node:http\` alone: no session, no JSON. Absolute figures move with the
-machine, ratios hold. Memory is the growth of the process (RSS) per session, after a forced collection. Idle sessions are 10,000 with a
-heartbeat each 25 s, streaming ones 5,000${quick ? '; here a tenth, with heartbeats ten times as often' : ''}.
+machine, ratios hold. Memory is the growth of the process (RSS) per session, after a forced collection, with V8's young generation
+at its full size from the beginning. Idle sessions are 10,000 with a heartbeat each 25 s, streaming ones 5,000${quick ? '; here a tenth, with heartbeats ten times as often' : ''}.
 `;
 }
 

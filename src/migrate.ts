@@ -4,10 +4,14 @@
  */
 import { isUtf8 } from 'node:buffer';
 import { EventEmitter } from 'node:events';
-import { SockJSConnection } from './connection.ts';
+import { SockJSConnection, linkOf } from './connection.ts';
 import type { ConnectionInfo } from './connection-info.ts';
+import { describeError } from './errors.ts';
+import { ENDS } from './protocol/ends.ts';
 
 interface Events {
+  /** Emitted for the handler of connections only. */
+  connection: [socket: MigratedWebSocket, request: MigratedRequest];
   /** As in `ws`, the data is bytes even if it came as text: `isBinary` tells. */
   message: [data: Buffer, isBinary: boolean];
   close: [code: number, reason: Buffer];
@@ -28,7 +32,10 @@ export interface MigratedRequest {
   readonly socket: { readonly remoteAddress: string };
 }
 
-/** The face of a `ws` WebSocket on a SockJS connection. */
+/**
+ * The face of a `ws` WebSocket on a SockJS connection. A listener or a callback that throws, or whose
+ * promise is rejected, ends its own connection with code 1011 and a log line.
+ */
 export class MigratedWebSocket extends EventEmitter<Events> {
   static readonly OPEN = 1;
   static readonly CLOSING = 2;
@@ -40,7 +47,7 @@ export class MigratedWebSocket extends EventEmitter<Events> {
   #isOver = false;
 
   constructor(connection: SockJSConnection) {
-    super();
+    super({ captureRejections: true });
     this.#connection = connection;
     this.once('close', () => {
       this.#isOver = true;
@@ -66,11 +73,11 @@ export class MigratedWebSocket extends EventEmitter<Events> {
     const told = typeof options === 'function' ? options : sent;
     const binary = typeof options === 'function' ? undefined : options?.binary;
     if (this.#connection.isClosed) {
-      told?.(new Error('The connection is closed.'));
-      return;
+      this.#tell(told, new Error('The connection is closed.'));
+    } else {
+      this.#connection.send(this.#carried(data, binary));
+      this.#tell(told);
     }
-    this.#connection.send(this.#carried(data, binary));
-    if (told !== undefined) queueMicrotask(() => told());
   }
 
   /** Nothing to do: the router sends heartbeats of its own. */
@@ -88,6 +95,29 @@ export class MigratedWebSocket extends EventEmitter<Events> {
     this.#connection.close(1001, 'Terminated');
   }
 
+  /** What listeners throw reaches the connection by itself; this is what their promises are rejected with. */
+  override [EventEmitter.captureRejectionSymbol](
+    error: Error,
+    event: unknown,
+    ..._args: unknown[]
+  ): void {
+    this.#fail(`A listener for '${String(event)}'`, error);
+  }
+
+  #tell(told: Sent | undefined, problem?: Error): void {
+    if (told === undefined) return;
+    const telling = Promise.resolve(problem).then(told);
+    telling.catch((error: unknown) => this.#fail('A callback of send()', error));
+  }
+
+  #fail(what: string, error: unknown): void {
+    const { code, reason } = ENDS.failed;
+    this.#connection.close(code, reason);
+    linkOf(this.#connection).logger.error(
+      `${what} failed; its connection is closed with ${code}: ${describeError(error)}`,
+    );
+  }
+
   #carried(data: string | Uint8Array, binary: boolean | undefined): string | Uint8Array {
     if (typeof data === 'string') return data;
     const textOnly = this.#connection.transport !== 'rawwebsocket';
@@ -97,7 +127,7 @@ export class MigratedWebSocket extends EventEmitter<Events> {
 }
 
 /** What was written for `wss.on('connection', …)`. */
-export type WebSocketHandler = (socket: MigratedWebSocket, request: MigratedRequest) => void;
+export type WebSocketHandler = (socket: MigratedWebSocket, request: MigratedRequest) => unknown;
 
 function requestOf(info: ConnectionInfo): MigratedRequest {
   const query = info.arguments.toString();
@@ -115,11 +145,12 @@ function requestOf(info: ConnectionInfo): MigratedRequest {
  * new SockJSRouter(webSocketHandler((socket) => socket.on('message', (data) => socket.send(data.toString()))), '/echo');
  */
 export function webSocketHandler(handler: WebSocketHandler): new () => SockJSConnection {
-  return class extends SockJSConnection {
-    readonly #socket = new MigratedWebSocket(this);
+  return class MigratedConnection extends SockJSConnection {
+    readonly #socket = new MigratedWebSocket(this).once('connection', handler);
 
+    /** Messages do not wait for what the handler promises: with `ws` they would not either. */
     override onOpen(info: ConnectionInfo): void {
-      handler(this.#socket, requestOf(info));
+      this.#socket.emit('connection', this.#socket, requestOf(info));
     }
 
     override onMessage(message: string): void {

@@ -21,30 +21,29 @@ export const CHANNEL_ENDS = {
 } as const satisfies Readonly<Record<string, Closing>>;
 
 const LONGEST_NAME = 200;
+const LARGEST_REMEMBERED = 64 * 1024;
 
 /** A channel as it was declared: what its instances in all sessions share. */
 class Topic {
   /** As it stands in messages: no comma in it. */
   readonly name: string;
   readonly connection: ConnectionClass;
-  #last: Message | undefined;
-  #wrapped = new Message('');
+  #last: { readonly message: Message; readonly wrapped: Message } | undefined;
 
   constructor(name: string, connection: ConnectionClass) {
     this.name = encodeURIComponent(name);
     this.connection = connection;
   }
 
-  /** The message with the channel's name in front; made once for all receivers of a broadcast. */
+  /** The message with the channel's name in front; unless it is large, made once for all receivers of a broadcast. */
   wrap(message: Message): Message {
-    if (message !== this.#last) {
-      if (typeof message.data !== 'string') {
-        throw new SockJSError('ERR_MESSAGE_TYPE', 'A channel carries strings only.');
-      }
-      this.#wrapped = new Message(`msg,${this.name},${message.data}`);
-      this.#last = message;
+    if (message === this.#last?.message) return this.#last.wrapped;
+    if (typeof message.data !== 'string') {
+      throw new SockJSError('ERR_MESSAGE_TYPE', 'A channel carries strings only.');
     }
-    return this.#wrapped;
+    const wrapped = new Message(`msg,${this.name},${message.data}`);
+    if (wrapped.size <= LARGEST_REMEMBERED) this.#last = { message, wrapped };
+    return wrapped;
   }
 }
 
@@ -116,7 +115,13 @@ class Channel implements Link, Living {
   }
 
   whenDrained(): Promise<boolean> {
-    return this.isOpen ? this.#link.whenDrained() : Promise.resolve(false);
+    return new Promise((resolve) => {
+      const unwatch = this.watchEnd(() => resolve(false));
+      void this.#link.whenDrained().then((keepsUp) => {
+        unwatch();
+        resolve(keepsUp && this.isOpen);
+      });
+    });
   }
 
   close(code: number, reason: string): void {

@@ -4,15 +4,11 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Counter, type Registry, Gauge, register } from 'prom-client';
+import { describeError } from './errors.ts';
 import type { SockJSRouter } from './router.ts';
 import type { StatsDump } from './stats.ts';
 
-interface Reading {
-  readonly prefix: string;
-  readonly dump: StatsDump;
-}
-
-/** What one metric takes from one reading: values, each with the labels that tell it from the others. */
+/** What one metric takes from the statistics of one router: values, each with the labels that tell it from the others. */
 type Values = (dump: StatsDump) => readonly (readonly [labels: Record<string, string>, number])[];
 
 interface Metric {
@@ -114,60 +110,56 @@ const COUNTERS: readonly Metric[] = [
   },
 ];
 
+const UNREADABLE = 'The metrics cannot be read.';
+
 type Routers = Iterable<Pick<SockJSRouter, 'prefix' | 'stats'>>;
 
-function read(routers: Routers): Reading[] {
-  return Array.from(routers, ({ prefix, stats }) => ({ prefix, dump: stats.dump() }));
+/** A collection as it is at each scrape; but an iterator gives what it has only once. */
+function lasting(routers: Routers): Routers {
+  const iterator: unknown = routers[Symbol.iterator]();
+  return iterator === routers ? [...routers] : routers;
 }
 
-function fill(
-  routers: Routers,
-  { values }: Metric,
-  set: (labels: Record<string, string>, value: number) => void,
-): void {
-  for (const { prefix, dump } of read(routers)) {
-    for (const [labels, value] of values(dump)) set({ prefix, ...labels }, value);
+/** What the routers say now; of several with one prefix the sum. */
+function fill(metric: Gauge | Counter, values: Values, routers: Routers): void {
+  metric.reset();
+  for (const { prefix, stats } of routers) {
+    for (const [labels, value] of values(stats.dump())) metric.inc({ prefix, ...labels }, value);
   }
-}
-
-function labelNamesOf({ label }: Metric): string[] {
-  return label === undefined ? ['prefix'] : ['prefix', label];
 }
 
 /**
- * Registers the metrics `sockjs_*` of some routers, each with the label `prefix`. Once for each registry.
+ * Registers the metrics `sockjs_*` of some routers, each with the label `prefix`; routers with one prefix are
+ * added up. Once for each registry.
+ * @param routers a collection is read at each scrape, so a Set may change; an iterator, here and now
  * @param registry that of your application; by default the global one of prom-client
  */
 export function registerMetrics(routers: Routers, registry: Registry = register): Registry {
-  for (const metric of GAUGES) {
-    const { name, help } = metric;
-    const gauge = new Gauge({
-      name,
-      help,
-      labelNames: labelNamesOf(metric),
-      registers: [registry],
-      collect: () => fill(routers, metric, (labels, value) => gauge.set(labels, value)),
-    });
-  }
-  for (const metric of COUNTERS) {
-    const { name, help } = metric;
-    const counter = new Counter({
-      name,
-      help,
-      labelNames: labelNamesOf(metric),
-      registers: [registry],
-      collect: () => {
-        counter.reset();
-        fill(routers, metric, (labels, value) => counter.inc(labels, value));
-      },
-    });
+  const all = lasting(routers);
+  for (const [Kind, metrics] of [
+    [Gauge, GAUGES],
+    [Counter, COUNTERS],
+  ] as const) {
+    for (const { name, help, label, values } of metrics) {
+      const metric: Gauge | Counter = new Kind({
+        name,
+        help,
+        labelNames: label === undefined ? ['prefix'] : ['prefix', label],
+        registers: [registry],
+        collect: () => fill(metric, values, all),
+      });
+    }
   }
   return registry;
 }
 
+function warn(error: unknown): void {
+  process.emitWarning(`${UNREADABLE} ${describeError(error)}`);
+}
+
 /**
- * Registers the metrics of some routers, and answers requests for all that the registry has. Show it to
- * your Prometheus, not to the world.
+ * Registers the metrics of some routers, and answers requests for all that the registry has: with 500 and
+ * a warning of the process, if one of them cannot be read. Show it to your Prometheus, not to the world.
  *
  * @example
  * createServer(metricsHandler([router])).listen(9090, '127.0.0.1');
@@ -178,7 +170,13 @@ export function metricsHandler(
 ): (request: IncomingMessage, response: ServerResponse) => Promise<void> {
   registerMetrics(routers, registry);
   return async (_request, response) => {
-    const body = await registry.metrics();
-    response.writeHead(200, { 'Content-Type': registry.contentType }).end(body);
+    const body = await registry.metrics().catch(warn);
+    if (response.headersSent) return;
+    if (body === undefined) {
+      response.writeHead(500, { 'Content-Type': 'text/plain; charset=utf-8' });
+      response.end(`${UNREADABLE}\n`);
+    } else {
+      response.writeHead(200, { 'Content-Type': registry.contentType }).end(body);
+    }
   };
 }

@@ -1,7 +1,10 @@
 /** A handler that was written for `ws` works on every transport. */
 import assert from 'node:assert/strict';
+import { type EventEmitter, on } from 'node:events';
 import { test } from 'node:test';
-import { type WebSocketHandler, webSocketHandler } from '../src/index.ts';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { type MigratedWebSocket, type WebSocketHandler, webSocketHandler } from '../src/index.ts';
+import { until } from './support/client.ts';
 import { serve } from './support/service.ts';
 import { connectWebSocket } from './support/ws.ts';
 
@@ -95,4 +98,76 @@ test('a socket that is closing sends no more, and says so', async (t) => {
   assert.equal(await client.next(), 'o');
   assert.equal(await client.next(), 'c[1001,"Terminated"]');
   assert.match(errors[0]?.message ?? '', /closed/);
+});
+
+function fail(): never {
+  throw new Error('broken');
+}
+
+async function reject(): Promise<void> {
+  await nextTurn();
+  fail();
+}
+
+const FAILURES: readonly (readonly [how: string, broken: () => unknown])[] = [
+  ['throws', fail],
+  ['rejects', reject],
+];
+
+for (const [how, broken] of FAILURES) {
+  const failing: readonly (readonly [what: string, handler: WebSocketHandler])[] = [
+    ['a handler that', how === 'throws' ? fail : reject],
+    ["a listener for 'message' that", (socket) => socket.on('message', () => broken())],
+    [
+      "a listener for 'message' that, called once,",
+      (socket) => socket.once('message', () => broken()),
+    ],
+    [
+      'a callback of send() that',
+      (socket) => socket.on('message', () => socket.send('x', () => broken())),
+    ],
+  ];
+  for (const [what, handler] of failing) {
+    test(`${what} ${how} ends its own connection with 1011, and a log line says why`, async (t) => {
+      const { url, logs } = await serve(t, {}, webSocketHandler(handler));
+      const client = await connectWebSocket(t, `${url}/websocket`);
+      client.send('hello');
+      assert.deepEqual(await client.closed(), { code: 1011, reason: 'Internal error' });
+      const lines = logs.take();
+      assert.equal(lines.length, 1);
+      assert.match(
+        lines[0]?.line ?? '',
+        /failed; its connection is closed with 1011: Error: broken/,
+      );
+    });
+  }
+
+  test(`a listener for 'close' that ${how} is a log line`, async (t) => {
+    const handler: WebSocketHandler = (socket) => socket.on('close', () => broken());
+    const { url, logs } = await serve(t, {}, webSocketHandler(handler));
+    const client = await connectWebSocket(t, `${url}/websocket`);
+    client.socket.close(1000);
+    await until('it is logged', () => logs.take().some(({ line }) => line.includes('broken')));
+  });
+
+  test(`a callback that ${how} for a message that came too late is a log line`, async (t) => {
+    const handler: WebSocketHandler = (socket) => {
+      socket.close(4000, 'bye');
+      socket.send('late', () => broken());
+    };
+    const { url, logs } = await serve(t, {}, webSocketHandler(handler));
+    const client = await connectWebSocket(t, `${url}/websocket`);
+    assert.deepEqual(await client.closed(), { code: 4000, reason: 'bye' });
+    await until('it is logged', () => logs.take().some(({ line }) => line.includes('broken')));
+  });
+}
+
+test('messages do not wait for a handler that is asynchronous', async (t) => {
+  const handler = async (socket: MigratedWebSocket): Promise<void> => {
+    for await (const [data] of on(socket as EventEmitter, 'message')) socket.send(String(data));
+  };
+  const { url } = await serve(t, {}, webSocketHandler(handler));
+  const client = await connectWebSocket(t, `${url}/websocket`);
+  client.send('hello');
+  assert.equal(await client.next(), 'hello');
 });

@@ -1,4 +1,4 @@
-/** Hands a request on to the worker that has its session, as it comes, and the answer back as it comes. */
+/** Which worker has the session of a request; and the request handed on to it as it comes, the answer back as it comes. */
 import {
   Agent,
   type IncomingMessage,
@@ -9,10 +9,23 @@ import {
 import { pipeline } from 'node:stream';
 
 const agent = new Agent({ keepAlive: true });
+const SESSION = /^\/echo\/([^/.]+)\/[^/.]+\/[^/?]+(?:\?|$)/;
+/** No more digits than a number can carry exactly. */
+const NUMBER = /^\d{1,9}$/;
 const LOOPBACK = /^(?:::ffff:)?127\.|^::1$/;
 const FORWARDED = ['forwarded', 'x-forwarded-for', 'x-forwarded-host', 'x-forwarded-proto'];
 /** These are about one connection, and here are two. */
 const HOP_BY_HOP = ['connection', 'keep-alive', 'transfer-encoding'];
+
+/**
+ * sockjs-client draws `<server>` from 000 to 999; who calls it otherwise shares the first worker.
+ * @returns the index of the worker; undefined where there is no session
+ */
+export function ownerOf(url: string, workers: number): number | undefined {
+  const server = SESSION.exec(url)?.[1];
+  if (server === undefined) return undefined;
+  return NUMBER.test(server) ? Number(server) % workers : 0;
+}
 
 function without(headers: OutgoingHttpHeaders, names: readonly string[]): OutgoingHttpHeaders {
   return Object.fromEntries(Object.entries(headers).filter(([name]) => !names.includes(name)));
@@ -29,8 +42,17 @@ function headersFor({ headers, socket }: IncomingMessage): OutgoingHttpHeaders {
   return told;
 }
 
-/** @param port where the owner listens on this machine */
-export function relay(request: IncomingMessage, response: ServerResponse, port: number): void {
+/** @param port where the owner listens on this machine, if it does */
+export function relay(
+  request: IncomingMessage,
+  response: ServerResponse,
+  port: number | undefined,
+): void {
+  // Without a port Node would ask port 80, whoever listens there.
+  if (port === undefined) {
+    response.writeHead(503).end();
+    return;
+  }
   const { method, url: path } = request;
   const options = { agent, host: '127.0.0.1', port, method, path, headers: headersFor(request) };
   const relayed = ask(options, (answer) => {

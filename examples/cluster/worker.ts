@@ -4,7 +4,7 @@
  */
 import { type RequestListener, createServer } from 'node:http';
 import { SockJSConnection, SockJSRouter } from 'sockjs-server';
-import { relay } from './relay.ts';
+import { ownerOf, relay } from './relay.ts';
 
 const { INDEX, WORKERS, PORT = '9999' } = process.env;
 const DRAIN_TIMEOUT = 1000;
@@ -22,20 +22,13 @@ const router = new SockJSRouter(Echo, '/echo', { trustedProxies: ['loopback'] })
 const own = createServer({ keepAliveTimeout: 0 });
 router.attach(own);
 
-const SESSION = /\/echo\/([^/.]+)\/[^/.]+\/[^/?]+(?:\?|$)/;
-let ports: unknown[] = [];
-
-/** sockjs-client draws `<server>` from 000 to 999; who calls it otherwise shares the first worker. */
-function ownerOf(url: string): number {
-  const server = SESSION.exec(url)?.[1];
-  if (server === undefined) return Number(INDEX);
-  return /^\d+$/.test(server) ? Number(server) % Number(WORKERS) : 0;
-}
+/** The private ports of all workers. */
+let ports: readonly number[] = [];
 
 const answer: RequestListener = (request, response) => {
-  const owner = ownerOf(request.url ?? '');
+  const owner = ownerOf(request.url ?? '', Number(WORKERS)) ?? Number(INDEX);
   if (owner === Number(INDEX)) own.emit('request', request, response);
-  else relay(request, response, Number(ports[owner]));
+  else relay(request, response, ports[owner]);
 };
 
 const shared = createServer(answer);
@@ -55,7 +48,7 @@ process.on('message', (message: unknown) => {
   if (message === 'drain') void drain();
   if (message === 'end') end();
   if (!Array.isArray(message)) return;
-  ports = message;
+  ports = message.map(Number);
   if (!shared.listening) shared.listen(Number(PORT));
 });
 // The terminal and systemd send these to every process; the primary says what they mean.

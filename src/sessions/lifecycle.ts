@@ -45,7 +45,6 @@ export class Lifecycle {
   #inbox: (string | Uint8Array)[] | undefined;
   #inboxSize = 0;
   #end: Closing | undefined;
-  #isOver = false;
   #watchers: Set<() => void> | undefined;
 
   constructor(application: Application, living: Living, logger: Logger) {
@@ -87,13 +86,12 @@ export class Lifecycle {
 
   /** See `Link`. */
   watchEnd(watcher: () => void): () => void {
-    if (this.#isOver) watcher();
+    if (this.#state === 'closed' || this.#end !== undefined) watcher();
     else (this.#watchers ??= new Set()).add(watcher);
     return () => this.#watchers?.delete(watcher);
   }
 
   close(end: Closing): void {
-    this.#isOver = true;
     for (const watcher of this.#watchers ?? []) watcher();
     this.#watchers = undefined;
     if (this.#state === 'opening') {

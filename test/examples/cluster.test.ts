@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { type IncomingMessage, createServer } from 'node:http';
 import type { Socket } from 'node:net';
 import { type TestContext, after, test } from 'node:test';
-import { relay } from '../../examples/cluster/relay.ts';
+import { ownerOf, relay } from '../../examples/cluster/relay.ts';
 import { TRANSPORTS, connect, open, overEach, until } from '../support/client.ts';
 import { ask } from '../support/http.ts';
 import { listening, stopped } from '../support/service.ts';
@@ -66,6 +66,38 @@ test('a <server> that is no number has an owner as well', async (t) => {
   client.send('hello');
   assert.equal(await client.messages.next(), 'hello');
 });
+
+test('a <server> of any length has an owner as well', async () => {
+  for (const server of ['9'.repeat(10), '9'.repeat(309), '9'.repeat(2000)]) {
+    const answer = await ask(port, {
+      method: 'POST',
+      path: `/echo/${server}/of-${server.length}/xhr`,
+    });
+    assert.deepEqual([answer.status, answer.body], [200, 'o\n'], `${server.length} digits`);
+  }
+});
+
+const OWNERS: readonly (readonly [path: string, owner: number | undefined])[] = [
+  ['/echo/000/session/xhr', 0],
+  ['/echo/007/session/xhr_send?t=1', 3],
+  ['/echo/999999999/session/xhr', 3],
+  ['/echo/1000000001/session/xhr', 0],
+  [`/echo/${'9'.repeat(400)}/session/xhr`, 0],
+  ['/echo/mine/session/xhr', 0],
+  ['/echo/0x1/session/xhr', 0],
+  ['/echo/info', undefined],
+  ['/echo/websocket', undefined],
+  ['/admin/echo/001/session/xhr', undefined],
+  [`/admin?/echo/${'9'.repeat(400)}/session/xhr`, undefined],
+  ['http://localhost/echo/001/session/xhr', undefined],
+];
+
+for (const [path, owner] of OWNERS) {
+  const shown = path.replace(/9{20,}/, '9…9');
+  test(`of four workers, ${owner ?? 'none'} owns ${shown}`, () => {
+    assert.equal(ownerOf(path, 4), owner);
+  });
+}
 
 for (const signal of ['SIGTERM', 'SIGINT'] as const) {
   test(`${signal} tells every client and ends all processes within two seconds`, async (t) => {
@@ -171,6 +203,12 @@ test('a request for an owner that is not there gets 503', async (t) => {
   const ownerPort = await listening(owner);
   await stopped(owner);
   const front = createServer((request, response) => relay(request, response, ownerPort));
+  t.after(() => stopped(front));
+  assert.equal((await ask(await listening(front), { path: '/' })).status, 503);
+});
+
+test('a request for an owner that never was gets 503, and reaches nobody', async (t) => {
+  const front = createServer((request, response) => relay(request, response, undefined));
   t.after(() => stopped(front));
   assert.equal((await ask(await listening(front), { path: '/' })).status, 503);
 });
