@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { SockJSError } from './errors.ts';
 import type { ConnectionInfo } from './connection-info.ts';
-import { isCloseCode } from './protocol/ends.ts';
+import { type SessionEnd, isCloseCode } from './protocol/ends.ts';
 import { Message } from './protocol/message.ts';
 import type { Logger, TransportName } from './settings.ts';
 import { type Source, UntilEnd } from './source.ts';
@@ -25,7 +25,7 @@ export interface Link {
    * @returns to be called by who need not know any more
    */
   watchEnd(watcher: () => void): () => void;
-  close(code: number, reason: string): void;
+  end(end: SessionEnd): void;
 }
 
 const LONGEST_REASON = 123;
@@ -184,7 +184,7 @@ export class SockJSConnection<User = unknown> {
    */
   close(code = 3000, reason = 'Go away!'): void {
     checkEnd(code, reason);
-    linkOf(this).close(code, reason);
+    linkOf(this).end({ code, reason, cause: 'application' });
   }
 
   /** True as soon as an end is decided, before `onClose` is called. */

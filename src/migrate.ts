@@ -111,10 +111,10 @@ export class MigratedWebSocket extends EventEmitter<Events> {
   }
 
   #fail(what: string, error: unknown): void {
-    const { code, reason } = ENDS.failed;
-    this.#connection.close(code, reason);
-    linkOf(this.#connection).logger.error(
-      `${what} failed; its connection is closed with ${code}: ${describeError(error)}`,
+    const link = linkOf(this.#connection);
+    link.end(ENDS.failed);
+    link.logger.error(
+      `${what} failed; its connection is closed with ${ENDS.failed.code}: ${describeError(error)}`,
     );
   }
 

@@ -124,10 +124,6 @@ class Channel implements Link, Living {
     });
   }
 
-  close(code: number, reason: string): void {
-    this.end({ code, reason });
-  }
-
   end(end: Closing): void {
     if (!this.isOpen) return;
     this.#link.send(new Message(`uns,${this.#topic.name},${end.code},${end.reason}`));

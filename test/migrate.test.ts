@@ -129,10 +129,11 @@ for (const [how, broken] of FAILURES) {
   ];
   for (const [what, handler] of failing) {
     test(`${what} ${how} ends its own connection with 1011, and a log line says why`, async (t) => {
-      const { url, logs } = await serve(t, {}, webSocketHandler(handler));
+      const { url, logs, router } = await serve(t, {}, webSocketHandler(handler));
       const client = await connectWebSocket(t, `${url}/websocket`);
       client.send('hello');
       assert.deepEqual(await client.closed(), { code: 1011, reason: 'Internal error' });
+      assert.equal(router.stats.dump().closed.failed, 1);
       const lines = logs.take();
       assert.equal(lines.length, 1);
       assert.match(

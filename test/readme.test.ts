@@ -85,3 +85,17 @@ test('every file that is linked exists', () => {
   assert.ok(links.length >= 3);
   for (const path of links) assert.ok(existsSync(path), path);
 });
+
+test('what it costs is what was measured', () => {
+  const results = readFileSync('bench/RESULTS.md', 'utf8');
+  const rows =
+    /^## What it costs$[^]*?^\| --- .*\n([^]*?)\n\n/m.exec(README)?.[1]?.split('\n') ?? [];
+  assert.ok(rows.length >= 5);
+  for (const row of rows) {
+    const [, title = '', ...shown] = row.split('|').map((cell) => cell.trim());
+    const measured = results.split('\n').find((line) => line.startsWith(`| ${title} |`));
+    const [, , , , ratio = '', , sockjs, socketIo] =
+      measured?.split('|').map((cell) => cell.trim()) ?? [];
+    assert.deepEqual(shown.slice(0, 3), [/[\d.]+/.exec(ratio)?.[0], sockjs, socketIo], title);
+  }
+});

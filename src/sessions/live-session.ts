@@ -190,10 +190,6 @@ export class LiveSession implements Flushable, Living, SlowConsumer {
     return this.#lifecycle.watchEnd(watcher);
   }
 
-  close(code: number, reason: string): void {
-    this.end({ code, reason, cause: 'application' });
-  }
-
   end(end: SessionEnd): void {
     this.#core.close(end, this.#surroundings.clock());
     this.#requestFlush();
