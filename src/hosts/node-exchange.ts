@@ -80,7 +80,7 @@ export class NodeExchange implements Exchange {
   #listener: AnswerListener | undefined;
   #progress: Progress | undefined;
   #isUpgraded = false;
-  /** The listener was told of the end, or need not be. */
+  /** The listener was told of the end. */
   #isOver = false;
   /** The head of a chunked answer is out, and so is all that was written with it. */
   #isFlowing = false;
@@ -170,7 +170,6 @@ export class NodeExchange implements Exchange {
       response.writeHead(status, headers);
       response.end(body, encodingOf(body, length));
     }
-    this.#isOver = response.writableFinished;
   }
 
   begin(headers: HeaderList): void {

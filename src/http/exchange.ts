@@ -11,11 +11,11 @@ import type { Hop } from './client-address.ts';
 /** Names and values in turn: the form that a host can write without looking at it again. */
 export type HeaderList = string[];
 
-/** Told what becomes of an answer that has not left yet. */
+/** Told what becomes of an answer that is not complete yet. */
 export interface AnswerListener {
   /** The answer can be written to again. */
   drained(): void;
-  /** The answer was ended, and all of it has left; not told of one that left at once. */
+  /** The answer was ended, and all of it has left. */
   sent(): void;
   /** The client went away before all of the answer had left. */
   gone(): void;

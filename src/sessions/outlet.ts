@@ -14,8 +14,6 @@ export class Outlet {
   #receiver: Receiver | undefined;
   /** Let go with its last frame still on its way: the client is busy, not gone. */
   #leaving: Receiver | undefined;
-  /** The receiver took no more, when last written to; asked each time, it would be looked up for each message. */
-  #isBlocked = false;
   /** What the receiver had received when it was last asked. */
   #bytesSeen: number | undefined;
 
@@ -42,12 +40,11 @@ export class Outlet {
 
   /** False while the client does not keep up. */
   get writable(): boolean {
-    return !this.#isBlocked;
+    return this.#receiver?.writable !== false;
   }
 
   attach(receiver: Receiver): void {
     this.#receiver = receiver;
-    this.#isBlocked = !receiver.writable;
     this.#stats.receiverAttached();
   }
 
@@ -91,7 +88,7 @@ export class Outlet {
     if (this.#leaving !== undefined) return;
     const receiver = this.#receiver;
     if (receiver === undefined) return;
-    while (!(this.#isBlocked = !receiver.writable)) {
+    while (receiver.writable) {
       const { queuedBytes } = this.#core;
       const frame = this.#core.nextFrame(now);
       if (frame === undefined) return;
@@ -120,7 +117,6 @@ export class Outlet {
   #release(): void {
     if (this.#receiver === undefined) return;
     this.#receiver = undefined;
-    this.#isBlocked = false;
     this.#stats.receiverDetached();
   }
 }

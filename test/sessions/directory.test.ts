@@ -255,8 +255,8 @@ test('send asks to wait when the receiver takes no more, and onDrain follows whe
   session.attach(receiver);
   assert.equal(connection.send('a'), true);
   receiver.writable = false;
-  await flushed();
   assert.equal(connection.send('b'), false);
+  await flushed();
   assert.deepEqual(connection.calls, ['open']);
   receiver.writable = true;
   session.drained();
