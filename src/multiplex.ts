@@ -7,6 +7,7 @@ import { type Link, SockJSConnection, connect, isConnectionClass, linkOf } from 
 import { SockJSError } from './errors.ts';
 import type { ConnectionInfo } from './connection-info.ts';
 import { Message } from './protocol/message.ts';
+import { LONGEST_REMEMBERED } from './remember.ts';
 import type { Closing } from './protocol/ends.ts';
 import { Lifecycle, type Living } from './sessions/lifecycle.ts';
 import type { Logger, TransportName } from './settings.ts';
@@ -21,7 +22,6 @@ export const CHANNEL_ENDS = {
 } as const satisfies Readonly<Record<string, Closing>>;
 
 const LONGEST_NAME = 200;
-const LARGEST_REMEMBERED = 64 * 1024;
 
 /** A channel as it was declared: what its instances in all sessions share. */
 class Topic {
@@ -42,7 +42,7 @@ class Topic {
       throw new SockJSError('ERR_MESSAGE_TYPE', 'A channel carries strings only.');
     }
     const wrapped = new Message(`msg,${this.name},${message.data}`);
-    if (wrapped.size <= LARGEST_REMEMBERED) this.#last = { message, wrapped };
+    if (wrapped.size <= LONGEST_REMEMBERED) this.#last = { message, wrapped };
     return wrapped;
   }
 }

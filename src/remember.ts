@@ -1,5 +1,8 @@
 /** What was made last, for those who ask for it again: in a broadcast the same is wanted for many clients in a row. */
 
+/** Longer frames are rare, and cheap beside what they carry; what is kept stays in memory. */
+export const LONGEST_REMEMBERED = 64 * 1024;
+
 interface Sized {
   readonly length: number;
 }

@@ -5,7 +5,7 @@
  */
 import { isUtf8 } from 'node:buffer';
 import { isCloseCode } from '../protocol/ends.ts';
-import { rememberLast } from '../remember.ts';
+import { LONGEST_REMEMBERED, rememberLast } from '../remember.ts';
 import { Gather, copyOf } from './gather.ts';
 
 /** Told what a client's frames say, in their order. After `closing` and `fault` nothing follows. */
@@ -249,8 +249,6 @@ function frameFor(opcode: number, length: number): Buffer {
   }
   return frame;
 }
-
-const LONGEST_REMEMBERED = 64 * 1024;
 
 /** One text as one buffer, ready for each socket; in a broadcast all of them get the same. */
 export const textFrame: (text: string) => Buffer = rememberLast((text) => {

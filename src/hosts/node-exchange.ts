@@ -3,7 +3,7 @@ import { type IncomingMessage, ServerResponse } from 'node:http';
 import { type PeerCertificate, TLSSocket } from 'node:tls';
 import type { SockJSError } from '../errors.ts';
 import type { AnswerListener, BodyLimits, Exchange, HeaderList } from '../http/exchange.ts';
-import { rememberLast } from '../remember.ts';
+import { LONGEST_REMEMBERED, rememberLast } from '../remember.ts';
 import { readBody } from './body.ts';
 import { Progress } from './progress.ts';
 
@@ -56,7 +56,6 @@ function encodingOf(text: string, bytes: number): 'latin1' | 'utf8' {
   return bytes === text.length ? 'latin1' : 'utf8';
 }
 
-const LONGEST_REMEMBERED = 64 * 1024;
 const LINE_END = '\r\n';
 
 /** One chunk of a chunked answer (RFC 9112, 7.1) as one buffer. */

@@ -2,6 +2,7 @@
  * The four frames that a server says, as data. What a frame looks like on a wire is the business of
  * the transport that writes it.
  */
+import { LONGEST_REMEMBERED } from '../remember.ts';
 import { type Message, quote } from './message.ts';
 
 export interface OpenFrame {
@@ -61,7 +62,6 @@ function encodeMessages(messages: readonly Message[]): string {
 // A broadcast puts the same messages into the queues of many sessions, which are then emptied one
 // after the other. Remembering the last frame turns a thousand encodings into one, and lets a
 // transport recognise by identity the frame whose bytes it has just made. Long frames are not kept.
-const LONGEST_REMEMBERED = 64 * 1024;
 let lastFrame: MessagesFrame | undefined;
 
 function sameMessages(left: readonly Message[], right: readonly Message[]): boolean {

@@ -3,7 +3,7 @@
  * one function that writes a frame. Polling is streaming that is full after one frame.
  */
 import type { Frame } from '../protocol/frame.ts';
-import { rememberLast } from '../remember.ts';
+import { LONGEST_REMEMBERED, rememberLast } from '../remember.ts';
 import type { TransportName } from '../settings.ts';
 
 export interface HttpTransport {
@@ -22,11 +22,12 @@ export interface HttpTransport {
 /** Keeps proxies such as nginx from holding back the chunks of a stream. */
 export const UNBUFFERED: readonly string[] = ['X-Accel-Buffering', 'no'];
 
-const LONGEST_REMEMBERED = 128 * 1024;
+/** Escaped for its dialect, a frame may have grown. */
+const LONGEST_WRITTEN = 2 * LONGEST_REMEMBERED;
 
 /** For dialects whose writing does not depend on the client: one frame for many clients is written once. */
 export function remembering(encode: (text: string) => string): (frame: Frame) => string {
-  return rememberLast((frame: Frame) => encode(frame.text), LONGEST_REMEMBERED);
+  return rememberLast((frame: Frame) => encode(frame.text), LONGEST_WRITTEN);
 }
 
 /** `text` as a string literal for a script, which no HTML parser can mistake for the script's end. */
