@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import type { TestContext } from 'node:test';
-import { within } from '../support/client.ts';
+import { type Client, within } from '../support/client.ts';
 
 export interface Exit {
   readonly code: number | null;
@@ -57,6 +57,24 @@ export class Program {
 
   kill(signal: NodeJS.Signals): void {
     this.#child.kill(signal);
+  }
+}
+
+/** Tells a program to end: within two seconds it does, and all of its clients have been told. */
+export async function endsInTime(
+  program: Program,
+  clients: readonly Client[],
+  tellToEnd: () => void,
+): Promise<void> {
+  const began = performance.now();
+  tellToEnd();
+  // Only comes when nobody has the program's output open any more.
+  assert.deepEqual(await program.exited(), { code: 0, signal: null });
+  const took = performance.now() - began;
+  assert.ok(took < 2000, `${took} ms`);
+  for (const client of clients) {
+    const { code, reason } = await client.closings.next();
+    assert.deepEqual({ code, reason }, { code: 1001, reason: 'Server is going away' });
   }
 }
 

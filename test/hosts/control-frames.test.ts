@@ -5,20 +5,18 @@ import { FrameReader } from '../../src/hosts/frames.ts';
 import {
   CLOSE,
   FIN,
+  HELLO,
   MOST,
   PING,
   PONG,
   Recorder,
   TEXT,
-  type Told,
   closing,
+  faultWith,
   frame,
   inPieces,
   toldOf,
 } from './wire.ts';
-
-const HELLO = frame(FIN | TEXT, 'Hello');
-const FAULT = (code: number): Told[] => [['fault', code]];
 
 // 5.5: control frames
 
@@ -34,14 +32,14 @@ for (const opcode of [CLOSE, PING, PONG]) {
       if (opcode === CLOSE) assert.deepEqual(told, ['closing', 1000, 'x'.repeat(123)]);
       else assert.deepEqual(told, opcode === PING ? ['ping', data.toString('hex')] : undefined);
     }
-    assert.deepEqual(toldOf([frame(FIN | opcode, Buffer.alloc(126))]), FAULT(1002));
+    assert.deepEqual(toldOf([frame(FIN | opcode, Buffer.alloc(126))]), faultWith(1002));
     for (const form of ['16 bit', '64 bit'] as const) {
-      assert.deepEqual(toldOf([frame(FIN | opcode, 'xx', { form })]), FAULT(1002));
+      assert.deepEqual(toldOf([frame(FIN | opcode, 'xx', { form })]), faultWith(1002));
     }
   });
 
   test(`5.5: control frame ${opcode} is not fragmented`, () => {
-    assert.deepEqual(toldOf([frame(opcode, closing(1000))]), FAULT(1002));
+    assert.deepEqual(toldOf([frame(opcode, closing(1000))]), faultWith(1002));
   });
 }
 
@@ -65,7 +63,7 @@ test('5.5.1, 7.1.5: a close frame without a code is 1005', () => {
 });
 
 test('5.5.1: a close frame of one byte is a fault', () => {
-  assert.deepEqual(toldOf([frame(FIN | CLOSE, Buffer.from([3]))]), FAULT(1002));
+  assert.deepEqual(toldOf([frame(FIN | CLOSE, Buffer.from([3]))]), faultWith(1002));
 });
 
 const GIVEN = [1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014];
@@ -79,8 +77,8 @@ for (const code of [...GIVEN, 3000, 3999, 4000, 4999]) {
 // 1005, 1006 and 1015 stand for what was not said, and are never sent.
 for (const code of [0, 999, 1004, 1005, 1006, 1015, 1016, 1100, 2000, 2999, 5000, 65_535]) {
   test(`7.4: closing with ${code} is a fault`, () => {
-    assert.deepEqual(toldOf([frame(FIN | CLOSE, closing(code))]), FAULT(1002));
-    assert.deepEqual(toldOf([frame(FIN | CLOSE, closing(code, 'x'))]), FAULT(1002));
+    assert.deepEqual(toldOf([frame(FIN | CLOSE, closing(code))]), faultWith(1002));
+    assert.deepEqual(toldOf([frame(FIN | CLOSE, closing(code, 'x'))]), faultWith(1002));
   });
 }
 
@@ -88,7 +86,7 @@ test('5.5.1: the reason is UTF-8', () => {
   const told = toldOf([frame(FIN | CLOSE, closing(1000, 'tschüß 👋'))]);
   assert.deepEqual(told, [['closing', 1000, 'tschüß 👋']]);
   const bytes = closing(1000, Buffer.from([0xff]));
-  assert.deepEqual(toldOf([frame(FIN | CLOSE, bytes)]), FAULT(1007));
+  assert.deepEqual(toldOf([frame(FIN | CLOSE, bytes)]), faultWith(1007));
 });
 
 for (const [what, last] of [

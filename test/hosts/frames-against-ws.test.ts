@@ -1,7 +1,8 @@
 /**
- * What our codec makes of streams of frames, right and wrong, is what `ws` makes of them. `ws` and we differ in when a fault is seen, by a few bytes: we look at the first byte of a head
- * alone, and at the rest once the mask is there; `ws` knows that a close frame of one byte is wrong, and that
- * a length is too long, before the mask. What is seen in the end is the same.
+ * What our codec makes of streams of frames, right and wrong, is what `ws` makes of them. The two differ in when
+ * a fault is seen, by a few bytes: we look at the first byte of a head alone, and at the rest once the mask is
+ * there; `ws` knows that a close frame of one byte is wrong, and that a length is too long, before the mask.
+ * What is seen in the end is the same.
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';

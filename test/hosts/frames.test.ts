@@ -8,20 +8,18 @@ import {
   CLOSE,
   CONTINUATION,
   FIN,
+  HELLO,
   MASK,
   MOST,
   PING,
   PONG,
   Recorder,
   TEXT,
-  type Told,
+  faultWith,
   frame,
   inPieces,
   toldOf,
 } from './wire.ts';
-
-const HELLO = frame(FIN | TEXT, 'Hello');
-const FAULT = (code: number): Told[] => [['fault', code]];
 
 // 5.2: the head
 
@@ -37,19 +35,19 @@ test('5.7: the ping of the examples, masked', () => {
 for (const bit of [0x40, 0x20, 0x10, 0x70]) {
   for (const opcode of [TEXT, BINARY, CLOSE, PING, PONG]) {
     test(`5.2: reserved bits ${bit} with opcode ${opcode} are a fault`, () => {
-      assert.deepEqual(toldOf([frame(FIN | bit | opcode)]), FAULT(1002));
+      assert.deepEqual(toldOf([frame(FIN | bit | opcode)]), faultWith(1002));
     });
   }
 }
 
 test('5.2: reserved bits in a continuation are a fault', () => {
-  assert.deepEqual(toldOf([frame(TEXT, 'a'), frame(FIN | 0x40, 'b')]), FAULT(1002));
+  assert.deepEqual(toldOf([frame(TEXT, 'a'), frame(FIN | 0x40, 'b')]), faultWith(1002));
 });
 
 for (const opcode of [3, 4, 5, 6, 7, 11, 12, 13, 14, 15]) {
   test(`5.2: opcode ${opcode} is reserved, and a fault, final or not`, () => {
-    assert.deepEqual(toldOf([frame(FIN | opcode)]), FAULT(1002));
-    assert.deepEqual(toldOf([frame(opcode)]), FAULT(1002));
+    assert.deepEqual(toldOf([frame(FIN | opcode)]), faultWith(1002));
+    assert.deepEqual(toldOf([frame(opcode)]), faultWith(1002));
   });
 }
 
@@ -72,13 +70,13 @@ for (const [what, announced] of [
   ['of ones', 2n ** 64n - 1n],
 ] as const) {
   test(`5.2: a length ${what} is too long, never short by rounding`, () => {
-    assert.deepEqual(toldOf([frame(FIN | BINARY, 'x', { announced })]), FAULT(1009));
+    assert.deepEqual(toldOf([frame(FIN | BINARY, 'x', { announced })]), faultWith(1009));
   });
 }
 
 test('5.2: all 64 bits of a length count', () => {
   const bytes = frame(FIN | BINARY, '', { announced: 2n ** 32n });
-  assert.deepEqual(toldOf([bytes], 2 ** 32 - 1), FAULT(1009));
+  assert.deepEqual(toldOf([bytes], 2 ** 32 - 1), faultWith(1009));
   assert.deepEqual(toldOf([bytes], 2 ** 32), []);
 });
 
@@ -86,14 +84,14 @@ test('10.4: a message as long as allowed is taken, a longer one is a fault by it
   const data = 'x'.repeat(200);
   assert.deepEqual(toldOf([frame(FIN | TEXT, data)], 200), [['text', data]]);
   const head = frame(FIN | TEXT, `${data}x`).subarray(0, 8);
-  assert.deepEqual(toldOf([head], 200), FAULT(1009));
+  assert.deepEqual(toldOf([head], 200), faultWith(1009));
 });
 
 test('10.4: the limit is for all fragments together', () => {
   const parts = [frame(TEXT, 'abc'), frame(CONTINUATION, 'def')];
   assert.deepEqual(toldOf([...parts, frame(FIN, 'ghi')], 9), [['text', 'abcdefghi']]);
-  assert.deepEqual(toldOf([...parts, frame(FIN, 'ghij')], 9), FAULT(1009));
-  assert.deepEqual(toldOf([...parts, frame(CONTINUATION, 'ghij')], 9), FAULT(1009));
+  assert.deepEqual(toldOf([...parts, frame(FIN, 'ghij')], 9), faultWith(1009));
+  assert.deepEqual(toldOf([...parts, frame(CONTINUATION, 'ghij')], 9), faultWith(1009));
 });
 
 test('10.4: control frames do not count as part of the message around them', () => {
@@ -116,7 +114,7 @@ test('10.4: the next message has the whole limit again', () => {
 
 for (const opcode of [TEXT, BINARY, CLOSE, PING, PONG]) {
   test(`5.1: opcode ${opcode} without a mask is a fault`, () => {
-    assert.deepEqual(toldOf([frame(FIN | opcode, '', { mask: false })]), FAULT(1002));
+    assert.deepEqual(toldOf([frame(FIN | opcode, '', { mask: false })]), faultWith(1002));
   });
 }
 
@@ -202,17 +200,17 @@ test('5.5.1: a close frame between fragments ends the message unsaid', () => {
 
 for (const first of [FIN, CONTINUATION]) {
   test(`5.4: a continuation (${first}) of nothing is a fault`, () => {
-    assert.deepEqual(toldOf([frame(first, 'a')]), FAULT(1002));
-    assert.deepEqual(toldOf([HELLO, frame(first, 'a')]), [['text', 'Hello'], ...FAULT(1002)]);
+    assert.deepEqual(toldOf([frame(first, 'a')]), faultWith(1002));
+    assert.deepEqual(toldOf([HELLO, frame(first, 'a')]), [['text', 'Hello'], ...faultWith(1002)]);
     const whole = [frame(TEXT, 'a'), frame(FIN, 'b'), frame(first, 'c')];
-    assert.deepEqual(toldOf(whole), [['text', 'ab'], ...FAULT(1002)]);
+    assert.deepEqual(toldOf(whole), [['text', 'ab'], ...faultWith(1002)]);
   });
 }
 
 for (const first of [FIN | TEXT, TEXT, FIN | BINARY, BINARY]) {
   test(`5.4: a new message (${first}) within another is a fault`, () => {
-    assert.deepEqual(toldOf([frame(TEXT, 'a'), frame(first, 'b')]), FAULT(1002));
-    assert.deepEqual(toldOf([frame(TEXT, ''), frame(first, 'b')]), FAULT(1002));
+    assert.deepEqual(toldOf([frame(TEXT, 'a'), frame(first, 'b')]), faultWith(1002));
+    assert.deepEqual(toldOf([frame(TEXT, ''), frame(first, 'b')]), faultWith(1002));
   });
 }
 
@@ -222,9 +220,9 @@ const WRONG_UTF8 = ['80', 'c3', 'c328', 'c0af', 'e28280e2', 'eda080', 'edbfbf', 
 for (const hex of [...WRONG_UTF8, 'f5808080', 'f0808080', 'fe', 'ff', '61ff62', 'efbfbdff']) {
   test(`8.1: ${hex} is no text`, () => {
     const data = Buffer.from(hex, 'hex');
-    assert.deepEqual(toldOf([frame(FIN | TEXT, data)]), FAULT(1007));
-    assert.deepEqual(toldOf([frame(TEXT, data), frame(FIN)]), FAULT(1007));
-    assert.deepEqual(toldOf(inPieces(frame(FIN | TEXT, data), 1)), FAULT(1007));
+    assert.deepEqual(toldOf([frame(FIN | TEXT, data)]), faultWith(1007));
+    assert.deepEqual(toldOf([frame(TEXT, data), frame(FIN)]), faultWith(1007));
+    assert.deepEqual(toldOf(inPieces(frame(FIN | TEXT, data), 1)), faultWith(1007));
     assert.deepEqual(toldOf([frame(FIN | BINARY, data)]), [['binary', hex]]);
   });
 }

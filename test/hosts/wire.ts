@@ -89,6 +89,12 @@ export class Recorder implements FrameListener {
   }
 }
 
+export const HELLO: Buffer = frame(FIN | TEXT, 'Hello');
+
+export function faultWith(code: number): Told[] {
+  return [['fault', code]];
+}
+
 export const MOST = 100_000;
 
 /** What a reader tells of these chunks. It is given copies: it changes them. */
