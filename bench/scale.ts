@@ -32,17 +32,17 @@ const SHARE = options.quick ? 0.1 : 1;
 const SIZES = [100, 1000, 10_000].map((size) => size * SHARE);
 const ACTIVE = 100 * SHARE;
 const HELD = { sockets: 10_000 * SHARE, polls: 2000 * SHARE };
-const HEARTBEAT = 25_000 * SHARE;
-const HOLDING = HEARTBEAT;
+const HEARTBEAT_FRAME = 25_000 * SHARE;
+const HOLDING = HEARTBEAT_FRAME;
 const FLAT = 1.25;
 /** Besides those of the sessions. */
 const SPARE_DESCRIPTORS = 500;
 /** As long as every idle session takes to be told once that the server is there: that is part of the cost. */
 const SCALE: Scale = {
   warm: 3000 * SHARE,
-  measured: HEARTBEAT,
+  measured: HEARTBEAT_FRAME,
   idleShare: SHARE,
-  idleHeartbeat: HEARTBEAT,
+  idleHeartbeat: HEARTBEAT_FRAME,
 };
 const rounds = Number(options.rounds ?? (options.quick ? 1 : 2));
 
@@ -62,7 +62,7 @@ async function onServer<T>(
 ): Promise<T> {
   const server = await ServerProcess.start({
     file: 'sockjs-server.ts',
-    heartbeat: HEARTBEAT,
+    heartbeat: HEARTBEAT_FRAME,
     pinned,
     flags: [],
   });

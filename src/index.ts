@@ -1,32 +1,38 @@
 /** The public names and nothing else. */
 // The types of `node:http` are part of the public face: this finds them even where `types` is empty.
 /// <reference types="node" preserve="true" />
-export { broadcast, SockJSConnection } from './connection.ts';
-export { SockJSError, type SockJSErrorCode } from './errors.ts';
-export { ConnectionInfo, SessionRequest } from './connection-info.ts';
+export { broadcast, SockJSConnection } from './api/connection.ts';
+export { SockJSError, type SockJSErrorCode } from './base/errors.ts';
+export { ConnectionInfo, SessionRequest } from './base/connection-info.ts';
 export {
-  MigratedWebSocket,
-  type MigratedRequest,
+  CompatWebSocket,
+  type CompatRequest,
   type WebSocketHandler,
   webSocketHandler,
-} from './migrate.ts';
-export { multiplex } from './multiplex.ts';
-export type { EndCause } from './protocol/ends.ts';
-export { Refusal, type RefusalReason } from './refusal.ts';
+} from './extras/ws-compat.ts';
+export { multiplex } from './extras/multiplex.ts';
+export type { CloseCause } from './base/close-reasons.ts';
+export { Refusal, type RefusalReason } from './base/refusal.ts';
 export {
-  type CloseOptions,
-  type Middleware,
+  type RouterCloseOptions,
+  type SockJSMiddleware,
   type RouterArguments,
   SockJSRouter,
-} from './router.ts';
+} from './api/router.ts';
 export type {
   AllowedOrigins,
   Authorize,
-  Logger,
-  Settings,
-  SettingsInput,
+  SockJSLogger,
+  ResolvedSettings,
+  SockJSSettings,
   SlowConsumer,
   SlowConsumerPolicy,
   TransportName,
-} from './settings.ts';
-export type { CloseEvent, RefusalEvent, SessionEvent, Stats, StatsDump } from './stats.ts';
+} from './base/settings.ts';
+export type {
+  SessionCloseEvent,
+  RefusalEvent,
+  SessionOpenEvent,
+  SockJSStats,
+  SockJSStatsDump,
+} from './base/stats.ts';

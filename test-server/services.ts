@@ -3,7 +3,12 @@
  * prefix of its own. Pages of any origin may use them, and only `/cookie_needed_echo` sets a cookie.
  */
 import type { Server } from 'node:http';
-import { type Logger, SockJSConnection, SockJSRouter, type SettingsInput } from '../src/index.ts';
+import {
+  type SockJSLogger,
+  SockJSConnection,
+  SockJSRouter,
+  type SockJSSettings,
+} from '../src/index.ts';
 
 class Echo extends SockJSConnection {
   override onMessage(message: string): void {
@@ -65,8 +70,8 @@ class Amplify extends SockJSConnection {
  * @param logger in place of the console
  * @returns the routers, which whoever stops the server closes first
  */
-export function attachServices(server: Server, logger?: Logger): SockJSRouter[] {
-  const settings: SettingsInput = { allowedOrigins: '*', jsessionid: false, logger };
+export function attachServices(server: Server, logger?: SockJSLogger): SockJSRouter[] {
+  const settings: SockJSSettings = { allowedOrigins: '*', jsessionid: false, logger };
   const routers = [
     // So short that a suite sees a streaming answer end.
     new SockJSRouter(Echo, '/echo', { ...settings, responseLimit: 4096 }),

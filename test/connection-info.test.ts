@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ConnectionInfo } from '../src/connection-info.ts';
+import { ConnectionInfo } from '../src/base/connection-info.ts';
 
 const info = new ConnectionInfo({
   address: '1.2.3.4',

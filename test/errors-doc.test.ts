@@ -2,10 +2,10 @@
 import assert from 'node:assert/strict';
 import { globSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { CHANNEL_ENDS } from '../src/multiplex.ts';
-import { ENDS } from '../src/protocol/ends.ts';
-import { OCCUPIED } from '../src/protocol/frame.ts';
-import { REFUSALS } from '../src/refusal.ts';
+import { CHANNEL_ENDS } from '../src/extras/multiplex.ts';
+import { CLOSE_REASONS } from '../src/base/close-reasons.ts';
+import { OCCUPIED_FRAME } from '../src/protocol/frame.ts';
+import { REFUSALS } from '../src/base/refusal.ts';
 import { SockJSConnection, SockJSRouter } from '../src/index.ts';
 
 type Row = readonly string[];
@@ -78,7 +78,7 @@ test('every 503 and 429 of ours says when to come again', () => {
 const ends = table('cause', 'code', 'reason', 'again', 'when');
 
 test('every end of a session has its row, with its code and its reason', () => {
-  const expected = Object.values(ENDS).map(({ cause, code, reason }) => [
+  const expected = Object.values(CLOSE_REASONS).map(({ cause, code, reason }) => [
     cause,
     String(code),
     reason,
@@ -88,7 +88,7 @@ test('every end of a session has its row, with its code and its reason', () => {
 });
 
 test('every end has its cause as its name', () => {
-  for (const [name, { cause }] of Object.entries(ENDS)) assert.equal(cause, name);
+  for (const [name, { cause }] of Object.entries(CLOSE_REASONS)) assert.equal(cause, name);
 });
 
 test('the codes for which a client should stop are those that say no', () => {
@@ -128,7 +128,7 @@ function unnamed(heading: string): Row[] {
 
 test('the frame for a second receiver has its row', () => {
   const [first] = unnamed('One close frame ends a request');
-  assert.deepEqual(first?.slice(0, 2), [String(OCCUPIED.code), OCCUPIED.reason]);
+  assert.deepEqual(first?.slice(0, 2), [String(OCCUPIED_FRAME.code), OCCUPIED_FRAME.reason]);
 });
 
 test('every end of a channel has its row, with its code and its reason', () => {

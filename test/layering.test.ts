@@ -1,71 +1,103 @@
-/** Imports in src/ point down the table of ARCHITECTURE.md; and every file has its place there. */
 import assert from 'node:assert/strict';
 import { globSync, readFileSync } from 'node:fs';
-import { dirname, join, normalize } from 'node:path';
 import { test } from 'node:test';
+import {
+  type Sources,
+  findCycles,
+  findUpwardImports,
+  parseLayers,
+} from './support/import-graph.ts';
 
-const ROW = /^\| (\d+) \| `(src\/[^`]+)` \|/gm;
-const IMPORT = /(?:from|import)\s*\(?\s*'(\.[^']+)'/g;
-const FILES = globSync('src/**/*.ts');
+const SOURCES: Sources = new Map(
+  globSync('src/**/*.ts').map((file) => [file, readFileSync(file, 'utf8')]),
+);
 
-function readLayers(): Map<string, number> {
-  const rows = readFileSync('ARCHITECTURE.md', 'utf8').matchAll(ROW);
-  return new Map(Array.from(rows, ([, layer, place]) => [place ?? '', Number(layer)]));
+const ORDER = /^`(base < [^`]+)`$/m;
+const LAYERS = parseLayers(ORDER.exec(readFileSync('ARCHITECTURE.md', 'utf8'))?.[1] ?? '');
+
+/** The sources of this project with one file replaced or added. */
+function planted(file: string, source: string): Sources {
+  return new Map([...SOURCES, [file, source]]);
 }
 
-const LAYERS = readLayers();
-
-/** The row of a file: its own, or that of its folder. */
-function placeOf(file: string): string {
-  return LAYERS.has(file) ? file : `${dirname(file)}/`;
+function linesIn(folder: string): [file: string, source: string][] {
+  return [...SOURCES].filter(([file]) => file.startsWith(`src/${folder}/`));
 }
 
-function importsOf(file: string): string[] {
-  const source = readFileSync(file, 'utf8');
-  return Array.from(source.matchAll(IMPORT), ([, path]) =>
-    normalize(join(dirname(file), path ?? '')),
-  );
-}
-
-test('the table has a row for every file', () => {
-  assert.ok(FILES.length > 20);
-  for (const file of FILES)
-    assert.ok(LAYERS.has(placeOf(file)), `${file} has no row in ARCHITECTURE.md`);
+test('imports point to the same folder or to a lower layer of ARCHITECTURE.md', () => {
+  assert.ok(SOURCES.size > 40);
+  assert.deepEqual(findUpwardImports(SOURCES, LAYERS), []);
 });
 
-for (const file of FILES) {
-  test(`${file} imports from below only`, () => {
-    const place = placeOf(file);
-    for (const imported of importsOf(file)) {
-      const other = placeOf(imported);
-      const allowed =
-        other === place || (LAYERS.get(other) ?? Infinity) < (LAYERS.get(place) ?? -1);
-      assert.ok(allowed, `${file} must not import ${imported}`);
-    }
-  });
-}
+test('there is no import cycle, type imports included', () => {
+  assert.deepEqual(findCycles(SOURCES), []);
+});
 
-test('protocol/ is pure: it imports no module of Node', () => {
-  for (const file of FILES.filter((name) => name.startsWith('src/protocol/'))) {
-    assert.doesNotMatch(readFileSync(file, 'utf8'), /node:/);
+test('a planted upward import is found', () => {
+  const sources = planted('src/base/planted.ts', "import { x } from '../http/headers.ts';");
+  assert.deepEqual(findUpwardImports(sources, LAYERS), [
+    'src/base/planted.ts -> src/http/headers.ts',
+  ]);
+});
+
+test('a planted import between folders of one layer is found', () => {
+  const sources = planted('src/websocket/planted.ts', "import { x } from '../protocol/frame.ts';");
+  assert.equal(findUpwardImports(sources, LAYERS).length, 1);
+});
+
+test('a planted file outside of every layer is found', () => {
+  assert.deepEqual(findUpwardImports(planted('src/loose.ts', ''), LAYERS), [
+    'src/loose.ts is in no layer',
+  ]);
+});
+
+test('a planted cycle inside a folder is found', () => {
+  const sources = new Map([
+    ['src/base/one.ts', "import { two } from './two.ts';"],
+    ['src/base/two.ts', "import { one } from './one.ts';"],
+  ]);
+  assert.deepEqual(findCycles(sources), ['src/base/one.ts -> src/base/two.ts -> src/base/one.ts']);
+});
+
+test('a planted cycle of type imports is found', () => {
+  const sources = new Map([
+    ['src/base/one.ts', "import type { Two } from './two.ts';"],
+    ['src/base/two.ts', "export type { Three } from './three.ts';"],
+    ['src/base/three.ts', "export type One = import('./one.ts').One;"],
+  ]);
+  assert.equal(findCycles(sources).length, 1);
+});
+
+test('only index.ts lies loose in src/', () => {
+  assert.deepEqual(globSync('src/*.ts'), ['src/index.ts']);
+});
+
+// Globals of Node that a pure file could use without an import.
+const NODE_GLOBALS =
+  /\b(?:process|setTimeout|setInterval|setImmediate|queueMicrotask|performance|require)\b\s*[.(]|from 'node:/;
+
+test('protocol/ uses no module and no global of Node', () => {
+  for (const [file, source] of linesIn('protocol')) {
+    assert.doesNotMatch(source, NODE_GLOBALS, file);
+    assert.doesNotMatch(source, /\bBuffer\b/, file);
   }
 });
 
-// The types that middleware, attach and the endpoint for metrics are given.
-const HAVE_TYPES_OF_HTTP = new Set(['src/router.ts', 'src/prometheus.ts']);
+test('websocket/ uses nothing of Node but Buffer', () => {
+  for (const [file, source] of linesIn('websocket'))
+    assert.doesNotMatch(source, NODE_GLOBALS, file);
+});
 
-test('nothing knows ws, and only hosts/ knows node:http, but for types', () => {
-  for (const file of FILES) {
-    const source = readFileSync(file, 'utf8');
-    assert.doesNotMatch(source, /from 'ws'/);
-    if (!file.startsWith('src/hosts/') && !HAVE_TYPES_OF_HTTP.has(file))
-      assert.doesNotMatch(source, /from 'node:https?'/);
+test('only hosts/ imports node:http, except for types of the public API', () => {
+  for (const [file, source] of SOURCES) {
+    if (file.startsWith('src/hosts/')) continue;
+    assert.doesNotMatch(source, /^import (?!type )[^;]*from 'node:https?'/m, file);
   }
 });
 
-test('no file is longer than 300 lines', () => {
-  for (const file of FILES) {
-    const lines = readFileSync(file, 'utf8').split('\n').length;
-    assert.ok(lines <= 300, `${file} has ${lines} lines: look for the seam`);
+test('no file has more than 300 lines', () => {
+  for (const [file, source] of SOURCES) {
+    const lines = source.split('\n').length;
+    assert.ok(lines <= 300, `${file} has ${lines} lines`);
   }
 });

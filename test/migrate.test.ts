@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { type EventEmitter, on } from 'node:events';
 import { test } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { type MigratedWebSocket, type WebSocketHandler, webSocketHandler } from '../src/index.ts';
+import { type CompatWebSocket, type WebSocketHandler, webSocketHandler } from '../src/index.ts';
 import { until } from './support/client.ts';
 import { serve } from './support/service.ts';
 import { connectWebSocket } from './support/ws.ts';
@@ -164,7 +164,7 @@ for (const [how, broken] of FAILURES) {
 }
 
 test('messages do not wait for a handler that is asynchronous', async (t) => {
-  const handler = async (socket: MigratedWebSocket): Promise<void> => {
+  const handler = async (socket: CompatWebSocket): Promise<void> => {
     for await (const [data] of on(socket as EventEmitter, 'message')) socket.send(String(data));
   };
   const { url } = await serve(t, {}, webSocketHandler(handler));

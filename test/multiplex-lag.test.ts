@@ -1,9 +1,10 @@
 /** What channels keep in memory, and what they are told while their clients lag. */
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
-import { linkOf } from '../src/connection.ts';
+import { linkOf } from '../src/api/connection.ts';
 import { SockJSConnection, multiplex } from '../src/index.ts';
-import { Message } from '../src/protocol/message.ts';
+import type { Message } from '../src/protocol/message.ts';
+import { createMessage } from '../src/sessions/create-message.ts';
 import { poll, sendBody } from './conformance/dialects.ts';
 import { newSession } from './conformance/services.ts';
 import { until } from './support/client.ts';
@@ -19,7 +20,7 @@ for (const [length, kept] of [
     const sent: WeakRef<Message>[] = [];
     class Sender extends SockJSConnection {
       override onOpen(): void {
-        const message = new Message('x'.repeat(length));
+        const message = createMessage('x'.repeat(length));
         sent.push(new WeakRef(message));
         linkOf(this).send(message);
       }

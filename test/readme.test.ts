@@ -4,7 +4,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { resolveSettings } from '../src/settings.ts';
+import { resolveSettings } from '../src/base/settings.ts';
 
 const README = readFileSync('README.md', 'utf8');
 
@@ -38,7 +38,7 @@ test('every TypeScript program compiles under the strictest settings', (t) => {
 /** What a table of settings shows as the default of each. */
 function tableOf(text: string): Map<string, string> {
   const rows = text.matchAll(/^\| `(\w+)` \| (.*?) ?\|/gm);
-  return new Map(Array.from(rows, ([, name = '', shown = '']) => [name, shown]));
+  return new Map(Array.from(rows, ([, name = '', quoteForLog = '']) => [name, quoteForLog]));
 }
 
 function shownAs(value: unknown): string {
@@ -60,9 +60,9 @@ for (const [file, text] of [
   ['docs/settings.md', SETTINGS],
 ] as const) {
   test(`${file} shows the defaults as they are`, () => {
-    const shown = [...tableOf(text)].filter(([name]) => DEFAULTS.has(name));
-    assert.ok(shown.length >= 10);
-    for (const [name, value] of shown) {
+    const quoteForLog = [...tableOf(text)].filter(([name]) => DEFAULTS.has(name));
+    assert.ok(quoteForLog.length >= 10);
+    for (const [name, value] of quoteForLog) {
       if (name === 'logger') continue; // The console, said in words.
       assert.equal(value.replaceAll(/(?<=\d) (?=\d)/g, ''), shownAs(DEFAULTS.get(name)), name);
     }
@@ -92,10 +92,10 @@ test('what it costs is what was measured', () => {
     /^## What it costs$[^]*?^\| --- .*\n([^]*?)\n\n/m.exec(README)?.[1]?.split('\n') ?? [];
   assert.ok(rows.length >= 5);
   for (const row of rows) {
-    const [, title = '', ...shown] = row.split('|').map((cell) => cell.trim());
+    const [, title = '', ...quoteForLog] = row.split('|').map((cell) => cell.trim());
     const measured = results.split('\n').find((line) => line.startsWith(`| ${title} |`));
     const [, , , , ratio = '', , sockjs, socketIo] =
       measured?.split('|').map((cell) => cell.trim()) ?? [];
-    assert.deepEqual(shown.slice(0, 3), [/[\d.]+/.exec(ratio)?.[0], sockjs, socketIo], title);
+    assert.deepEqual(quoteForLog.slice(0, 3), [/[\d.]+/.exec(ratio)?.[0], sockjs, socketIo], title);
   }
 });

@@ -1,13 +1,13 @@
 /** What a `Refusal` of the application may be, and how its headers stand beside those of the library. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Refusal, SockJSError, type SettingsInput } from '../src/index.ts';
+import { Refusal, SockJSError, type SockJSSettings } from '../src/index.ts';
 import { newSession } from './conformance/services.ts';
 import { type Answer, ask } from './support/http.ts';
 import { serve } from './support/service.ts';
 import { overAll, refused } from './limits/transports.ts';
 
-function refusing(headers: Readonly<Record<string, string>>): SettingsInput {
+function refusing(headers: Readonly<Record<string, string>>): SockJSSettings {
   return { authorize: () => new Refusal(401, '{"e":1}', headers) };
 }
 

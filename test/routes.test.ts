@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
-import { splitTarget } from '../src/hosts/node-exchange.ts';
-import { match } from '../src/routes.ts';
+import { splitTarget } from '../src/hosts/node/node-exchange.ts';
+import { match } from '../src/routes/route-table.ts';
 
 const NOWHERE = [
   '/a',

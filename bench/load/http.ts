@@ -7,7 +7,7 @@ const LINE_END = 2;
 const NEWLINE = 10;
 const OPEN = 111;
 const MESSAGES = 97;
-const HEARTBEAT = 104;
+const HEARTBEAT_FRAME = 104;
 
 /** The bytes of a request. */
 export function post(path: string, body = ''): Buffer {
@@ -101,7 +101,7 @@ export class HttpClient {
     if (data[end - 1] !== NEWLINE) throw wrong(data, begin, end);
     if (data[begin] === MESSAGES) this.inbox.take(data, begin, end - 1);
     else if (data[begin] === OPEN) this.#opened();
-    else if (data[begin] !== HEARTBEAT) throw wrong(data, begin, end);
+    else if (data[begin] !== HEARTBEAT_FRAME) throw wrong(data, begin, end);
   }
 
   #finish(): void {

@@ -1,11 +1,11 @@
 /** engine.io over WebSocket: what socket.io stands on. */
 import { createServer } from 'node:http';
 import { type Socket, attach } from 'engine.io';
-import { HEARTBEAT, measured } from './measured.ts';
+import { HEARTBEAT_FRAME, measured } from './measured.ts';
 
 const server = createServer();
 const sockets = new Set<Socket>();
-attach(server, { pingInterval: HEARTBEAT }).on('connection', (socket: Socket) => {
+attach(server, { pingInterval: HEARTBEAT_FRAME }).on('connection', (socket: Socket) => {
   sockets.add(socket);
   socket.on('message', (text: string) => socket.send(text));
   socket.on('close', () => sockets.delete(socket));

@@ -31,7 +31,7 @@ export type Ask = keyof Answers;
 export type Question = Ask | { readonly text: string; readonly receivers: number };
 
 /** In milliseconds: how often each session is told that the server is there. */
-export const HEARTBEAT = Number(process.argv[2]);
+export const HEARTBEAT_FRAME = Number(process.argv[2]);
 
 /** Sends one text to all; `receivers` is how many there are. */
 export type Broadcast = (text: string, receivers: number) => void;
@@ -62,7 +62,7 @@ export function measured(server: Server, broadcast: Broadcast): void {
   });
   process.on('disconnect', () => process.exit());
   process.on('SIGINT', () => {}); // The benchmark gets it too, and ends this process.
-  server.listen({ port: 0, host: '127.0.0.1', backlog: 1024 }, () => {
+  server.listen({ port: 0, host: '127.0.0.1', budget: 1024 }, () => {
     const address = server.address();
     process.send?.({ port: typeof address === 'object' ? address?.port : undefined });
   });

@@ -1,10 +1,10 @@
 /** socket.io over WebSocket: an event with one argument, which comes back. */
 import { createServer } from 'node:http';
 import { Server } from 'socket.io';
-import { HEARTBEAT, measured } from './measured.ts';
+import { HEARTBEAT_FRAME, measured } from './measured.ts';
 
 const server = createServer();
-const sockets = new Server(server, { serveClient: false, pingInterval: HEARTBEAT });
+const sockets = new Server(server, { serveClient: false, pingInterval: HEARTBEAT_FRAME });
 sockets.on('connection', (socket) => {
   socket.on('message', (text: string) => socket.emit('message', text));
 });

@@ -1,7 +1,7 @@
 /** This project, as it is built. */
 import { createServer } from 'node:http';
 import { SockJSConnection, SockJSRouter } from 'sockjs-server';
-import { HEARTBEAT, measured } from './measured.ts';
+import { HEARTBEAT_FRAME, measured } from './measured.ts';
 
 class Echo extends SockJSConnection {
   override onMessage(message: string): void {
@@ -12,7 +12,7 @@ class Echo extends SockJSConnection {
 const server = createServer();
 const router = new SockJSRouter(Echo, '/echo', {
   jsessionid: false, // As in sockjs, where it is off by default.
-  heartbeatDelay: HEARTBEAT,
+  heartbeatDelay: HEARTBEAT_FRAME,
   responseLimit: 2 ** 30, // So that a stream lasts as long as a measurement.
   // All clients are at one address, and sessions that nobody polls stay for 5 s.
   maxSessions: 1_000_000,

@@ -1,11 +1,11 @@
 /** The older SockJS server for Node. */
 import { createServer } from 'node:http';
 import { type Connection, createServer as createService } from 'sockjs';
-import { HEARTBEAT, measured } from './measured.ts';
+import { HEARTBEAT_FRAME, measured } from './measured.ts';
 
 const service = createService({
   prefix: '/echo',
-  heartbeat_delay: HEARTBEAT,
+  heartbeat_delay: HEARTBEAT_FRAME,
   response_limit: 2 ** 30,
   log: () => {},
 });

@@ -2,14 +2,14 @@
  * The counters of some routers, and of its own, once a second to everybody who watches. A message is a
  * JSON array of readings: those of the last minutes first, and then each new one alone.
  */
-import { SockJSConnection, SockJSRouter, type StatsDump } from 'sockjs-server';
+import { SockJSConnection, SockJSRouter, type SockJSStatsDump } from 'sockjs-server';
 import { serve } from '../site/serve.ts';
 
 interface Reading {
   /** Milliseconds since 1970. */
   readonly time: number;
   /** By prefix. */
-  readonly routers: Readonly<Record<string, StatsDump>>;
+  readonly routers: Readonly<Record<string, SockJSStatsDump>>;
 }
 
 const INTERVAL = 1000;

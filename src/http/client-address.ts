@@ -5,7 +5,7 @@
  */
 import { isIPv4, isIPv6 } from 'node:net';
 import proxyAddr from 'proxy-addr';
-import { SockJSError } from '../errors.ts';
+import { SockJSError } from '../base/errors.ts';
 
 /** The last leg of a request's way here, and what the headers tell of the way before. */
 export interface Hop {
@@ -17,7 +17,7 @@ export interface Hop {
   header(name: string): string | undefined;
 }
 
-export interface ClientOrigin {
+export interface ClientAddress {
   /** Without port; IPv4 in its own notation even on an IPv6 socket. */
   readonly address: string;
   /** The host that the client meant, with its port if one was written. */
@@ -90,7 +90,7 @@ function readXForwarded(hop: Hop): Forwarded {
  * Reads the client's side of a request.
  * @throws SockJSError `ERR_SETTING` at construction, for a proxy that is no address, subnet or name
  */
-export class ClientOriginReader {
+export class ClientAddressReader {
   readonly #trusts: ((address: string) => boolean) | undefined;
 
   constructor(trustedProxies: readonly string[]) {
@@ -107,10 +107,10 @@ export class ClientOriginReader {
     }
   }
 
-  read(hop: Hop): ClientOrigin {
+  read(hop: Hop): ClientAddress {
     const near = plainAddress(hop.remoteAddress);
     const host = hop.header('host');
-    const direct: ClientOrigin = { address: near, host, secure: hop.encrypted };
+    const direct: ClientAddress = { address: near, host, secure: hop.encrypted };
     if (this.#trusts === undefined || !this.#trusts(near)) return direct;
     const standard = hop.header('forwarded');
     const common = hop.header('x-forwarded-for');
@@ -146,24 +146,4 @@ export class ClientOriginReader {
     }
     return address;
   }
-}
-
-function expandIPv6(address: string): string[] {
-  const [left = '', right] = address.split('::');
-  const head = left === '' ? [] : left.split(':');
-  if (right === undefined) return head;
-  const tail = right === '' ? [] : right.split(':');
-  const gap = Math.max(0, 8 - head.length - tail.length);
-  return [...head, ...Array.from({ length: gap }, () => '0'), ...tail];
-}
-
-/**
- * What two requests of one client share: the IPv4 address, or the /64 that an IPv6 client roams in. Where that
- * is all zeros, as in IPv4 addresses that are written as IPv6, the whole address tells them apart.
- */
-export function addressKey(address: string): string {
-  if (!address.includes(':')) return address;
-  const groups = expandIPv6(address.toLowerCase()).map((group) => group.replace(/^0+(?=.)/, ''));
-  const network = groups.slice(0, 4);
-  return (network.every((group) => group === '0') ? groups : network).join(':');
 }

@@ -3,9 +3,9 @@
  * speaks HTTP; the rest of the library sees this interface only.
  */
 import type { PeerCertificate } from 'node:tls';
-import type { Backlog } from '../backlog.ts';
-import type { SockJSError } from '../errors.ts';
-import type { Refusal } from '../refusal.ts';
+import type { MemoryBudget } from '../base/memory-budget.ts';
+import type { SockJSError } from '../base/errors.ts';
+import type { Refusal } from '../base/refusal.ts';
 import type { Hop } from './client-address.ts';
 
 /** Names and values in turn: the form that a host can write without looking at it again. */
@@ -28,8 +28,8 @@ export interface BodyLimits {
   readonly bytes: number;
   readonly milliseconds: number;
   /** Where its bytes are counted while they come in, and how many there may be in all. */
-  readonly backlog: Backlog;
-  readonly backlogBytes: number;
+  readonly budget: MemoryBudget;
+  readonly totalBytes: number;
 }
 
 export interface Exchange extends Hop {

@@ -2,7 +2,7 @@
  * The four frames that a server says, as data. What a frame looks like on a wire is the business of
  * the transport that writes it.
  */
-import { LONGEST_REMEMBERED } from '../remember.ts';
+import { MAX_MEMOIZED_BYTES } from '../base/memoize.ts';
 import { type Message, quote } from './message.ts';
 
 export interface OpenFrame {
@@ -40,14 +40,14 @@ export interface CloseFrame {
 export type Frame = OpenFrame | HeartbeatFrame | MessagesFrame | CloseFrame;
 
 export const OPEN: OpenFrame = { type: 'open', text: 'o' };
-export const HEARTBEAT: HeartbeatFrame = { type: 'heartbeat', text: 'h' };
+export const HEARTBEAT_FRAME: HeartbeatFrame = { type: 'heartbeat', text: 'h' };
 
 export function closeFrame(code: number, reason: string): CloseFrame {
   return { type: 'close', text: `c[${code},${quote(reason)}]`, code, reason };
 }
 
 /** For a second receiver: PROTOCOL "The session's life", 2. The session itself goes on. */
-export const OCCUPIED: CloseFrame = closeFrame(2010, 'Another connection still open');
+export const OCCUPIED_FRAME: CloseFrame = closeFrame(2010, 'Another connection still open');
 
 function encodeMessages(messages: readonly Message[]): string {
   let text = 'a[';
@@ -71,7 +71,7 @@ function sameMessages(left: readonly Message[], right: readonly Message[]): bool
 function isShort(messages: readonly Message[]): boolean {
   let size = 0;
   for (const message of messages) size += message.size;
-  return size <= LONGEST_REMEMBERED;
+  return size <= MAX_MEMOIZED_BYTES;
 }
 
 /** The frame for these messages; the same object when asked twice in a row. */

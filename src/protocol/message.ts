@@ -2,7 +2,7 @@
  * One application message and its JSON form. A broadcast hands the same `Message` to every session, so
  * the JSON is made at most once however many receivers there are.
  */
-import { SockJSError } from '../errors.ts';
+import { SockJSError } from '../base/errors.ts';
 
 // PROTOCOL "Frames": what has to be escaped beyond what JSON.stringify does (it escapes U+0000–001F
 // and lone surrogates).
@@ -20,7 +20,7 @@ export function quote(text: string): string {
 }
 
 /** About what a waiting message takes in memory besides its data; empty ones must not be free. */
-export const UPKEEP = 100;
+export const MESSAGE_OVERHEAD_BYTES = 100;
 
 export class Message {
   /** Bytes travel on raw WebSockets only; SockJS frames are made of text. */
@@ -29,9 +29,10 @@ export class Message {
   readonly size: number;
   #quoted: string | undefined;
 
-  constructor(data: string | Uint8Array) {
+  /** @param byteLength length of the data in bytes, of text as UTF-8 */
+  constructor(data: string | Uint8Array, byteLength: number) {
     this.data = data;
-    this.size = UPKEEP + (typeof data === 'string' ? Buffer.byteLength(data) : data.byteLength);
+    this.size = MESSAGE_OVERHEAD_BYTES + byteLength;
   }
 
   /** The text as a JSON string. */
@@ -48,7 +49,7 @@ export class Message {
       );
     }
     // As many bytes as characters: plain ASCII, of which there is nothing to escape beyond JSON.
-    return this.size - UPKEEP === data.length ? JSON.stringify(data) : quote(data);
+    return this.size - MESSAGE_OVERHEAD_BYTES === data.length ? JSON.stringify(data) : quote(data);
   }
 }
 

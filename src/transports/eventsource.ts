@@ -1,5 +1,5 @@
 /** EventSource: a frame is the data of one event. */
-import { type HttpTransport, UNBUFFERED, remembering } from './transport.ts';
+import { type HttpTransport, UNBUFFERED, memoizeEncoded } from './transport.ts';
 
 const SPECIAL = new Map([
   ['%', '%25'],
@@ -24,5 +24,5 @@ export const EVENTSOURCE: HttpTransport = {
   headers: UNBUFFERED,
   takesCallback: false,
   prelude: () => '\r\n',
-  encode: remembering((text) => `data: ${percentEncode(text)}\r\n\r\n`),
+  encode: memoizeEncoded((text) => `data: ${percentEncode(text)}\r\n\r\n`),
 };

@@ -1,6 +1,6 @@
 /** htmlfile: a page in a hidden frame that never ends; a frame is a script element. */
 import { HTML } from '../http/headers.ts';
-import { type HttpTransport, UNBUFFERED, remembering, scriptString } from './transport.ts';
+import { type HttpTransport, UNBUFFERED, memoizeEncoded, scriptString } from './transport.ts';
 
 // Browsers show nothing of a page before its first 1024 bytes.
 const LEAST_LENGTH = 1025;
@@ -29,5 +29,5 @@ export const HTMLFILE: HttpTransport = {
   headers: UNBUFFERED,
   takesCallback: true,
   prelude: page,
-  encode: remembering((text) => `<script>\np(${scriptString(text)});\n</script>\r\n`),
+  encode: memoizeEncoded((text) => `<script>\np(${scriptString(text)});\n</script>\r\n`),
 };

@@ -3,8 +3,8 @@
  * one function that writes a frame. Polling is streaming that is full after one frame.
  */
 import type { Frame } from '../protocol/frame.ts';
-import { LONGEST_REMEMBERED, rememberLast } from '../remember.ts';
-import type { TransportName } from '../settings.ts';
+import { MAX_MEMOIZED_BYTES, memoizeLast } from '../base/memoize.ts';
+import type { TransportName } from '../base/settings.ts';
 
 export interface HttpTransport {
   readonly name: TransportName;
@@ -23,11 +23,11 @@ export interface HttpTransport {
 export const UNBUFFERED: readonly string[] = ['X-Accel-Buffering', 'no'];
 
 /** Escaped for its dialect, a frame may have grown. */
-const LONGEST_WRITTEN = 2 * LONGEST_REMEMBERED;
+const MAX_MEMOIZED_CHUNK_BYTES = 2 * MAX_MEMOIZED_BYTES;
 
 /** For dialects whose writing does not depend on the client: one frame for many clients is written once. */
-export function remembering(encode: (text: string) => string): (frame: Frame) => string {
-  return rememberLast((frame: Frame) => encode(frame.text), LONGEST_WRITTEN);
+export function memoizeEncoded(encode: (text: string) => string): (frame: Frame) => string {
+  return memoizeLast((frame: Frame) => encode(frame.text), MAX_MEMOIZED_CHUNK_BYTES);
 }
 
 /** `text` as a string literal for a script, which no HTML parser can mistake for the script's end. */

@@ -5,22 +5,22 @@
 import type { WebSocketFault, WebSocketListener, WebSocketPort } from '../http/exchange.ts';
 import type { Frame } from '../protocol/frame.ts';
 import { decodeWebSocketMessage } from '../protocol/message.ts';
-import { type Closing, ENDS } from '../protocol/ends.ts';
-import { REFUSALS, Refusal } from '../refusal.ts';
-import type { Endpoint, Hit } from '../service.ts';
-import type { LiveSession } from '../sessions/live-session.ts';
-import type { Receiver } from '../sessions/ports.ts';
-import { admit } from '../admission.ts';
-import { remembering } from './transport.ts';
+import { type CloseStatus, CLOSE_REASONS } from '../base/close-reasons.ts';
+import { REFUSALS, Refusal } from '../base/refusal.ts';
+import type { Endpoint, Hit } from '../http/request-context.ts';
+import type { Session } from '../sessions/session.ts';
+import type { Receiver } from '../sessions/receiver.ts';
+import { admit } from '../http/admission.ts';
+import { memoizeEncoded } from './transport.ts';
 
 abstract class WebSocketReceiver implements Receiver, WebSocketListener {
   readonly full = false;
   protected readonly socket: WebSocketPort;
-  protected readonly session: LiveSession;
+  protected readonly session: Session;
   #isHeldBack = false;
-  protected ending: Closing = { code: 1000, reason: '' };
+  protected ending: CloseStatus = { code: 1000, reason: '' };
 
-  constructor(socket: WebSocketPort, session: LiveSession) {
+  constructor(socket: WebSocketPort, session: Session) {
     this.socket = socket;
     this.session = session;
   }
@@ -58,7 +58,7 @@ abstract class WebSocketReceiver implements Receiver, WebSocketListener {
 
   /** The session is there until the socket has closed, so that somebody sees to that. */
   refused(fault: WebSocketFault): void {
-    this.session.end(ENDS[fault]);
+    this.session.end(CLOSE_REASONS[fault]);
   }
 
   closed(code: number, reason: string): void {
@@ -86,7 +86,7 @@ abstract class WebSocketReceiver implements Receiver, WebSocketListener {
   }
 }
 
-const encode = remembering((text) => text);
+const encode = memoizeEncoded((text) => text);
 
 class FramedReceiver extends WebSocketReceiver {
   write(frame: Frame): void {
@@ -154,7 +154,7 @@ function refuseOrdinary(hit: Hit): void {
 
 function upgrading(
   transport: 'websocket' | 'rawwebsocket',
-  Receiving: new (socket: WebSocketPort, session: LiveSession) => WebSocketReceiver,
+  Receiving: new (socket: WebSocketPort, session: Session) => WebSocketReceiver,
 ): Endpoint {
   return (hit) => {
     const { exchange, service } = hit;

@@ -1,8 +1,8 @@
 /** XHR polling and streaming: a frame is a line. */
 import { JAVASCRIPT } from '../http/headers.ts';
-import { type HttpTransport, UNBUFFERED, remembering } from './transport.ts';
+import { type HttpTransport, UNBUFFERED, memoizeEncoded } from './transport.ts';
 
-const encode = remembering((text) => `${text}\n`);
+const encode = memoizeEncoded((text) => `${text}\n`);
 
 // Some browsers show nothing of a response before its first 2 KiB.
 const PADDING = `${'h'.repeat(2048)}\n`;

@@ -1,11 +1,11 @@
-/** What is right, beside what the page and the services saw. */
+/** What is expected, beside what the page and the services saw. */
 import type { Check } from './measurement.ts';
 import { type Place, type Result, isResult, stationOf } from './places.ts';
 import { CLOSING } from './servers.ts';
 import { TEXTS } from './texts.ts';
 
-function differences(right: readonly string[], received: readonly string[]): number {
-  return right.filter((text, index) => received[index] !== text).length;
+function differences(expected: readonly string[], received: readonly string[]): number {
+  return expected.filter((text, index) => received[index] !== text).length;
 }
 
 export function conversationChecks(place: Place, talk: Result, farewell: Result): Check[] {
@@ -15,41 +15,41 @@ export function conversationChecks(place: Place, talk: Result, farewell: Result)
   const largeAt = numbersAt + numbers.length;
   const byServer = closings.filter((code) => code === CLOSING.code).length;
   return [
-    { what: 'connects', measured: talk['started'], right: { transport: place.transport } },
+    { what: 'connects', measured: talk['started'], expected: { transport: place.transport } },
     {
       what: 'every character comes through both ways',
       measured: { page: talk['texts'], server: differences(texts, received) },
-      right: { page: 0, server: 0 },
+      expected: { page: 0, server: 0 },
     },
     {
       what: '500 messages each way in order',
       measured: { page: talk['numbers'], server: differences(numbers, received.slice(numbersAt)) },
-      right: { page: 0, server: 0 },
+      expected: { page: 0, server: 0 },
     },
     {
       what: 'a message of 256 KiB each way',
       measured: { page: talk['large'], server: differences(large, received.slice(largeAt)) },
-      right: { page: 0, server: 0 },
+      expected: { page: 0, server: 0 },
     },
     {
       what: 'the client closes, and the server learns of it',
       measured: { page: talk['closed'], server: closings.length - byServer },
-      right: { page: { code: 1000, reason: 'Normal closure', wasClean: true }, server: 1 },
+      expected: { page: { code: 1000, reason: 'Normal closure', wasClean: true }, server: 1 },
     },
     {
       what: 'the server closes with code and reason',
       measured: { page: farewell['closed'], server: byServer },
-      right: { page: { ...CLOSING, wasClean: true }, server: 1 },
+      expected: { page: { ...CLOSING, wasClean: true }, server: 1 },
     },
   ];
 }
 
-/** @param right the code of the client's close event, and how often the log names the setting */
+/** @param expected the code of the client's close event, and how often the log names the setting */
 export function refusalChecks(
   where: string,
   place: Place | undefined,
   result: Result | undefined,
-  right: { readonly code: number; readonly warnings: number },
+  expected: { readonly code: number; readonly warnings: number },
 ): Check[] {
   if (place === undefined) return [];
   const { opened, logs } = stationOf(place);
@@ -60,7 +60,7 @@ export function refusalChecks(
     {
       what: `is refused ${where}, with no session and a line that names allowedOrigins`,
       measured: { code, opened, warnings },
-      right: { ...right, opened: 0 },
+      expected: { ...expected, opened: 0 },
     },
   ];
 }

@@ -7,8 +7,8 @@ import { measure } from './measure.ts';
 import type { Check } from './measurement.ts';
 
 function testEach(where: string, checks: readonly Check[]): void {
-  for (const { what, measured, right } of checks)
-    test(`${where}: ${what}`, () => assert.deepEqual(measured, right));
+  for (const { what, measured, expected } of checks)
+    test(`${where}: ${what}`, () => assert.deepEqual(measured, expected));
 }
 
 export async function testEngine(engine: EngineName): Promise<void> {
@@ -18,7 +18,7 @@ export async function testEngine(engine: EngineName): Promise<void> {
   testEach(engine, measurement.checks);
   test(`${engine}: docs/compatibility.md says what was measured`, async () => {
     assert.equal(sectionOf(measurement), await recordedSection(engine));
-    const { recorded, right } = await heads();
-    assert.equal(recorded, right);
+    const { recorded, expected } = await heads();
+    assert.equal(recorded, expected);
   });
 }

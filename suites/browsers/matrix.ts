@@ -44,7 +44,7 @@ const VERSION_LINE = /^Measured with .*\n/gm;
 function renderSection({ engine, version, cells }: Measurement): string {
   const inOrder = TRANSPORTS.flatMap((name) => cells.filter(({ transport }) => transport === name));
   const remarks = [...new Set(inOrder.flatMap((cell) => cell.remarks))];
-  const shown = (cell: Cell | undefined): string => {
+  const quoteForLog = (cell: Cell | undefined): string => {
     if (cell === undefined) return '–';
     const numbers = cell.remarks.map((remark) => remarks.indexOf(remark) + 1);
     return [WORDS[cell.outcome], ...numbers.map((number) => `(${number})`)].join(' ');
@@ -53,7 +53,7 @@ function renderSection({ engine, version, cells }: Measurement): string {
     const ofTransport = cells.filter((cell) => cell.transport === transport);
     return row([
       `\`${transport}\``,
-      ...ORIGINS.map((origin) => shown(ofTransport.find((cell) => cell.origin === origin))),
+      ...ORIGINS.map((origin) => quoteForLog(ofTransport.find((cell) => cell.origin === origin))),
     ]);
   });
   const lines = [
@@ -83,9 +83,9 @@ export async function recordedSection(engine: EngineName): Promise<string> {
 }
 
 /** What stands above the sections, as the file has it and as it should be. */
-export async function heads(): Promise<{ readonly recorded: string; readonly right: string }> {
+export async function heads(): Promise<{ readonly recorded: string; readonly expected: string }> {
   const [recorded = ''] = (await readFile(FILE, 'utf8')).split(/^(?=## )/m);
-  return { recorded: recorded.trimEnd(), right: HEAD.trimEnd() };
+  return { recorded: recorded.trimEnd(), expected: HEAD.trimEnd() };
 }
 
 export async function writeMatrix(measurements: readonly Measurement[]): Promise<void> {

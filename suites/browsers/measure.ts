@@ -1,6 +1,6 @@
 /**
  * Drives one browser through everything that a transport has to do, from the same and from other
- * origins. Nothing is judged while it runs: what was measured stands beside what is right, and the tests
+ * origins. Nothing is judged while it runs: what was measured stands beside what is expected, and the tests
  * and the matrix are made from that. Whatever a browser cannot do is found here and nowhere assumed.
  */
 import { conversationChecks, refusalChecks } from './checks.ts';
@@ -45,7 +45,7 @@ function hasTransport(started: unknown): boolean {
 const NOTHING_WORKS = { code: 2000, reason: 'All transports failed', wasClean: false };
 
 function notOfferedCell({ transport, origin }: Place, started: unknown): Cell {
-  const check = { what: 'the client does not try it', measured: started, right: NOTHING_WORKS };
+  const check = { what: 'the client does not try it', measured: started, expected: NOTHING_WORKS };
   return { transport, origin, outcome: 'not offered', remarks: [], checks: [check] };
 }
 
@@ -54,7 +54,7 @@ function explained(cell: Cell, started: unknown, errors: readonly string[]): Cel
   const failure = {
     what: 'does not connect on a page that has not set document.domain',
     measured: started,
-    right: NOTHING_WORKS,
+    expected: NOTHING_WORKS,
   };
   const reasons = errors.slice(0, 1).map((error) => `On a page without it: ${error}`);
   return { ...cell, remarks: [...reasons, ...cell.remarks], checks: [failure, ...cell.checks] };
@@ -103,8 +103,8 @@ class Run {
       version: this.#browser.version,
       cells: [...open, ...refused],
       checks: [
-        { what: 'no error on the console', measured: this.#consoleErrors, right: [] },
-        { what: 'no warning in the log', measured: this.#logged, right: [] },
+        { what: 'no error on the console', measured: this.#consoleErrors, expected: [] },
+        { what: 'no warning in the log', measured: this.#logged, expected: [] },
       ],
     };
   }
@@ -208,17 +208,17 @@ class Run {
           {
             what: 'the server is killed: the client learns of it, and a new one connects',
             measured: { ...loss, again: again[index] },
-            right: { closed: { code: 1006, wasClean: false }, again: { started } },
+            expected: { closed: { code: 1006, wasClean: false }, again: { started } },
           },
           {
             what: 'the page is reloaded: onClose comes',
             measured: { ...again[index], stillOpen: afterReload[index] },
-            right: { started, stillOpen: 0 },
+            expected: { started, stillOpen: 0 },
           },
           {
             what: 'the tab is closed: onClose comes',
             measured: { ...last[index], stillOpen: afterClose[index] },
-            right: { started, stillOpen: 0 },
+            expected: { started, stillOpen: 0 },
           },
         ];
         const remarks = byItself === false ? [LEARNS_LATE] : [];

@@ -22,7 +22,7 @@ export type Origin = (typeof ORIGINS)[number];
 export interface Check {
   readonly what: string;
   readonly measured: unknown;
-  readonly right: unknown;
+  readonly expected: unknown;
 }
 
 export type Outcome =
@@ -50,6 +50,6 @@ export interface Measurement {
   readonly checks: readonly Check[];
 }
 
-export function isRight({ measured, right }: Check): boolean {
-  return isDeepStrictEqual(measured, right);
+export function isRight({ measured, expected }: Check): boolean {
+  return isDeepStrictEqual(measured, expected);
 }

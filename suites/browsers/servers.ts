@@ -7,7 +7,7 @@ import { readFile } from 'node:fs/promises';
 import { type IncomingMessage, type Server, type ServerResponse, createServer } from 'node:http';
 import { createRequire } from 'node:module';
 import type { Socket } from 'node:net';
-import { type SettingsInput, SockJSConnection, SockJSRouter } from '../../src/index.ts';
+import { type SockJSSettings, SockJSConnection, SockJSRouter } from '../../src/index.ts';
 import { Logs, listening, stopped } from '../../test/support/service.ts';
 import { TEXTS } from './texts.ts';
 
@@ -25,7 +25,7 @@ export class Station {
   /** Paths below the prefix. */
   readonly requests: string[] = [];
 
-  constructor(prefix: string, settings: SettingsInput) {
+  constructor(prefix: string, settings: SockJSSettings) {
     this.router = new SockJSRouter(subjectOf(this), prefix, {
       // Browsers cannot abort a script: of a closed jsonp client the server learns after the next heartbeat.
       heartbeatDelay: 2000,
@@ -44,7 +44,7 @@ export class Station {
 }
 
 /** Settings by prefix. */
-export type Services = ReadonlyMap<string, SettingsInput>;
+export type Services = ReadonlyMap<string, SockJSSettings>;
 
 /** Echoes, closes when told to, and reports to the station. */
 function subjectOf(station: Station): new () => SockJSConnection {

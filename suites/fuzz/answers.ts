@@ -3,7 +3,7 @@
  * with a status that we document, and every frame in it one of SockJS or of WebSockets. What breaks off in the
  * middle is no fault: the client has left.
  */
-import { REFUSALS } from '../../src/refusal.ts';
+import { REFUSALS } from '../../src/base/refusal.ts';
 
 const REFUSED = Object.values(REFUSALS);
 /** Of what is no refusal, and of what Node's parser and server answer by themselves. */

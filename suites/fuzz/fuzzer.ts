@@ -2,7 +2,7 @@
  * Plays inputs on the servers, a batch at a time, and after each asks whether everything still holds. Inputs
  * that reach branches which none had reached are kept, and mutated.
  */
-import { PROCESS_BACKLOG } from '../../src/backlog.ts';
+import { PROCESS_MEMORY_BUDGET } from '../../src/base/memory-budget.ts';
 import type { SockJSRouter } from '../../src/index.ts';
 import { Dice } from '../../test/faults/dice.ts';
 import { Control } from './control.ts';
@@ -236,7 +236,7 @@ export class Fuzzer {
     for (const control of this.#controls.splice(0)) await control.end();
     await this.#quiet();
     const dumps = this.#routers().map(({ stats }) => stats.dump());
-    const { bytes } = PROCESS_BACKLOG;
+    const { bytes } = PROCESS_MEMORY_BUDGET;
     if (bytes !== 0) this.#watch.report(`${bytes} bytes are counted as waiting`);
     for (const { connectionsActive } of dumps) {
       if (connectionsActive !== 0) this.#watch.report(`${connectionsActive} receivers are left`);

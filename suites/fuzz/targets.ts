@@ -7,11 +7,11 @@ import { type Server, createServer } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 import {
   type ConnectionInfo,
-  type Logger,
+  type SockJSLogger,
   Refusal,
   SockJSConnection,
   SockJSRouter,
-  type SettingsInput,
+  type SockJSSettings,
   multiplex,
   webSocketHandler,
 } from '../../src/index.ts';
@@ -78,7 +78,7 @@ const Handler = webSocketHandler((socket) => {
   socket.on('close', () => {});
 });
 
-const TIGHT: SettingsInput = {
+const TIGHT: SockJSSettings = {
   sessionCheckInterval: 20,
   disconnectDelay: 150,
   heartbeatDelay: 100,
@@ -107,10 +107,10 @@ const TIGHT: SettingsInput = {
 };
 
 /** The defaults, but for delays in which nobody wants to wait at the end. */
-const COMMON: SettingsInput = { disconnectDelay: 2500, heartbeatDelay: 4000, pingTimeout: 3000 };
+const COMMON: SockJSSettings = { disconnectDelay: 2500, heartbeatDelay: 4000, pingTimeout: 3000 };
 
-export async function start(logger: Logger): Promise<Target[]> {
-  const common: SettingsInput = { ...COMMON, logger };
+export async function start(logger: SockJSLogger): Promise<Target[]> {
+  const common: SockJSSettings = { ...COMMON, logger };
 
   const plain = createServer();
   Town.router = new SockJSRouter(Town, '/echo', common).attach(plain);

@@ -1,6 +1,6 @@
 /** Notices what must never happen, wherever in this process it does. */
 import { monitorEventLoopDelay } from 'node:perf_hooks';
-import type { Logger } from '../../src/index.ts';
+import type { SockJSLogger } from '../../src/index.ts';
 
 const NANOSECONDS = 1e6;
 
@@ -9,7 +9,7 @@ function describe(error: unknown): string {
 }
 
 export class Watch {
-  readonly logger: Logger = {
+  readonly logger: SockJSLogger = {
     debug() {},
     info() {},
     warn() {},

@@ -1,7 +1,7 @@
 /** Two of our servers on the ports that a proxy's file names, and what tests do with what runs on them. */
 import assert from 'node:assert/strict';
 import { type Server, createServer } from 'node:http';
-import { SockJSConnection, SockJSRouter, type SettingsInput } from '../../src/index.ts';
+import { SockJSConnection, SockJSRouter, type SockJSSettings } from '../../src/index.ts';
 import { Queue } from '../../test/support/client.ts';
 import { Logs, listening, stopped } from '../../test/support/service.ts';
 
@@ -25,7 +25,7 @@ export class Visitor extends SockJSConnection {
   }
 }
 
-const BEHIND_A_PROXY: SettingsInput = { trustedProxies: ['127.0.0.1'] };
+const BEHIND_A_PROXY: SockJSSettings = { trustedProxies: ['127.0.0.1'] };
 
 export class ServerNode {
   readonly logs: Logs;
@@ -82,7 +82,7 @@ export class ServerNode {
     await this.start();
   }
 
-  #serve(prefix: string, settings: SettingsInput): SockJSRouter<Visitor> {
+  #serve(prefix: string, settings: SockJSSettings): SockJSRouter<Visitor> {
     const router = new SockJSRouter(Visitor, prefix, { logger: this.logs, ...settings });
     return router.attach(this.#server);
   }

@@ -1,7 +1,7 @@
 /** What old proxies do to requests, done to ours by a relay. */
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
-import type { SettingsInput } from '../../src/index.ts';
+import type { SockJSSettings } from '../../src/index.ts';
 import { type ClientTransport, TRANSPORTS, open } from '../../test/support/client.ts';
 import { ask } from '../../test/support/http.ts';
 import { type Stages, relay } from '../../test/support/relay.ts';
@@ -20,7 +20,7 @@ interface Behind extends Running<never> {
 async function serveBehind(
   t: TestContext,
   stages: Stages,
-  settings?: SettingsInput,
+  settings?: SockJSSettings,
 ): Promise<Behind> {
   const running = await serve<never>(t, settings);
   const relayPort = await relay(t, running.port, stages);

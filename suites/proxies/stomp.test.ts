@@ -45,7 +45,7 @@ after(async () => {
   );
 });
 
-interface Closing {
+interface CloseStatus {
   readonly code: number;
   readonly reason: string;
 }
@@ -55,7 +55,7 @@ class StompClient {
   readonly connected = new Queue<IFrame>('CONNECTED');
   readonly errors = new Queue<IFrame>('ERROR');
   readonly receipts = new Queue<string>('a receipt');
-  readonly closings = new Queue<Closing>('the close event');
+  readonly closings = new Queue<CloseStatus>('the close event');
   /** What passes, as text: `<` from the server, `>` to it. */
   readonly traffic: string[] = [];
 
@@ -69,7 +69,7 @@ class StompClient {
       debug: (line) => this.traffic.push(line),
       onConnect: (frame) => this.connected.put(frame),
       onStompError: (frame) => this.errors.put(frame),
-      onWebSocketClose: ({ code, reason }: Closing) => this.closings.put({ code, reason }),
+      onWebSocketClose: ({ code, reason }: CloseStatus) => this.closings.put({ code, reason }),
     });
     this.stomp.activate();
   }

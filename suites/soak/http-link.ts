@@ -2,14 +2,21 @@
 import { randomUUID } from 'node:crypto';
 import { type Dialect, type Headers } from '../../test/conformance/dialects.ts';
 import { HttpConnection, type RequestOptions } from '../../test/support/http.ts';
-import { type Ending, type Link, type Listener, type Place, endingOf, messagesOf } from './link.ts';
+import {
+  type Ending,
+  type ConnectionBackend,
+  type Listener,
+  type Place,
+  endingOf,
+  messagesOf,
+} from './link.ts';
 import { PREFIX } from './settings.ts';
 
 /** Node hangs up on a connection that has been idle for 5 s; ours are not used again that late. */
 const LONGEST_IDLE = 2000;
 const GONE: Ending = { code: 0, reason: 'left' };
 
-export class HttpLink implements Link {
+export class HttpLink implements ConnectionBackend {
   readonly opened: Promise<Ending | undefined>;
   readonly over: Promise<Ending>;
   readonly #place: Place;

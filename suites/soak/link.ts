@@ -9,7 +9,7 @@ export interface Listener {
   message(text: string): void;
 }
 
-export interface Link {
+export interface ConnectionBackend {
   /** Settles when the session has opened: undefined, or how it ended before. */
   readonly opened: Promise<Ending | undefined>;
   /** Settles when it is over, whoever ended it. */

@@ -1,7 +1,7 @@
 /** Two thousand clients at once: whenever one has left, another comes, with a role of its own. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { Dice } from '../../test/faults/dice.ts';
-import type { Link } from './link.ts';
+import type { ConnectionBackend } from './link.ts';
 import { type Part, ROLES, type RoleName, SHARES, burst } from './roles.ts';
 
 /** Clients of one address: as behind a proxy of a company. */
@@ -56,7 +56,7 @@ export class Load {
     while (!signal.aborted) {
       const role = dice.pick(DECK);
       this.clients[role] = (this.clients[role] ?? 0) + 1;
-      const links: Link[] = [];
+      const links: ConnectionBackend[] = [];
       try {
         await ROLES[role]({ place: { port, address }, dice, signal, count, links });
       } catch (error) {

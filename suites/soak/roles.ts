@@ -9,7 +9,7 @@ import { until } from '../../test/support/client.ts';
 import { generate } from '../fuzz/scenes.ts';
 import { play } from '../fuzz/play.ts';
 import { HttpLink } from './http-link.ts';
-import type { Ending, Link, Listener, Place } from './link.ts';
+import type { Ending, ConnectionBackend, Listener, Place } from './link.ts';
 import { CLOSE, FAREWELL, FLOOD, FLOOD_COUNT, LIMITS } from './settings.ts';
 import { WebSocketLink } from './websocket-link.ts';
 
@@ -20,7 +20,7 @@ export interface Part {
   /** The load is to end: say goodbye soon. */
   readonly signal: AbortSignal;
   /** Broken off when the client's part is over, however that came. */
-  readonly links: Link[];
+  readonly links: ConnectionBackend[];
   /** Counts what has come. */
   readonly count: (what: 'echoes' | 'broadcasts' | 'floods', messages: number) => void;
 }
@@ -33,7 +33,7 @@ const TRANSPORTS: readonly [string, ...(string | Dialect)[]] = [
   ...DIALECTS,
 ];
 
-function connect({ place, dice, links }: Part, listener: Listener): Link {
+function connect({ place, dice, links }: Part, listener: Listener): ConnectionBackend {
   const transport = dice.pick<string | Dialect>(TRANSPORTS);
   const link =
     typeof transport === 'string'
@@ -43,7 +43,7 @@ function connect({ place, dice, links }: Part, listener: Listener): Link {
   return link;
 }
 
-async function opened(link: Link): Promise<void> {
+async function opened(link: ConnectionBackend): Promise<void> {
   const ending = await link.opened;
   if (ending !== undefined) throw new Error(`was not opened: ${ending.code} ${ending.reason}`);
 }
@@ -104,14 +104,14 @@ class Expected implements Listener {
 }
 
 /** @throws an error if the session ends first */
-async function unlessOver<T>(link: Link, awaited: Promise<T>): Promise<T> {
+async function unlessOver<T>(link: ConnectionBackend, awaited: Promise<T>): Promise<T> {
   const over = link.over.then(({ code, reason }: Ending): never => {
     throw new Error(`was ended: ${code} ${reason}`);
   });
   return Promise.race([awaited, over]);
 }
 
-async function farewell(link: Link, dice: Dice): Promise<void> {
+async function farewell(link: ConnectionBackend, dice: Dice): Promise<void> {
   if (!dice.oneIn(2)) return link.leave();
   await link.send(CLOSE);
   const { code, reason } = await link.over;

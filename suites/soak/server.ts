@@ -1,11 +1,16 @@
 /** The server under test, in a process of its own: it answers what it is asked about itself, and goes when nobody asks. */
 import { createServer } from 'node:http';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
-import { type Logger, SockJSConnection, SockJSRouter, type StatsDump } from '../../src/index.ts';
+import {
+  type SockJSLogger,
+  SockJSConnection,
+  SockJSRouter,
+  type SockJSStatsDump,
+} from '../../src/index.ts';
 import { CLOSE, FAREWELL, FLOOD, FLOOD_BYTES, FLOOD_COUNT, LIMITS, PREFIX } from './settings.ts';
 
 export interface State {
-  readonly stats: StatsDump;
+  readonly stats: SockJSStatsDump;
   /** Kinds of what keeps the process alive. */
   readonly handles: string;
   readonly heap: number;
@@ -18,7 +23,12 @@ export interface State {
 export type Question = 'state' | 'collected state' | { readonly broadcast: string };
 
 const errors: string[] = [];
-const logger: Logger = { debug() {}, info() {}, warn() {}, error: (line) => errors.push(line) };
+const logger: SockJSLogger = {
+  debug() {},
+  info() {},
+  warn() {},
+  error: (line) => errors.push(line),
+};
 const PADDING = '.'.repeat(FLOOD_BYTES);
 
 class Village extends SockJSConnection {
@@ -76,7 +86,7 @@ process.on('message', (question: Question) => {
 });
 process.on('disconnect', () => process.exit());
 process.on('SIGINT', () => {}); // The load gets it too, and ends this process.
-server.listen({ port: 0, host: '127.0.0.1', backlog: 2048 }, () => {
+server.listen({ port: 0, host: '127.0.0.1', budget: 2048 }, () => {
   const address = server.address();
   process.send?.({ port: typeof address === 'object' ? address?.port : undefined });
 });

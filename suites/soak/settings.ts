@@ -1,5 +1,5 @@
 /** What the server of the soak is set to: delays and limits are low, so that all of them are met often. */
-import type { SettingsInput } from '../../src/index.ts';
+import type { SockJSSettings } from '../../src/index.ts';
 
 export const PREFIX = '/echo';
 
@@ -18,7 +18,7 @@ export const LIMITS = {
   maxSessionsPerAddress: 500,
   highWaterMark: 32 * 1024,
   maxBufferedBytes: 512 * 1024,
-} as const satisfies SettingsInput;
+} as const satisfies SockJSSettings;
 
 /** What a client may ask for instead of an echo. */
 export const CLOSE = '!close';

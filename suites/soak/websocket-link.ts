@@ -1,10 +1,17 @@
 /** A session over a WebSocket, with SockJS frames or raw. */
 import { randomUUID } from 'node:crypto';
 import { WebSocket } from 'ws';
-import { type Ending, type Link, type Listener, type Place, endingOf, messagesOf } from './link.ts';
+import {
+  type Ending,
+  type ConnectionBackend,
+  type Listener,
+  type Place,
+  endingOf,
+  messagesOf,
+} from './link.ts';
 import { PREFIX } from './settings.ts';
 
-export class WebSocketLink implements Link {
+export class WebSocketLink implements ConnectionBackend {
   readonly opened: Promise<Ending | undefined>;
   readonly over: Promise<Ending>;
   readonly #socket: WebSocket;

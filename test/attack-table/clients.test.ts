@@ -1,7 +1,7 @@
 /** The table of attacks: clients that are not who they say, or far too many. One test a row. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type SettingsInput, SockJSConnection } from '../../src/index.ts';
+import { type SockJSSettings, SockJSConnection } from '../../src/index.ts';
 import { poll, sendBody } from '../conformance/dialects.ts';
 import { newSession } from '../conformance/services.ts';
 import { TRANSPORTS, knock, refused } from '../limits/transports.ts';
@@ -18,10 +18,10 @@ class Telling extends SockJSConnection {
 }
 
 const forwardedFor = (value: string): Headers => [['X-Forwarded-For', value]];
-const TRUSTING: SettingsInput = { trustedProxies: ['loopback'] };
+const TRUSTING: SockJSSettings = { trustedProxies: ['loopback'] };
 
 /** Who the server believes the client to be. */
-const FORGED: readonly (readonly [SettingsInput, headers: Headers, believed: string])[] = [
+const FORGED: readonly (readonly [SockJSSettings, headers: Headers, believed: string])[] = [
   [{}, forwardedFor('192.0.2.1'), '127.0.0.1 plain'],
   [{}, [['Forwarded', 'for=192.0.2.1;proto=https']], '127.0.0.1 plain'],
   [{}, [['X-Real-IP', '192.0.2.1']], '127.0.0.1 plain'],

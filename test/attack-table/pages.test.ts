@@ -202,12 +202,12 @@ test('header and cookie injection; line breaks in event streams', async (t) => {
 
 test('close reasons put into JSON unescaped', async (t) => {
   const reason = '"]\n</script>\\\u2028,%0A"x';
-  class Closing extends SockJSConnection {
+  class CloseStatus extends SockJSConnection {
     override onOpen(): void {
       this.close(3001, reason);
     }
   }
-  const { port } = await serve(t, {}, Closing);
+  const { port } = await serve(t, {}, CloseStatus);
   for (const dialect of [XHR, EVENTSOURCE, HTMLFILE, JSONP]) {
     await t.test(dialect.name, async () => {
       const session = newSession();

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { globSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { SockJSConnection, SockJSRouter } from '../../src/index.ts';
-import { resolveSettings } from '../../src/settings.ts';
+import { resolveSettings } from '../../src/base/settings.ts';
 
 const TEXT = readFileSync('docs/security.md', 'utf8');
 const SETTINGS = new Map<string, unknown>(Object.entries(resolveSettings({})));
@@ -36,10 +36,10 @@ test('every row of the table of attacks is a test, and every test is a row', () 
 test('the defaults are shown as they are', () => {
   const rows = rowsBelow('protection', 'setting', 'default', 'answer');
   assert.ok(rows.length >= 10);
-  for (const [, name = '', shown = ''] of rows) {
+  for (const [, name = '', quoteForLog = ''] of rows) {
     const value = SETTINGS.get(name.replaceAll('`', ''));
     const expected = JSON.stringify(value);
-    assert.equal(shown.replaceAll('`', '').replaceAll(/(?<=\d) (?=\d)/g, ''), expected, name);
+    assert.equal(quoteForLog.replaceAll('`', '').replaceAll(/(?<=\d) (?=\d)/g, ''), expected, name);
   }
 });
 
@@ -68,16 +68,16 @@ test('every setting and every counter that is named exists', () => {
 test('the sums about memory are right', () => {
   const of = (name: string): number => Number(SETTINGS.get(name));
   const KIBIBYTE = 1024;
-  const shown = (bytes: number, unit: number, digits: number): string =>
+  const quoteForLog = (bytes: number, unit: number, digits: number): string =>
     (bytes / KIBIBYTE ** unit).toFixed(digits);
   const [session, total] = [22 * KIBIBYTE, of('maxTotalBufferedBytes')];
   for (const sum of [
-    `10 000 × 22 KiB = ${shown(of('maxSessionsPerAddress') * session, 2, 0)} MiB`,
-    `100 000 × 22 KiB = ${shown(of('maxSessions') * session, 3, 1)} GiB`,
-    `| ${shown(total, 2, 0)} MiB, and as much again while buffers grow; ${shown(of('maxMessageBytes'), 2, 0)} MiB each`,
-    `| ${shown(total, 2, 0)} MiB in all, then ${shown(of('highWaterMark'), 1, 0)} KiB or one message each`,
+    `10 000 × 22 KiB = ${quoteForLog(of('maxSessionsPerAddress') * session, 2, 0)} MiB`,
+    `100 000 × 22 KiB = ${quoteForLog(of('maxSessions') * session, 3, 1)} GiB`,
+    `| ${quoteForLog(total, 2, 0)} MiB, and as much again while buffers grow; ${quoteForLog(of('maxMessageBytes'), 2, 0)} MiB each`,
+    `| ${quoteForLog(total, 2, 0)} MiB in all, then ${quoteForLog(of('highWaterMark'), 1, 0)} KiB or one message each`,
     `${total / of('maxMessageBytes')} of them fill`,
-    `200 × (16 + 22) KiB = ${shown(200 * (16_384 + session), 2, 1)} MiB`,
+    `200 × (16 + 22) KiB = ${quoteForLog(200 * (16_384 + session), 2, 1)} MiB`,
   ]) {
     assert.ok(TEXT.includes(sum), sum);
   }

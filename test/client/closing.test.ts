@@ -62,12 +62,12 @@ overEach('a close by the server arrives with code and reason', async (t, transpo
 });
 
 overEach('close() without arguments says Go away!', async (t, transports) => {
-  class Closing extends SockJSConnection {
+  class CloseStatus extends SockJSConnection {
     override onOpen(): void {
       this.close();
     }
   }
-  const { url } = await serve(t, {}, Closing);
+  const { url } = await serve(t, {}, CloseStatus);
   const client = await open(t, url, { transports });
   const expected = { code: 3000, reason: 'Go away!', wasClean: true };
   assert.deepEqual(await client.closings.next(), expected);

@@ -1,7 +1,7 @@
 /** PROTOCOL "The session's life": who opens it, who receives, what ends it and what is told of its end. */
 import assert from 'node:assert/strict';
 import { type TestContext, describe, test } from 'node:test';
-import { SockJSConnection, type SettingsInput } from '../../src/index.ts';
+import { SockJSConnection, type SockJSSettings } from '../../src/index.ts';
 import { type Running, serve } from '../support/service.ts';
 import {
   DIALECTS,
@@ -35,7 +35,7 @@ interface Observed {
 }
 
 /** An echo service that notes how its connections end; `close` and `send and close` make it close. */
-async function observe(t: TestContext, settings: SettingsInput = {}): Promise<Observed> {
+async function observe(t: TestContext, settings: SockJSSettings = {}): Promise<Observed> {
   const endings: Ending[] = [];
   class Observing extends SockJSConnection {
     override onMessage(message: string): void {
@@ -80,7 +80,7 @@ async function waitingReceiver(
 }
 
 const GONE = 'c[1002,"Connection interrupted"]';
-const OCCUPIED = 'c[2010,"Another connection still open"]';
+const OCCUPIED_FRAME = 'c[2010,"Another connection still open"]';
 
 // 1
 
@@ -129,7 +129,7 @@ for (const first of DIALECTS) {
     test(`2. while ${first.name} receives, ${second.name} is sent away and ends`, async () => {
       const session = newSession();
       const receiver = await waitingReceiver(port, session, first, router('/echo'));
-      assert.equal(await poll(port, session, second), OCCUPIED);
+      assert.equal(await poll(port, session, second), OCCUPIED_FRAME);
       await send(port, session, 'for the first');
       assert.equal(await receiver.frame(), 'a["for the first"]');
       receiver.connection.close();
@@ -142,7 +142,7 @@ test('2. a client that was sent away and leaves does not end the session', async
   const first = new Receiver(port, session, XHR_STREAMING);
   assert.equal(await first.frame(), 'o');
   const second = new Receiver(port, session, XHR_STREAMING);
-  assert.equal(await second.frame(), OCCUPIED);
+  assert.equal(await second.frame(), OCCUPIED_FRAME);
   second.connection.abort();
   await send(port, session, 'still here');
   assert.equal(await first.frame(), 'a["still here"]');

@@ -4,7 +4,7 @@ import { type ClientOptions, WebSocket } from 'ws';
 
 const DEADLINE = 10_000;
 
-export interface Closing {
+export interface CloseStatus {
   readonly code: number;
   readonly reason: string;
 }
@@ -12,7 +12,7 @@ export interface Closing {
 export class WebSocketClient {
   readonly socket: WebSocket;
   #arrived: (string | Buffer)[] = [];
-  #closing: Closing | undefined;
+  #closing: CloseStatus | undefined;
   #wake: (() => void) | undefined;
 
   private constructor(socket: WebSocket) {
@@ -64,7 +64,7 @@ export class WebSocketClient {
   }
 
   /** How it closed; messages that nobody asked for are an error. */
-  async closed(): Promise<Closing> {
+  async closed(): Promise<CloseStatus> {
     while (this.#closing === undefined) await this.#more();
     assert.deepEqual(this.#arrived, []);
     return this.#closing;

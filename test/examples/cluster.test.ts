@@ -93,8 +93,8 @@ const OWNERS: readonly (readonly [path: string, owner: number | undefined])[] = 
 ];
 
 for (const [path, owner] of OWNERS) {
-  const shown = path.replace(/9{20,}/, '9…9');
-  test(`of four workers, ${owner ?? 'none'} owns ${shown}`, () => {
+  const quoteForLog = path.replace(/9{20,}/, '9…9');
+  test(`of four workers, ${owner ?? 'none'} owns ${quoteForLog}`, () => {
     assert.equal(ownerOf(path, 4), owner);
   });
 }

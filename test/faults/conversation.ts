@@ -2,7 +2,7 @@
  * One conversation through a relay: a server, a client, messages in both directions until it is enough or
  * over, and an end after which nothing may be left.
  */
-import type { SettingsInput } from '../../src/index.ts';
+import type { SockJSSettings } from '../../src/index.ts';
 import { until } from '../support/client.ts';
 import type { Stages } from '../support/relay.ts';
 import type { Dice } from './dice.ts';
@@ -15,7 +15,7 @@ export interface Setting {
   readonly stages: Stages;
   /** The stages cut nothing, and stall nothing for longer than a session lives. */
   readonly intact: boolean;
-  readonly settings: SettingsInput;
+  readonly settings: SockJSSettings;
   readonly dice: Dice;
   /** How long sockjs-client waits for its connection to open, at least; in milliseconds. */
   readonly patience?: number;

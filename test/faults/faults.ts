@@ -84,7 +84,7 @@ export const LOSSLESS = {
 } as const satisfies Readonly<Record<string, (dice: Dice) => Stage>>;
 
 /** Lets everything wait while it is shut, in both directions of all connections. */
-export class Gate {
+export class InboundGate {
   #waiting: (() => void)[] | undefined;
 
   shut(): void {

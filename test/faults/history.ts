@@ -95,7 +95,7 @@ function* lifeFaults(who: string, { events }: Log): Generator<string> {
   if (early >= 0 && (opened < 0 || early < opened)) yield `${who} had a message before it opened`;
 }
 
-function shown(text: string | undefined): string {
+function quoteForLog(text: string | undefined): string {
   return text === undefined ? 'nothing more' : JSON.stringify(text.slice(0, 40));
 }
 
@@ -107,7 +107,7 @@ function* lossFaults(
 ): Generator<string> {
   const differs = received.findIndex((text, index) => text !== sent[index]);
   if (differs >= 0) {
-    const [got, wanted] = [shown(received[differs]), shown(sent[differs])];
+    const [got, wanted] = [quoteForLog(received[differs]), quoteForLog(sent[differs])];
     yield `${who} received ${got} as message ${differs}, and ${wanted} had been sent`;
   } else if (complete && received.length < sent.length) {
     yield `${who} received ${received.length} of ${sent.length} messages`;

@@ -19,12 +19,12 @@ for (const { target, headers, body, answer } of [
 ] as const) {
   test(`${target}: a client that sends before it has heard of the close still gets all`, async (t) => {
     const heard: string[] = [];
-    class Closing extends SockJSConnection {
+    class CloseStatus extends SockJSConnection {
       override onMessage(message: string): void {
         heard.push(message);
       }
     }
-    const { port, router } = await serve(t, {}, Closing);
+    const { port, router } = await serve(t, {}, CloseStatus);
     const session = `/echo/000/${randomUUID()}`;
     assert.equal(await poll(port, session), 'o');
     const [connection] = router.connections;

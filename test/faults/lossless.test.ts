@@ -7,7 +7,7 @@ import { describe } from 'node:test';
 import { until } from '../support/client.ts';
 import { type Conversation, converse } from './conversation.ts';
 import type { Dice } from './dice.ts';
-import { Gate, LOSSLESS } from './faults.ts';
+import { InboundGate, LOSSLESS } from './faults.ts';
 import { type History, complaints } from './history.ts';
 import { ALL_TRANSPORTS } from './peers.ts';
 import { testRounds } from './rounds.ts';
@@ -18,11 +18,11 @@ const SETTINGS = { responseLimit: 600, heartbeatDelay: 150 };
 const PATIENCE = 5000;
 const STEPS = 8;
 
-const ENDS = ['client when all was quiet', 'client', 'server'] as const;
+const CLOSE_REASONS = ['client when all was quiet', 'client', 'server'] as const;
 
 async function finish(conversation: Conversation, dice: Dice): Promise<History['endedBy']> {
   if (conversation.isOver) return 'fault';
-  const endedBy = dice.pick(ENDS);
+  const endedBy = dice.pick(CLOSE_REASONS);
   if (endedBy === 'client when all was quiet') await conversation.quiet();
   if (endedBy === 'server') {
     conversation.clientSays(3);
@@ -62,7 +62,7 @@ describe('a stall for longer than disconnectDelay', { concurrency: true }, () =>
     const polls = transport === 'xhr-polling' || transport === 'jsonp';
     const rule = polls ? 'closes both ends' : 'changes nothing';
     testRounds(`${transport}: a stall for longer than disconnectDelay ${rule}`, 1, async (dice) => {
-      const gate = new Gate();
+      const gate = new InboundGate();
       const stages = { toServer: gate.stage, toClient: gate.stage };
       const of = { transport, stages, dice, intact: !polls };
       const setting = { ...of, settings: { disconnectDelay: DELAY }, patience: PATIENCE };

@@ -5,7 +5,7 @@
  * ending, and so fails it.
  */
 import { createServer } from 'node:http';
-import { SockJSConnection, SockJSRouter, type SettingsInput } from '../../src/index.ts';
+import { SockJSConnection, SockJSRouter, type SockJSSettings } from '../../src/index.ts';
 import { within } from '../support/client.ts';
 import { Relay, type Stages } from '../support/relay.ts';
 import { Logs, listening } from '../support/service.ts';
@@ -28,7 +28,7 @@ export interface Place {
   stop(): Promise<void>;
 }
 
-export async function prepare(stages: Stages, settings: SettingsInput): Promise<Place> {
+export async function prepare(stages: Stages, settings: SockJSSettings): Promise<Place> {
   const server = createServer();
   const port = await listening(server);
   const relay = await Relay.start(port, stages);

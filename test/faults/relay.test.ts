@@ -9,7 +9,7 @@ import { Queue, until } from '../support/client.ts';
 import { type Stages, relay } from '../support/relay.ts';
 import { converse } from './conversation.ts';
 import { Dice } from './dice.ts';
-import { Cut, Gate, LOSSLESS, TAMPERING, Tampering } from './faults.ts';
+import { Cut, InboundGate, LOSSLESS, TAMPERING, Tampering } from './faults.ts';
 import { complaints } from './history.ts';
 
 class Line {
@@ -88,7 +88,7 @@ test('a reset is passed on as a reset', async (t) => {
 });
 
 test('a gate holds everything back until it opens', async (t) => {
-  const gate = new Gate();
+  const gate = new InboundGate();
   const { client, server } = await lines(t, { toServer: gate.stage });
   gate.shut();
   client.socket.end('held');

@@ -9,12 +9,12 @@ const HELLO = frame(FIN | TEXT, 'Hello');
 const GOODBYE = frame(FIN | CLOSE, closing(1000, 'bye'));
 
 test('an incomplete message is in the backlog until it is complete', async (t) => {
-  const { peer, told, backlog } = await pair(t);
+  const { peer, told, budget } = await pair(t);
   peer.send(frame(TEXT, 'abc'));
-  await until('it is counted', () => backlog.bytes === 3);
+  await until('it is counted', () => budget.bytes === 3);
   peer.send(frame(FIN, 'd'));
   assert.deepEqual(await told.next(), ['text', 'abcd']);
-  await until('it is counted no more', () => backlog.bytes === 0);
+  await until('it is counted no more', () => budget.bytes === 0);
 });
 
 for (const [what, end] of [
@@ -23,64 +23,64 @@ for (const [what, end] of [
   ['a fault', frame(FIN | 3)],
 ] as const) {
   test(`the backlog is what it was after ${what} within a message, and never less`, async (t) => {
-    const { peer, told, backlog } = await pair(t);
+    const { peer, told, budget } = await pair(t);
     peer.send(frame(TEXT, 'abc'));
-    await until('it is counted', () => backlog.bytes === 3);
+    await until('it is counted', () => budget.bytes === 3);
     if (end === undefined) peer.socket.resetAndDestroy();
     else peer.send(end).socket.end();
     while ((await told.next())[0] !== 'closed');
-    assert.equal(backlog.bytes, 0);
+    assert.equal(budget.bytes, 0);
   });
 }
 
 test('an incomplete message that is too much for the backlog closes with 1013', async (t) => {
-  const { peer, told, backlog } = await pair(t, { maxTotalBufferedBytes: 10, highWaterMark: 10 });
+  const { peer, told, budget } = await pair(t, { maxTotalBufferedBytes: 10, highWaterMark: 10 });
   peer.send(frame(TEXT, '0123456789'));
-  await until('it is counted', () => backlog.bytes === 10);
+  await until('it is counted', () => budget.bytes === 10);
   peer.send(frame(FIN, 'x').subarray(0, -1), Buffer.from('x'));
   assert.equal((await told.next())[0], 'text');
   peer.send(frame(TEXT, 'x'.repeat(11)));
   assert.deepEqual(await peer.told.next(), ['closing', 1013, 'Too much is waiting']);
   peer.send(HELLO).socket.end();
   assert.deepEqual(await told.next(), ['refused', 'noMemory']);
-  assert.equal(backlog.bytes, 0);
+  assert.equal(budget.bytes, 0);
 });
 
 test('a short message waits for its rest also where too much waits', async (t) => {
-  const { peer, told, backlog } = await pair(t, { maxTotalBufferedBytes: 10, highWaterMark: 20 });
+  const { peer, told, budget } = await pair(t, { maxTotalBufferedBytes: 10, highWaterMark: 20 });
   peer.send(frame(TEXT, 'x'.repeat(20)));
-  await until('it is counted', () => backlog.bytes === 20);
+  await until('it is counted', () => budget.bytes === 20);
   peer.send(frame(FIN, ''));
   assert.deepEqual(await told.next(), ['text', 'x'.repeat(20)]);
 });
 
 test('a message that is not complete within bodyTimeout closes with 1008', async (t) => {
-  const { peer, told, backlog } = await pair(t, { bodyTimeout: 50 });
+  const { peer, told, budget } = await pair(t, { bodyTimeout: 50 });
   peer.send(frame(TEXT, 'abc'));
   assert.deepEqual(await peer.told.next(), ['closing', 1008, 'Message took too long']);
   peer.socket.end();
   assert.deepEqual(await told.next(), ['refused', 'messageTooSlow']);
-  assert.equal(backlog.bytes, 0);
+  assert.equal(budget.bytes, 0);
 });
 
 test('each message has its own time, however many are cut by chunks', async (t) => {
-  const { peer, told, backlog } = await pair(t, { bodyTimeout: 300 });
+  const { peer, told, budget } = await pair(t, { bodyTimeout: 300 });
   const whole = frame(FIN | TEXT, 'one of many');
   peer.send(whole.subarray(0, 8));
   const begin = performance.now();
   while (performance.now() - begin < 700) {
     peer.send(whole.subarray(8), whole.subarray(0, 8));
     assert.deepEqual(await told.next(), ['text', 'one of many']);
-    await until('the next has begun', () => backlog.bytes === 2);
+    await until('the next has begun', () => budget.bytes === 2);
   }
   peer.send(whole.subarray(8));
   assert.deepEqual(await told.next(), ['text', 'one of many']);
 });
 
 test('the time in which we do not read does not count', async (t) => {
-  const { peer, told, port, backlog } = await pair(t, { bodyTimeout: 50 });
+  const { peer, told, port, budget } = await pair(t, { bodyTimeout: 50 });
   peer.send(frame(TEXT, 'abc'));
-  await until('it is counted', () => backlog.bytes === 3);
+  await until('it is counted', () => budget.bytes === 3);
   port.pause();
   peer.send(frame(FIN, 'd'));
   await new Promise((resolve) => {

@@ -1,7 +1,7 @@
 /** RFC 6455, 5.5 and 7.4: pings, pongs and close frames that a server receives. No socket. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { FrameReader } from '../../src/hosts/frames.ts';
+import { WsFrameParser } from '../../src/websocket/frame-parser.ts';
 import {
   CLOSE,
   FIN,
@@ -103,11 +103,11 @@ for (const [what, last] of [
 
 test('a reader that is stopped tells nothing, and holds nothing', () => {
   const recorder = new Recorder();
-  const reader = new FrameReader(MOST, recorder);
+  const reader = new WsFrameParser(MOST, recorder);
   reader.push(frame(TEXT, 'abc'));
-  assert.equal(reader.held, 3);
+  assert.equal(reader.bufferedBytes, 3);
   reader.stop();
-  assert.equal(reader.held, 0);
+  assert.equal(reader.bufferedBytes, 0);
   reader.push(frame(FIN, 'd'));
   assert.deepEqual(recorder.told, []);
 });

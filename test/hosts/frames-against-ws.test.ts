@@ -7,7 +7,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
-import { FrameReader } from '../../src/hosts/frames.ts';
+import { WsFrameParser } from '../../src/websocket/frame-parser.ts';
 import { Reference } from './reference.ts';
 import {
   BINARY,
@@ -122,7 +122,7 @@ const LONGEST_HEAD = 14;
 
 function compare(stream: Buffer, sizes: readonly number[]): readonly Told[] {
   const recorder = new Recorder();
-  const ours = new FrameReader(MOST, recorder);
+  const ours = new WsFrameParser(MOST, recorder);
   const reference = new Reference(true, MOST);
   const push = (chunk: Buffer): void => {
     ours.push(Buffer.from(chunk));

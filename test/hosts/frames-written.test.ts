@@ -4,11 +4,11 @@ import { test } from 'node:test';
 import * as fc from 'fast-check';
 import {
   PING_FRAME,
-  binaryFrame,
-  closingFrame,
-  pongFrame,
-  textFrame,
-} from '../../src/hosts/frames.ts';
+  encodeBinary,
+  encodeClose,
+  encodePong,
+  encodeText,
+} from '../../src/websocket/frame-encoder.ts';
 import { Reference } from './reference.ts';
 import type { Told } from './wire.ts';
 
@@ -25,10 +25,10 @@ for (const length of BORDERS) {
     const text = 'x'.repeat(length);
     const head = length < 126 ? 2 : length < 65_536 ? 4 : 10;
     const data = Buffer.from(text);
-    assert.deepEqual(readBack(textFrame(text)), [['text', text]]);
-    assert.deepEqual(readBack(binaryFrame(data)), [['binary', data.toString('hex')]]);
-    assert.equal(textFrame(text).length, head + length);
-    assert.equal(binaryFrame(data).length, head + length);
+    assert.deepEqual(readBack(encodeText(text)), [['text', text]]);
+    assert.deepEqual(readBack(encodeBinary(data)), [['binary', data.toString('hex')]]);
+    assert.equal(encodeText(text).length, head + length);
+    assert.equal(encodeBinary(data).length, head + length);
   });
 }
 
@@ -36,7 +36,7 @@ for (const unit of ['é', '€', '👋', '\ud83d', '\udc4b', '\ufffd', '\0']) {
   for (const length of [1, 41, 42, 62, 63, 125, 126, 16_384, 32_768, 65_535]) {
     const text = unit.repeat(length);
     test(`5.6: ws reads ${length} × ${JSON.stringify(unit)} as the UTF-8 that Node makes of it`, () => {
-      assert.deepEqual(readBack(textFrame(text)), [['text', Buffer.from(text).toString('utf8')]]);
+      assert.deepEqual(readBack(encodeText(text)), [['text', Buffer.from(text).toString('utf8')]]);
     });
   }
 }
@@ -44,7 +44,7 @@ for (const unit of ['é', '€', '👋', '\ud83d', '\udc4b', '\ufffd', '\0']) {
 test('5.6: ws reads any text that we write', () => {
   fc.assert(
     fc.property(fc.string({ unit: 'binary', maxLength: 200 }), (text) => {
-      assert.deepEqual(readBack(textFrame(text)), [['text', text]]);
+      assert.deepEqual(readBack(encodeText(text)), [['text', text]]);
     }),
     { numRuns: 500 },
   );
@@ -52,15 +52,15 @@ test('5.6: ws reads any text that we write', () => {
 
 test('5.6: a text that is written again is the same frame; one over 64 KiB is not remembered', () => {
   const [short, long] = ['short', 'x'.repeat(65_537)];
-  const remembered = textFrame(short);
-  assert.equal(textFrame(short), remembered);
-  assert.notEqual(textFrame(long), textFrame(long));
-  assert.deepEqual(readBack(textFrame(short)), [['text', short]]);
+  const remembered = encodeText(short);
+  assert.equal(encodeText(short), remembered);
+  assert.notEqual(encodeText(long), encodeText(long));
+  assert.deepEqual(readBack(encodeText(short)), [['text', short]]);
 });
 
 test('5.6: bytes are copied: what becomes of them later is not sent', () => {
   const data = Buffer.from('abc');
-  const bytes = binaryFrame(data);
+  const bytes = encodeBinary(data);
   data.fill('x');
   assert.deepEqual(readBack(bytes), [['binary', '616263']]);
 });
@@ -68,7 +68,7 @@ test('5.6: bytes are copied: what becomes of them later is not sent', () => {
 for (const length of [0, 1, 124, 125]) {
   test(`5.5.3: ws reads a pong of ${length} bytes`, () => {
     const data = Buffer.alloc(length, 'p');
-    assert.deepEqual(readBack(pongFrame(data)), [['pong', data.toString('hex')]]);
+    assert.deepEqual(readBack(encodePong(data)), [['pong', data.toString('hex')]]);
   });
 }
 
@@ -84,11 +84,11 @@ for (const [code, reason] of [
   [1011, 'x'.repeat(123)],
 ] as const) {
   test(`5.5.1: ws reads that we close with ${code} ${reason.slice(0, 10)}`, () => {
-    assert.deepEqual(readBack(closingFrame(code, reason)), [['closing', code, reason]]);
+    assert.deepEqual(readBack(encodeClose(code, reason)), [['closing', code, reason]]);
   });
 }
 
 test('7.4.1: 1005 is never written: it stands for a close frame without a code', () => {
-  assert.equal(closingFrame(1005, '').length, 2);
-  assert.deepEqual(readBack(closingFrame(1005, '')), [['closing', 1005, '']]);
+  assert.equal(encodeClose(1005, '').length, 2);
+  assert.deepEqual(readBack(encodeClose(1005, '')), [['closing', 1005, '']]);
 });

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { isUtf8 } from 'node:buffer';
 import { test } from 'node:test';
-import { FrameReader } from '../../src/hosts/frames.ts';
+import { WsFrameParser } from '../../src/websocket/frame-parser.ts';
 import {
   BINARY,
   CLOSE,
@@ -136,7 +136,7 @@ test('5.3: a mask is taken off at every place in memory, at lengths short and lo
       const memory = Buffer.alloc(place + bytes.length + 8, 0xee);
       memory.set(bytes, place);
       const recorder = new Recorder();
-      new FrameReader(MOST, recorder).push(memory.subarray(place, place + bytes.length));
+      new WsFrameParser(MOST, recorder).push(memory.subarray(place, place + bytes.length));
       assert.deepEqual(recorder.told, [['binary', data.toString('hex')]]);
       const around = [...memory.subarray(0, place), ...memory.subarray(place + bytes.length)];
       assert.ok(around.every((byte) => byte === 0xee));
@@ -192,10 +192,10 @@ test('5.4: control frames come between fragments, and are told at once', () => {
 
 test('5.5.1: a close frame between fragments ends the message unsaid', () => {
   const recorder = new Recorder();
-  const reader = new FrameReader(MOST, recorder);
+  const reader = new WsFrameParser(MOST, recorder);
   for (const bytes of [frame(TEXT, 'a'), frame(FIN | CLOSE), frame(FIN, 'b')]) reader.push(bytes);
   assert.deepEqual(recorder.told, [['closing', 1005, '']]);
-  assert.equal(reader.held, 0);
+  assert.equal(reader.bufferedBytes, 0);
 });
 
 for (const first of [FIN, CONTINUATION]) {
@@ -254,25 +254,25 @@ test('8.1: of all sequences of two bytes those are text that Node calls UTF-8', 
 // What is kept
 
 test('10.4: what is announced takes no room before it comes', () => {
-  const reader = new FrameReader(MOST, new Recorder());
+  const reader = new WsFrameParser(MOST, new Recorder());
   reader.push(frame(FIN | TEXT, 'abc', { announced: MOST }));
-  assert.equal(reader.held, 3);
+  assert.equal(reader.bufferedBytes, 3);
 });
 
 test('10.4: fragments without bytes take no room, however many', () => {
-  const reader = new FrameReader(MOST, new Recorder());
+  const reader = new WsFrameParser(MOST, new Recorder());
   reader.push(frame(TEXT));
   const many = Buffer.concat(Array.from({ length: 1000 }, () => frame(CONTINUATION)));
   for (let count = 0; count < 20; count += 1) reader.push(Buffer.from(many));
-  assert.equal(reader.held, 0);
+  assert.equal(reader.bufferedBytes, 0);
 });
 
 test('10.4: what is held is counted, through control frames and until the message is complete', () => {
-  const reader = new FrameReader(MOST, new Recorder());
+  const reader = new WsFrameParser(MOST, new Recorder());
   const held = [frame(TEXT, 'ab'), frame(FIN | PING, 'xyz'), frame(0, 'c'), frame(FIN, 'd')].map(
     (bytes) => {
       reader.push(bytes);
-      return reader.held;
+      return reader.bufferedBytes;
     },
   );
   assert.deepEqual(held, [2, 2, 3, 0]);
@@ -280,7 +280,7 @@ test('10.4: what is held is counted, through control frames and until the messag
 
 test('a small part of a chunk that has to wait does not keep the chunk', () => {
   const recorder = new Recorder();
-  const reader = new FrameReader(MOST, recorder);
+  const reader = new WsFrameParser(MOST, recorder);
   const next = frame(FIN | TEXT, 'next');
   // The end of a chunk is the beginning of a head, then a few bytes of a payload.
   for (const cut of [1, 2, 5, 8]) {

@@ -1,20 +1,20 @@
 /** Bytes that come in pieces: what is kept of them, and how much room they take. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Gather } from '../../src/hosts/gather.ts';
+import { ReceiveBuffer } from '../../src/websocket/receive-buffer.ts';
 
 const MOST = 100_000;
 /** The capacity that a second piece makes, however short. */
 const FIRST_CAPACITY = 4096;
 
-function piecesOf(bytes: Buffer, size: number): Gather {
-  const gather = new Gather(MOST);
+function piecesOf(bytes: Buffer, size: number): ReceiveBuffer {
+  const gather = new ReceiveBuffer(MOST);
   for (let at = 0; at < bytes.length; at += size) gather.append(bytes.subarray(at, at + size));
   return gather;
 }
 
 test('without pieces there are no bytes', () => {
-  const gather = new Gather(MOST);
+  const gather = new ReceiveBuffer(MOST);
   assert.equal(gather.length, 0);
   assert.equal(gather.bytes.length, 0);
 });
@@ -29,21 +29,21 @@ for (const size of [1, 2, 3, 1000, 4095, 4096, 4097, 9999, 10_000]) {
 }
 
 test('empty pieces change nothing', () => {
-  const gather = new Gather(MOST);
+  const gather = new ReceiveBuffer(MOST);
   for (const piece of ['', 'ab', '', 'c', '']) gather.append(Buffer.from(piece));
   assert.equal(String(gather.bytes), 'abc');
 });
 
 test('a piece that is most of its chunk is kept as it is', () => {
   const chunk = Buffer.alloc(1000, 'x');
-  const gather = new Gather(MOST);
+  const gather = new ReceiveBuffer(MOST);
   gather.append(chunk.subarray(10));
   assert.equal(gather.bytes.buffer, chunk.buffer);
 });
 
 test('a piece that is less than half of its chunk does not keep the chunk', () => {
   const chunk = Buffer.alloc(60_000, 'x');
-  const gather = new Gather(MOST);
+  const gather = new ReceiveBuffer(MOST);
   gather.append(chunk.subarray(0, 29_000));
   assert.equal(gather.bytes.buffer.byteLength, 29_000); // Nor Node's pool of buffers.
   chunk.fill('y');
@@ -53,7 +53,7 @@ test('a piece that is less than half of its chunk does not keep the chunk', () =
 test('further pieces never write into the chunk of the first', () => {
   const chunk = Buffer.from('abcdefgh');
   const own = new Uint8Array(chunk);
-  const gather = new Gather(MOST);
+  const gather = new ReceiveBuffer(MOST);
   gather.append(Buffer.from(own.buffer, 0, 6));
   gather.append(Buffer.from('XY'));
   assert.equal(String(gather.bytes), 'abcdefXY');
@@ -79,7 +79,7 @@ test('the buffer is never longer than a message may be', () => {
 });
 
 test('a piece for each byte takes a buffer a dozen times, not a hundred thousand times', () => {
-  const gather = new Gather(MOST);
+  const gather = new ReceiveBuffer(MOST);
   const buffers = new Set<ArrayBufferLike>();
   for (let count = 0; count < MOST; count += 1) {
     gather.append(Buffer.alloc(1));

@@ -1,9 +1,18 @@
 /** RFC 6455, chapter 4: the opening handshake, from a request without a socket to the bytes of its answer. */
+import { createHash } from 'node:crypto';
 import assert from 'node:assert/strict';
 import { IncomingMessage } from 'node:http';
 import { Socket } from 'node:net';
 import { test } from 'node:test';
-import { handshakeFault, isWebSocketRequest, shakeHands } from '../../src/hosts/handshake.ts';
+import {
+  acceptHandshake,
+  checkHandshake,
+  isWebSocketRequest,
+} from '../../src/websocket/handshake.ts';
+
+function sha1(text: string): string {
+  return createHash('sha1').update(text).digest('base64');
+}
 
 const KEY = 'dGhlIHNhbXBsZSBub25jZQ==';
 
@@ -34,7 +43,7 @@ function withHeader(name: string, value: string | undefined): IncomingMessage {
 
 /** Names in lower case and values of the answer. */
 function answerTo(message: IncomingMessage): { status: string; headers: Map<string, string> } {
-  const [status = '', ...lines] = shakeHands(message).split('\r\n');
+  const [status = '', ...lines] = acceptHandshake(message, sha1).split('\r\n');
   assert.deepEqual(lines.splice(-2), ['', ''], 'an empty line ends the head');
   const headers = lines.map((line) => {
     const [name = '', value = ''] = line.split(': ');
@@ -46,7 +55,7 @@ function answerTo(message: IncomingMessage): { status: string; headers: Map<stri
 
 test('4.2.1: a good request has no fault', () => {
   assert.equal(isWebSocketRequest(request()), true);
-  assert.equal(handshakeFault(request()), undefined);
+  assert.equal(checkHandshake(request()), undefined);
 });
 
 for (const method of ['POST', 'HEAD', 'OPTIONS', 'CONNECT']) {
@@ -69,7 +78,7 @@ for (const upgrade of [undefined, '', 'h2c', 'websockets', 'websocket/13']) {
 
 for (const version of ['1.0', '0.9']) {
   test(`4.2.1: HTTP/${version} is refused with 400`, () => {
-    assert.equal(handshakeFault(request({ version }))?.status, 400);
+    assert.equal(checkHandshake(request({ version }))?.status, 400);
   });
 }
 
@@ -88,26 +97,26 @@ const KEYS = [
 ];
 for (const key of KEYS) {
   test(`4.2.1: the key is sixteen bytes in base64; ${JSON.stringify(key)} is refused with 400`, () => {
-    assert.equal(handshakeFault(withHeader('sec-websocket-key', key))?.status, 400);
+    assert.equal(checkHandshake(withHeader('sec-websocket-key', key))?.status, 400);
   });
 }
 
 for (const version of ['13', '8']) {
   test(`4.2.1: version ${version} is served`, () => {
-    assert.equal(handshakeFault(withHeader('sec-websocket-version', version)), undefined);
+    assert.equal(checkHandshake(withHeader('sec-websocket-version', version)), undefined);
   });
 }
 
 for (const version of [undefined, '', '0', '7', '9', '14', '013', '13, 8', '13.0', 'x']) {
   test(`4.4: version ${version} is refused with 426 and the versions that are served`, () => {
-    const fault = handshakeFault(withHeader('sec-websocket-version', version));
+    const fault = checkHandshake(withHeader('sec-websocket-version', version));
     assert.equal(fault?.status, 426);
     assert.equal(fault.headers['Sec-WebSocket-Version'], '13, 8');
   });
 }
 
 test('RFC 9110, 15.5.22: an answer with 426 says what to upgrade to', () => {
-  const fault = handshakeFault(withHeader('sec-websocket-version', '7'));
+  const fault = checkHandshake(withHeader('sec-websocket-version', '7'));
   assert.equal(fault?.headers['Upgrade'], 'websocket');
 });
 

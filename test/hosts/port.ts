@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { type Socket, connect, createServer } from 'node:net';
 import type { TestContext } from 'node:test';
-import { Backlog } from '../../src/backlog.ts';
-import { type WebSocketSettings, serveWebSocket } from '../../src/hosts/web-socket.ts';
+import { MemoryBudget } from '../../src/base/memory-budget.ts';
+import { type WebSocketSettings, serveWebSocket } from '../../src/hosts/node/node-websocket.ts';
 import type { WebSocketListener, WebSocketPort } from '../../src/http/exchange.ts';
 import { Queue } from '../support/client.ts';
 import { Reference } from './reference.ts';
@@ -65,7 +65,7 @@ export interface Pair {
   readonly peer: Peer;
   readonly port: WebSocketPort;
   readonly told: Queue<Told>;
-  readonly backlog: Backlog;
+  readonly budget: MemoryBudget;
   /** The server's end. */
   readonly socket: Socket;
 }
@@ -85,14 +85,14 @@ export async function pair(
   head?: Buffer,
 ): Promise<Pair> {
   const listener = new Listener();
-  const backlog = new Backlog();
+  const budget = new MemoryBudget();
   const opened = new Queue<{ port: WebSocketPort; socket: Socket }>('a connection');
   // As sockets of node:http are.
   const server = createServer({ allowHalfOpen: true }, (socket) => {
     t.after(() => socket.destroy());
     socket.on('error', () => {});
     if (head !== undefined) socket.unshift(Buffer.from(head));
-    serveWebSocket(socket, { ...SETTINGS, ...settings }, backlog, (port) => {
+    serveWebSocket(socket, { ...SETTINGS, ...settings }, budget, (port) => {
       opened.put({ port, socket });
       return listener;
     });
@@ -105,5 +105,5 @@ export async function pair(
   assert.ok(typeof address === 'object' && address !== null);
   const peer = new Peer(address.port);
   t.after(() => peer.socket.destroy());
-  return { peer, backlog, told: listener.told, ...(await opened.next()) };
+  return { peer, budget, told: listener.told, ...(await opened.next()) };
 }

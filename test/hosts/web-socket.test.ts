@@ -1,7 +1,7 @@
 /** RFC 6455 over a socket: the closing handshake both ways, pings, half-closed and lost connections, what waits. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ENDS } from '../../src/protocol/ends.ts';
+import { CLOSE_REASONS } from '../../src/base/close-reasons.ts';
 import { until } from '../support/client.ts';
 import { pair } from './port.ts';
 import { BINARY, CLOSE, FIN, PING, TEXT, closing, frame } from './wire.ts';
@@ -173,7 +173,7 @@ for (const [what, bytes, fault] of [
   ['no UTF-8', frame(FIN | TEXT, Buffer.from([0xff])), 'badText'],
   ['too long a message', TOO_LONG, 'tooBig'],
 ] as const) {
-  const { code, reason } = ENDS[fault];
+  const { code, reason } = CLOSE_REASONS[fault];
   test(`7.1.7: ${what} is answered by ${code}, and nothing that follows is read`, async (t) => {
     const { peer, told } = await pair(t);
     peer.send(bytes, HELLO, GOODBYE);
@@ -189,7 +189,7 @@ for (const [what, bytes, fault] of [
 test('a client that says goodbye once it is refused is hung up on', async (t) => {
   const { port, peer, told } = await pair(t);
   port.refuse('broken');
-  const { code, reason } = ENDS.broken;
+  const { code, reason } = CLOSE_REASONS.broken;
   assert.deepEqual(await peer.told.next(), ['closing', code, reason]);
   peer.send(GOODBYE);
   assert.deepEqual(await peer.told.next(), ['end']);
@@ -202,7 +202,7 @@ test('a client that says goodbye once it is refused is hung up on', async (t) =>
 test('7.1.7: a client that does not hang up after a fault is hung up on within seconds', async (t) => {
   const { peer, told } = await pair(t);
   peer.send(frame(FIN | 3));
-  const { code, reason } = ENDS.badFrame;
+  const { code, reason } = CLOSE_REASONS.badFrame;
   assert.deepEqual(await peer.told.next(), ['closing', code, reason]);
   assert.deepEqual(await told.take(2), [
     ['refused', 'badFrame'],

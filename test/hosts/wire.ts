@@ -1,5 +1,5 @@
 /** Frames as clients send them, right and wrong, and a reader whose listener writes down what it is told. */
-import { type FrameListener, FrameReader } from '../../src/hosts/frames.ts';
+import { type WsFrameListener, WsFrameParser } from '../../src/websocket/frame-parser.ts';
 
 export const CONTINUATION = 0x00;
 export const TEXT = 0x01;
@@ -65,26 +65,26 @@ export function closing(code: number, reason: string | Uint8Array = ''): Buffer 
 /** What a listener was told; bytes as hexadecimal digits. */
 export type Told = readonly [what: string, ...details: (string | number)[]];
 
-export class Recorder implements FrameListener {
+export class Recorder implements WsFrameListener {
   readonly told: Told[] = [];
 
-  text(text: string): void {
+  onText(text: string): void {
     this.told.push(['text', text]);
   }
 
-  binary(data: Buffer): void {
+  onBinary(data: Buffer): void {
     this.told.push(['binary', data.toString('hex')]);
   }
 
-  pinged(data: Buffer): void {
+  onPing(data: Buffer): void {
     this.told.push(['ping', data.toString('hex')]);
   }
 
-  closing(code: number, reason: string): void {
+  onCloseFrame(code: number, reason: string): void {
     this.told.push(['closing', code, reason]);
   }
 
-  fault(code: number): void {
+  onError(code: number): void {
     this.told.push(['fault', code]);
   }
 }
@@ -100,7 +100,7 @@ export const MOST = 100_000;
 /** What a reader tells of these chunks. It is given copies: it changes them. */
 export function toldOf(chunks: readonly Uint8Array[], most = MOST): Told[] {
   const recorder = new Recorder();
-  const reader = new FrameReader(most, recorder);
+  const reader = new WsFrameParser(most, recorder);
   for (const chunk of chunks) reader.push(Buffer.from(chunk));
   return recorder.told;
 }

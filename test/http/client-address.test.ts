@@ -1,7 +1,8 @@
 /** Who the client is, through proxies that are trusted and others that are not. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ClientOriginReader, addressKey } from '../../src/http/client-address.ts';
+import { addressKey } from '../../src/base/address-key.ts';
+import { ClientAddressReader } from '../../src/http/client-address.ts';
 
 type Headers = Readonly<Record<string, string>>;
 
@@ -12,7 +13,7 @@ function read(
   encrypted = false,
 ) {
   const hop = { remoteAddress, encrypted, header: (name: string) => headers[name] };
-  return new ClientOriginReader(trusted).read(hop);
+  return new ClientAddressReader(trusted).read(hop);
 }
 
 const ADDRESSES: readonly (readonly [

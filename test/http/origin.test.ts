@@ -1,8 +1,8 @@
 /** The guard: who may talk to this server. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { OriginGuard } from '../../src/http/origin.ts';
-import type { AllowedOrigins } from '../../src/settings.ts';
+import { OriginGuard } from '../../src/http/origin-guard.ts';
+import type { AllowedOrigins } from '../../src/base/settings.ts';
 
 interface Request {
   readonly host?: string;

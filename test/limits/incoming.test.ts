@@ -1,8 +1,8 @@
 /** What comes in is limited in bytes, in number and in time, and what is refused is refused with its own answer. */
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
-import { PROCESS_BACKLOG } from '../../src/backlog.ts';
-import { SockJSConnection, type SettingsInput } from '../../src/index.ts';
+import { PROCESS_MEMORY_BUDGET } from '../../src/base/memory-budget.ts';
+import { SockJSConnection, type SockJSSettings } from '../../src/index.ts';
 import { poll, sendBody } from '../conformance/dialects.ts';
 import { newSession } from '../conformance/services.ts';
 import { Queue, until } from '../support/client.ts';
@@ -12,7 +12,7 @@ import { connectWebSocket } from '../support/ws.ts';
 import { TEXT, WEBSOCKETS, knock, maskedFrame, overAll } from './transports.ts';
 
 /** A service whose messages arrive in a queue, and one polling session of it. */
-async function serveOne(t: TestContext, settings: SettingsInput) {
+async function serveOne(t: TestContext, settings: SockJSSettings) {
   const messages = new Queue<string>('a message');
   class Keeping extends SockJSConnection {
     override onMessage(message: string): void {
@@ -173,14 +173,14 @@ test('a body beyond maxTotalBufferedBytes is a 503 that says when to come again'
 test('bodies that are still coming in count together, and no longer when their client goes', async (t) => {
   const settings = { maxTotalBufferedBytes: 1000, maxBufferedBytes: 1000 };
   const { port, session, logs } = await serveOne(t, settings);
-  const before = PROCESS_BACKLOG.bytes;
+  const before = PROCESS_MEMORY_BUDGET.bytes;
   const client = slowBody(t, port, session, 'Content-Length: 900');
   client.send('x'.repeat(800));
-  await until('800 bytes wait', () => PROCESS_BACKLOG.bytes === before + 800);
+  await until('800 bytes wait', () => PROCESS_MEMORY_BUDGET.bytes === before + 800);
   const other = `["${'x'.repeat(300)}"]`;
   assert.equal((await sendBody(port, session, other)).status, 503);
   client.abort();
-  await until('nothing waits', () => PROCESS_BACKLOG.bytes === before);
+  await until('nothing waits', () => PROCESS_MEMORY_BUDGET.bytes === before);
   assert.equal((await sendBody(port, session, other)).status, 204);
   logs.take();
 });
@@ -192,11 +192,11 @@ for (const [how, body, status] of [
 ] as const) {
   test(`a body that was ${how} is not counted any more`, async (t) => {
     const { port, session, logs } = await serveOne(t, { maxMessageBytes: 100 });
-    const before = PROCESS_BACKLOG.bytes;
+    const before = PROCESS_MEMORY_BUDGET.bytes;
     const client = slowBody(t, port, session, 'Transfer-Encoding: chunked');
     client.send(`${body.length.toString(16)}\r\n${body}\r\n0\r\n\r\n`);
     assert.equal((await client.readHead()).status, status);
-    assert.equal(PROCESS_BACKLOG.bytes, before);
+    assert.equal(PROCESS_MEMORY_BUDGET.bytes, before);
     logs.take();
   });
 }
@@ -208,12 +208,12 @@ overAll(
       maxTotalBufferedBytes: 1000,
       maxBufferedBytes: 1000,
     });
-    const before = PROCESS_BACKLOG.bytes;
+    const before = PROCESS_MEMORY_BUDGET.bytes;
     const { connection, status } = await knock(t, port, transport);
     assert.equal(status, 101);
     connection.send(maskedFrame(TEXT, 'x'.repeat(5000)).subarray(0, 2000));
     await until('its end is counted', () => router.stats.dump().closed.noMemory === 1);
-    assert.equal(PROCESS_BACKLOG.bytes, before);
+    assert.equal(PROCESS_MEMORY_BUDGET.bytes, before);
   },
   WEBSOCKETS,
 );

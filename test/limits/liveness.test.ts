@@ -4,7 +4,7 @@ import { type Server, createServer as createHttpServer } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
 import { type TestContext, test } from 'node:test';
 import { connect as connectSecurely } from 'node:tls';
-import { type SettingsInput, SockJSConnection, SockJSRouter } from '../../src/index.ts';
+import { type SockJSSettings, SockJSConnection, SockJSRouter } from '../../src/index.ts';
 import { selfSigned } from '../client/certificate.ts';
 import { POLLING, Receiver, STREAMING, poll } from '../conformance/dialects.ts';
 import { newSession } from '../conformance/services.ts';
@@ -44,7 +44,7 @@ class Noting extends SockJSConnection {
 async function serveOn(
   t: TestContext,
   server: Server,
-  settings: SettingsInput,
+  settings: SockJSSettings,
   verdict?: Promise<void>,
 ) {
   const ends = new Queue<End>('onClose');
@@ -67,7 +67,7 @@ async function serveOn(
   return { port, router, ends, url: `http://127.0.0.1:${port}/echo` };
 }
 
-const serve = (t: TestContext, settings: SettingsInput = {}, verdict?: Promise<void>) =>
+const serve = (t: TestContext, settings: SockJSSettings = {}, verdict?: Promise<void>) =>
   serveOn(t, createHttpServer(), settings, verdict);
 
 test('websocket: a heartbeat is an h and a ping', async (t) => {

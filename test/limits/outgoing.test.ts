@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { PassThrough, Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { type TestContext, test } from 'node:test';
-import { SockJSConnection, type SettingsInput } from '../../src/index.ts';
+import { SockJSConnection, type SockJSSettings } from '../../src/index.ts';
 import { messagesIn, poll } from '../conformance/dialects.ts';
 import { newSession } from '../conformance/services.ts';
 import { Queue, open, overEach, until, within } from '../support/client.ts';
@@ -20,7 +20,7 @@ class Drained extends SockJSConnection {
 /** A polling session between two polls, and its connection. */
 async function between<C extends SockJSConnection>(
   t: TestContext,
-  settings: SettingsInput,
+  settings: SockJSSettings,
   connectionClass: new () => C,
 ) {
   const running = await serve(t, settings, connectionClass);

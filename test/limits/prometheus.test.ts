@@ -5,9 +5,9 @@ import { createServer } from 'node:http';
 import { type TestContext, test } from 'node:test';
 import { Gauge, Registry } from 'prom-client';
 import type { SockJSRouter } from '../../src/index.ts';
-import { metricsHandler, registerMetrics } from '../../src/prometheus.ts';
-import { ENDS } from '../../src/protocol/ends.ts';
-import { REFUSALS } from '../../src/refusal.ts';
+import { metricsHandler, registerMetrics } from '../../src/extras/prometheus.ts';
+import { CLOSE_REASONS } from '../../src/base/close-reasons.ts';
+import { REFUSALS } from '../../src/base/refusal.ts';
 import { poll, sendBody } from '../conformance/dialects.ts';
 import { newSession } from '../conformance/services.ts';
 import { until, within } from '../support/client.ts';
@@ -78,7 +78,7 @@ test('every reason and every cause is a metric from the start', async (t) => {
       0,
       reason,
     );
-  for (const cause of [...Object.keys(ENDS), 'application', 'client'])
+  for (const cause of [...Object.keys(CLOSE_REASONS), 'application', 'client'])
     assert.equal(
       valueOf(text, `sockjs_sessions_closed_total{prefix="/echo",cause="${cause}"}`),
       0,

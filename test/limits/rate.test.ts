@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { Socket } from 'node:net';
 import { type TestContext, test } from 'node:test';
-import { SockJSConnection, type SettingsInput } from '../../src/index.ts';
+import { SockJSConnection, type SockJSSettings } from '../../src/index.ts';
 import { poll, sendBody } from '../conformance/dialects.ts';
 import { newSession } from '../conformance/services.ts';
 import { Queue, until } from '../support/client.ts';
@@ -14,7 +14,7 @@ const numbers = (from: number, to: number): string[] =>
   Array.from({ length: to - from }, (_, index) => String(from + index));
 
 /** A service that notes what comes and when it ends. */
-async function serveNoting(t: TestContext, settings: SettingsInput) {
+async function serveNoting(t: TestContext, settings: SockJSSettings) {
   const messages = new Queue<string>('a message');
   const ends = new Queue<number>('onClose');
   class Keeping extends SockJSConnection {

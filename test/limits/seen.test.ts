@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { type TestContext, test } from 'node:test';
-import { Refusal, type SettingsInput, SockJSConnection } from '../../src/index.ts';
-import { REFUSALS } from '../../src/refusal.ts';
+import { Refusal, type SockJSSettings, SockJSConnection } from '../../src/index.ts';
+import { REFUSALS } from '../../src/base/refusal.ts';
 import { poll, sendBody } from '../conformance/dialects.ts';
 import { newSession } from '../conformance/services.ts';
 import { until } from '../support/client.ts';
@@ -23,7 +23,7 @@ const post = (target: string, body = ''): RequestOptions => ({
 interface Case {
   readonly reason: keyof typeof REFUSALS;
   readonly request: RequestOptions;
-  readonly settings?: SettingsInput;
+  readonly settings?: SockJSSettings;
   /** Whether the session is there already. */
   readonly isOpen?: boolean;
 }
@@ -132,7 +132,7 @@ const CLOSED: readonly (readonly [
   cause: string,
   code: number,
   send: string,
-  settings?: SettingsInput,
+  settings?: SockJSSettings,
 ])[] = [
   ['application', 3000, '"application"'],
   ['failed', 1011, '"failed"'],

@@ -1,8 +1,8 @@
 /** `slowConsumer`, `maxBufferedBytes` and `maxTotalBufferedBytes`: what becomes of a client that leaves too much waiting. */
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
-import { PROCESS_BACKLOG } from '../../src/backlog.ts';
-import { type SettingsInput, type SlowConsumer, SockJSConnection } from '../../src/index.ts';
+import { PROCESS_MEMORY_BUDGET } from '../../src/base/memory-budget.ts';
+import { type SockJSSettings, type SlowConsumer, SockJSConnection } from '../../src/index.ts';
 import { messagesIn, poll } from '../conformance/dialects.ts';
 import { until, within } from '../support/client.ts';
 import { serve } from '../support/service.ts';
@@ -10,7 +10,7 @@ import { deafClient } from './deaf.ts';
 import { TRANSPORTS, knock, overAll } from './transports.ts';
 
 /** So many polling sessions between two polls. */
-async function between(t: TestContext, settings: SettingsInput, count = 1) {
+async function between(t: TestContext, settings: SockJSSettings, count = 1) {
   const running = await serve(t, settings);
   for (let index = 0; index < count; index += 1)
     assert.equal(await poll(running.port, `/echo/000/SECRET${index}`), 'o');
@@ -229,14 +229,14 @@ for (const [how, end] of [
   ],
 ] as const) {
   test(`what waited is not counted any more when ${how}`, async (t) => {
-    const before = PROCESS_BACKLOG.bytes;
+    const before = PROCESS_MEMORY_BUDGET.bytes;
     const { connections, next, router } = await between(t, { highWaterMark: 2000 });
     for (let index = 0; index < 9; index += 1) the(connections).send(message(index));
     assert.equal(router.stats.dump().bufferedBytes, 9000);
-    assert.equal(PROCESS_BACKLOG.bytes, before + 9000);
+    assert.equal(PROCESS_MEMORY_BUDGET.bytes, before + 9000);
     await end(next, the(connections));
     await until('nothing waits', () => router.stats.dump().bufferedBytes === 0);
-    assert.equal(PROCESS_BACKLOG.bytes, before);
+    assert.equal(PROCESS_MEMORY_BUDGET.bytes, before);
   });
 }
 

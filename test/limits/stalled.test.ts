@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import type { Socket } from 'node:net';
 import { type TestContext, test } from 'node:test';
-import { SockJSConnection, type SettingsInput } from '../../src/index.ts';
+import { SockJSConnection, type SockJSSettings } from '../../src/index.ts';
 import { Receiver, XHR, messagesIn, poll } from '../conformance/dialects.ts';
 import { Queue, until, within } from '../support/client.ts';
 import { collectGarbage } from '../support/garbage.ts';
@@ -27,7 +27,7 @@ const SESSION = '/echo/000/deaf';
 const POLLING = new Set(['xhr', 'jsonp']);
 
 /** A service that sends much to everybody at once. */
-async function serveMuch(t: TestContext, settings: SettingsInput) {
+async function serveMuch(t: TestContext, settings: SockJSSettings) {
   const ends = new Queue<End>('onClose');
   class Sending extends SockJSConnection {
     override onOpen(): void {

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { type Socket, connect } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import { promisify } from 'node:util';
-import { ENDS } from '../../src/protocol/ends.ts';
+import { CLOSE_REASONS } from '../../src/base/close-reasons.ts';
 import { SockJSConnection, SockJSRouter } from '../../src/index.ts';
 import { Queue, within } from '../support/client.ts';
 import { encodeRequest } from '../support/http.ts';
@@ -48,7 +48,7 @@ for (const [fault, wrong] of WRONGS) {
     const { port, router, server } = await serve(t, { maxMessageBytes: 1_000_000 }, Watching);
     const socket = await wrongClient(t, port, wrong);
     socket.write(frame(FIN | TEXT, '"nobody hears this"'));
-    const { code, reason } = ENDS[fault];
+    const { code, reason } = CLOSE_REASONS[fault];
     assert.deepEqual(await ends.next(), { code, reason });
     assert.equal(router.stats.dump().closed[fault], 1);
     await within(once(socket, 'end'), 'the server to hang up');

@@ -1,7 +1,7 @@
 /** `verifyIp`: a session belongs to whoever opened it, and to everybody else its id is an unknown one. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { SettingsInput } from '../../src/index.ts';
+import type { SockJSSettings } from '../../src/index.ts';
 import {
   EVENTSOURCE,
   HTMLFILE,
@@ -19,8 +19,8 @@ type Headers = readonly (readonly [string, string])[];
 const from = (address: string): Headers => [['X-Forwarded-For', address]];
 const holding = (cookie: string): Headers => [['Cookie', `id=${cookie}`]];
 
-const PROXIED: SettingsInput = { trustedProxies: ['loopback'] };
-const BY_COOKIE: SettingsInput = { verifyIp: (request) => request.getCookie('id') ?? '' };
+const PROXIED: SockJSSettings = { trustedProxies: ['loopback'] };
+const BY_COOKIE: SockJSSettings = { verifyIp: (request) => request.getCookie('id') ?? '' };
 
 async function pollWith(port: number, session: string, headers: Headers): Promise<string> {
   return (await ask(port, { method: 'POST', path: `${session}/xhr`, headers })).body;
@@ -33,7 +33,7 @@ async function sendWith(port: number, session: string, headers: Headers): Promis
 
 const CASES: readonly (readonly [
   rule: string,
-  SettingsInput,
+  SockJSSettings,
   owner: Headers,
   other: Headers,
   number,
@@ -88,7 +88,7 @@ async function bytesOf(port: number, request: RequestOptions): Promise<string> {
 
 const STRANGERS: readonly (readonly [
   how: string,
-  SettingsInput,
+  SockJSSettings,
   owner: Headers,
   other: Headers,
 ])[] = [

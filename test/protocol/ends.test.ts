@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ENDS, isCloseCode } from '../../src/protocol/ends.ts';
+import { CLOSE_REASONS, isCloseCode } from '../../src/base/close-reasons.ts';
 
-for (const [name, { cause, code, reason }] of Object.entries(ENDS)) {
+for (const [name, { cause, code, reason }] of Object.entries(CLOSE_REASONS)) {
   test(`${name} is counted under its name, and fits a close frame`, () => {
     assert.equal(cause, name);
     assert.ok(code >= 1000 && code < 5000);

@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
-import { SockJSError } from '../../src/errors.ts';
+import { SockJSError } from '../../src/base/errors.ts';
 import {
-  Message,
-  UPKEEP,
+  MESSAGE_OVERHEAD_BYTES,
   decodeBody,
   decodeWebSocketMessage,
   quote,
 } from '../../src/protocol/message.ts';
+import { createMessage } from '../../src/sessions/create-message.ts';
 
 /** PROTOCOL "Frames": what must never stand raw in a frame. */
 const ESCAPED_RANGES: readonly (readonly [number, number])[] = [
@@ -39,7 +39,7 @@ for (const [first, last] of ESCAPED_RANGES) {
 
 test('text that needs no escape is quoted as JSON.stringify does', () => {
   for (const text of ['plain', 'é', '€', '"ü"', '漢字', '\u{1f600}']) {
-    assert.equal(new Message(text).quoted, JSON.stringify(text));
+    assert.equal(createMessage(text).quoted, JSON.stringify(text));
   }
 });
 
@@ -67,20 +67,20 @@ test('every string comes back from its JSON', () => {
 });
 
 test('a message is quoted once', () => {
-  const message = new Message('\u2028');
+  const message = createMessage('\u2028');
   assert.equal(message.quoted, String.raw`"\u2028"`);
   assert.equal(message.quoted, message.quoted);
 });
 
 test('the size of a message is its bytes as UTF-8 and its upkeep: not even an empty one is free', () => {
-  assert.equal(new Message('"é"').size, UPKEEP + 4);
-  assert.equal(new Message(new Uint8Array(7)).size, UPKEEP + 7);
-  assert.equal(new Message('').size, UPKEEP);
+  assert.equal(createMessage('"é"').size, MESSAGE_OVERHEAD_BYTES + 4);
+  assert.equal(createMessage(new Uint8Array(7)).size, MESSAGE_OVERHEAD_BYTES + 7);
+  assert.equal(createMessage('').size, MESSAGE_OVERHEAD_BYTES);
 });
 
 test('bytes have no JSON', () => {
   assert.throws(
-    () => new Message(new Uint8Array(1)).quoted,
+    () => createMessage(new Uint8Array(1)).quoted,
     (error) => {
       assert.ok(error instanceof SockJSError);
       assert.equal(error.code, 'ERR_MESSAGE_TYPE');

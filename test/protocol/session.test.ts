@@ -3,42 +3,42 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import * as fc from 'fast-check';
 import type { Frame } from '../../src/protocol/frame.ts';
-import { Message } from '../../src/protocol/message.ts';
-import type { SessionEnd } from '../../src/protocol/ends.ts';
-import { Session, type SessionRules } from '../../src/protocol/session.ts';
+import { createMessage } from '../../src/sessions/create-message.ts';
+import type { CloseReason } from '../../src/base/close-reasons.ts';
+import { SessionStateMachine, type SessionTimings } from '../../src/protocol/state-machine.ts';
 
 const HEARTBEAT_DELAY = 25_000;
 const DISCONNECT_DELAY = 5000;
 const PING_TIMEOUT = 20_000;
 const RENEWAL_DELAY = 60_000;
-const RULES: SessionRules = {
+const RULES: SessionTimings = {
   heartbeatDelay: HEARTBEAT_DELAY,
   pingTimeout: PING_TIMEOUT,
   disconnectDelay: DISCONNECT_DELAY,
   streamRenewalDelay: RENEWAL_DELAY,
   maxMessagesPerSecond: 100,
 };
-const GO_AWAY: SessionEnd = { code: 3000, reason: 'Go away!', cause: 'application' };
+const GO_AWAY: CloseReason = { code: 3000, reason: 'Go away!', cause: 'application' };
 const INTERRUPTED = { code: 1002, reason: 'Connection interrupted', cause: 'interrupted' };
 const VANISHED = { code: 1006, reason: 'Client is gone', cause: 'vanished' };
 
-function polling(): Session {
-  return new Session(RULES, true, 0);
+function polling(): SessionStateMachine {
+  return new SessionStateMachine(RULES, true, 0);
 }
 
-function webSocket(): Session {
-  return new Session(RULES, false, 0);
+function webSocket(): SessionStateMachine {
+  return new SessionStateMachine(RULES, false, 0);
 }
 
 /** A session that has said `o` to a receiver that is still attached. */
-function opened(session: Session): Session {
+function opened(session: SessionStateMachine): SessionStateMachine {
   assert.ok(session.attach(0));
   assert.equal(session.nextFrame(0)?.text, 'o');
   return session;
 }
 
 /** The texts of all frames that the session has to say now. */
-function said(session: Session, now: number): string[] {
+function said(session: SessionStateMachine, now: number): string[] {
   const texts: string[] = [];
   for (let frame = session.nextFrame(now); frame !== undefined; frame = session.nextFrame(now)) {
     texts.push(frame.text);
@@ -60,7 +60,7 @@ describe('connecting', () => {
   });
 
   test('takes no message', () => {
-    assert.equal(polling().send(new Message('x')), false);
+    assert.equal(polling().send(createMessage('x')), false);
   });
 
   test('closed without a receiver it is over at once', () => {
@@ -90,8 +90,8 @@ describe('connecting', () => {
 describe('open', () => {
   test('everything queued comes out as one frame', () => {
     const session = opened(polling());
-    for (const text of ['a', 'b', 'c']) assert.ok(session.send(new Message(text)));
-    assert.equal(session.queuedBytes, 3 * new Message('a').size);
+    for (const text of ['a', 'b', 'c']) assert.ok(session.send(createMessage(text)));
+    assert.equal(session.queuedBytes, 3 * createMessage('a').size);
     assert.deepEqual(said(session, 0), ['a["a","b","c"]']);
     assert.equal(session.queuedBytes, 0);
   });
@@ -99,15 +99,15 @@ describe('open', () => {
   test('a second receiver is refused and the first goes on', () => {
     const session = opened(polling());
     assert.equal(session.attach(0), false);
-    session.send(new Message('a'));
+    session.send(createMessage('a'));
     assert.deepEqual(said(session, 0), ['a["a"]']);
   });
 
   test('messages wait in order between receivers', () => {
     const session = opened(polling());
     session.detach(0);
-    session.send(new Message('a'));
-    session.send(new Message('b'));
+    session.send(createMessage('a'));
+    session.send(createMessage('b'));
     assert.deepEqual(said(session, 1), []);
     assert.ok(session.attach(2));
     assert.deepEqual(said(session, 2), ['a["a","b"]']);
@@ -126,7 +126,7 @@ describe('open', () => {
   test('messages take the place of a heartbeat, and put off the next', () => {
     const session = opened(polling());
     session.tick(HEARTBEAT_DELAY, false);
-    session.send(new Message('a'));
+    session.send(createMessage('a'));
     assert.deepEqual(said(session, HEARTBEAT_DELAY), ['a["a"]']);
     assert.equal(session.deadline, 2 * HEARTBEAT_DELAY);
   });
@@ -142,7 +142,7 @@ describe('open', () => {
   test('without a receiver it is over after disconnectDelay, and late polls learn it for as long again', () => {
     const session = opened(polling());
     session.detach(100);
-    session.send(new Message('lost'));
+    session.send(createMessage('lost'));
     session.tick(100 + DISCONNECT_DELAY - 1, false);
     assert.equal(session.state, 'open');
     session.tick(100 + DISCONNECT_DELAY, false);
@@ -174,7 +174,7 @@ describe('open', () => {
 
   test('interrupted it is over, and what was queued is lost', () => {
     const session = opened(polling());
-    session.send(new Message('lost'));
+    session.send(createMessage('lost'));
     session.interrupt(10);
     assert.deepEqual(session.end, INTERRUPTED);
     assert.equal(session.queuedBytes, 0);
@@ -193,7 +193,7 @@ describe('open', () => {
 describe('closing', () => {
   test('what was queued goes out before the close frame, one frame to a poll', () => {
     const session = opened(polling());
-    session.send(new Message('last'));
+    session.send(createMessage('last'));
     session.close(GO_AWAY, 0);
     assert.equal(session.nextFrame(0)?.text, 'a["last"]');
     session.detach(0);
@@ -225,7 +225,7 @@ describe('closing', () => {
   test('takes no message and no second end', () => {
     const session = opened(polling());
     session.close(GO_AWAY, 0);
-    assert.equal(session.send(new Message('x')), false);
+    assert.equal(session.send(createMessage('x')), false);
     session.close({ ...GO_AWAY, code: 4000 }, 1);
     session.interrupt(2);
     assert.deepEqual(session.end, GO_AWAY);
@@ -242,7 +242,7 @@ describe('closing', () => {
 
   test('a WebSocket that does not take its close frame is given up after disconnectDelay', () => {
     const session = opened(webSocket());
-    session.send(new Message('never taken'));
+    session.send(createMessage('never taken'));
     session.close(GO_AWAY, 0);
     session.tick(DISCONNECT_DELAY, false);
     assert.equal(session.state, 'closed');
@@ -253,7 +253,7 @@ describe('closing', () => {
 describe('a WebSocket', () => {
   test('gets h every heartbeatDelay, whatever else is said', () => {
     const session = opened(webSocket());
-    session.send(new Message('a'));
+    session.send(createMessage('a'));
     assert.deepEqual(said(session, 1000), ['a["a"]']);
     assert.equal(session.deadline, HEARTBEAT_DELAY);
     session.tick(HEARTBEAT_DELAY, false);
@@ -283,7 +283,11 @@ describe('a WebSocket', () => {
   });
 
   test('gets h in its time also where pingTimeout is longer', () => {
-    const session = new Session({ ...RULES, heartbeatDelay: 10, pingTimeout: 25 }, false, 0);
+    const session = new SessionStateMachine(
+      { ...RULES, heartbeatDelay: 10, pingTimeout: 25 },
+      false,
+      0,
+    );
     opened(session);
     for (const now of [10, 20, 30]) {
       assert.equal(session.deadline, now);
@@ -296,7 +300,11 @@ describe('a WebSocket', () => {
   });
 
   test('that says anything after h has all of pingTimeout again', () => {
-    const session = new Session({ ...RULES, heartbeatDelay: 10, pingTimeout: 25 }, false, 0);
+    const session = new SessionStateMachine(
+      { ...RULES, heartbeatDelay: 10, pingTimeout: 25 },
+      false,
+      0,
+    );
     opened(session);
     session.tick(10, false);
     assert.deepEqual(said(session, 10), ['h']);
@@ -351,7 +359,9 @@ describe('what a client sends', () => {
   });
 
   test('without a limit nothing is owed', () => {
-    const session = opened(new Session({ ...RULES, maxMessagesPerSecond: Infinity }, true, 0));
+    const session = opened(
+      new SessionStateMachine({ ...RULES, maxMessagesPerSecond: Infinity }, true, 0),
+    );
     session.receive(1_000_000, 0);
     assert.ok(session.debt(0) <= 0);
   });
@@ -372,8 +382,8 @@ describe('hasLeft', () => {
 describe('dropOldest', () => {
   test('takes back what has waited longest, until the rest fits', () => {
     const session = opened(polling());
-    for (const text of ['a', 'b', 'c']) session.send(new Message(text));
-    const { size } = new Message('a');
+    for (const text of ['a', 'b', 'c']) session.send(createMessage(text));
+    const { size } = createMessage('a');
     assert.equal(session.dropOldest(2 * size), 1);
     assert.equal(session.queuedBytes, 2 * size);
     assert.deepEqual(said(session, 0), ['a["b","c"]']);
@@ -382,7 +392,7 @@ describe('dropOldest', () => {
   test('never takes the newest', () => {
     const session = opened(polling());
     assert.equal(session.dropOldest(0), 0);
-    for (const text of ['a', 'b']) session.send(new Message(text));
+    for (const text of ['a', 'b']) session.send(createMessage(text));
     assert.equal(session.dropOldest(0), 1);
     assert.deepEqual(said(session, 0), ['a["b"]']);
   });
@@ -391,7 +401,7 @@ describe('dropOldest', () => {
 describe('terminate', () => {
   test('is the end at once, whatever was still to be said', () => {
     const session = opened(polling());
-    session.send(new Message('a'));
+    session.send(createMessage('a'));
     session.terminate(GO_AWAY, 0);
     assert.equal(session.state, 'closed');
     assert.deepEqual(session.end, GO_AWAY);
@@ -412,7 +422,7 @@ describe('terminate', () => {
  * nothing due after the end.
  */
 class Model {
-  readonly session: Session;
+  readonly session: SessionStateMachine;
   now = 0;
   #sent = 0;
   #received = 0;
@@ -422,7 +432,7 @@ class Model {
   #closeFrames = 0;
 
   constructor(resumable: boolean) {
-    this.session = new Session(RULES, resumable, 0);
+    this.session = new SessionStateMachine(RULES, resumable, 0);
   }
 
   attach(): void {
@@ -445,7 +455,7 @@ class Model {
   }
 
   send(): void {
-    const taken = this.session.send(new Message(String(this.#sent)));
+    const taken = this.session.send(createMessage(String(this.#sent)));
     assert.equal(taken, this.session.state === 'open');
     if (taken) this.#sent += 1;
   }

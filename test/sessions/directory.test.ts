@@ -1,11 +1,11 @@
 /** The pump and the directory in virtual time: no socket, no waiting. */
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
-import { SockJSConnection, connect } from '../../src/connection.ts';
-import { Message } from '../../src/protocol/message.ts';
-import { Directory } from '../../src/sessions/directory.ts';
-import type { LiveSession } from '../../src/sessions/live-session.ts';
-import { type SettingsInput, resolveSettings } from '../../src/settings.ts';
+import { SockJSConnection, connect } from '../../src/api/connection.ts';
+import { createMessage } from '../../src/sessions/create-message.ts';
+import { SessionRegistry } from '../../src/sessions/session-registry.ts';
+import type { Session } from '../../src/sessions/session.ts';
+import { type SockJSSettings, resolveSettings } from '../../src/base/settings.ts';
 import { FakeReceiver, INFO } from '../support/fakes.ts';
 import { Logs } from '../support/service.ts';
 
@@ -38,25 +38,25 @@ class Noting extends SockJSConnection {
 }
 
 /** A directory whose clock and interval are moved by `pass`. */
-function create(t: TestContext, input: SettingsInput = {}) {
+function create(t: TestContext, input: SockJSSettings = {}) {
   t.mock.timers.enable({ apis: ['setInterval', 'setTimeout'] });
   let now = 0;
   const created: Noting[] = [];
   const logs = new Logs();
-  const make = (session: LiveSession): Noting => {
+  const make = (session: Session): Noting => {
     const connection = new Noting();
     connect(connection, session);
     created.push(connection);
     return connection;
   };
-  const directory = new Directory('/echo', resolveSettings(input), logs, make, () => now);
+  const directory = new SessionRegistry('/echo', resolveSettings(input), logs, make, () => now);
   const pass = (milliseconds: number): void => {
     for (let step = 0; step < milliseconds; step += 250) {
       now += 250;
       t.mock.timers.tick(250);
     }
   };
-  const open = (key?: string): { session: LiveSession; connection: Noting } => {
+  const open = (key?: string): { session: Session; connection: Noting } => {
     const session = directory.open({
       transport: key === undefined ? 'websocket' : 'xhr',
       info: INFO,
@@ -241,7 +241,7 @@ test('a receiver that does not keep up is left alone until it drains', async (t)
   connection.send('b');
   await flushed();
   assert.deepEqual(receiver.texts, ['o']);
-  assert.equal(connection.bufferedBytes, 2 * new Message('a').size);
+  assert.equal(connection.bufferedBytes, 2 * createMessage('a').size);
   receiver.writable = true;
   session.drained();
   assert.deepEqual(receiver.texts, ['o', 'a["a","b"]']);
@@ -266,7 +266,7 @@ test('send asks to wait when the receiver takes no more, and onDrain follows whe
 });
 
 test('between polls send asks to wait from highWaterMark on, and onDrain follows the next poll', async (t) => {
-  const { open } = create(t, { highWaterMark: 2 * new Message('1').size });
+  const { open } = create(t, { highWaterMark: 2 * createMessage('1').size });
   const { session, connection } = open('key');
   session.attach(new FakeReceiver(1));
   assert.equal(connection.send('1'), true);

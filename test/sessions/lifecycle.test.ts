@@ -1,17 +1,21 @@
 /** The promises to an application: which handler is called when, and what its faults do. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type Application, Lifecycle, type Living } from '../../src/sessions/lifecycle.ts';
+import {
+  type ConnectionHandlers,
+  HandlerRunner,
+  type HandlerOwner,
+} from '../../src/sessions/handler-runner.ts';
 import { INFO, deferred } from '../support/fakes.ts';
 import { Logs } from '../support/service.ts';
 
-type Handlers = Partial<Application>;
+type Handlers = Partial<ConnectionHandlers>;
 
 /** A life whose handlers note that they were called, and then do what the test wants. */
 function begin(handlers: Handlers = {}) {
   const calls: string[] = [];
   const logs = new Logs();
-  const living: Living & { isOpen: boolean } = {
+  const living: HandlerOwner & { isOpen: boolean } = {
     info: INFO,
     isOpen: true,
     end({ code, reason }): void {
@@ -19,7 +23,7 @@ function begin(handlers: Handlers = {}) {
       living.isOpen = false;
     },
   };
-  const application: Application = {
+  const application: ConnectionHandlers = {
     onOpen(info) {
       calls.push('open');
       return handlers.onOpen?.(info);
@@ -41,7 +45,7 @@ function begin(handlers: Handlers = {}) {
       return handlers.onClose?.(code, reason);
     },
   };
-  return { calls, logs, living, lifecycle: new Lifecycle(application, living, logs) };
+  return { calls, logs, living, lifecycle: new HandlerRunner(application, living, logs) };
 }
 
 const END = { code: 3000, reason: 'Go away!' };

@@ -77,7 +77,7 @@ export interface ClientOptions {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-export interface Closing {
+export interface CloseStatus {
   readonly code: number;
   readonly reason: string;
   readonly wasClean: boolean;
@@ -86,7 +86,7 @@ export interface Closing {
 export class Client {
   readonly messages = new Queue<string>('a message');
   readonly heartbeats = new Queue<string>('a heartbeat');
-  readonly closings = new Queue<Closing>('the close event');
+  readonly closings = new Queue<CloseStatus>('the close event');
   readonly #socket: WebSocket;
   readonly #opened: Promise<boolean>;
 

@@ -1,7 +1,7 @@
 /** Fakes of our own ports, for tests of the pump without a socket. */
-import { ConnectionInfo } from '../../src/connection-info.ts';
+import { ConnectionInfo } from '../../src/base/connection-info.ts';
 import type { Frame } from '../../src/protocol/frame.ts';
-import type { Receiver } from '../../src/sessions/ports.ts';
+import type { Receiver } from '../../src/sessions/receiver.ts';
 
 export const INFO: ConnectionInfo = new ConnectionInfo({
   address: '127.0.0.1',

@@ -174,7 +174,7 @@ export class HttpConnection {
 
   async #until(holds: () => boolean): Promise<void> {
     while (!holds()) {
-      if (this.#ended) throw new Error(`the connection ended after ${this.#shown()}`);
+      if (this.#ended) throw new Error(`the connection ended after ${this.#quoteForLog()}`);
       await this.#more();
     }
   }
@@ -182,7 +182,7 @@ export class HttpConnection {
   async #more(): Promise<void> {
     await new Promise<void>((resolve, reject) => {
       const timer = setTimeout(() => {
-        reject(new Error(`nothing came within ${DEADLINE} ms after ${this.#shown()}`));
+        reject(new Error(`nothing came within ${DEADLINE} ms after ${this.#quoteForLog()}`));
       }, DEADLINE);
       this.#wake = () => {
         clearTimeout(timer);
@@ -191,7 +191,7 @@ export class HttpConnection {
     });
   }
 
-  #shown(): string {
+  #quoteForLog(): string {
     return JSON.stringify(this.#bytes.subarray(0, 200).toString('latin1'));
   }
 }

@@ -6,10 +6,10 @@ import assert from 'node:assert/strict';
 import { type Server, createServer } from 'node:http';
 import type { TestContext } from 'node:test';
 import {
-  type Logger,
+  type SockJSLogger,
   SockJSConnection,
   SockJSRouter,
-  type SettingsInput,
+  type SockJSSettings,
 } from '../../src/index.ts';
 
 export interface LogLine {
@@ -18,7 +18,7 @@ export interface LogLine {
 }
 
 /** Keeps log lines until a test takes them. */
-export class Logs implements Logger {
+export class Logs implements SockJSLogger {
   #lines: LogLine[] = [];
 
   debug(line: string): void {
@@ -91,7 +91,7 @@ export async function stopped(server: Server): Promise<void> {
 /** Serves `connection` below `/echo` until the test ends. Settings: jsessionid off, nothing else changed. */
 export async function serve<C extends SockJSConnection = Echo>(
   t: TestContext,
-  settings: SettingsInput = {},
+  settings: SockJSSettings = {},
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- C is Echo where no class is given
   connection: new () => C = Echo as never,
 ): Promise<Running<C>> {

@@ -1,0 +1,79 @@
+/** Encodes the frames of a server: final and unmasked. RFC 6455, section 5.2. */
+import { MAX_MEMOIZED_BYTES, memoizeLast } from '../base/memoize.ts';
+import {
+  BINARY,
+  CLOSE,
+  FINAL_BIT,
+  LENGTH_16,
+  LENGTH_64,
+  NO_STATUS,
+  PING,
+  PONG,
+  TEXT,
+} from './opcodes.ts';
+
+const MAX_16_BIT = 0xffff;
+
+/** Returns a frame with its head written and room for `length` bytes of payload at its end. */
+function allocateFrame(opcode: number, length: number): Buffer {
+  const headBytes = length < LENGTH_16 ? 2 : length <= MAX_16_BIT ? 4 : 10;
+  const frame = Buffer.allocUnsafe(headBytes + length);
+  frame[0] = FINAL_BIT | opcode;
+  if (headBytes === 2) {
+    frame[1] = length;
+  } else if (headBytes === 4) {
+    frame[1] = LENGTH_16;
+    frame.writeUInt16BE(length, 2);
+  } else {
+    frame[1] = LENGTH_64;
+    frame.writeUInt32BE(0, 2);
+    frame.writeUInt32BE(length, 6);
+  }
+  return frame;
+}
+
+function encodeBytes(opcode: number, data: Uint8Array): Buffer {
+  const frame = allocateFrame(opcode, data.length);
+  frame.set(data, frame.length - data.length);
+  return frame;
+}
+
+/** Encodes a text frame. A broadcast gives the same text to many sockets, which then share one buffer. */
+export const encodeText: (text: string) => Buffer = memoizeLast((text) => {
+  const length = Buffer.byteLength(text);
+  const frame = allocateFrame(TEXT, length);
+  // As many bytes as characters: the text is ASCII, which `latin1` copies without a check.
+  frame.write(text, frame.length - length, length === text.length ? 'latin1' : 'utf8');
+  return frame;
+}, MAX_MEMOIZED_BYTES);
+
+/** Encodes a binary frame. */
+export function encodeBinary(data: Uint8Array): Buffer {
+  return encodeBytes(BINARY, data);
+}
+
+/** Encodes the pong frame that answers a ping with this payload. */
+export function encodePong(data: Uint8Array): Buffer {
+  return encodeBytes(PONG, data);
+}
+
+/**
+ * Encodes a close frame.
+ * @param code 1005 for a frame without a code
+ * @param reason at most 123 bytes
+ */
+export function encodeClose(code: number, reason: string): Buffer {
+  if (code === NO_STATUS) return allocateFrame(CLOSE, 0);
+  const frame = allocateFrame(CLOSE, 2 + Buffer.byteLength(reason));
+  frame.writeUInt16BE(code, 2);
+  frame.write(reason, 4, 'utf8');
+  return frame;
+}
+
+export const PING_FRAME: Buffer = allocateFrame(PING, 0);
+
+/** Encodes a ping and a text frame as one buffer, so that a heartbeat is one write. */
+export const encodePingWithText: (text: string) => Buffer = memoizeLast(
+  (text) => Buffer.concat([PING_FRAME, encodeText(text)]),
+  MAX_MEMOIZED_BYTES,
+);

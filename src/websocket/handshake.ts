@@ -1,0 +1,63 @@
+/** The opening handshake of RFC 6455, section 4.2, without extensions. */
+import { Refusal } from '../base/refusal.ts';
+
+/** The parts of an HTTP request that the handshake reads. `http.IncomingMessage` has this shape. */
+export interface UpgradeRequest {
+  readonly method?: string | undefined;
+  readonly httpVersion: string;
+  /** By lower-case name. */
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+}
+
+/** RFC 6455, section 1.3. */
+const GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
+/** The base64 form of 16 bytes. */
+const KEY = /^[+/0-9A-Za-z]{22}==$/;
+/** RFC 9110, section 5.6.2. */
+const TOKEN = /^[!#$%&'*+\-.0-9A-Z^_`a-z|~]+$/;
+
+const WRONG_HTTP_VERSION = new Refusal(400, 'A WebSocket needs HTTP/1.1.');
+const WRONG_KEY = new Refusal(400, '"Sec-WebSocket-Key" is missing or invalid.');
+// RFC 9110, sections 15.5.22 and 7.8: a 426 response names the protocol in Upgrade, and Upgrade in Connection.
+const WRONG_VERSION = new Refusal(426, 'Version 13 of WebSocket is served.', {
+  'Sec-WebSocket-Version': '13, 8',
+  Upgrade: 'websocket',
+  Connection: 'Upgrade, close',
+});
+
+function headerOf({ headers }: UpgradeRequest, name: string): string {
+  const value = headers[name];
+  return typeof value === 'string' ? value : '';
+}
+
+/** Returns whether the request asks for a WebSocket. Other upgrades belong to the application. */
+export function isWebSocketRequest(request: UpgradeRequest): boolean {
+  return request.method === 'GET' && headerOf(request, 'upgrade').toLowerCase() === 'websocket';
+}
+
+/** Returns why a WebSocket request has to be refused, or undefined if it is valid. */
+export function checkHandshake(request: UpgradeRequest): Refusal | undefined {
+  if (request.httpVersion !== '1.1') return WRONG_HTTP_VERSION;
+  if (!KEY.test(headerOf(request, 'sec-websocket-key'))) return WRONG_KEY;
+  const version = headerOf(request, 'sec-websocket-version');
+  return version === '13' || version === '8' ? undefined : WRONG_VERSION;
+}
+
+/** Selects the first subprotocol that the client offers: only the application could choose better. */
+function subprotocolHeader(offered: string): string {
+  const first = offered.split(',', 1)[0]?.trim() ?? '';
+  return TOKEN.test(first) ? `Sec-WebSocket-Protocol: ${first}\r\n` : '';
+}
+
+/**
+ * Returns the head of the 101 response to a valid request.
+ * @param sha1 returns the SHA-1 digest of an ASCII text in base64
+ */
+export function acceptHandshake(request: UpgradeRequest, sha1: (text: string) => string): string {
+  const accept = sha1(headerOf(request, 'sec-websocket-key') + GUID);
+  return (
+    'HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n' +
+    `Sec-WebSocket-Accept: ${accept}\r\n` +
+    `${subprotocolHeader(headerOf(request, 'sec-websocket-protocol'))}\r\n`
+  );
+}
