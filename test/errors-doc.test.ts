@@ -114,7 +114,7 @@ test('the causes are those that stats counts, and the names of refusals as well'
 test('what close() says without arguments is said as it is', () => {
   const [, said = ''] =
     table('cause', 'code and reason').find(([cause]) => cause === 'application') ?? [];
-  const source = readFileSync('src/connection.ts', 'utf8');
+  const source = readFileSync('src/api/connection.ts', 'utf8');
   const [, code, reason] = /close\(code = (\d+), reason = '([^']+)'\)/.exec(source) ?? [];
   assert.ok(said.includes(`${code} \`${reason}\` without arguments`), said);
 });
@@ -168,7 +168,7 @@ test('what sockjs-client says by itself stands in its sources', () => {
 });
 
 test('every code of an error has its row', () => {
-  const source = readFileSync('src/errors.ts', 'utf8');
+  const source = readFileSync('src/base/errors.ts', 'utf8');
   const codes = Array.from(source.matchAll(/^ {2}\| '(ERR_\w+)'/gm), ([, code = '']) => [code]);
   assert.ok(codes.length >= 6);
   assertSame(firstOf(table('code', 'what happened', 'what to do'), 1), codes);

@@ -133,7 +133,7 @@ for (const [how, broken] of FAILURES) {
       const client = await connectWebSocket(t, `${url}/websocket`);
       client.send('hello');
       assert.deepEqual(await client.closed(), { code: 1011, reason: 'Internal error' });
-      assert.equal(router.stats.dump().closed.failed, 1);
+      assert.equal(router.stats.dump().closed.internalError, 1);
       const lines = logs.take();
       assert.equal(lines.length, 1);
       assert.match(

@@ -10,39 +10,39 @@ export const CLOSE_REASONS = {
   /** A receiving request broke off: what was under way may be lost, so the session cannot go on. */
   interrupted: { code: 1002, reason: 'Connection interrupted', cause: 'interrupted' },
   /** What came over a WebSocket was no WebSocket frame, or none that may come then. */
-  badFrame: { code: 1002, reason: 'Bad WebSocket frame', cause: 'badFrame' },
+  invalidFrame: { code: 1002, reason: 'Bad WebSocket frame', cause: 'invalidFrame' },
   /** Bytes where only text can be carried. */
   textOnly: { code: 1003, reason: 'Only text is accepted here', cause: 'textOnly' },
   /** No receiver came back in time, or a ping was not answered. 1006 is what a WebSocket reports when nobody said goodbye. */
-  vanished: { code: 1006, reason: 'Client is gone', cause: 'vanished' },
+  timeout: { code: 1006, reason: 'Client is gone', cause: 'timeout' },
   /** Text on a WebSocket that was not UTF-8. */
-  badText: { code: 1007, reason: 'Text was not UTF-8', cause: 'badText' },
+  invalidUtf8: { code: 1007, reason: 'Text was not UTF-8', cause: 'invalidUtf8' },
   /** A WebSocket message that is neither a string nor an array of strings. */
-  broken: { code: 1007, reason: 'Broken JSON encoding.', cause: 'broken' },
+  invalidJson: { code: 1007, reason: 'Broken JSON encoding.', cause: 'invalidJson' },
   /** `onOpen` answered false: the WebSocket code for a violated policy. */
   refused: { code: 1008, reason: 'Refused', cause: 'refused' },
   /** 4 MiB came in before `onOpen` had settled. */
-  tooEarly: {
+  beforeAccept: {
     code: 1008,
     reason: 'Too much sent before the connection was accepted',
-    cause: 'tooEarly',
+    cause: 'beforeAccept',
   },
   /** More than `maxMessagesPerSecond`, where `rateLimitPolicy` is `close`. */
-  tooFast: { code: 1008, reason: 'Too many messages', cause: 'tooFast' },
+  rateLimited: { code: 1008, reason: 'Too many messages', cause: 'rateLimited' },
   /** A WebSocket message was not complete within `bodyTimeout`. */
-  messageTooSlow: { code: 1008, reason: 'Message took too long', cause: 'messageTooSlow' },
+  messageTimeout: { code: 1008, reason: 'Message took too long', cause: 'messageTimeout' },
   /** More than `maxMessagesPerBody` in one WebSocket message. */
   tooManyMessages: { code: 1009, reason: 'Too many messages at once', cause: 'tooManyMessages' },
   /** A WebSocket message over `maxMessageBytes`. */
-  tooBig: { code: 1009, reason: 'Message too big', cause: 'tooBig' },
+  messageTooLarge: { code: 1009, reason: 'Message too big', cause: 'messageTooLarge' },
   /** More than `maxTotalBufferedBytes` waited in the process, and a WebSocket message was not complete. */
-  noMemory: { code: 1013, reason: 'Too much is waiting', cause: 'noMemory' },
+  memoryLimit: { code: 1013, reason: 'Too much is waiting', cause: 'memoryLimit' },
   /** A handler threw or was rejected: the WebSocket code for an unexpected condition at the server. */
-  failed: { code: 1011, reason: 'Internal error', cause: 'failed' },
+  internalError: { code: 1011, reason: 'Internal error', cause: 'internalError' },
   /** More than `maxBufferedBytes` waited: the WebSocket code for "try again later". */
-  tooSlow: { code: 1013, reason: 'Client does not keep up', cause: 'tooSlow' },
+  slowConsumer: { code: 1013, reason: 'Client does not keep up', cause: 'slowConsumer' },
   /** Nothing of what waited was taken for `writeTimeout`. */
-  stalled: { code: 1013, reason: 'Client takes nothing', cause: 'stalled' },
+  writeTimeout: { code: 1013, reason: 'Client takes nothing', cause: 'writeTimeout' },
 } as const satisfies Readonly<Record<string, { code: number; reason: string; cause: string }>>;
 
 /** RFC 6455, 7.4: what an endpoint may put into a close frame. */

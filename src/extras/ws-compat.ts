@@ -112,9 +112,9 @@ export class CompatWebSocket extends EventEmitter<Events> {
 
   #fail(what: string, error: unknown): void {
     const link = linkOf(this.#connection);
-    link.end(CLOSE_REASONS.failed);
+    link.end(CLOSE_REASONS.internalError);
     link.logger.error(
-      `${what} failed; its connection is closed with ${CLOSE_REASONS.failed.code}: ${describeError(error)}`,
+      `${what} failed; its connection is closed with ${CLOSE_REASONS.internalError.code}: ${describeError(error)}`,
     );
   }
 

@@ -11,8 +11,9 @@ import type { Authorize } from '../base/settings.ts';
 function fullness({ service, client }: Hit): RefusalReason | undefined {
   const { sessions, settings } = service;
   if (sessions.isDraining) return 'draining';
-  if (sessions.size >= settings.maxSessions) return 'sessions';
-  if (sessions.sizeOf(client.address) >= settings.maxSessionsPerAddress) return 'sessionsOfAddress';
+  if (sessions.size >= settings.maxSessions) return 'sessionLimit';
+  if (sessions.sizeOf(client.address) >= settings.maxSessionsPerAddress)
+    return 'addressSessionLimit';
   return undefined;
 }
 
@@ -46,6 +47,6 @@ export function admit(hit: Hit, open: (user: unknown) => void): void | Promise<v
   if (fault !== undefined) return service.refuse(hit, fault);
   const { authorize } = service.settings;
   if (authorize === undefined) return open(undefined);
-  if (service.undecidedSessions.isFull) return service.refuse(hit, 'undecided');
+  if (service.undecidedSessions.isFull) return service.refuse(hit, 'pendingLimit');
   return authorized(hit, authorize, open);
 }

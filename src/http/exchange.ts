@@ -108,13 +108,13 @@ export interface WebSocketListener {
 
 /** What a client may do wrong on a WebSocket: see `ENDS`. */
 export type WebSocketFault =
-  | 'badFrame'
-  | 'badText'
-  | 'broken'
-  | 'messageTooSlow'
-  | 'noMemory'
+  | 'invalidFrame'
+  | 'invalidUtf8'
+  | 'invalidJson'
+  | 'messageTimeout'
+  | 'memoryLimit'
   | 'textOnly'
-  | 'tooBig';
+  | 'messageTooLarge';
 
 /** Called once the WebSocket is open; answers who listens to it. */
 export type WebSocketHandler = (socket: WebSocketPort) => WebSocketListener;

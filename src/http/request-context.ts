@@ -52,11 +52,11 @@ const HINTS = {
     'It must pass both on: nginx with proxy_http_version 1.1, proxy_set_header Upgrade $http_upgrade and ' +
     'proxy_set_header Connection "upgrade"; HAProxy and Caddy do it of themselves.',
   bodyTooLarge: 'refused a request body with 413: it was longer than maxMessageBytes.',
-  bodyTooSlow: 'refused a request body with 408: it took longer than bodyTimeout.',
+  bodyTimeout: 'refused a request body with 408: it took longer than bodyTimeout.',
   noMemory:
     'refused a request body with 503: more than maxTotalBufferedBytes wait in this process.',
-  undecided: `refused a request with 503: ${MAX_PENDING_DECISIONS} others wait for authorize or allowedOrigins.`,
-  sessions: 'refused a new session with 503: there are maxSessions already.',
+  pendingLimit: `refused a request with 503: ${MAX_PENDING_DECISIONS} others wait for authorize or allowedOrigins.`,
+  sessionLimit: 'refused a new session with 503: there are maxSessions already.',
   sessionsOfAddress:
     'refused a new session with 503: there are maxSessionsPerAddress of one address already. ' +
     'If that is a proxy of yours, name it in trustedProxies.',

@@ -198,9 +198,9 @@ export class SessionStateMachine {
     if (this.#state === 'open' && this.#receiving) {
       this.#beat(now, heard);
     } else if (this.#state === 'open') {
-      this.fail(now, CLOSE_REASONS.vanished);
+      this.fail(now, CLOSE_REASONS.timeout);
     } else {
-      this.#end ??= CLOSE_REASONS.vanished;
+      this.#end ??= CLOSE_REASONS.timeout;
       this.#finish();
     }
   }
@@ -242,7 +242,7 @@ export class SessionStateMachine {
   #beat(now: number, heard: boolean): void {
     if (heard) this.#answerBy = Infinity;
     if (now >= this.#answerBy) {
-      this.interrupt(now, CLOSE_REASONS.vanished);
+      this.interrupt(now, CLOSE_REASONS.timeout);
     } else if (now >= this.#heartbeatAt) {
       this.#heartbeatDue = true;
       this.#expectHeartbeat(now);

@@ -138,15 +138,15 @@ function serve(route: Route, hit: Hit): void | Promise<void> {
   if (endpoint !== undefined) return endpoint(hit);
   return service.refuse(
     hit,
-    'method',
-    new Refusal(REFUSALS.method.status, '', { Allow: route.allow }),
+    'methodNotAllowed',
+    new Refusal(REFUSALS.methodNotAllowed.status, '', { Allow: route.allow }),
   );
 }
 
 function refuseOrigin(hit: Hit): void {
   hit.headers.push('Vary', 'Origin');
   neverCached(hit.headers);
-  hit.service.refuse(hit, 'origin');
+  hit.service.refuse(hit, 'originNotAllowed');
 }
 
 async function serveIfAdmitted(route: Route, hit: Hit, verdict: Promise<boolean>): Promise<void> {
@@ -172,7 +172,7 @@ function answer(exchange: Exchange, service: Service): void | Promise<void> {
   const { route } = found;
   if (!route.guarded) return serve(route, hit);
   const verdict = service.admits(exchange, hit.client);
-  if (verdict === undefined) return service.refuse(hit, 'undecided');
+  if (verdict === undefined) return service.refuse(hit, 'pendingLimit');
   if (typeof verdict !== 'boolean') return serveIfAdmitted(route, hit, verdict);
   return verdict ? serve(route, hit) : refuseOrigin(hit);
 }
@@ -181,7 +181,7 @@ function answer(exchange: Exchange, service: Service): void | Promise<void> {
 export function dispatch(exchange: Exchange, service: Service): void {
   const failed = (error: unknown): void => {
     if (exchange.isAnswered) exchange.abort();
-    else service.refuse(hitOf(exchange, service), 'failed');
+    else service.refuse(hitOf(exchange, service), 'internalError');
     // The last part only: the session id before it is secret.
     const leaf = quoteForLog(exchange.path.slice(exchange.path.lastIndexOf('/') + 1));
     service.logger.error(`${exchange.method} of ${leaf} failed: ${describeError(error)}`);

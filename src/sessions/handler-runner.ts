@@ -111,7 +111,7 @@ export class HandlerRunner {
     if (!this.#living.isOpen) return;
     (this.#inbox ??= []).push(data);
     this.#inboxSize += data.length + MESSAGE_OVERHEAD_BYTES;
-    if (this.#inboxSize > INBOX_LIMIT) this.#living.end(CLOSE_REASONS.tooEarly);
+    if (this.#inboxSize > INBOX_LIMIT) this.#living.end(CLOSE_REASONS.beforeAccept);
   }
 
   async #settle(answer: PromiseLike<unknown>): Promise<void> {
@@ -160,7 +160,7 @@ export class HandlerRunner {
   }
 
   #fail(handler: string, error: unknown): void {
-    this.#living.end(CLOSE_REASONS.failed);
+    this.#living.end(CLOSE_REASONS.internalError);
     const name = this.#application.constructor.name;
     this.#logger.error(
       `${name}.${handler} failed; its connection is closed with 1011: ${describeError(error)}`,

@@ -135,7 +135,7 @@ export class Session implements Flushable, HandlerOwner, SlowConsumer {
     this.#core.receive(messages.length, now);
     for (const message of messages) this.#lifecycle.deliver(message);
     this.#isInDebt = this.#core.debt(now) > 0;
-    if (this.#isInDebt && settings.rateLimitPolicy === 'close') this.end(CLOSE_REASONS.tooFast);
+    if (this.#isInDebt && settings.rateLimitPolicy === 'close') this.end(CLOSE_REASONS.rateLimited);
     else if (this.#isInDebt && !wasHeldBack) stats.throttled();
     return true;
   }
@@ -155,7 +155,7 @@ export class Session implements Flushable, HandlerOwner, SlowConsumer {
 
   /** A receiver has taken nothing of what was written for `writeTimeout`. */
   stalled(receiver: Receiver): void {
-    this.interrupted(receiver, CLOSE_REASONS.stalled);
+    this.interrupted(receiver, CLOSE_REASONS.writeTimeout);
     receiver.abort();
   }
 
@@ -258,7 +258,7 @@ export class Session implements Flushable, HandlerOwner, SlowConsumer {
 
   #giveUp(limit: number): void {
     const { clock, logger } = this.#context;
-    this.#core.interrupt(clock(), CLOSE_REASONS.tooSlow);
+    this.#core.interrupt(clock(), CLOSE_REASONS.slowConsumer);
     logger.info(`Closed a client with 1013: over ${limit} bytes waited; see maxBufferedBytes.`);
     this.#outlet.cutOff();
   }

@@ -17,8 +17,8 @@ interface Sender {
 
 const BODY_FAULTS: ReadonlyMap<string, RefusalReason> = new Map([
   ['ERR_BODY_TOO_LARGE', 'bodyTooLarge'],
-  ['ERR_BODY_TIMEOUT', 'bodyTooSlow'],
-  ['ERR_NO_MEMORY', 'noMemory'],
+  ['ERR_BODY_TIMEOUT', 'bodyTimeout'],
+  ['ERR_NO_MEMORY', 'memoryLimit'],
 ]);
 
 /** A client that has gone away is answered nothing. */
@@ -38,21 +38,21 @@ function isEncoded(exchange: Exchange): boolean {
 async function accept(hit: Hit, sender: Sender): Promise<void> {
   const { exchange, service, headers } = hit;
   const session = service.findSession(hit);
-  if (session?.seemsOpen !== true) return service.refuse(hit, 'sessionUnknown');
-  if (isEncoded(exchange)) return service.refuse(hit, 'encoded');
+  if (session?.seemsOpen !== true) return service.refuse(hit, 'sessionNotFound');
+  if (isEncoded(exchange)) return service.refuse(hit, 'contentEncoding');
   if (session.isHeldBack && !(await session.ready())) {
-    return service.refuse(hit, session.isOpening ? 'sessionOpening' : 'tooFast');
+    return service.refuse(hit, session.isOpening ? 'sessionOpening' : 'rateLimited');
   }
   const body = await exchange.readBody(service.bodyLimits);
   if (body instanceof SockJSError) return refuseBody(hit, body);
   const json = sender.payload(body.toString('utf8'), exchange);
   if (json === '') return service.refuse(hit, 'bodyMissing');
   const messages = isUtf8(body) ? decodeBody(json) : undefined;
-  if (messages === undefined) return service.refuse(hit, 'bodyBroken');
+  if (messages === undefined) return service.refuse(hit, 'bodyInvalid');
   if (messages.length > service.settings.maxMessagesPerBody) {
     return service.refuse(hit, 'tooManyMessages');
   }
-  if (!session.receive(messages, body.length)) return service.refuse(hit, 'sessionUnknown');
+  if (!session.receive(messages, body.length)) return service.refuse(hit, 'sessionNotFound');
   headers.push('Content-Type', PLAIN_TEXT);
   return exchange.answer(sender.status, headers, sender.answer);
 }

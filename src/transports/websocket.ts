@@ -98,7 +98,7 @@ class FramedReceiver extends WebSocketReceiver {
 
   text(text: string, bytes: number): void {
     const messages = decodeWebSocketMessage(text);
-    if (messages === undefined) this.socket.refuse('broken');
+    if (messages === undefined) this.socket.refuse('invalidJson');
     else this.receive(messages, bytes);
   }
 
@@ -149,7 +149,11 @@ function refuseOrdinary(hit: Hit): void {
   } else if (isWanted && (upgrade === '' || upgrade === 'websocket')) {
     service.hint('upgradeLost');
   }
-  service.refuse(hit, 'upgrade', upgrade === 'websocket' ? NOT_CONNECTED : REFUSALS.upgrade);
+  service.refuse(
+    hit,
+    'invalidUpgrade',
+    upgrade === 'websocket' ? NOT_CONNECTED : REFUSALS.invalidUpgrade,
+  );
 }
 
 function upgrading(
@@ -160,7 +164,7 @@ function upgrading(
     const { exchange, service } = hit;
     const { upgrade } = exchange;
     if (upgrade === undefined) return refuseOrdinary(hit);
-    if (upgrade instanceof Refusal) return service.refuse(hit, 'upgrade', upgrade);
+    if (upgrade instanceof Refusal) return service.refuse(hit, 'invalidUpgrade', upgrade);
     return admit(hit, (user) => {
       upgrade((socket) => {
         const session = service.openWebSocketSession(hit, transport, user);

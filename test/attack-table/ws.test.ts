@@ -128,7 +128,7 @@ test('faults that ws has had', async (t) => {
       connection.send(longHead(60_000)).send('x'.repeat(50_000));
     }
     await until('one is refused', () => crowded.router.stats.dump().sessionsActive < 5);
-    assert.equal(crowded.router.stats.dump().closed.noMemory, 1);
+    assert.equal(crowded.router.stats.dump().closed.memoryLimit, 1);
   });
 
   assert.equal(received, 0);

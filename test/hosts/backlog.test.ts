@@ -42,7 +42,7 @@ test('an incomplete message that is too much for the backlog closes with 1013', 
   peer.send(frame(TEXT, 'x'.repeat(11)));
   assert.deepEqual(await peer.told.next(), ['closing', 1013, 'Too much is waiting']);
   peer.send(HELLO).socket.end();
-  assert.deepEqual(await told.next(), ['refused', 'noMemory']);
+  assert.deepEqual(await told.next(), ['refused', 'memoryLimit']);
   assert.equal(budget.bytes, 0);
 });
 
@@ -59,7 +59,7 @@ test('a message that is not complete within bodyTimeout closes with 1008', async
   peer.send(frame(TEXT, 'abc'));
   assert.deepEqual(await peer.told.next(), ['closing', 1008, 'Message took too long']);
   peer.socket.end();
-  assert.deepEqual(await told.next(), ['refused', 'messageTooSlow']);
+  assert.deepEqual(await told.next(), ['refused', 'messageTimeout']);
   assert.equal(budget.bytes, 0);
 });
 

@@ -169,9 +169,9 @@ for (const [what, last] of [
 const TOO_LONG = frame(FIN | TEXT, '', { announced: 1_000_001 });
 
 for (const [what, bytes, fault] of [
-  ['a reserved bit', frame(FIN | 0x40 | TEXT), 'badFrame'],
-  ['no UTF-8', frame(FIN | TEXT, Buffer.from([0xff])), 'badText'],
-  ['too long a message', TOO_LONG, 'tooBig'],
+  ['a reserved bit', frame(FIN | 0x40 | TEXT), 'invalidFrame'],
+  ['no UTF-8', frame(FIN | TEXT, Buffer.from([0xff])), 'invalidUtf8'],
+  ['too long a message', TOO_LONG, 'messageTooLarge'],
 ] as const) {
   const { code, reason } = CLOSE_REASONS[fault];
   test(`7.1.7: ${what} is answered by ${code}, and nothing that follows is read`, async (t) => {
@@ -188,13 +188,13 @@ for (const [what, bytes, fault] of [
 
 test('a client that says goodbye once it is refused is hung up on', async (t) => {
   const { port, peer, told } = await pair(t);
-  port.refuse('broken');
-  const { code, reason } = CLOSE_REASONS.broken;
+  port.refuse('invalidJson');
+  const { code, reason } = CLOSE_REASONS.invalidJson;
   assert.deepEqual(await peer.told.next(), ['closing', code, reason]);
   peer.send(GOODBYE);
   assert.deepEqual(await peer.told.next(), ['end']);
   assert.deepEqual(await told.take(2), [
-    ['refused', 'broken'],
+    ['refused', 'invalidJson'],
     ['closed', 1000, 'bye'],
   ]);
 });
@@ -202,10 +202,10 @@ test('a client that says goodbye once it is refused is hung up on', async (t) =>
 test('7.1.7: a client that does not hang up after a fault is hung up on within seconds', async (t) => {
   const { peer, told } = await pair(t);
   peer.send(frame(FIN | 3));
-  const { code, reason } = CLOSE_REASONS.badFrame;
+  const { code, reason } = CLOSE_REASONS.invalidFrame;
   assert.deepEqual(await peer.told.next(), ['closing', code, reason]);
   assert.deepEqual(await told.take(2), [
-    ['refused', 'badFrame'],
+    ['refused', 'invalidFrame'],
     ['closed', code, reason],
   ]);
   assert.equal(told.size, 0);

@@ -130,7 +130,7 @@ test('1,000 that wait for authorize keep new sessions out, and hold up no sessio
   client.socket.write(Array.from({ length: 1000 }, (_, count) => slow(count)).join(''));
   await asked.take(1000);
   assert.equal((await ask(port, { method: 'POST', path: `${newSession()}/xhr` })).status, 503);
-  assert.equal(router.stats.dump().refused.undecided, 1);
+  assert.equal(router.stats.dump().refused.pendingLimit, 1);
   assert.match(logs.take()[0]?.line ?? '', /1000 others wait for authorize/);
   assert.equal((await sendBody(port, session, '["still here"]')).status, 204);
   assert.equal(await poll(port, session), 'a["still here"]');
@@ -216,6 +216,6 @@ overAll('limits are looked at again after authorize', async (t, transport) => {
     (await Promise.all(statuses)).toSorted((a, b) => a - b),
     [admitted, admitted, 503, 503],
   );
-  assert.equal(router.stats.dump().refused.sessions, 2);
+  assert.equal(router.stats.dump().refused.sessionLimit, 2);
   assert.equal(logs.take().length, 1);
 });

@@ -153,7 +153,7 @@ for (const [how, authorize] of [
     assert.match(lines[0]?.line ?? '', /no database/);
     assert.doesNotMatch(lines[0]?.line ?? '', /SECRET/);
     const { refused: reasons, sessionsTotal } = router.stats.dump();
-    assert.equal(reasons.failed, 1);
+    assert.equal(reasons.internalError, 1);
     assert.equal(sessionsTotal, 0);
   });
 }

@@ -101,7 +101,7 @@ for (const path of ['/000/s/websocket', '/websocket']) {
     client.send(`"${'x'.repeat(100)}"`);
     assert.equal((await client.closed()).code, 1009);
     assert.equal(messages.size, 0);
-    await until('it is counted', () => router.stats.dump().closed.tooBig === 1);
+    await until('it is counted', () => router.stats.dump().closed.messageTooLarge === 1);
   });
 }
 
@@ -126,7 +126,7 @@ for (const [how, header, part] of [
     assert.ok(performance.now() - began >= 99, 'it had its time');
     assert.equal(head.header('connection'), 'close');
     assert.equal(await client.readToEnd(), '');
-    assert.equal(router.stats.dump().refused.bodyTooSlow, 1);
+    assert.equal(router.stats.dump().refused.bodyTimeout, 1);
     assert.match(logs.take()[0]?.line ?? '', /408.*bodyTimeout/);
     assert.equal((await sendBody(port, session, '["later"]')).status, 204);
     assert.equal(await messages.next(), 'later');
@@ -164,7 +164,7 @@ test('a body beyond maxTotalBufferedBytes is a 503 that says when to come again'
   const { status, body, head } = await sendBody(port, session, `["${'x'.repeat(1000)}"]`);
   assert.deepEqual({ status, body }, { status: 503, body: 'Too much is waiting.' });
   assert.equal(head.header('retry-after'), '1');
-  assert.equal(router.stats.dump().refused.noMemory, 1);
+  assert.equal(router.stats.dump().refused.memoryLimit, 1);
   assert.match(logs.take()[0]?.line ?? '', /503.*maxTotalBufferedBytes/);
   assert.equal((await sendBody(port, session, '["small"]')).status, 204);
   assert.equal(await messages.next(), 'small');
@@ -212,7 +212,7 @@ overAll(
     const { connection, status } = await knock(t, port, transport);
     assert.equal(status, 101);
     connection.send(maskedFrame(TEXT, 'x'.repeat(5000)).subarray(0, 2000));
-    await until('its end is counted', () => router.stats.dump().closed.noMemory === 1);
+    await until('its end is counted', () => router.stats.dump().closed.memoryLimit === 1);
     assert.equal(PROCESS_MEMORY_BUDGET.bytes, before);
   },
   WEBSOCKETS,

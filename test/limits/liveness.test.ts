@@ -112,7 +112,7 @@ overAll(
     const { code, reason, after } = await ends.next();
     assert.deepEqual({ code, reason }, { code: 1006, reason: 'Client is gone' });
     assert.ok(after >= 195, `after ${after} ms`);
-    assert.equal(router.stats.dump().closed.vanished, 1);
+    assert.equal(router.stats.dump().closed.timeout, 1);
     await client.readToEnd();
     assert.equal(router.stats.dump().sessionsActive, 0);
   },
@@ -217,7 +217,7 @@ for (const isTalking of [true, false]) {
       clearInterval(signs);
     }
     assert.equal((await ends.next()).code, 1006);
-    assert.equal(router.stats.dump().closed.vanished, 1);
+    assert.equal(router.stats.dump().closed.timeout, 1);
   });
 }
 
@@ -241,7 +241,7 @@ for (const dialect of STREAMING) {
     await stream.frames();
     const { code, reason } = await ends.next();
     assert.deepEqual({ code, reason }, { code: 1006, reason: 'Client is gone' });
-    assert.equal(router.stats.dump().closed.vanished, 1);
+    assert.equal(router.stats.dump().closed.timeout, 1);
   });
 }
 

@@ -58,7 +58,7 @@ for (const path of ['/000/s/websocket', '/websocket']) {
     assert.deepEqual(await client.closed(), { code: 1008, reason: 'Too many messages' });
     assert.equal(await ends.next(), 1008);
     assert.ok(messages.size >= 10 && messages.size < 100, `${messages.size} messages arrived`);
-    assert.equal(router.stats.dump().closed.tooFast, 1);
+    assert.equal(router.stats.dump().closed.rateLimited, 1);
   });
 }
 
@@ -99,7 +99,7 @@ test('xhr_send: while one body waits the next is a 429 that says when to come ag
   const early = await Promise.race([first, second]);
   assert.deepEqual([early.status, early.body], [429, 'Too many messages.']);
   assert.equal(early.head.header('retry-after'), '1');
-  assert.equal(router.stats.dump().refused.tooFast, 1);
+  assert.equal(router.stats.dump().refused.rateLimited, 1);
   const statuses = (await Promise.all([first, second])).map(({ status }) => status);
   assert.deepEqual(
     statuses.toSorted((a, b) => a - b),
@@ -117,7 +117,7 @@ test('xhr_send: with the policy close a client that is too quick finds its sessi
   await sendBody(port, session, JSON.stringify(numbers(0, 11)));
   assert.equal(await ends.next(), 1008);
   assert.equal(await poll(port, session), 'c[1008,"Too many messages"]');
-  assert.equal(router.stats.dump().closed.tooFast, 1);
+  assert.equal(router.stats.dump().closed.rateLimited, 1);
 });
 
 test('what comes within one second at the rate is not held back', async (t) => {

@@ -31,18 +31,21 @@ interface Case {
 const REFUSED: readonly Case[] = [
   { reason: 'notFound', request: { path: `${SESSION}/nothing` } },
   { reason: 'notFound', request: post('xhr'), settings: { disabledTransports: ['xhr'] } },
-  { reason: 'method', request: { path: `${SESSION}/xhr` } },
-  { reason: 'upgrade', request: { path: `${SESSION}/websocket` } },
-  { reason: 'origin', request: { ...post('xhr'), headers: [['Origin', 'http://evil.example']] } },
+  { reason: 'methodNotAllowed', request: { path: `${SESSION}/xhr` } },
+  { reason: 'invalidUpgrade', request: { path: `${SESSION}/websocket` } },
+  {
+    reason: 'originNotAllowed',
+    request: { ...post('xhr'), headers: [['Origin', 'http://evil.example']] },
+  },
   { reason: 'unauthorized', request: post('xhr'), settings: { authorize: () => false } },
   { reason: 'unauthorized', request: post('xhr'), settings: { authorize: () => new Refusal(401) } },
-  { reason: 'sessions', request: post('xhr'), settings: { maxSessions: 1 } },
-  { reason: 'sessionsOfAddress', request: post('xhr'), settings: { maxSessionsPerAddress: 1 } },
+  { reason: 'sessionLimit', request: post('xhr'), settings: { maxSessions: 1 } },
+  { reason: 'addressSessionLimit', request: post('xhr'), settings: { maxSessionsPerAddress: 1 } },
   { reason: 'callbackMissing', request: { path: `${SESSION}/jsonp` } },
   { reason: 'callbackInvalid', request: { path: `${SESSION}/htmlfile?c=%3Cscript%3E` } },
-  { reason: 'sessionUnknown', request: post('xhr_send', '["x"]') },
+  { reason: 'sessionNotFound', request: post('xhr_send', '["x"]') },
   {
-    reason: 'encoded',
+    reason: 'contentEncoding',
     request: { ...post('xhr_send', '["x"]'), headers: [['Content-Encoding', 'gzip']] },
     isOpen: true,
   },
@@ -53,13 +56,13 @@ const REFUSED: readonly Case[] = [
     isOpen: true,
   },
   {
-    reason: 'noMemory',
+    reason: 'memoryLimit',
     request: post('xhr_send', '["x"]'),
     settings: { maxTotalBufferedBytes: 2 },
     isOpen: true,
   },
   { reason: 'bodyMissing', request: post('xhr_send'), isOpen: true },
-  { reason: 'bodyBroken', request: post('xhr_send', '{'), isOpen: true },
+  { reason: 'bodyInvalid', request: post('xhr_send', '{'), isOpen: true },
   {
     reason: 'tooManyMessages',
     request: post('xhr_send', '["x","y"]'),
@@ -67,7 +70,7 @@ const REFUSED: readonly Case[] = [
     isOpen: true,
   },
   {
-    reason: 'failed',
+    reason: 'internalError',
     request: post('xhr'),
     settings: {
       authorize: () => {
@@ -98,7 +101,7 @@ for (const { reason, request, settings = {}, isOpen = false } of REFUSED) {
     const events = published(t, 'sockjs-server:refuse');
     const { port, router, logs } = await serve(t, settings);
     if (isOpen) assert.equal(await poll(port, SESSION), 'o');
-    if (reason.startsWith('sessions')) assert.equal(await poll(port, newSession()), 'o');
+    if (reason.endsWith('essionLimit')) assert.equal(await poll(port, newSession()), 'o');
     const { status } = await ask(port, request);
     assert.deepEqual(counted(router.stats.dump().refused), { [reason]: 1 });
     assert.deepEqual(events, [{ prefix: '/echo', reason, status, address: '127.0.0.1' }]);
@@ -111,7 +114,13 @@ test('the table of refusals above lacks only those that take time, which other t
   const others = Object.keys(REFUSALS).filter(
     (name) => !covered.has(name as keyof typeof REFUSALS),
   );
-  assert.deepEqual(others, ['draining', 'undecided', 'sessionOpening', 'tooFast', 'bodyTooSlow']);
+  assert.deepEqual(others, [
+    'draining',
+    'pendingLimit',
+    'sessionOpening',
+    'rateLimited',
+    'bodyTimeout',
+  ]);
 });
 
 /** Ends itself in the way that its client asks for. */
@@ -123,7 +132,7 @@ class Ending extends SockJSConnection {
   override onMessage(message: string): void {
     if (message === 'application') this.close();
     if (message === 'failed') throw new Error('failed');
-    if (message === 'tooSlow')
+    if (message === 'slowConsumer')
       for (let count = 0; count < 9; count += 1) this.send('x'.repeat(1000));
   }
 }
@@ -135,12 +144,12 @@ const CLOSED: readonly (readonly [
   settings?: SockJSSettings,
 ])[] = [
   ['application', 3000, '"application"'],
-  ['failed', 1011, '"failed"'],
-  ['broken', 1007, '{'],
-  ['tooSlow', 1013, '"tooSlow"', { maxBufferedBytes: 2000 }],
-  ['tooFast', 1008, '["x","y"]', { maxMessagesPerSecond: 1, rateLimitPolicy: 'close' }],
+  ['internalError', 1011, '"failed"'],
+  ['invalidJson', 1007, '{'],
+  ['slowConsumer', 1013, '"slowConsumer"', { maxBufferedBytes: 2000 }],
+  ['rateLimited', 1008, '["x","y"]', { maxMessagesPerSecond: 1, rateLimitPolicy: 'close' }],
   ['tooManyMessages', 1009, '["x","y"]', { maxMessagesPerBody: 1 }],
-  ['tooBig', 1009, `"${'x'.repeat(100)}"`, { maxMessageBytes: 100 }],
+  ['messageTooLarge', 1009, `"${'x'.repeat(100)}"`, { maxMessageBytes: 100 }],
   ['client', 1000, ''],
 ];
 
@@ -202,7 +211,7 @@ test('session ids are in no log line of any level, whatever goes wrong', async (
   await poll(port, SESSION);
   for (const body of ['{', '["failed"]', 'x'.repeat(6000)]) await sendBody(port, SESSION, body);
   const slow = await connectWebSocket(t, `${url}/000/${ID}/websocket`);
-  slow.send('"tooSlow"');
+  slow.send('"slowConsumer"');
   await slow.closed();
   for (const headers of [
     [['Origin', 'http://evil.example']],

@@ -25,7 +25,7 @@ overAll(
     const { status, body, head } = await refused(port, transport);
     assert.deepEqual({ status, body }, { status: 503, body: 'Too many sessions.' });
     assert.equal(head.header('retry-after'), '5');
-    assert.equal(router.stats.dump().refused.sessions, 1);
+    assert.equal(router.stats.dump().refused.sessionLimit, 1);
     assert.match(
       logs.take()[0]?.line ?? '',
       /^\/echo: refused a new session with 503: .*maxSessions/,
@@ -44,7 +44,7 @@ overAll(
       { status: 503, body: 'Too many sessions from this address.' },
     );
     assert.equal(head.header('retry-after'), '5');
-    assert.equal(router.stats.dump().refused.sessionsOfAddress, 1);
+    assert.equal(router.stats.dump().refused.addressSessionLimit, 1);
     assert.match(logs.take()[0]?.line ?? '', /maxSessionsPerAddress .* trustedProxies/);
   },
 );
@@ -162,7 +162,7 @@ test('each cause is hinted at once, however often it happens', async (t) => {
   ])
     await statusFrom(port, address);
   const { refused: reasons } = router.stats.dump();
-  assert.deepEqual([reasons.sessionsOfAddress, reasons.sessions], [2, 2]);
+  assert.deepEqual([reasons.addressSessionLimit, reasons.sessionLimit], [2, 2]);
   assert.deepEqual(
     logs.take().map(({ level }) => level),
     ['warn', 'warn'],

@@ -64,7 +64,7 @@ overAll(
     const { port, ends, router } = await serveMuch(t, { writeTimeout: 200 });
     const socket = await deafTo(t, port, transport);
     assert.deepEqual(await ends.next(), { code: 1013, reason: 'Client takes nothing' });
-    assert.equal(router.stats.dump().closed.stalled, 1);
+    assert.equal(router.stats.dump().closed.writeTimeout, 1);
     const gone = new Promise((resolve) => socket.once('close', resolve));
     socket.resume();
     await within(gone, 'the end of its socket');
@@ -89,7 +89,7 @@ overAll(
     assert.ok(taken > 0);
     assert.ok(taken < MUCH, `it should have been slower: ${taken}`);
     assert.equal(router.stats.dump().sessionsActive, 1);
-    assert.equal(router.stats.dump().closed.stalled, 0);
+    assert.equal(router.stats.dump().closed.writeTimeout, 0);
   },
   TRANSPORTS.filter(({ name }) => ['websocket', 'xhr_streaming', 'xhr'].includes(name)),
 );

@@ -13,11 +13,11 @@ import { BINARY, FIN, TEXT, frame } from '../hosts/wire.ts';
 import { TRANSPORTS } from './transports.ts';
 
 const WRONGS = [
-  ['badFrame', frame(FIN | 3)],
-  ['badText', frame(FIN | TEXT, Buffer.from([0xff]))],
-  ['broken', frame(FIN | TEXT, '{')],
+  ['invalidFrame', frame(FIN | 3)],
+  ['invalidUtf8', frame(FIN | TEXT, Buffer.from([0xff]))],
+  ['invalidJson', frame(FIN | TEXT, '{')],
   ['textOnly', frame(FIN | BINARY, 'bytes')],
-  ['tooBig', frame(FIN | TEXT, '', { announced: 1_000_001 })],
+  ['messageTooLarge', frame(FIN | TEXT, '', { announced: 1_000_001 })],
 ] as const;
 
 /** Sends it once the session is open, and stays. */

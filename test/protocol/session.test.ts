@@ -20,7 +20,7 @@ const RULES: SessionTimings = {
 };
 const GO_AWAY: CloseReason = { code: 3000, reason: 'Go away!', cause: 'application' };
 const INTERRUPTED = { code: 1002, reason: 'Connection interrupted', cause: 'interrupted' };
-const VANISHED = { code: 1006, reason: 'Client is gone', cause: 'vanished' };
+const VANISHED = { code: 1006, reason: 'Client is gone', cause: 'timeout' };
 
 function polling(): SessionStateMachine {
   return new SessionStateMachine(RULES, true, 0);

@@ -26,7 +26,7 @@ const CLOSE_TIMEOUT = 2000;
 const LOST = 1006;
 
 /** By the code that the codec has for it. */
-const FAULTS = { 1002: 'badFrame', 1007: 'badText', 1009: 'tooBig' } as const;
+const FAULTS = { 1002: 'invalidFrame', 1007: 'invalidUtf8', 1009: 'messageTooLarge' } as const;
 
 /** The settings that concern WebSockets. */
 export interface WebSocketSettings {
@@ -216,13 +216,13 @@ class NodeWebSocket implements WebSocketPort, WsFrameListener {
     this.#messages = messages;
     const { highWaterMark, maxTotalBufferedBytes } = this.#settings;
     if (held > highWaterMark && this.#budget.bytes > maxTotalBufferedBytes) {
-      this.#refuseRest('noMemory');
+      this.#refuseRest('memoryLimit');
     }
   }
 
   #tooSlow(): void {
     if (this.#stream.isPaused()) this.#late?.refresh(); // It is we who do not read.
-    else this.#refuseRest('messageTooSlow');
+    else this.#refuseRest('messageTimeout');
   }
 
   /** Nothing more of the message is kept. */
