@@ -1,17 +1,16 @@
-/** What `sendAll` sends, item by item for as long as somebody is there to get it. */
-
+/** A source of messages for `sendAll`. */
 export type MessageSource<T> = AsyncIterable<T> | Iterable<T>;
 
 const DONE = { done: true, value: undefined } as const;
 
 function ignore(): void {}
 
-/** All that a source gives until `end` is called: then also a source that is silent is let go, and told to stop. */
+/** Iterates over a source until it ends or `abort` is called, which also ends the waiting for a silent source. */
 export class AbortableIterator<T> implements AsyncIterableIterator<T, void> {
   readonly #source: MessageSource<T>;
   readonly #iterator: AsyncIterator<T> | Iterator<T>;
-  #isOver = false;
-  #letGo: () => void = ignore;
+  #isAborted = false;
+  #resolvePending: () => void = ignore;
 
   constructor(source: MessageSource<T>) {
     this.#source = source;
@@ -24,9 +23,9 @@ export class AbortableIterator<T> implements AsyncIterableIterator<T, void> {
   }
 
   async next(): Promise<IteratorResult<T, void>> {
-    if (this.#isOver) return DONE;
+    if (this.#isAborted) return DONE;
     return new Promise((resolve, reject) => {
-      this.#letGo = () => resolve(DONE);
+      this.#resolvePending = () => resolve(DONE);
       Promise.resolve(this.#iterator.next()).then(resolve, reject);
     });
   }
@@ -36,11 +35,12 @@ export class AbortableIterator<T> implements AsyncIterableIterator<T, void> {
     return DONE;
   }
 
-  end(): void {
-    this.#isOver = true;
-    this.#letGo();
+  /** Ends the iteration, and releases the source. */
+  abort(): void {
+    this.#isAborted = true;
+    this.#resolvePending();
     this.return().catch(ignore);
-    // A stream that waits for something hears of nothing else.
+    // A stream that waits for data ignores `return()`.
     const destroy: unknown = Reflect.get(this.#source, 'destroy');
     if (typeof destroy === 'function') Reflect.apply(destroy, this.#source, []);
   }

@@ -1,66 +1,67 @@
-/** All that an application sees of a client. */
+/** The connection class, which applications extend. */
 import { randomUUID } from 'node:crypto';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { SockJSError } from '../base/errors.ts';
-import type { ConnectionInfo } from '../base/connection-info.ts';
 import { type CloseReason, isCloseCode } from '../base/close-reasons.ts';
+import type { ConnectionInfo } from '../base/connection-info.ts';
+import { SockJSError } from '../base/errors.ts';
+import type { SockJSLogger, TransportName } from '../base/settings.ts';
 import type { Message } from '../protocol/message.ts';
 import { createMessage } from '../sessions/create-message.ts';
-import type { SockJSLogger, TransportName } from '../base/settings.ts';
-import { type MessageSource, AbortableIterator } from './abortable-iterator.ts';
+import { AbortableIterator, type MessageSource } from './abortable-iterator.ts';
 
-/** What stands behind a connection: a session, or a channel of a multiplexed one. */
+/** The part of a session, or of a channel of a multiplexed session, that a connection uses. */
 export interface ConnectionBackend {
   readonly info: ConnectionInfo;
-  /** What `authorize` answered. */
+  /** Result of `authorize`. */
   readonly user: unknown;
   readonly transport: TransportName;
   readonly isClosed: boolean;
   readonly bufferedBytes: number;
   readonly logger: SockJSLogger;
+  /** @returns false when the client falls behind */
   send(message: Message): boolean;
-  /** Resolves once the client keeps up, to true; or to false if the connection ends before that. */
+  /** Resolves to true once the client keeps up, or to false if the connection ends before that. */
   whenDrained(): Promise<boolean>;
   /**
-   * Calls `watcher` when it is over, and at once if it is.
-   * @returns to be called by who need not know any more
+   * Calls `watcher` when the connection has ended, or at once if it has.
+   * @returns a function that removes the watcher
    */
   watchEnd(watcher: () => void): () => void;
-  end(end: CloseReason): void;
+  end(reason: CloseReason): void;
 }
 
-const LONGEST_REASON = 123;
-/** After so many messages of one source everybody else has a turn. */
-const SENT_AT_ONCE = 100;
+const MAX_REASON_BYTES = 123;
+/** Messages of one source after which `sendAll` lets others run. */
+const MESSAGES_PER_TURN = 100;
 
 /**
- * What may end a connection, on every transport alike.
+ * Checks the arguments of `close`. The limits are those of a WebSocket, and hold on every transport.
  * @throws SockJSError `ERR_CLOSE_ARGUMENT`
  */
-export function checkEnd(code: number, reason: string): void {
+export function checkCloseArguments(code: number, reason: string): void {
   if (!isCloseCode(code)) {
     throw new SockJSError(
       'ERR_CLOSE_ARGUMENT',
       `A close code is 1000 to 1003, 1007 to 1014 or 3000 to 4999, not ${String(code)}.`,
     );
   }
-  if (typeof reason !== 'string' || Buffer.byteLength(reason) > LONGEST_REASON) {
+  if (typeof reason !== 'string' || Buffer.byteLength(reason) > MAX_REASON_BYTES) {
     throw new SockJSError(
       'ERR_CLOSE_ARGUMENT',
-      `A close reason is text of at most ${LONGEST_REASON} bytes.`,
+      `A close reason is a string of at most ${MAX_REASON_BYTES} bytes.`,
     );
   }
 }
 
-let linkOf: (connection: SockJSConnection) => ConnectionBackend;
-let connect: (connection: SockJSConnection, link: ConnectionBackend) => void;
+let backendOf: (connection: SockJSConnection) => ConnectionBackend;
+let connect: (connection: SockJSConnection, backend: ConnectionBackend) => void;
 
 /**
- * One client. Extend it, override the handlers that you need, and give the class to a `SockJSRouter`,
- * which makes an instance for each client. A handler that throws, or whose promise is rejected, ends
- * its own connection with code 1011 and a log line.
+ * One client. Extend it, override the handlers that you need, and give the class to a `SockJSRouter`, which creates
+ * an instance for each client. A handler that throws, or whose promise rejects, closes its own connection with code
+ * 1011 and logs one line.
  *
- * `User` is what the setting `authorize` answers.
+ * `User` is the type that the setting `authorize` returns.
  *
  * @example
  * class Echo extends SockJSConnection {
@@ -69,93 +70,93 @@ let connect: (connection: SockJSConnection, link: ConnectionBackend) => void;
  *   }
  * }
  */
-// oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- the router infers from it what `authorize` answers
+// oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- the router infers the return type of `authorize` from it
 export class SockJSConnection<User = unknown> {
-  #link: ConnectionBackend | undefined;
+  #backend: ConnectionBackend | undefined;
   #id: string | undefined;
 
   static {
-    connect = (connection, link) => {
-      connection.#link = link;
+    connect = (connection, backend) => {
+      connection.#backend = backend;
     };
-    linkOf = (connection) => {
-      if (connection.#link !== undefined) return connection.#link;
+    backendOf = (connection) => {
+      if (connection.#backend !== undefined) return connection.#backend;
       throw new SockJSError(
         'ERR_NOT_CONNECTED',
-        'This connection was not opened by a router; use it from onOpen on, not in its constructor.',
+        'This connection was not opened by a router. Use it from onOpen on, not in its constructor.',
       );
     };
   }
 
   /**
-   * The client is there. While a promise is pending its messages wait.
-   * @returns false, or a promise of it, to refuse the client: it is closed with code 1008
+   * Called when the client has connected. While a returned promise is pending, the client's messages wait.
+   * @returns false, or a promise of it, to refuse the client, which is closed with code 1008
    */
   onOpen(_info: ConnectionInfo): void | boolean | Promise<void | boolean> {}
 
-  /** A message from the client. Messages come in the order in which they were sent. */
+  /** Called for each message of the client, in the order in which they were sent. */
   onMessage(_message: string): void | Promise<void> {}
 
-  /** Bytes from a client of `<prefix>/websocket`; unless overridden they end the connection with code 1003. */
+  /** Called for bytes from a client of `<prefix>/websocket`. By default it closes the connection with code 1003. */
   onBinary(_data: Uint8Array): void | Promise<void> {
     this.close(1003, 'Only text is accepted here');
   }
 
-  /** The client keeps up again, after `send` had answered false: go on. */
+  /** Called when the client keeps up again, after `send` has returned false. */
   onDrain(): void | Promise<void> {}
 
   /**
-   * The connection is over: once for every `onOpen`, and the last call.
-   * @param code as of a WebSocket: the one given to `close()`, 1000 to 1015 for what happened to the
-   * connection (1002 interrupted, 1006 the client vanished), or the client's own where it can send one
+   * Called once for each `onOpen`, as the last call.
+   * @param code of the close event: the code given to `close()`, 1000 to 1015 for events of the connection (1002
+   * interrupted, 1006 client gone), or the client's own code where its transport carries one
    */
   onClose(_code: number, _reason: string): void | Promise<void> {}
 
   /**
-   * Sends to the client. All that is sent while one handler runs leaves as one frame.
+   * Sends a message to the client. All messages that one handler sends leave as one frame.
    * @param message text, or bytes for a client of `<prefix>/websocket`
-   * @returns whether the client keeps up. False, when its connection takes no more or `highWaterMark`
-   * bytes wait here, asks to wait for `onDrain`; so it is for one that is gone. What becomes of
-   * it beyond `maxBufferedBytes` is for `slowConsumer` to say: by default it is closed with code 1013
-   * @throws SockJSError `ERR_MESSAGE_TYPE` for anything but text, or bytes where they cannot be sent
+   * @returns false when the client falls behind: its connection takes no more, or `highWaterMark` bytes are buffered.
+   * Wait for `onDrain` then. Also false after the end of the connection. Beyond `maxBufferedBytes` the setting
+   * `slowConsumer` decides; by default the client is closed with code 1013
+   * @throws SockJSError `ERR_MESSAGE_TYPE` for anything but text, or for bytes on a transport that carries only text
    */
   send(message: string | Uint8Array): boolean {
-    const link = linkOf(this);
+    const backend = backendOf(this);
     if (typeof message !== 'string') {
       if (!(message instanceof Uint8Array)) {
         throw new SockJSError(
           'ERR_MESSAGE_TYPE',
-          'send() takes a string; use JSON.stringify for anything else.',
+          'send() takes a string. Use JSON.stringify for anything else.',
         );
       }
-      if (link.transport !== 'rawwebsocket') {
+      if (backend.transport !== 'rawwebsocket') {
         throw new SockJSError(
           'ERR_MESSAGE_TYPE',
-          `Bytes can be sent to clients of rawwebsocket only, and this one uses ${link.transport}; send text.`,
+          `Only clients of rawwebsocket can receive bytes, and this one uses ${backend.transport}. Send text.`,
         );
       }
     }
-    return link.send(createMessage(message));
+    return backend.send(createMessage(message));
   }
 
-  /** Sends one text to many clients; it is encoded once. See the function `broadcast`. */
+  /** Sends a text to many clients. It is encoded once. See the function `broadcast`. */
   broadcast(clients: Iterable<SockJSConnection>, message: string): void {
     broadcast(clients, message);
   }
 
   /**
-   * Waits until the client keeps up, for those who prefer a promise to `onDrain`.
-   * @returns true at once or later; false if the connection is over before that
+   * Waits until the client keeps up: `onDrain` as a promise.
+   * @returns true, or false if the connection ends before that
    */
   drained(): Promise<boolean> {
-    return linkOf(this).whenDrained();
+    return backendOf(this).whenDrained();
   }
 
   /**
-   * Sends all that a source gives, at the pace of the client: an array, a generator, a stream of text
-   * (with its encoding set), or what `stream.pipeline` passes to its last function; a string is one message.
-   * @returns true once all is sent; false if the connection ended before that, and then the source is
-   * told to stop
+   * Sends all messages of a source at the pace of the client.
+   * @param source an array, a generator, a text stream (with its encoding set), or the argument that `stream.pipeline`
+   * passes to its last function. A string is one message
+   * @returns true once all is sent, or false if the connection ended before. The source is released then
    * @throws what the source throws, and what `send` throws
    *
    * @example
@@ -164,12 +165,12 @@ export class SockJSConnection<User = unknown> {
   async sendAll(source: MessageSource<string>): Promise<boolean> {
     let count = 0;
     const messages = new AbortableIterator(typeof source === 'string' ? [source] : source);
-    const unwatch = linkOf(this).watchEnd(() => messages.end());
+    const unwatch = backendOf(this).watchEnd(() => messages.abort());
     try {
       for await (const message of messages) {
         if (!this.send(message) && !(await this.drained())) return false;
         count += 1;
-        if (count % SENT_AT_ONCE === 0) await nextTurn();
+        if (count % MESSAGES_PER_TURN === 0) await nextTurn();
       }
     } finally {
       unwatch();
@@ -178,71 +179,65 @@ export class SockJSConnection<User = unknown> {
   }
 
   /**
-   * Ends the connection. What was sent before still arrives; no message is handled after it.
-   * @param code 1000 to 1003, 1007 to 1014, or 3000 to 4999 for codes of your own
+   * Closes the connection. Messages sent before are still delivered. No message is handled after it.
+   * @param code 1000 to 1003, 1007 to 1014, or 3000 to 4999 for codes of the application
    * @param reason at most 123 bytes
    * @throws SockJSError `ERR_CLOSE_ARGUMENT`
    */
   close(code = 3000, reason = 'Go away!'): void {
-    checkEnd(code, reason);
-    linkOf(this).end({ code, reason, cause: 'application' });
+    checkCloseArguments(code, reason);
+    backendOf(this).end({ code, reason, cause: 'application' });
   }
 
-  /** True as soon as an end is decided, before `onClose` is called. */
+  /** True once the connection is closing or closed, which is before `onClose` is called. */
   get isClosed(): boolean {
-    return linkOf(this).isClosed;
+    return backendOf(this).isClosed;
   }
 
-  /** Bytes that wait for the client, here (each message with 100 for its upkeep) or in its connection. */
+  /** Bytes that wait for the client: messages in the session, each with 100 bytes of overhead, and the socket's. */
   get bufferedBytes(): number {
-    return linkOf(this).bufferedBytes;
+    return backendOf(this).bufferedBytes;
   }
 
-  /** A name for this connection, for logs and maps: random, and never the session id. */
+  /** Random name of this connection, for logs and maps. It is not the session id. */
   get id(): string {
     return (this.#id ??= randomUUID());
   }
 
-  /** Who the client is: what the setting `authorize` answered, and undefined without it. */
+  /** Result of the setting `authorize`, or undefined without it. */
   get user(): User {
-    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the router takes an `authorize` of this type only
-    return linkOf(this).user as User;
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the router accepts only an `authorize` of this type
+    return backendOf(this).user as User;
   }
 
   /** The request that opened the session. */
   get info(): ConnectionInfo {
-    return linkOf(this).info;
+    return backendOf(this).info;
   }
 
-  /** How the client is connected. */
+  /** Name of the client's transport. */
   get transport(): TransportName {
-    return linkOf(this).transport;
+    return backendOf(this).transport;
   }
 }
 
-/** Whether it can be given to a router; JavaScript has no compiler to ask. */
-export function isConnectionClass(value: unknown): boolean {
-  if (typeof value !== 'function') return false;
-  return value === SockJSConnection || value.prototype instanceof SockJSConnection;
-}
-
-/** Gives a new connection its session. */
+/** Binds a new connection to its session. */
 export { connect };
 
-/** The session behind a connection, for those who build on it: multiplexing. */
-export { linkOf };
+/** Returns the session of a connection, for code that builds on it, such as `multiplex`. */
+export { backendOf };
 
 /**
- * Sends one text to many clients, of whatever routers; it is encoded once. Those that are gone are passed over.
+ * Sends a text to many clients, of any routers. It is encoded once. Closed connections are skipped.
  * @throws SockJSError `ERR_MESSAGE_TYPE` if the message is not a string
  */
 export function broadcast(clients: Iterable<SockJSConnection>, message: string): void {
   if (typeof message !== 'string') {
     throw new SockJSError(
       'ERR_MESSAGE_TYPE',
-      'broadcast() takes a string; use JSON.stringify for anything else.',
+      'broadcast() takes a string. Use JSON.stringify for anything else.',
     );
   }
   const shared = createMessage(message);
-  for (const client of clients) linkOf(client).send(shared);
+  for (const client of clients) backendOf(client).send(shared);
 }

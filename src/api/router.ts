@@ -1,49 +1,46 @@
-/**
- * SockJSRouter: binds a connection class to a prefix, and a prefix to servers. The tables and the
- * sessions are elsewhere; here is what an application calls.
- */
+/** SockJSRouter: serves a connection class below a prefix, on one or more servers. */
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
-import {
-  type SockJSConnection,
-  broadcast,
-  checkEnd,
-  connect,
-  isConnectionClass,
-} from './connection.ts';
-import { SockJSError } from '../base/errors.ts';
-import { NodeHost, createHttpServer } from '../hosts/node/node-host.ts';
-import { type Target, isAnswering, splitTarget } from '../hosts/node/node-exchange.ts';
-import { attach, detach, isAttached } from '../hosts/node/server-attachment.ts';
 import { CLOSE_REASONS } from '../base/close-reasons.ts';
-import { dispatch } from '../routes/route-table.ts';
-import { Service } from '../http/request-context.ts';
-import { SessionRegistry } from '../sessions/session-registry.ts';
+import { SockJSError } from '../base/errors.ts';
 import {
-  type Authorize,
-  type SockJSLogger,
   type ResolvedSettings,
+  type SockJSLogger,
   type SockJSSettings,
   resolveSettings,
 } from '../base/settings.ts';
 import type { SockJSStats } from '../base/stats.ts';
+import {
+  closeHttpServer,
+  createHttpServer,
+  handleRequest,
+  handleUpgrade,
+} from '../hosts/node/node-host.ts';
+import { attach, detach } from '../hosts/node/server-attachment.ts';
+import type { Authorize } from '../http/authorize.ts';
+import { RouterState } from '../http/router-state.ts';
+import { Dispatcher } from '../routes/dispatcher.ts';
+import { RouteTable } from '../routes/route-table.ts';
+import { SessionRegistry } from '../sessions/session-registry.ts';
+import { type ConnectionSource, connectionCreator } from './connection-factory.ts';
+import { type SockJSConnection, broadcast, checkCloseArguments } from './connection.ts';
 
-/** What `close` may be told. */
+/** Options of `SockJSRouter.close`. */
 export interface RouterCloseOptions {
-  /** For the close frame that every client gets. 1001: the server is going away. */
+  /** Code of the close frame that every client gets. Default: 1001. */
   readonly code?: number;
-  /** At most 123 bytes. */
+  /** Reason of the close frame, at most 123 bytes. Default: "Server is going away". */
   readonly reason?: string;
-  /** How long clients have to fetch it, in milliseconds; then they are cut off. 5 s. */
+  /** Time that clients have to receive it, in milliseconds; then they are cut off. Default: 5 s. */
   readonly timeout?: number;
 }
 
-/** A class that says who its users are needs an `authorize` that answers one. */
+/** Arguments after the class. A class with a `User` type needs an `authorize` that returns it. */
 export type RouterArguments<User> = undefined extends User
   ? [prefix?: string, settings?: SockJSSettings<User>]
   : [prefix: string, settings: SockJSSettings<User> & { readonly authorize: Authorize<User> }];
 
-/** Connect-style middleware; Express passes these arguments. */
+/** Connect-style middleware. Express passes these arguments. */
 export type SockJSMiddleware = (
   request: IncomingMessage & { baseUrl?: string },
   response: ServerResponse,
@@ -53,172 +50,149 @@ export type SockJSMiddleware = (
 const SILENT: SockJSLogger = { debug() {}, info() {}, warn() {}, error() {} };
 // Printable ASCII without / ? # in each segment.
 const PREFIX = /^(\/[!"$-.0->@-~]+)*$/;
-const LONGEST_TIMEOUT = 2 ** 31 - 1;
-function ignore(): void {}
+const MAX_TIMER_MS = 2 ** 31 - 1;
+
+function checkPrefix(prefix: unknown): void {
+  if (typeof prefix === 'string' && PREFIX.test(prefix)) return;
+  throw new SockJSError(
+    'ERR_SETTING',
+    "The prefix must be '' or a path such as '/echo', in printable ASCII (anything else as clients " +
+      `send it, percent-encoded: '/%C3%A9cho'), not ${JSON.stringify(prefix)}.`,
+  );
+}
 
 /**
- * Serves SockJS below a prefix, with an instance of the connection class for each client.
+ * Serves SockJS below a prefix, with an instance of a connection class for each client.
  *
  * @example
  * const router = new SockJSRouter(Echo, '/echo');
  * router.attach(httpServer); // or router.listen(9999)
  */
 export class SockJSRouter<C extends SockJSConnection = SockJSConnection> {
-  /** Where the service lives: '' or a path such as '/echo'. */
+  /** '' or a path such as '/echo'. */
   readonly prefix: string;
-  readonly #settings: ResolvedSettings;
+  /** Settings with every default filled in. */
+  readonly settings: ResolvedSettings;
   readonly #sessions: SessionRegistry<C>;
-  readonly #service: Service;
-  readonly #host: NodeHost;
+  readonly #state: RouterState;
+  readonly #dispatcher: Dispatcher;
   readonly #servers = new Set<Server>();
   readonly #ownServers = new Set<Server>();
   #closed: Promise<void> | undefined;
 
   /**
-   * @param connection the class whose instances answer the clients
+   * @param connection the class whose instances serve the clients, or a function that returns one
    * @param prefix '' or a path such as '/echo', without a slash at its end
-   * @param settings any of the settings; see `Settings` for their meanings and defaults
-   * @throws SockJSError `ERR_ARGUMENT` if the first argument is no such class, `ERR_SETTING` for a prefix or a
-   * setting that cannot be
+   * @param settings see `SockJSSettings`
+   * @throws SockJSError `ERR_ARGUMENT` if the first argument is neither, `ERR_SETTING` for an invalid prefix or setting
    */
-  constructor(connection: new () => C, ...rest: RouterArguments<C['user']>);
-  constructor(connection: new () => C, prefix = '', settings: SockJSSettings = {}) {
-    if (!isConnectionClass(connection)) {
-      throw new SockJSError(
-        'ERR_ARGUMENT',
-        'The first argument must be a class that extends SockJSConnection.',
-      );
-    }
-    if (typeof prefix !== 'string' || !PREFIX.test(prefix)) {
-      throw new SockJSError(
-        'ERR_SETTING',
-        "The prefix must be '' or a path such as '/echo', in printable ASCII (anything else as clients " +
-          `send it, percent-encoded: '/%C3%A9cho'), not ${JSON.stringify(prefix)}.`,
-      );
-    }
+  constructor(connection: ConnectionSource<C>, ...rest: RouterArguments<C['user']>);
+  constructor(connection: ConnectionSource<C>, prefix = '', settings: SockJSSettings = {}) {
+    const createConnection = connectionCreator(connection, 'The first argument');
+    checkPrefix(prefix);
     this.prefix = prefix;
-    this.#settings = resolveSettings(settings);
-    const logger = this.#settings.logger === false ? SILENT : this.#settings.logger;
-    this.#sessions = new SessionRegistry(prefix, this.#settings, logger, (session) => {
-      const created = new connection();
-      connect(created, session);
-      return created;
-    });
-    this.#service = new Service(prefix, this.#settings, logger, this.#sessions);
-    this.#host = new NodeHost(this.#settings);
+    this.settings = resolveSettings(settings);
+    const logger = this.settings.logger === false ? SILENT : this.settings.logger;
+    this.#sessions = new SessionRegistry(prefix, this.settings, logger, createConnection);
+    this.#state = new RouterState(prefix, this.settings, logger, this.#sessions);
+    const table = new RouteTable(prefix, this.settings);
+    this.#dispatcher = new Dispatcher(this.#state, table, this.settings);
   }
 
-  /** Settings with every default filled in. */
-  get settings(): ResolvedSettings {
-    return this.#settings;
-  }
-
-  /** Counters and rates; `stats.dump()` reads them. */
+  /** Counters and rates. `stats.dump()` returns them. */
   get stats(): SockJSStats {
     return this.#sessions.stats;
   }
 
-  /** The connections that are open now and whose `onOpen` has accepted them, later or at once. */
+  /** The open connections whose `onOpen` has accepted them. */
   get connections(): Iterable<C> {
     return { [Symbol.iterator]: () => this.#sessions.applications() };
   }
 
-  /** Sends one text to the clients given; it is encoded once. `connections` are all of this router. */
-  broadcast(clients: Iterable<SockJSConnection>, message: string): void {
-    broadcast(clients, message);
+  /** Sends a text to every connection of this router. It is encoded once. */
+  broadcast(message: string): void;
+  /** Sends a text to some connections, of any routers. It is encoded once. */
+  broadcast(connections: Iterable<SockJSConnection>, message: string): void;
+  broadcast(first: Iterable<SockJSConnection> | string, ...rest: [message?: string]): void {
+    if (rest.length === 0 && typeof first === 'string') return broadcast(this.connections, first);
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- checked by the function
+    return broadcast(first as Iterable<SockJSConnection>, rest[0] as string);
   }
 
   /**
-   * Answers the requests and upgrades of a server that are below the prefix, and leaves all others to
-   * its own listeners. Express, Fastify, Koa and Nest share their `http.Server` with it.
-   * @throws SockJSError `ERR_ATTACHED` if it is attached to this server already, `ERR_ARGUMENT` if it is none
+   * Serves the requests and upgrades of a server that are below the prefix, and leaves all others to the server's own
+   * listeners. Express, Fastify, Koa and Nest share their `http.Server` with it.
+   * @throws SockJSError `ERR_ATTACHED` if a router with this prefix is attached to the server, `ERR_ARGUMENT` if the
+   * argument is no server
    */
   attach(server: Server): this {
     if (typeof server?.on !== 'function' || typeof server.emit !== 'function') {
       throw new SockJSError('ERR_ARGUMENT', 'attach() takes an http.Server or https.Server.');
     }
-    if (isAttached(server, this)) {
-      throw new SockJSError(
-        'ERR_ATTACHED',
-        'This router is attached to this server already; detach it first.',
-      );
-    }
-    attach(server, this);
+    attach(server, this.#dispatcher);
     this.#servers.add(server);
     return this;
   }
 
-  /** Leaves the server as it was. Sessions that are open stay open until they end or `close` is called. */
+  /** Leaves the server as it was. Open sessions stay open until they end or `close` is called. */
   detach(server: Server): this {
-    detach(server, this);
+    detach(server, this.#dispatcher);
     this.#servers.delete(server);
     return this;
   }
 
   /**
-   * The short way: a server of its own that serves nothing else.
-   * @param port 0 for any that is free; `server.address()` tells which
-   * @param host the address to listen on; all of them by default
+   * Creates a server that serves only this router.
+   * @param port 0 for any free port; `server.address()` returns it
+   * @param host address to listen on; by default all of them
    * @returns the server, which emits 'listening', or 'error' if the port is in use
    */
   listen(port: number, host?: string): Server {
-    const { headersTimeout, bodyTimeout } = this.#settings;
-    const server = createHttpServer(headersTimeout, bodyTimeout);
+    const server = createHttpServer(this.settings.headersTimeout, this.settings.bodyTimeout);
     this.attach(server);
     this.#ownServers.add(server);
     return server.listen(port, host);
   }
 
   /**
-   * Answers a request if it is below the prefix.
-   * @returns false if it is not: then nothing has been done with it
+   * Handles a request if it is below the prefix.
+   * @returns false if it is not; then nothing was done with it
    */
   handle(request: IncomingMessage, response: ServerResponse): boolean {
-    return this.#handle(request, response, splitTarget(request.url ?? ''));
+    return handleRequest(this.#dispatcher, request, response);
   }
 
   /**
-   * Answers a request for an upgrade if it is below the prefix.
-   * @returns false if it is not: then nothing has been done with it
+   * Handles an upgrade if it is below the prefix.
+   * @returns false if it is not; then nothing was done with it
    */
   handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): boolean {
-    const target = this.#below(splitTarget(request.url ?? ''));
-    if (target === undefined) return false;
-    socket.on('error', ignore); // From now on: Node has taken its own listener away.
-    if (isAnswering(request)) {
-      socket.destroy();
-      return true;
-    }
-    dispatch(this.#host.upgrade(request, socket, head, target), this.#service);
-    return true;
+    return handleUpgrade(this.#dispatcher, request, socket, head);
   }
 
   /**
-   * The same as `handle`, for Connect and Express. It must come before anything that reads request
-   * bodies, and cannot see upgrades: prefer `attach`, which serves WebSockets as well.
+   * `handle` for Connect and Express. Use it before any middleware that reads request bodies. It does not see
+   * upgrades: prefer `attach`, which serves WebSockets as well.
    */
   readonly middleware: SockJSMiddleware = (request, response, next) => {
-    const target = splitTarget((request.baseUrl ?? '') + (request.url ?? ''));
-    if (!this.#handle(request, response, target)) next();
+    const url = (request.baseUrl ?? '') + (request.url ?? '');
+    if (!handleRequest(this.#dispatcher, request, response, url)) next();
   };
 
   /**
-   * Drains: new sessions get 503, waiting messages go out, every client gets the close frame, and after
-   * `timeout` ms at most the rest is cut off. Then the router is detached from its servers, and those
-   * that `listen` made are closed. Calling it again waits for the same end.
+   * Shuts down: refuses new sessions with 503, delivers buffered messages, sends every client a close frame, and cuts
+   * off the rest after `timeout`. Then it detaches the router from its servers, and closes those that `listen` created.
+   * A second call returns the same promise.
    * @throws SockJSError `ERR_CLOSE_ARGUMENT` before anything is closed
    */
   close(options: RouterCloseOptions = {}): Promise<void> {
-    const {
-      code = CLOSE_REASONS.goingAway.code,
-      reason = CLOSE_REASONS.goingAway.reason,
-      timeout = 5000,
-    } = options;
-    checkEnd(code, reason);
-    if (!(timeout >= 0 && timeout <= LONGEST_TIMEOUT)) {
+    const { goingAway } = CLOSE_REASONS;
+    const { code = goingAway.code, reason = goingAway.reason, timeout = 5000 } = options;
+    checkCloseArguments(code, reason);
+    if (!(timeout >= 0 && timeout <= MAX_TIMER_MS)) {
       throw new SockJSError(
         'ERR_CLOSE_ARGUMENT',
-        `The timeout must be a number of milliseconds from 0 to ${LONGEST_TIMEOUT}, not ${timeout}.`,
+        `The timeout must be a number of milliseconds from 0 to ${MAX_TIMER_MS}, not ${timeout}.`,
       );
     }
     this.#closed ??= this.#close({ code, reason, timeout });
@@ -226,34 +200,10 @@ export class SockJSRouter<C extends SockJSConnection = SockJSConnection> {
   }
 
   async #close({ code, reason, timeout }: Required<RouterCloseOptions>): Promise<void> {
-    // Still listening: a client may need one more poll to learn that it is over.
+    // The servers still listen: a client may need one more poll to receive its close frame.
     await this.#sessions.drain({ code, reason, cause: 'goingAway' }, timeout);
-    this.#service.giveUpUndecided();
-    await Promise.all([...this.#ownServers].map(ended));
+    this.#state.decisions.close();
+    await Promise.all([...this.#ownServers].map(closeHttpServer));
     for (const server of this.#servers) this.detach(server);
   }
-
-  #handle(request: IncomingMessage, response: ServerResponse, target: Target): boolean {
-    const below = this.#below(target);
-    if (below === undefined) return false;
-    dispatch(this.#host.request(request, response, below), this.#service);
-    return true;
-  }
-
-  #below({ path, query }: Target): Target | undefined {
-    const { prefix } = this;
-    if (!path.startsWith(prefix)) return undefined;
-    if (path.length > prefix.length && path.charCodeAt(prefix.length) !== SLASH) return undefined;
-    const below = path.slice(prefix.length);
-    return { path: below === '/' ? '' : below, query };
-  }
-}
-
-const SLASH = 47;
-
-async function ended(server: Server): Promise<void> {
-  await new Promise<void>((resolve) => {
-    server.close(() => resolve());
-    server.closeAllConnections();
-  });
 }

@@ -2,15 +2,7 @@
  * What an application may know of the request that opened its session. It is taken apart only when
  * asked, and keeps nothing of the request but text.
  */
-import type { PeerCertificate } from 'node:tls';
 import { parse as parseCookies } from 'cookie';
-
-/** What can be asked of a request only while it is under way. */
-export interface LiveRequest {
-  readonly method: string;
-  /** The client's certificate, if the server asked for one and has verified it. */
-  readonly certificate: PeerCertificate | undefined;
-}
 
 /** The parts of a request that `ConnectionInfo` is made from. */
 export interface RequestHead {
@@ -92,31 +84,5 @@ export class ConnectionInfo {
     const { headers } = this;
     const key = name.toLowerCase();
     return Object.hasOwn(headers, key) ? headers[key] : undefined;
-  }
-}
-
-/** The request that wants to open a session, as `authorize` sees it. */
-export class SessionRequest extends ConnectionInfo {
-  readonly #live: LiveRequest;
-  readonly #query: string;
-
-  constructor(head: RequestHead, live: LiveRequest) {
-    super(head);
-    this.#query = head.query;
-    this.#live = live;
-  }
-
-  get method(): string {
-    return this.#live.method;
-  }
-
-  /** Path and query as they came, without the session id. */
-  get url(): string {
-    return this.#query === '' ? this.path : `${this.path}?${this.#query}`;
-  }
-
-  /** The client's certificate, if the server asked for one and has verified it. */
-  get certificate(): PeerCertificate | undefined {
-    return this.#live.certificate;
   }
 }

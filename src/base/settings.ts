@@ -18,9 +18,10 @@ import {
   oneOf,
   orFunction,
 } from './setting-rules.ts';
-import type { ConnectionInfo, SessionRequest } from './connection-info.ts';
+import type { ConnectionInfo } from './connection-info.ts';
+import type { AllowedOrigins } from '../http/origin-guard.ts';
+import type { Authorize } from '../http/authorize.ts';
 import { SockJSError } from './errors.ts';
-import type { Refusal } from './refusal.ts';
 
 /** The last part of a session URL; `rawwebsocket` is `<prefix>/websocket`, without SockJS framing. */
 export type TransportName =
@@ -49,27 +50,6 @@ export interface SockJSLogger {
   warn(line: string): void;
   error(line: string): void;
 }
-
-/**
- * Which pages may connect besides those of the same origin: `'*'` for all, a list of origins such as
- * `https://app.example.com` or, for every subdomain, `https://*.example.com`, or a function that is
- * given the origin and answers, possibly later.
- */
-export type AllowedOrigins =
-  | '*'
-  | readonly string[]
-  | ((origin: string) => boolean | Promise<boolean>);
-
-/**
- * Decides who the client is, before its session opens: once for each session, on every transport alike.
- * @returns who it is: then `connection.user` is that; or a `Refusal`; undefined, null and false refuse
- * with 403, and so does a promise of any of these. What it throws is logged, and answered with 500
- */
-export type Authorize<User> = (
-  request: SessionRequest,
-) => Authorized<User> | Promise<Authorized<User>>;
-
-type Authorized<User> = User | Refusal | undefined | null | false;
 
 /** A client that leaves too much waiting. */
 export interface SlowConsumer {

@@ -1,52 +1,148 @@
 /**
- * Who may open a session, and how many may be open. It stands before every new session on every transport,
- * so that a refusal is an HTTP status, and leaves nothing behind.
+ * Decides whether a page may connect, and whether a request may open a session. Both decisions fall before anything
+ * of a session exists, so that a refusal is an HTTP status and leaves nothing behind.
  */
-import { SessionRequest } from '../base/connection-info.ts';
 import { REFUSALS, Refusal, type RefusalReason } from '../base/refusal.ts';
-import type { Hit } from './request-context.ts';
-import type { Authorize } from '../base/settings.ts';
+import { type Authorize, SessionRequest } from './authorize.ts';
+import { addNoCache } from './headers.ts';
+import type { DecisionKind, DecisionRequest, Outcome } from './pending-decisions.ts';
+import type { RequestContext } from './request-context.ts';
 
-/** Why there is no room for one more. */
-function fullness({ service, client }: Hit): RefusalReason | undefined {
-  const { sessions, settings } = service;
+export type Admission =
+  | { readonly type: 'admitted'; readonly user: unknown }
+  | { readonly type: 'refused'; readonly reason: RefusalReason; readonly refusal?: Refusal }
+  /** The client has disconnected: there is nobody to respond to. */
+  | { readonly type: 'disconnected' };
+
+const ADMITTED: Admission = { type: 'admitted', user: undefined };
+const DISCONNECTED: Admission = { type: 'disconnected' };
+
+function refused(reason: RefusalReason, refusal: Refusal = REFUSALS[reason]): Admission {
+  return { type: 'refused', reason, refusal };
+}
+
+function decisionRequest({ exchange, client }: RequestContext, kind: DecisionKind): DecisionRequest {
+  return {
+    kind,
+    address: client.address,
+    watchDisconnect: (callback) => exchange.watchDisconnect(callback),
+  };
+}
+
+/** Turns the outcome of a decision into an admission. */
+function conclude<Value>(
+  context: RequestContext,
+  outcome: Outcome<Value>,
+  admit: (value: Value) => Admission,
+): Admission {
+  if (context.exchange.isHandled) return DISCONNECTED;
+  switch (outcome.type) {
+    case 'decided':
+      return admit(outcome.value);
+    case 'limit':
+      return refused('pendingLimit');
+    case 'timeout':
+      return refused('pendingTimeout');
+    case 'closed':
+      return refused('draining');
+    case 'disconnected':
+      return DISCONNECTED;
+  }
+}
+
+function decide<Value>(
+  context: RequestContext,
+  outcome: Outcome<Value> | Promise<Outcome<Value>>,
+  admit: (value: Value) => Admission,
+): Admission | Promise<Admission> {
+  if (!(outcome instanceof Promise)) return conclude(context, outcome, admit);
+  return outcome.then((settled) => conclude(context, settled, admit));
+}
+
+/** Decides whether the page that sent a request may connect. Logs a refusal once for each origin. */
+export function admitOrigin(context: RequestContext): Admission | Promise<Admission> {
+  const { state, exchange, client } = context;
+  const { allowed, origin = '' } = state.originGuard.judge(exchange, client.host);
+  const admit = (answer: unknown): Admission => {
+    if (answer === true) return ADMITTED;
+    state.warnings.warnOfOrigin(origin);
+    context.headers.push('Vary', 'Origin');
+    addNoCache(context.headers);
+    return refused('originNotAllowed');
+  };
+  if (allowed !== undefined) return allowed ? ADMITTED : admit(false);
+  const request = decisionRequest(context, 'allowedOrigins');
+  return decide(context, state.decisions.decide(request, () => state.originGuard.ask(origin)), admit);
+}
+
+/** Returns why there is no room for another session. */
+function limitReached({ state, client }: RequestContext): RefusalReason | undefined {
+  const { sessions, settings } = state;
   if (sessions.isDraining) return 'draining';
   if (sessions.size >= settings.maxSessions) return 'sessionLimit';
-  if (sessions.sizeOf(client.address) >= settings.maxSessionsPerAddress)
-    return 'addressSessionLimit';
+  if (sessions.sizeOf(client.address) >= settings.maxSessionsPerAddress) return 'addressSessionLimit';
   return undefined;
 }
 
-function isRefused(answer: unknown): answer is undefined | null | false {
-  return answer === undefined || answer === null || answer === false;
+function authorize(
+  context: RequestContext,
+  ask: Authorize<unknown>,
+): Admission | Promise<Admission> {
+  const { state, exchange } = context;
+  const outcome = state.decisions.decide(decisionRequest(context, 'authorize'), (call) => {
+    const { method, certificate } = exchange;
+    const pending = {
+      method,
+      certificate,
+      get signal() {
+        return call.signal;
+      },
+    };
+    return ask(new SessionRequest(context.head, pending));
+  });
+  return decide(context, outcome, (user) => {
+    if (user instanceof Refusal) return refused('unauthorized', user);
+    if (user === undefined || user === null || user === false) return refused('unauthorized');
+    const reason = limitReached(context); // Other sessions may have opened meanwhile.
+    return reason === undefined ? { type: 'admitted', user } : refused(reason);
+  });
 }
 
-async function authorized(
-  hit: Hit,
-  authorize: Authorize<unknown>,
-  open: (user: unknown) => void,
-): Promise<void> {
-  const { service, exchange } = hit;
-  // Two WebSockets may use the same id: nobody looks for their sessions.
-  const key = exchange.upgrade === undefined ? service.keyOf(hit) : undefined;
-  if (key !== undefined && service.undecidedSessions.has(key))
-    return service.refuse(hit, 'sessionOpening');
-  const request = new SessionRequest(service.headOf(hit), exchange);
-  const answer = await service.undecidedSessions.wait(hit, async () => authorize(request), key);
-  if (exchange.isAnswered) return undefined; // Gone, or given up.
-  if (answer instanceof Refusal) return service.refuse(hit, 'unauthorized', answer);
-  if (isRefused(answer)) return service.refuse(hit, 'unauthorized', REFUSALS.unauthorized);
-  const fault = fullness(hit); // Things may have changed meanwhile.
-  return fault === undefined ? open(answer) : service.refuse(hit, fault);
+/** Reserves the key of a session that is being authorized, so that a second request does not open it too. */
+function authorizeOnce(
+  context: RequestContext,
+  ask: Authorize<unknown>,
+): Admission | Promise<Admission> {
+  const { opening } = context.state;
+  const { key } = context;
+  if (opening.has(key)) return refused('sessionOpening');
+  const admission = authorize(context, ask);
+  if (!(admission instanceof Promise)) return admission;
+  opening.add(key);
+  return admission.finally(() => opening.delete(key));
 }
 
-/** Opens a session for this request, or refuses it. */
-export function admit(hit: Hit, open: (user: unknown) => void): void | Promise<void> {
-  const { service } = hit;
-  const fault = fullness(hit);
-  if (fault !== undefined) return service.refuse(hit, fault);
-  const { authorize } = service.settings;
-  if (authorize === undefined) return open(undefined);
-  if (service.undecidedSessions.isFull) return service.refuse(hit, 'pendingLimit');
-  return authorized(hit, authorize, open);
+/** Decides whether a request may open a session. */
+export function admitSession(context: RequestContext): Admission | Promise<Admission> {
+  const reason = limitReached(context);
+  if (reason !== undefined) return refused(reason);
+  const { authorize: ask } = context.state.settings;
+  if (ask === undefined) return ADMITTED;
+  // Two WebSockets may use one session id.
+  if (context.exchange.upgrade.type !== 'none') return authorize(context, ask);
+  return authorizeOnce(context, ask);
+}
+
+/** Opens the session with `open` if the request is admitted; else refuses it. */
+export function whenAdmitted(
+  context: RequestContext,
+  admission: Admission | Promise<Admission>,
+  open: (user: unknown) => void | Promise<void>,
+): void | Promise<void> {
+  if (admission instanceof Promise) {
+    return admission.then((settled) => whenAdmitted(context, settled, open));
+  }
+  if (admission.type === 'admitted') return open(admission.user);
+  if (admission.type === 'refused') context.refuse(admission.reason, admission.refusal);
+  return undefined;
 }

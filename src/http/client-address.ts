@@ -1,103 +1,112 @@
 /**
- * Who the client is and which host it meant, through proxies. What a proxy says is believed only of
- * those that `trustedProxies` names, read from the right: everything left of the first untrusted
- * address could have been written by the client itself.
+ * Finds the client's address, host and scheme through proxies. Headers of a proxy are trusted only if
+ * `trustedProxies` names it, and are read from the right: everything left of the first untrusted address may have
+ * been written by the client.
  */
 import { isIPv4, isIPv6 } from 'node:net';
 import proxyAddr from 'proxy-addr';
 import { SockJSError } from '../base/errors.ts';
 
-/** The last leg of a request's way here, and what the headers tell of the way before. */
+/** The last hop of a request, and the headers that describe the hops before it. */
 export interface Hop {
-  /** The address at the other end of the connection. */
+  /** Address of the peer of the connection. */
   readonly remoteAddress: string;
-  /** Whether that connection is encrypted. */
+  /** Whether the connection is encrypted. */
   readonly encrypted: boolean;
-  /** A request header by its lower-case name; repeated ones are joined. */
+  /** @param name in lower case; values of a repeated header are joined */
   header(name: string): string | undefined;
 }
 
 export interface ClientAddress {
   /** Without port; IPv4 in its own notation even on an IPv6 socket. */
   readonly address: string;
-  /** The host that the client meant, with its port if one was written. */
+  /** Host that the client addressed, with its port if it named one. */
   readonly host: string | undefined;
+  /** Whether the client's own connection is encrypted. */
   readonly secure: boolean;
 }
 
-const MAPPED_IPV4 = '::ffff:';
+type IsTrusted = (address: string) => boolean;
 
-function plainAddress(address: string): string {
+/** Claims of one forwarding header. */
+interface Forwarded {
+  /** Undefined where an element names no address. */
+  readonly addresses: readonly (string | undefined)[];
+  readonly host: string | undefined;
+  readonly proto: string | undefined;
+}
+
+const MAPPED_IPV4 = '::ffff:';
+const ENCLOSING_QUOTES = /^"|"$/g;
+
+/** Removes the zone of an IPv6 address, and turns an IPv4 address in IPv6 notation into its own. */
+function normalizeAddress(address: string): string {
   const zone = address.indexOf('%');
   const bare = zone < 0 ? address : address.slice(0, zone);
   const mapped = bare.toLowerCase().startsWith(MAPPED_IPV4) ? bare.slice(MAPPED_IPV4.length) : bare;
   return isIPv4(mapped) ? mapped : bare;
 }
 
-/** `1.2.3.4:80`, `"[2001:db8::1]:80"` and the like without port; undefined if it is no address. */
-function withoutPort(text: string): string | undefined {
-  const bare = text.trim().replace(/^"|"$/g, '');
+/** Parses `1.2.3.4:80`, `"[2001:db8::1]:80"` and the like. Returns undefined for anything but an address. */
+function parseAddress(text: string): string | undefined {
+  const bare = text.trim().replace(ENCLOSING_QUOTES, '');
   const bracketed = /^\[([^\]]+)\](?::\d+)?$/.exec(bare)?.[1];
   const candidate = bracketed ?? (isIPv6(bare) ? bare : bare.replace(/:\d+$/, ''));
-  return isIPv4(candidate) || isIPv6(candidate) ? plainAddress(candidate) : undefined;
+  return isIPv4(candidate) || isIPv6(candidate) ? normalizeAddress(candidate) : undefined;
 }
 
-function lastOf(list: string | undefined): string | undefined {
+function lastItem(list: string | undefined): string | undefined {
   const last = list?.split(',').at(-1)?.trim();
   return last === '' ? undefined : last;
 }
 
-interface Forwarded {
-  readonly addresses: readonly (string | undefined)[];
-  readonly host: string | undefined;
-  readonly proto: string | undefined;
+function parsePair(pair: string): [name: string, value: string] {
+  const equals = pair.indexOf('=');
+  const name = pair.slice(0, Math.max(equals, 0)).trim().toLowerCase();
+  const value = pair.slice(equals + 1).trim();
+  return [name, value.replace(ENCLOSING_QUOTES, '')];
 }
 
-/** RFC 7239: `for=1.2.3.4;host=example.com;proto=https, for=…` */
-function readForwarded(value: string): Forwarded {
-  const elements = value.split(',').map((element) => {
-    const pairs = element.split(';').map((pair): [string, string] => {
-      const equals = pair.indexOf('=');
-      const name = pair.slice(0, Math.max(equals, 0)).trim().toLowerCase();
-      return [
-        name,
-        pair
-          .slice(equals + 1)
-          .trim()
-          .replace(/^"|"$/g, ''),
-      ];
-    });
-    return new Map(pairs);
-  });
+/** Parses RFC 7239: `for=1.2.3.4;host=example.com;proto=https, for=…` */
+function parseForwarded(value: string): Forwarded {
+  const elements = value.split(',').map((element) => new Map(element.split(';').map(parsePair)));
   const nearest = elements.at(-1);
   return {
-    addresses: elements.map((element) => withoutPort(element.get('for') ?? '')),
+    addresses: elements.map((element) => parseAddress(element.get('for') ?? '')),
     host: nearest?.get('host'),
     proto: nearest?.get('proto'),
   };
 }
 
-function readXForwarded(hop: Hop): Forwarded {
+function parseXForwarded(hop: Hop): Forwarded {
   const list = hop.header('x-forwarded-for');
   return {
-    addresses: list === undefined ? [] : list.split(',').map(withoutPort),
-    host: lastOf(hop.header('x-forwarded-host')),
-    proto: lastOf(hop.header('x-forwarded-proto')),
+    addresses: list === undefined ? [] : list.split(',').map(parseAddress),
+    host: lastItem(hop.header('x-forwarded-host')),
+    proto: lastItem(hop.header('x-forwarded-proto')),
   };
 }
 
-/**
- * Reads the client's side of a request.
- * @throws SockJSError `ERR_SETTING` at construction, for a proxy that is no address, subnet or name
- */
-export class ClientAddressReader {
-  readonly #trusts: ((address: string) => boolean) | undefined;
+/** Returns the first untrusted address from the right, or the last trusted one before something unreadable. */
+function firstUntrusted(peer: string, { addresses }: Forwarded, isTrusted: IsTrusted): string {
+  let address = peer;
+  for (const next of addresses.toReversed()) {
+    if (next === undefined) return address;
+    address = next;
+    if (!isTrusted(next)) return address;
+  }
+  return address;
+}
 
+export class ClientAddressReader {
+  readonly #isTrusted: IsTrusted | undefined;
+
+  /** @throws SockJSError `ERR_SETTING` if an entry is no address, subnet or known name */
   constructor(trustedProxies: readonly string[]) {
     if (trustedProxies.length === 0) return;
     try {
       const trusts = proxyAddr.compile([...trustedProxies]);
-      this.#trusts = (address) => trusts(address, 0);
+      this.#isTrusted = (address) => trusts(address, 0);
     } catch (error) {
       const detail = error instanceof Error ? error.message : String(error);
       throw new SockJSError(
@@ -108,42 +117,25 @@ export class ClientAddressReader {
   }
 
   read(hop: Hop): ClientAddress {
-    const near = plainAddress(hop.remoteAddress);
+    const peer = normalizeAddress(hop.remoteAddress);
     const host = hop.header('host');
-    const direct: ClientAddress = { address: near, host, secure: hop.encrypted };
-    if (this.#trusts === undefined || !this.#trusts(near)) return direct;
+    const direct: ClientAddress = { address: peer, host, secure: hop.encrypted };
+    const isTrusted = this.#isTrusted;
+    if (isTrusted === undefined || !isTrusted(peer)) return direct;
     const standard = hop.header('forwarded');
     const common = hop.header('x-forwarded-for');
-    const said =
-      standard === undefined || common !== undefined
-        ? readXForwarded(hop)
-        : readForwarded(standard);
-    const address = this.#clientAddress(near, said.addresses, this.#trusts);
+    const isStandard = standard !== undefined && common === undefined;
+    const claims = isStandard ? parseForwarded(standard) : parseXForwarded(hop);
+    const address = firstUntrusted(peer, claims, isTrusted);
     if (standard !== undefined && common !== undefined) {
-      // A proxy that writes one of them may pass on the other as the client wrote it: if they do not
-      // agree, neither is believed.
-      const other = this.#clientAddress(near, readForwarded(standard).addresses, this.#trusts);
+      // A proxy that writes one header may pass on the client's own other one. If they disagree, trust neither.
+      const other = firstUntrusted(peer, parseForwarded(standard), isTrusted);
       if (other !== address) return direct;
     }
     return {
       address,
-      host: said.host ?? host,
-      secure: said.proto === undefined ? hop.encrypted : said.proto.toLowerCase() === 'https',
+      host: claims.host ?? host,
+      secure: claims.proto === undefined ? hop.encrypted : claims.proto.toLowerCase() === 'https',
     };
-  }
-
-  /** The last trusted address that was named, or the first untrusted one. */
-  #clientAddress(
-    near: string,
-    named: readonly (string | undefined)[],
-    trusts: (address: string) => boolean,
-  ): string {
-    let address = near;
-    for (const hop of named.toReversed()) {
-      if (hop === undefined) return address;
-      address = hop;
-      if (!trusts(hop)) return address;
-    }
-    return address;
   }
 }

@@ -1,120 +1,114 @@
 /**
- * The port between a host and everything above it: one request and its answer. A host is whatever
- * speaks HTTP; the rest of the library sees this interface only.
+ * The port between a host and everything above it: one request and its response. A host is whatever speaks HTTP.
+ * The rest of the library sees this interface only.
  */
 import type { PeerCertificate } from 'node:tls';
-import type { MemoryBudget } from '../base/memory-budget.ts';
 import type { SockJSError } from '../base/errors.ts';
+import type { MemoryBudget } from '../base/memory-budget.ts';
 import type { Refusal } from '../base/refusal.ts';
 import type { Hop } from './client-address.ts';
+import type { WebSocketConnection } from './websocket-connection.ts';
 
-/** Names and values in turn: the form that a host can write without looking at it again. */
+/** Names and values in turn: the form that a host writes without a conversion. */
 export type HeaderList = string[];
 
-/** Told what becomes of an answer that is not complete yet. */
-export interface AnswerListener {
-  /** The answer can be written to again. */
-  drained(): void;
-  /** The answer was ended, and all of it has left. */
-  sent(): void;
-  /** The client went away before all of the answer had left. */
-  gone(): void;
-  /** The client has taken nothing of it for `writeTimeout`. */
-  stalled(): void;
+/** Settings that every host applies. Times in milliseconds. */
+export interface HostSettings {
+  readonly disableNagle: boolean;
+  readonly noKeepAlive: boolean;
+  readonly maxMessageBytes: number;
+  readonly maxTotalBufferedBytes: number;
+  readonly highWaterMark: number;
+  readonly bodyTimeout: number;
+  readonly writeTimeout: number;
 }
 
-/** What a request body is allowed. */
-export interface BodyLimits {
-  readonly bytes: number;
-  readonly milliseconds: number;
-  /** Where its bytes are counted while they come in, and how many there may be in all. */
-  readonly budget: MemoryBudget;
-  readonly totalBytes: number;
+/** Receives the events of a response. `onFinish` and `onDisconnect` are final: exactly one of them is called. */
+export interface ResponseListener {
+  /** The response can be written to again. */
+  onDrain(): void;
+  /** The response has ended, and all of it has left. */
+  onFinish(): void;
+  /** The client disconnected before all of the response had left. */
+  onDisconnect(): void;
+  /** The client has taken nothing of the response for `writeTimeout`. */
+  onWriteTimeout(): void;
 }
+
+/** Limits of a request body. */
+export interface BodyLimits {
+  readonly maxBytes: number;
+  /** Time for the whole body, in milliseconds. */
+  readonly timeout: number;
+  /** Counts the bytes of bodies that are incomplete. */
+  readonly budget: MemoryBudget;
+  /** Limit of the budget. */
+  readonly maxTotalBytes: number;
+}
+
+/** The upgrade that a request asks for, as far as it concerns this library. */
+export type Upgrade =
+  | { readonly type: 'none' }
+  | { readonly type: 'refused'; readonly refusal: Refusal }
+  | {
+      readonly type: 'websocket';
+      /** Completes the handshake. The caller sets a listener before it returns to the event loop. */
+      accept(): WebSocketConnection;
+    };
+
+export const NO_UPGRADE: Upgrade = { type: 'none' };
 
 export interface Exchange extends Hop {
   readonly method: string;
-  /** The path below the prefix of the router, as it came: '' or starting with '/'. */
+  /** Path below the prefix of the router, undecoded: '' or starting with '/'. */
   readonly path: string;
-  /** What follows '?', as it came; '' if nothing does. */
+  /** Undecoded text after '?', or ''. */
   readonly query: string;
-  /** The client is gone: nobody reads an answer. */
-  readonly isGone: boolean;
-  /** An answer was begun, or the request has become a WebSocket. */
-  readonly isAnswered: boolean;
-  /** Written, but not yet taken by the network; in bytes. */
-  readonly bufferedBytes: number;
-  /** False while the peer does not keep up. */
-  readonly writable: boolean;
-  /** Names and values in turn, as they came. */
+  /** Names and values in turn, as received. */
   readonly rawHeaders: readonly string[];
-  /** The client's certificate, if the server asked for one and has verified it. */
+  /** The client's certificate, if the server requested one and verified it. */
   readonly certificate: PeerCertificate | undefined;
+  readonly upgrade: Upgrade;
+  /** True when the client has disconnected: nobody reads a response. */
+  readonly isDisconnected: boolean;
+  /** True when a response has begun, the upgrade was accepted, or the client has disconnected. */
+  readonly isHandled: boolean;
+  /** Bytes written that the network has not taken. */
+  readonly bufferedBytes: number;
+  /** False while the client does not keep up. */
+  readonly writable: boolean;
 
   /**
-   * The whole request body; or, as soon as it is beyond a limit, `ERR_BODY_TOO_LARGE`, `ERR_BODY_TIMEOUT` or
-   * `ERR_NO_MEMORY`; or `ERR_BODY_ABORTED` if the client goes away.
+   * Reads the whole request body.
+   * @returns the body, or an error: `ERR_BODY_TOO_LARGE`, `ERR_BODY_TIMEOUT` or `ERR_NO_MEMORY` as soon as a limit
+   * is exceeded, `ERR_BODY_ABORTED` if the client disconnects
    */
   readBody(limits: BodyLimits): Promise<Buffer | SockJSError>;
-
-  /** The complete answer. Without a body none is announced. */
-  answer(status: number, headers: HeaderList, body?: string): void;
-  /** The beginning of an answer of unknown length; nothing leaves before the first `write`. */
-  begin(headers: HeaderList): void;
-  /** One chunk of it, sent as it is. */
+  /** Sends a complete response. */
+  respond(status: number, headers: HeaderList, body?: string): void;
+  /** Begins a response of unknown length. Nothing leaves before the first `write`. */
+  startStream(headers: HeaderList): void;
+  /** Sends one chunk of a streaming response. */
   write(chunk: string): void;
+  /** Ends a streaming response. What was written is still delivered. */
   end(): void;
-  /** The client should be taking what was written: from now on it is watched over. */
-  expectProgress(): void;
-  /** Tells the listener what becomes of an answer that takes its time. */
-  watch(listener: AnswerListener): void;
-  /** Drops the connection. */
+  /** Drops the connection at once. */
   abort(): void;
-
-  /** How a request for a WebSocket becomes one, or why it cannot; undefined if it did not come as one. */
-  readonly upgrade: ((handler: WebSocketHandler) => void) | Refusal | undefined;
+  /** Starts the write timeout: the client should be taking what was written. */
+  watchProgress(): void;
+  /** Sets the listener for the events of the response. */
+  listen(listener: ResponseListener): void;
+  /**
+   * Calls back when the client disconnects while the request waits for a decision of the application.
+   * @returns a function that removes the callback; call it before the request is handled
+   */
+  watchDisconnect(callback: () => void): () => void;
 }
 
-/** One open WebSocket, whoever implements it. */
-export interface WebSocketPort {
-  readonly bufferedBytes: number;
-  readonly writable: boolean;
-  /** All that has come in so far, whatever it was; undefined if the host cannot tell. */
-  readonly bytesReceived: number | undefined;
-  sendText(text: string): void;
-  sendBinary(data: Uint8Array): void;
-  /** @param text a message that goes with it, in one packet */
-  ping(text?: string): void;
-  pause(): void;
-  resume(): void;
-  close(code: number, reason: string): void;
-  /** Tells the client, and the listener, what was wrong, and gives the client a moment to hang up. */
-  refuse(fault: WebSocketFault): void;
-  abort(): void;
+/** The part of a router that a host needs. */
+export interface ExchangeHandler {
+  readonly prefix: string;
+  readonly settings: HostSettings;
+  /** Handles an exchange below the prefix. It never throws. */
+  handle(exchange: Exchange): void;
 }
-
-/** Told what happens on a WebSocket; each host calls these and nothing else. */
-export interface WebSocketListener {
-  /** @param bytes how long it was as UTF-8 */
-  text(text: string, bytes: number): void;
-  binary(data: Uint8Array): void;
-  drained(): void;
-  /** The client did wrong and was told so: nothing that follows matters, and `closed` comes within seconds. */
-  refused(fault: WebSocketFault): void;
-  closed(code: number, reason: string): void;
-  /** The client has taken nothing of what was written for `writeTimeout`. */
-  stalled(): void;
-}
-
-/** What a client may do wrong on a WebSocket: see `ENDS`. */
-export type WebSocketFault =
-  | 'invalidFrame'
-  | 'invalidUtf8'
-  | 'invalidJson'
-  | 'messageTimeout'
-  | 'memoryLimit'
-  | 'textOnly'
-  | 'messageTooLarge';
-
-/** Called once the WebSocket is open; answers who listens to it. */
-export type WebSocketHandler = (socket: WebSocketPort) => WebSocketListener;

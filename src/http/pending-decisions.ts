@@ -1,35 +1,150 @@
-/** Requests that wait for an answer of the application, and no more of them than a process can bear. */
+/**
+ * Requests that wait for a decision of the application: `authorize`, or an `allowedOrigins` function. A call counts
+ * until it settles or times out, even if its client has disconnected, so that connecting and disconnecting in a loop
+ * does not start calls without limit.
+ */
+import { addressKey } from '../base/address-key.ts';
+import { isThenable } from '../base/thenable.ts';
 
-/** So many requests of a router may wait for `allowedOrigins`, and as many for `authorize`. */
-export const MAX_PENDING_DECISIONS = 1000;
+/** Each kind has a total of its own: clients that wait for `authorize` delay no request of an open session. */
+export type DecisionKind = 'allowedOrigins' | 'authorize';
 
-export class PendingDecisions<Asked> {
-  readonly #waiting = new Set<Asked>();
-  readonly #keys = new Set<string>();
+export interface DecisionLimits {
+  /** Time for a decision, in milliseconds. */
+  readonly timeout: number;
+  /** Calls of one kind at once. */
+  readonly maxPending: number;
+  /** Calls of both kinds at once from one address (IPv6: from one /64). */
+  readonly maxPendingPerAddress: number;
+}
 
-  get isFull(): boolean {
-    return this.#waiting.size >= MAX_PENDING_DECISIONS;
-  }
+function ignore(): void {}
 
-  /** Whether one with this key is waiting. */
-  has(key: string): boolean {
-    return this.#keys.has(key);
-  }
+/** Why a decision was not reached. */
+export type NoDecision = 'closed' | 'disconnected' | 'limit' | 'timeout';
 
-  /** All that wait. */
-  get waiting(): Iterable<Asked> {
-    return this.#waiting;
-  }
+export type Outcome<Value> =
+  | { readonly type: 'decided'; readonly value: Value }
+  | { readonly type: NoDecision };
 
-  /** Asks, and keeps count of those that wait for the answer. */
-  async wait<Answer>(asked: Asked, ask: () => Promise<Answer>, key?: string): Promise<Answer> {
-    this.#waiting.add(asked);
-    if (key !== undefined) this.#keys.add(key);
-    try {
-      return await ask();
-    } finally {
-      this.#waiting.delete(asked);
-      if (key !== undefined) this.#keys.delete(key);
+/** The request of a call. */
+export interface DecisionRequest {
+  readonly kind: DecisionKind;
+  /** Address of the client. */
+  readonly address: string;
+  /** See `Exchange.watchDisconnect`. */
+  watchDisconnect(callback: () => void): () => void;
+}
+
+/** One call of the application. Its signal is created when the application reads it. */
+export class DecisionCall {
+  #controller: AbortController | undefined;
+  #abortReason: Error | undefined;
+
+  get signal(): AbortSignal {
+    if (this.#controller === undefined) {
+      this.#controller = new AbortController();
+      if (this.#abortReason !== undefined) this.#controller.abort(this.#abortReason);
     }
+    return this.#controller.signal;
+  }
+
+  abort(reason: NoDecision): void {
+    this.#abortReason ??= new Error(`The request is no longer waiting: ${reason}.`);
+    this.#controller?.abort(this.#abortReason);
+  }
+}
+
+export class PendingDecisions {
+  readonly #limits: DecisionLimits;
+  readonly #pendingByKind: Record<DecisionKind, number> = { allowedOrigins: 0, authorize: 0 };
+  readonly #pendingByAddress = new Map<string, number>();
+  /** Ends the waiting of each request. */
+  readonly #waiting = new Set<(reason: NoDecision) => void>();
+
+  constructor(limits: DecisionLimits) {
+    this.#limits = limits;
+  }
+
+  /** Calls that have neither settled nor timed out. */
+  get size(): number {
+    return this.#pendingByKind.allowedOrigins + this.#pendingByKind.authorize;
+  }
+
+  /**
+   * Calls the application, and waits for its answer if that is a promise or a thenable.
+   * @returns the outcome, as a promise only if the answer is one
+   * @throws what the call throws; the promise rejects with what the answer rejects with
+   */
+  decide<Value>(
+    request: DecisionRequest,
+    ask: (call: DecisionCall) => Value | PromiseLike<Value>,
+  ): Outcome<Value> | Promise<Outcome<Value>> {
+    if (this.#isFull(request)) return { type: 'limit' };
+    const call = new DecisionCall();
+    const answer = ask(call);
+    if (!isThenable(answer)) return { type: 'decided', value: answer };
+    return this.#wait(request, call, answer);
+  }
+
+  /** Ends the waiting of every request: its outcome is `closed`, and its signal aborts. */
+  close(): void {
+    for (const stop of this.#waiting) stop('closed');
+  }
+
+  #wait<Value>(
+    request: DecisionRequest,
+    call: DecisionCall,
+    answer: PromiseLike<Value>,
+  ): Promise<Outcome<Value>> {
+    const release = this.#count(request);
+    let settle = ignore;
+    const stopped = new Promise<Outcome<Value>>((resolve) => {
+      const stop = (reason: NoDecision): void => {
+        this.#waiting.delete(stop);
+        unwatch();
+        call.abort(reason);
+        resolve({ type: reason });
+      };
+      const unwatch = request.watchDisconnect(() => stop('disconnected'));
+      const timer = setTimeout(() => {
+        release();
+        stop('timeout');
+      }, this.#limits.timeout);
+      this.#waiting.add(stop);
+      settle = () => {
+        clearTimeout(timer);
+        release();
+        this.#waiting.delete(stop);
+        unwatch();
+      };
+    });
+    // `Promise.resolve` also takes thenables whose `then` throws or calls back twice.
+    const decided = Promise.resolve(answer)
+      .finally(settle)
+      .then((value): Outcome<Value> => ({ type: 'decided', value }));
+    return Promise.race([decided, stopped]);
+  }
+
+  #isFull({ kind, address }: DecisionRequest): boolean {
+    const { maxPending, maxPendingPerAddress } = this.#limits;
+    if (this.#pendingByKind[kind] >= maxPending) return true;
+    return (this.#pendingByAddress.get(addressKey(address)) ?? 0) >= maxPendingPerAddress;
+  }
+
+  /** @returns a function that ends the counting, once */
+  #count({ kind, address }: DecisionRequest): () => void {
+    const key = addressKey(address);
+    this.#pendingByKind[kind] += 1;
+    this.#pendingByAddress.set(key, (this.#pendingByAddress.get(key) ?? 0) + 1);
+    let isCounted = true;
+    return () => {
+      if (!isCounted) return;
+      isCounted = false;
+      this.#pendingByKind[kind] -= 1;
+      const rest = (this.#pendingByAddress.get(key) ?? 0) - 1;
+      if (rest > 0) this.#pendingByAddress.set(key, rest);
+      else this.#pendingByAddress.delete(key);
+    };
   }
 }

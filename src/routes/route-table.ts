@@ -1,196 +1,148 @@
 /**
- * The edge as a table: which path and method leads to which endpoint, and which policies hold there.
- * Paths are split by hand: every request of every client passes here.
+ * The URL space as a table: path and method select a handler and its policies. Paths are split by hand, since every
+ * request passes here. PROTOCOL.md, "URLs".
  */
-import { describeError } from '../base/errors.ts';
-import type { Exchange } from '../http/exchange.ts';
-import { crossOrigin, neverCached, preflight, stickyCookie } from '../http/headers.ts';
-import { CLIENT_SCRIPT, GREETING, IFRAME, INFO } from './pages.ts';
-import { REFUSALS, Refusal } from '../base/refusal.ts';
-import { type Endpoint, type Hit, type Service, quoteForLog } from '../http/request-context.ts';
 import type { TransportName } from '../base/settings.ts';
+import type { Handler } from '../http/request-context.ts';
 import { EVENTSOURCE } from '../transports/eventsource.ts';
 import { HTMLFILE } from '../transports/htmlfile.ts';
-import { receiving } from '../transports/http-receive.ts';
-import { JSONP_SEND, XHR_SEND } from '../transports/http-send.ts';
+import { type ReceiveSettings, receive } from '../transports/http-receive.ts';
+import { type SendSettings, jsonpSend, xhrSend } from '../transports/http-send.ts';
 import { JSONP } from '../transports/jsonp.ts';
-import { RAW_WEBSOCKET, WEBSOCKET } from '../transports/websocket.ts';
+import { rawWebSocket, websocket } from '../transports/websocket.ts';
 import { XHR, XHR_STREAMING } from '../transports/xhr.ts';
+import { ClientScript } from './client-script.ts';
+import { iframePage } from './iframe-page.ts';
+import { type InfoSettings, greeting, info } from './info.ts';
 
-interface Route {
-  readonly get?: Endpoint;
-  readonly post?: Endpoint;
-  /** Only pages that `allowedOrigins` admits may ask. */
+/** Settings of the route table. */
+export interface RouteSettings extends InfoSettings, ReceiveSettings, SendSettings {
+  readonly sockjsUrl: string | URL | undefined;
+}
+
+export interface Route {
+  readonly get?: Handler;
+  readonly post?: Handler;
+  /** Only pages of allowed origins may send requests. */
   readonly guarded: boolean;
-  /** Scripts of other origins may read the answer; POST and `/info` have a preflight. */
+  /** Scripts of other origins may read the response. */
   readonly cors: boolean;
-  readonly preflighted: boolean;
-  readonly cached: boolean;
-  /** Carries the load balancer's cookie. */
-  readonly sticky: boolean;
-  /** Answers 404 unless one of these is enabled. */
-  readonly transports: readonly TransportName[];
-  /** The value of `Allow`. */
+  /** Browsers send a preflight request before this one. */
+  readonly preflight: boolean;
+  /** The handler sets the caching headers itself; else the response is never cached. */
+  readonly cacheable: boolean;
+  /** The response carries the load balancer's cookie. */
+  readonly cookie: boolean;
+  /** Value of the `Allow` header. */
   readonly allow: string;
+}
+
+/** A route, and the session id in the path. */
+export interface RouteMatch {
+  readonly route: Route;
+  /** '' where the path has none. */
+  readonly sessionId: string;
 }
 
 const PAGE = {
   guarded: false,
   cors: false,
-  preflighted: false,
-  cached: true,
-  sticky: false,
-  transports: [],
+  preflight: false,
+  cacheable: true,
+  cookie: false,
   allow: 'GET',
 } as const;
 const SOCKET = { ...PAGE, guarded: true };
-const SESSION = { ...PAGE, guarded: true, cors: true, cached: false, sticky: true };
-const POST = { ...SESSION, preflighted: true, allow: 'OPTIONS, POST' };
-
-const SENDERS_VIA_XHR: readonly TransportName[] = [
-  'xhr',
-  'xhr_streaming',
-  'eventsource',
-  'htmlfile',
-];
-
-const GREETING_ROUTE: Route = { ...PAGE, get: GREETING };
-const IFRAME_ROUTE: Route = { ...PAGE, guarded: true, get: IFRAME };
-
-/** Below the prefix. */
-const TOP: ReadonlyMap<string, Route> = new Map<string, Route>([
-  ['', GREETING_ROUTE],
-  [
-    'info',
-    {
-      ...PAGE,
-      get: INFO,
-      guarded: true,
-      cors: true,
-      preflighted: true,
-      cached: false,
-      allow: 'OPTIONS, GET',
-    },
-  ],
-  ['sockjs.js', { ...PAGE, get: CLIENT_SCRIPT }],
-  ['websocket', { ...SOCKET, get: RAW_WEBSOCKET, transports: ['rawwebsocket'] }],
-]);
-
-/** Below `<prefix>/<server>/<session>/`. */
-const OF_SESSION: ReadonlyMap<string, Route> = new Map<string, Route>([
-  ['websocket', { ...SOCKET, get: WEBSOCKET, transports: ['websocket'] }],
-  ['xhr', { ...POST, post: receiving(XHR), transports: ['xhr'] }],
-  ['xhr_streaming', { ...POST, post: receiving(XHR_STREAMING), transports: ['xhr_streaming'] }],
-  ['xhr_send', { ...POST, post: XHR_SEND, transports: SENDERS_VIA_XHR }],
-  ['eventsource', { ...SESSION, get: receiving(EVENTSOURCE), transports: ['eventsource'] }],
-  ['htmlfile', { ...SESSION, get: receiving(HTMLFILE), transports: ['htmlfile'] }],
-  ['jsonp', { ...SESSION, get: receiving(JSONP), transports: ['jsonp'] }],
-  ['jsonp_send', { ...SESSION, post: JSONP_SEND, transports: ['jsonp'], allow: 'POST' }],
-]);
+const SESSION = { ...PAGE, guarded: true, cors: true, cacheable: false, cookie: true };
+const SESSION_POST = { ...SESSION, preflight: true, allow: 'OPTIONS, POST' };
+const INFO = {
+  ...PAGE,
+  guarded: true,
+  cors: true,
+  preflight: true,
+  cacheable: false,
+  allow: 'OPTIONS, GET',
+};
 
 const IFRAME_NAME = /^iframe[0-9\-.a-z_]*\.html$/;
 
-interface Match {
-  readonly route: Route;
-  readonly sessionId: string;
+/** A row of the table; it is left out if all of its transports are disabled. */
+type Row = readonly [name: string, transports: readonly TransportName[], route: Route];
+
+const XHR_SENDERS: readonly TransportName[] = ['xhr', 'xhr_streaming', 'eventsource', 'htmlfile'];
+
+/** Rows below `<prefix>/<server>/<session>/`. */
+function sessionRows(settings: RouteSettings): readonly Row[] {
+  const post = (handler: Handler): Route => ({ ...SESSION_POST, post: handler });
+  const get = (handler: Handler): Route => ({ ...SESSION, get: handler });
+  return [
+    ['websocket', ['websocket'], { ...SOCKET, get: websocket }],
+    ['xhr', ['xhr'], post(receive(XHR, settings))],
+    ['xhr_streaming', ['xhr_streaming'], post(receive(XHR_STREAMING, settings))],
+    ['xhr_send', XHR_SENDERS, post(xhrSend(settings))],
+    ['eventsource', ['eventsource'], get(receive(EVENTSOURCE, settings))],
+    ['htmlfile', ['htmlfile'], get(receive(HTMLFILE, settings))],
+    ['jsonp', ['jsonp'], get(receive(JSONP, settings))],
+    ['jsonp_send', ['jsonp'], { ...SESSION, post: jsonpSend(settings), allow: 'POST' }],
+  ];
 }
 
-function matchSession(path: string, server: string, sessionStart: number): Match | undefined {
-  const sessionEnd = path.indexOf('/', sessionStart);
-  if (sessionEnd < 0) return undefined;
-  const sessionId = path.slice(sessionStart, sessionEnd);
-  if (server === '' || sessionId === '' || server.includes('.') || sessionId.includes('.'))
-    return undefined;
-  const route = OF_SESSION.get(path.slice(sessionEnd + 1));
-  return route === undefined ? undefined : { route, sessionId };
+/** Rows below `<prefix>/`. */
+function topRows(settings: RouteSettings, script: ClientScript): readonly Row[] {
+  return [
+    ['', [], { ...PAGE, get: greeting }],
+    ['info', [], { ...INFO, get: info(settings) }],
+    ['sockjs.js', [], { ...PAGE, get: script.handler }],
+    ['websocket', ['rawwebsocket'], { ...SOCKET, get: rawWebSocket }],
+  ];
 }
 
-/** @param path below the prefix, without the query */
-export function match(path: string): Match | undefined {
-  if (path === '') return { route: GREETING_ROUTE, sessionId: '' };
-  const firstEnd = path.indexOf('/', 1);
-  const first = path.slice(1, firstEnd < 0 ? path.length : firstEnd);
-  if (firstEnd >= 0) return matchSession(path, first, firstEnd + 1);
-  const route = TOP.get(first) ?? (IFRAME_NAME.test(first) ? IFRAME_ROUTE : undefined);
-  return route === undefined ? undefined : { route, sessionId: '' };
-}
-
-/** HEAD is GET without the body, which the host leaves out; streams have no HEAD. */
-function endpointOf(route: Route, method: string): Endpoint | undefined {
-  if (method === 'GET' || (method === 'HEAD' && !route.sticky)) return route.get;
-  return method === 'POST' ? route.post : undefined;
-}
-
-function addPolicies(route: Route, { exchange, client, service, headers }: Hit): void {
-  if (route.sticky && service.settings.jsessionid) stickyCookie(headers, exchange, client.secure);
-  if (route.cors) crossOrigin(headers, exchange);
-}
-
-function serve(route: Route, hit: Hit): void | Promise<void> {
-  const { exchange, service, headers } = hit;
-  addPolicies(route, hit);
-  if (exchange.method === 'OPTIONS' && route.preflighted) {
-    preflight(headers, route.allow);
-    return exchange.answer(204, headers);
-  }
-  if (!route.cached) neverCached(headers);
-  const endpoint = endpointOf(route, exchange.method);
-  if (endpoint !== undefined) return endpoint(hit);
-  return service.refuse(
-    hit,
-    'methodNotAllowed',
-    new Refusal(REFUSALS.methodNotAllowed.status, '', { Allow: route.allow }),
+function toMap(
+  rows: readonly Row[],
+  disabled: readonly TransportName[],
+): ReadonlyMap<string, Route> {
+  const enabled = rows.filter(
+    ([, transports]) =>
+      transports.length === 0 || transports.some((name) => !disabled.includes(name)),
   );
+  return new Map(enabled.map(([name, , route]) => [name, route]));
 }
 
-function refuseOrigin(hit: Hit): void {
-  hit.headers.push('Vary', 'Origin');
-  neverCached(hit.headers);
-  hit.service.refuse(hit, 'originNotAllowed');
-}
+export class RouteTable {
+  readonly #top: ReadonlyMap<string, Route>;
+  readonly #session: ReadonlyMap<string, Route>;
+  readonly #iframe: Route;
 
-async function serveIfAdmitted(route: Route, hit: Hit, verdict: Promise<boolean>): Promise<void> {
-  const admitted = await hit.service.undecidedOrigins.wait(hit, () => verdict);
-  if (hit.exchange.isAnswered) return; // Gone, or given up.
-  if (admitted) await serve(route, hit);
-  else refuseOrigin(hit);
-}
+  /** @param prefix prefix of the router, for links */
+  constructor(
+    prefix: string,
+    settings: RouteSettings & { readonly disabledTransports: readonly TransportName[] },
+  ) {
+    const script = new ClientScript(settings.sockjsUrl);
+    this.#top = toMap(topRows(settings, script), settings.disabledTransports);
+    this.#session = toMap(sessionRows(settings), settings.disabledTransports);
+    this.#iframe = { ...PAGE, guarded: true, get: iframePage(script.url(prefix)) };
+  }
 
-function isEnabled(route: Route, service: Service): boolean {
-  return route.transports.length === 0 || route.transports.some((name) => service.isEnabled(name));
-}
+  /**
+   * Finds the route of a path.
+   * @param path below the prefix, without the query
+   */
+  match(path: string): RouteMatch | undefined {
+    const firstEnd = path.indexOf('/', 1);
+    const first = path.slice(1, firstEnd < 0 ? path.length : firstEnd);
+    if (firstEnd >= 0) return this.#matchSession(path, first, firstEnd + 1);
+    const route = this.#top.get(first) ?? (IFRAME_NAME.test(first) ? this.#iframe : undefined);
+    return route === undefined ? undefined : { route, sessionId: '' };
+  }
 
-function hitOf(exchange: Exchange, service: Service, sessionId = ''): Hit {
-  return { exchange, client: service.clientOf(exchange), service, sessionId, headers: [] };
-}
-
-function answer(exchange: Exchange, service: Service): void | Promise<void> {
-  const found = match(exchange.path);
-  const hit = hitOf(exchange, service, found?.sessionId);
-  if (found === undefined || !isEnabled(found.route, service))
-    return service.refuse(hit, 'notFound');
-  const { route } = found;
-  if (!route.guarded) return serve(route, hit);
-  const verdict = service.admits(exchange, hit.client);
-  if (verdict === undefined) return service.refuse(hit, 'pendingLimit');
-  if (typeof verdict !== 'boolean') return serveIfAdmitted(route, hit, verdict);
-  return verdict ? serve(route, hit) : refuseOrigin(hit);
-}
-
-/** Answers a request below the prefix. Whatever goes wrong in there ends here. */
-export function dispatch(exchange: Exchange, service: Service): void {
-  const failed = (error: unknown): void => {
-    if (exchange.isAnswered) exchange.abort();
-    else service.refuse(hitOf(exchange, service), 'internalError');
-    // The last part only: the session id before it is secret.
-    const leaf = quoteForLog(exchange.path.slice(exchange.path.lastIndexOf('/') + 1));
-    service.logger.error(`${exchange.method} of ${leaf} failed: ${describeError(error)}`);
-  };
-  if (exchange.isGone) return;
-  try {
-    service.sessions.stats.connected();
-    answer(exchange, service)?.catch(failed);
-  } catch (error) {
-    failed(error);
+  #matchSession(path: string, server: string, sessionStart: number): RouteMatch | undefined {
+    const sessionEnd = path.indexOf('/', sessionStart);
+    if (sessionEnd < 0) return undefined;
+    const sessionId = path.slice(sessionStart, sessionEnd);
+    if (server === '' || sessionId === '') return undefined;
+    if (server.includes('.') || sessionId.includes('.')) return undefined;
+    const route = this.#session.get(path.slice(sessionEnd + 1));
+    return route === undefined ? undefined : { route, sessionId };
   }
 }

@@ -1,9 +1,9 @@
-/** htmlfile: a page in a hidden frame that never ends; a frame is a script element. */
+/** htmlfile: an endless page in a hidden frame. A frame of the protocol is a script element. */
 import { HTML } from '../http/headers.ts';
-import { type HttpTransport, UNBUFFERED, memoizeEncoded, scriptString } from './transport.ts';
+import { type HttpTransport, UNBUFFERED, memoizeEncoding, scriptString } from './transport.ts';
 
-// Browsers show nothing of a page before its first 1024 bytes.
-const LEAST_LENGTH = 1025;
+// Browsers render nothing of a page before its first 1 KiB.
+const MIN_PRELUDE_LENGTH = 1025;
 
 function page(callback: string): string {
   const html = `<!doctype html>
@@ -19,15 +19,15 @@ function page(callback: string): string {
     window.onload = function() {c.stop();};
   </script>
 `;
-  return `${html.padEnd(LEAST_LENGTH)}\r\n\r\n`;
+  return `${html.padEnd(MIN_PRELUDE_LENGTH)}\r\n\r\n`;
 }
 
 export const HTMLFILE: HttpTransport = {
   name: 'htmlfile',
   contentType: HTML,
-  streams: true,
+  streaming: true,
   headers: UNBUFFERED,
-  takesCallback: true,
+  needsCallback: true,
   prelude: page,
-  encode: memoizeEncoded((text) => `<script>\np(${scriptString(text)});\n</script>\r\n`),
+  encode: memoizeEncoding((text) => `<script>\np(${scriptString(text)});\n</script>\r\n`),
 };

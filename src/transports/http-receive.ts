@@ -1,36 +1,46 @@
-/**
- * The receiving half of every HTTP transport: finds or opens the session of a request, and is the
- * receiver to which its frames go until the answer is full.
- */
-import type { AnswerListener, Exchange, HeaderList } from '../http/exchange.ts';
-import type { Frame } from '../protocol/frame.ts';
-import { admit } from '../http/admission.ts';
+/** Receiving requests of the HTTP transports: a request finds or opens its session, and takes frames from it. */
 import type { RefusalReason } from '../base/refusal.ts';
-import type { Endpoint, Hit } from '../http/request-context.ts';
-import type { Session } from '../sessions/session.ts';
+import { admitSession, whenAdmitted } from '../http/admission.ts';
+import type { Exchange, HeaderList, ResponseListener } from '../http/exchange.ts';
+import type { Handler, RequestContext } from '../http/request-context.ts';
+import type { Frame } from '../protocol/frame.ts';
 import type { Receiver } from '../sessions/receiver.ts';
+import type { Session } from '../sessions/session.ts';
 import type { HttpTransport } from './transport.ts';
 
-class HttpReceiver implements Receiver, AnswerListener {
+/** Settings of receiving requests. */
+export interface ReceiveSettings {
+  /** Bytes of frames after which a streaming response ends. */
+  readonly responseLimit: number;
+}
+
+class HttpReceiver implements Receiver, ResponseListener {
   readonly #exchange: Exchange;
   readonly #transport: HttpTransport;
   readonly #callback: string;
   readonly #session: Session;
   readonly #limit: number;
+  /** Headers of the response, until it has begun. */
   #headers: HeaderList | undefined;
-  #sent = 0;
+  #written = 0;
   #isAttached = false;
 
-  constructor(hit: Hit, transport: HttpTransport, callback: string, session: Session) {
-    this.#exchange = hit.exchange;
+  constructor(
+    { exchange, headers }: RequestContext,
+    transport: HttpTransport,
+    callback: string,
+    session: Session,
+    limit: number,
+  ) {
+    this.#exchange = exchange;
     this.#transport = transport;
     this.#callback = callback;
     this.#session = session;
-    this.#limit = hit.service.settings.responseLimit;
-    this.#headers = hit.headers;
-    this.#headers.push('Content-Type', transport.contentType, ...transport.headers);
-    hit.exchange.watch(this);
-    if (transport.streams) this.#begin(this.#headers);
+    this.#limit = limit;
+    this.#headers = headers;
+    headers.push('Content-Type', transport.contentType, ...transport.headers);
+    exchange.listen(this);
+    if (transport.streaming) this.#startStream(headers);
   }
 
   attach(): void {
@@ -41,7 +51,7 @@ class HttpReceiver implements Receiver, AnswerListener {
     return this.#exchange.bufferedBytes;
   }
 
-  /** A response hears nothing. */
+  /** A response receives nothing, so it cannot show that the client is alive. */
   get bytesReceived(): undefined {
     return undefined;
   }
@@ -51,17 +61,17 @@ class HttpReceiver implements Receiver, AnswerListener {
   }
 
   get full(): boolean {
-    return this.#sent >= this.#limit;
+    return this.#written >= this.#limit;
   }
 
   write(frame: Frame): void {
     const chunk = this.#transport.encode(frame, this.#callback);
     if (this.#headers === undefined) {
-      this.#sent += Buffer.byteLength(chunk);
+      this.#written += Buffer.byteLength(chunk);
       this.#exchange.write(chunk);
     } else {
-      this.#sent = this.#limit; // An answer takes one frame.
-      this.#exchange.answer(200, this.#headers, chunk);
+      this.#written = this.#limit; // A polling response carries exactly one frame.
+      this.#exchange.respond(200, this.#headers, chunk);
     }
   }
 
@@ -69,45 +79,45 @@ class HttpReceiver implements Receiver, AnswerListener {
     if (this.#headers === undefined) this.#exchange.end();
   }
 
-  expectProgress(): void {
-    this.#exchange.expectProgress();
-  }
-
   abort(): void {
     this.#exchange.abort();
   }
 
-  drained(): void {
+  expectProgress(): void {
+    this.#exchange.watchProgress();
+  }
+
+  onDrain(): void {
     this.#session.drained();
   }
 
-  sent(): void {
+  onFinish(): void {
     this.#session.sent(this);
   }
 
-  gone(): void {
+  onDisconnect(): void {
     if (this.#isAttached) this.#session.interrupted(this);
   }
 
-  stalled(): void {
+  onWriteTimeout(): void {
     if (this.#isAttached) this.#session.stalled(this);
     else this.abort();
   }
 
-  #begin(headers: HeaderList): void {
-    this.#exchange.begin(headers);
+  #startStream(headers: HeaderList): void {
+    this.#exchange.startStream(headers);
     this.#exchange.write(this.#transport.prelude(this.#callback));
     this.#headers = undefined;
   }
 }
 
-const LONGEST_CALLBACK = 32;
+const MAX_CALLBACK_LENGTH = 32;
 const CALLBACK = /^[a-zA-Z0-9\-_.]+$/;
 
-function callbackFault(callback: string): RefusalReason | undefined {
+function checkCallback(callback: string): RefusalReason | undefined {
   if (callback === '') return 'callbackMissing';
-  const valid = callback.length <= LONGEST_CALLBACK && CALLBACK.test(callback);
-  return valid ? undefined : 'callbackInvalid';
+  const isValid = callback.length <= MAX_CALLBACK_LENGTH && CALLBACK.test(callback);
+  return isValid ? undefined : 'callbackInvalid';
 }
 
 function readCallback(query: string): string {
@@ -115,18 +125,19 @@ function readCallback(query: string): string {
   return parameters.get('c') ?? parameters.get('callback') ?? '';
 }
 
-/** The endpoint for requests that receive frames by this transport. */
-export function receiving(transport: HttpTransport): Endpoint {
-  return (hit) => {
-    const { exchange, service } = hit;
-    const callback = transport.takesCallback ? readCallback(exchange.query) : '';
-    const fault = transport.takesCallback ? callbackFault(callback) : undefined;
-    if (fault !== undefined) return service.refuse(hit, fault);
-    const receive = (session: Session): void => {
-      new HttpReceiver(hit, transport, callback, session).attach();
+/** Returns the handler of requests that receive frames over this transport. */
+export function receive(transport: HttpTransport, { responseLimit }: ReceiveSettings): Handler {
+  return (context) => {
+    const callback = transport.needsCallback ? readCallback(context.exchange.query) : '';
+    const reason = transport.needsCallback ? checkCallback(callback) : undefined;
+    if (reason !== undefined) return context.refuse(reason);
+    const attach = (session: Session): void => {
+      new HttpReceiver(context, transport, callback, session, responseLimit).attach();
     };
-    const known = service.findSession(hit);
-    if (known !== undefined) return receive(known);
-    return admit(hit, (user) => receive(service.openSession(hit, transport.name, user)));
+    const session = context.session();
+    if (session !== undefined) return attach(session);
+    return whenAdmitted(context, admitSession(context), (user) => {
+      attach(context.openSession(transport.name, user));
+    });
   };
 }

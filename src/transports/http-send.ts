@@ -1,30 +1,35 @@
-/** The sending half of the HTTP transports: `xhr_send` and `jsonp_send`. PROTOCOL "Messages from the client". */
+/** Sending requests of the HTTP transports: `xhr_send` and `jsonp_send`. PROTOCOL.md, "Messages from the client". */
 import { isUtf8 } from 'node:buffer';
 import { SockJSError } from '../base/errors.ts';
+import type { RefusalReason } from '../base/refusal.ts';
 import type { Exchange } from '../http/exchange.ts';
 import { PLAIN_TEXT } from '../http/headers.ts';
+import type { Handler, RequestContext } from '../http/request-context.ts';
 import { decodeBody } from '../protocol/message.ts';
-import type { RefusalReason } from '../base/refusal.ts';
-import type { Endpoint, Hit } from '../http/request-context.ts';
 
-/** What tells the two endpoints apart. */
-interface Sender {
-  /** Takes the JSON out of a body; '' if it holds none. */
-  readonly payload: (body: string, exchange: Exchange) => string;
-  readonly status: number;
-  readonly answer: string | undefined;
+/** Settings of sending requests. */
+export interface SendSettings {
+  readonly maxMessagesPerBody: number;
 }
 
-const BODY_FAULTS: ReadonlyMap<string, RefusalReason> = new Map([
+/** The difference between the two handlers. */
+interface Sender {
+  /** Returns the JSON in a body, or '' if there is none. */
+  readonly extractJson: (body: string, exchange: Exchange) => string;
+  readonly status: number;
+  readonly responseBody: string | undefined;
+}
+
+const BODY_REFUSALS: ReadonlyMap<string, RefusalReason> = new Map([
   ['ERR_BODY_TOO_LARGE', 'bodyTooLarge'],
   ['ERR_BODY_TIMEOUT', 'bodyTimeout'],
   ['ERR_NO_MEMORY', 'memoryLimit'],
 ]);
 
-/** A client that has gone away is answered nothing. */
-function refuseBody(hit: Hit, { code }: SockJSError): void {
-  const reason = BODY_FAULTS.get(code);
-  if (reason !== undefined) hit.service.refuse(hit, reason);
+/** A client that has disconnected gets no response. */
+function refuseBody(context: RequestContext, { code }: SockJSError): void {
+  const reason = BODY_REFUSALS.get(code);
+  if (reason !== undefined) context.refuse(reason);
 }
 
 function isEncoded(exchange: Exchange): boolean {
@@ -32,42 +37,51 @@ function isEncoded(exchange: Exchange): boolean {
   return encoding !== undefined && encoding.toLowerCase() !== 'identity';
 }
 
-// A client that has not heard of the end yet is told that all is well: refused, it would give up, and never
-// hear of it. The session first, then the body: what nobody waits for is never read. The answer goes out after
-// the application has had the messages, which is how a client knows that it may send the next.
-async function accept(hit: Hit, sender: Sender): Promise<void> {
-  const { exchange, service, headers } = hit;
-  const session = service.findSession(hit);
-  if (session?.seemsOpen !== true) return service.refuse(hit, 'sessionNotFound');
-  if (isEncoded(exchange)) return service.refuse(hit, 'contentEncoding');
+/**
+ * Hands the messages of a body to the session. The session is looked up before the body is read, so that a body
+ * without a session costs nothing. The response leaves after the application had the messages: it tells the client
+ * that it may send the next ones. While a close frame is on its way, a client gets the usual response and its messages
+ * are dropped: if it were refused, sockjs-client would give up before it has read the close frame.
+ */
+async function deliver(context: RequestContext, sender: Sender, maxMessages: number): Promise<void> {
+  const { exchange, headers, state } = context;
+  const session = context.session();
+  if (session?.seemsOpen !== true) return context.refuse('sessionNotFound');
+  if (isEncoded(exchange)) return context.refuse('contentEncoding');
   if (session.isHeldBack && !(await session.ready())) {
-    return service.refuse(hit, session.isOpening ? 'sessionOpening' : 'rateLimited');
+    return context.refuse(session.isOpening ? 'sessionOpening' : 'rateLimited');
   }
-  const body = await exchange.readBody(service.bodyLimits);
-  if (body instanceof SockJSError) return refuseBody(hit, body);
-  const json = sender.payload(body.toString('utf8'), exchange);
-  if (json === '') return service.refuse(hit, 'bodyMissing');
+  const body = await exchange.readBody(state.bodyLimits);
+  if (body instanceof SockJSError) return refuseBody(context, body);
+  const json = sender.extractJson(body.toString('utf8'), exchange);
+  if (json === '') return context.refuse('bodyMissing');
   const messages = isUtf8(body) ? decodeBody(json) : undefined;
-  if (messages === undefined) return service.refuse(hit, 'bodyInvalid');
-  if (messages.length > service.settings.maxMessagesPerBody) {
-    return service.refuse(hit, 'tooManyMessages');
-  }
-  if (!session.receive(messages, body.length)) return service.refuse(hit, 'sessionNotFound');
+  if (messages === undefined) return context.refuse('bodyInvalid');
+  if (messages.length > maxMessages) return context.refuse('tooManyMessages');
+  if (!session.receive(messages, body.length)) return context.refuse('sessionNotFound');
   headers.push('Content-Type', PLAIN_TEXT);
-  return exchange.answer(sender.status, headers, sender.answer);
+  return exchange.respond(sender.status, headers, sender.responseBody);
 }
 
-const XHR: Sender = { payload: (body) => body, status: 204, answer: undefined };
+function send(sender: Sender, { maxMessagesPerBody }: SendSettings): Handler {
+  return (context) => deliver(context, sender, maxMessagesPerBody);
+}
+
+const XHR: Sender = { extractJson: (body) => body, status: 204, responseBody: undefined };
 
 function formField(body: string, exchange: Exchange): string {
   const type = exchange.header('content-type')?.toLowerCase() ?? '';
   return type.startsWith('text/plain') ? body : (new URLSearchParams(body).get('d') ?? '');
 }
 
-const JSONP: Sender = { payload: formField, status: 200, answer: 'ok' };
+const JSONP: Sender = { extractJson: formField, status: 200, responseBody: 'ok' };
 
-/** `xhr_send`: the body is the JSON, whatever its content type. */
-export const XHR_SEND: Endpoint = (hit) => accept(hit, XHR);
+/** Handles `xhr_send`: the body is the JSON, whatever its content type. */
+export function xhrSend(settings: SendSettings): Handler {
+  return send(XHR, settings);
+}
 
-/** `jsonp_send`: a form with the field `d`, or the JSON itself as `text/plain`. */
-export const JSONP_SEND: Endpoint = (hit) => accept(hit, JSONP);
+/** Handles `jsonp_send`: a form with the field `d`, or the JSON itself as `text/plain`. */
+export function jsonpSend(settings: SendSettings): Handler {
+  return send(JSONP, settings);
+}

@@ -1,36 +1,37 @@
 /**
- * A transport is a dialect: a name, a method, a content type, what comes before the first frame, and
- * one function that writes a frame. Polling is streaming that is full after one frame.
+ * An HTTP transport as data: a name, a content type, a prelude, and one function that encodes a frame. Polling is
+ * streaming that ends after one frame.
  */
-import type { Frame } from '../protocol/frame.ts';
 import { MAX_MEMOIZED_BYTES, memoizeLast } from '../base/memoize.ts';
 import type { TransportName } from '../base/settings.ts';
+import type { Frame } from '../protocol/frame.ts';
 
 export interface HttpTransport {
   readonly name: TransportName;
   readonly contentType: string;
-  /** Whether one answer carries many frames, up to `responseLimit`. */
-  readonly streams: boolean;
-  /** Further headers, names and values in turn. */
+  /** True if a response carries many frames, up to `responseLimit`; false if it carries one. */
+  readonly streaming: boolean;
+  /** Further response headers, names and values in turn. */
   readonly headers: readonly string[];
-  /** Whether the client names a function to be called, in the argument `c`. */
-  readonly takesCallback: boolean;
+  /** True if the client names a function to call, in the query parameter `c`. */
+  readonly needsCallback: boolean;
+  /** Returns the text before the first frame. */
   prelude(callback: string): string;
   encode(frame: Frame, callback: string): string;
 }
 
-/** Keeps proxies such as nginx from holding back the chunks of a stream. */
+/** Stops proxies such as nginx from buffering a stream. */
 export const UNBUFFERED: readonly string[] = ['X-Accel-Buffering', 'no'];
 
-/** Escaped for its dialect, a frame may have grown. */
-const MAX_MEMOIZED_CHUNK_BYTES = 2 * MAX_MEMOIZED_BYTES;
+/** An encoded frame may be longer than the frame: escaping grows it. */
+const MAX_MEMOIZED_ENCODING = 2 * MAX_MEMOIZED_BYTES;
 
-/** For dialects whose writing does not depend on the client: one frame for many clients is written once. */
-export function memoizeEncoded(encode: (text: string) => string): (frame: Frame) => string {
-  return memoizeLast((frame: Frame) => encode(frame.text), MAX_MEMOIZED_CHUNK_BYTES);
+/** Encodes a frame once for all clients of a broadcast. For encodings that do not depend on the client. */
+export function memoizeEncoding(encode: (text: string) => string): (frame: Frame) => string {
+  return memoizeLast((frame: Frame) => encode(frame.text), MAX_MEMOIZED_ENCODING);
 }
 
-/** `text` as a string literal for a script, which no HTML parser can mistake for the script's end. */
+/** Returns a JavaScript string literal in which an HTML parser finds no end of a script element. */
 export function scriptString(text: string): string {
   return JSON.stringify(text).replaceAll('<', String.raw`\u003c`);
 }

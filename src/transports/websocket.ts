@@ -1,33 +1,44 @@
 /**
- * WebSockets: with SockJS frames, one to a message, or raw. A WebSocket carries its session from
- * beginning to end, and both end together.
+ * WebSockets: with one SockJS frame in each message, or raw. A WebSocket carries its session from beginning to end,
+ * and both end together.
  */
-import type { WebSocketFault, WebSocketListener, WebSocketPort } from '../http/exchange.ts';
-import type { Frame } from '../protocol/frame.ts';
-import { decodeWebSocketMessage } from '../protocol/message.ts';
 import { type CloseStatus, CLOSE_REASONS } from '../base/close-reasons.ts';
 import { REFUSALS, Refusal } from '../base/refusal.ts';
-import type { Endpoint, Hit } from '../http/request-context.ts';
-import type { Session } from '../sessions/session.ts';
+import { admitSession, whenAdmitted } from '../http/admission.ts';
+import type { Handler, RequestContext } from '../http/request-context.ts';
+import type {
+  WebSocketConnection,
+  WebSocketFault,
+  WebSocketListener,
+} from '../http/websocket-connection.ts';
+import type { Frame } from '../protocol/frame.ts';
+import { decodeWebSocketMessage } from '../protocol/message.ts';
 import type { Receiver } from '../sessions/receiver.ts';
-import { admit } from '../http/admission.ts';
-import { memoizeEncoded } from './transport.ts';
+import type { Session } from '../sessions/session.ts';
+import { memoizeEncoding } from './transport.ts';
 
 abstract class WebSocketReceiver implements Receiver, WebSocketListener {
   readonly full = false;
-  protected readonly socket: WebSocketPort;
+  protected readonly socket: WebSocketConnection;
   protected readonly session: Session;
-  #isHeldBack = false;
-  protected ending: CloseStatus = { code: 1000, reason: '' };
+  /** Status of the WebSocket's close frame. */
+  protected closeStatus: CloseStatus = { code: 1000, reason: '' };
+  #isPaused = false;
 
-  constructor(socket: WebSocketPort, session: Session) {
+  constructor(socket: WebSocketConnection, session: Session) {
     this.socket = socket;
     this.session = session;
   }
 
   abstract write(frame: Frame): void;
-  abstract text(text: string, bytes: number): void;
-  abstract binary(data: Uint8Array): void;
+  abstract onText(text: string, byteLength: number): void;
+  abstract onBinary(data: Uint8Array): void;
+
+  /** Opens the session. Input waits while an asynchronous `onOpen` is pending. */
+  attach(): void {
+    this.session.attach(this);
+    if (this.session.isOpening) void this.#pauseUntilReady();
+  }
 
   get bufferedBytes(): number {
     return this.socket.bufferedBytes;
@@ -42,68 +53,66 @@ abstract class WebSocketReceiver implements Receiver, WebSocketListener {
   }
 
   end(): void {
-    this.socket.close(this.ending.code, this.ending.reason);
+    this.socket.close(this.closeStatus.code, this.closeStatus.reason);
   }
-
-  /** The socket does so by itself. */
-  expectProgress(): void {}
 
   abort(): void {
     this.socket.abort();
   }
 
-  drained(): void {
+  /** The socket starts its write timeout by itself. */
+  expectProgress(): void {}
+
+  onDrain(): void {
     this.session.drained();
   }
 
-  /** The session is there until the socket has closed, so that somebody sees to that. */
-  refused(fault: WebSocketFault): void {
+  /** Keeps the session until the socket has closed, so that its deadline ends a client that stays. */
+  onFault(fault: WebSocketFault): void {
     this.session.end(CLOSE_REASONS[fault]);
   }
 
-  closed(code: number, reason: string): void {
+  onClosed(code: number, reason: string): void {
     this.session.interrupted(this, { code, reason, cause: 'client' });
   }
 
-  stalled(): void {
+  onWriteTimeout(): void {
     this.session.stalled(this);
   }
 
-  /** What the client sent has reached the application, or waits for it; it may have been too much. */
-  protected receive(messages: readonly (string | Uint8Array)[], bytes: number): void {
-    this.session.receive(messages, bytes);
-    if (this.session.isHeldBack) void this.holdBack();
+  protected receive(messages: readonly (string | Uint8Array)[], byteLength: number): void {
+    this.session.receive(messages, byteLength);
+    if (this.session.isHeldBack) void this.#pauseUntilReady();
   }
 
-  /** Reads nothing further until the session is ready for it. */
-  async holdBack(): Promise<void> {
-    if (this.#isHeldBack) return;
-    this.#isHeldBack = true;
+  async #pauseUntilReady(): Promise<void> {
+    if (this.#isPaused) return;
+    this.#isPaused = true;
     this.socket.pause();
     await this.session.ready();
-    this.#isHeldBack = false;
+    this.#isPaused = false;
     this.socket.resume();
   }
 }
 
-const encode = memoizeEncoded((text) => text);
+const encode = memoizeEncoding((text) => text);
 
-class FramedReceiver extends WebSocketReceiver {
+class SockJSReceiver extends WebSocketReceiver {
   write(frame: Frame): void {
-    if (frame.type === 'close') this.ending = frame;
-    // Scripts see `h`, but only a ping has to be answered.
+    if (frame.type === 'close') this.closeStatus = frame;
+    // Scripts see `h`, but only a ping makes the browser respond.
     if (frame.type === 'heartbeat') this.socket.ping(frame.text);
     else this.socket.sendText(encode(frame));
   }
 
-  text(text: string, bytes: number): void {
+  onText(text: string, byteLength: number): void {
     const messages = decodeWebSocketMessage(text);
-    if (messages === undefined) this.socket.refuse('invalidJson');
-    else this.receive(messages, bytes);
+    if (messages === undefined) this.socket.fail('invalidJson');
+    else this.receive(messages, byteLength);
   }
 
-  binary(): void {
-    this.socket.refuse('textOnly');
+  onBinary(): void {
+    this.socket.fail('textOnly');
   }
 }
 
@@ -122,60 +131,55 @@ class RawReceiver extends WebSocketReceiver {
         }
         break;
       case 'close':
-        this.ending = frame;
+        this.closeStatus = frame;
         break;
     }
   }
 
-  text(text: string, bytes: number): void {
-    this.receive([text], bytes);
+  onText(text: string, byteLength: number): void {
+    this.receive([text], byteLength);
   }
 
-  binary(data: Uint8Array): void {
+  onBinary(data: Uint8Array): void {
     this.receive([data], data.length);
   }
 }
 
 const NOT_CONNECTED = new Refusal(400, '"Connection" must be "Upgrade".');
 
-/** The host saw no request for a WebSocket. An operator is told why, where the request shows it. */
-function refuseOrdinary(hit: Hit): void {
-  const { exchange, service } = hit;
+/** Refuses a request that the host did not see as an upgrade, and logs the cause where the request shows it. */
+function refuseOrdinary(context: RequestContext): void {
+  const { exchange, state } = context;
   const upgrade = exchange.header('upgrade')?.toLowerCase() ?? '';
   const connection = exchange.header('connection')?.toLowerCase() ?? '';
-  const isWanted = exchange.header('sec-websocket-key') !== undefined;
-  if (isWanted && upgrade === 'websocket' && connection.includes('upgrade')) {
-    service.hint('upgradeUnseen');
-  } else if (isWanted && (upgrade === '' || upgrade === 'websocket')) {
-    service.hint('upgradeLost');
+  const isHandshake = exchange.header('sec-websocket-key') !== undefined;
+  if (isHandshake && upgrade === 'websocket' && connection.includes('upgrade')) {
+    state.warnings.warn('upgradeUnseen');
+  } else if (isHandshake && (upgrade === '' || upgrade === 'websocket')) {
+    state.warnings.warn('upgradeLost');
   }
-  service.refuse(
-    hit,
-    'invalidUpgrade',
-    upgrade === 'websocket' ? NOT_CONNECTED : REFUSALS.invalidUpgrade,
-  );
+  const refusal = upgrade === 'websocket' ? NOT_CONNECTED : REFUSALS.invalidUpgrade;
+  context.refuse('invalidUpgrade', refusal);
 }
 
-function upgrading(
+function serve(
   transport: 'websocket' | 'rawwebsocket',
-  Receiving: new (socket: WebSocketPort, session: Session) => WebSocketReceiver,
-): Endpoint {
-  return (hit) => {
-    const { exchange, service } = hit;
-    const { upgrade } = exchange;
-    if (upgrade === undefined) return refuseOrdinary(hit);
-    if (upgrade instanceof Refusal) return service.refuse(hit, 'invalidUpgrade', upgrade);
-    return admit(hit, (user) => {
-      upgrade((socket) => {
-        const session = service.openWebSocketSession(hit, transport, user);
-        const receiver = new Receiving(socket, session);
-        session.attach(receiver);
-        if (session.isOpening) void receiver.holdBack();
-        return receiver;
-      });
+  ReceiverClass: new (socket: WebSocketConnection, session: Session) => WebSocketReceiver,
+): Handler {
+  return (context) => {
+    const { upgrade } = context.exchange;
+    if (upgrade.type === 'none') return refuseOrdinary(context);
+    if (upgrade.type === 'refused') return context.refuse('invalidUpgrade', upgrade.refusal);
+    return whenAdmitted(context, admitSession(context), (user) => {
+      if (context.exchange.isDisconnected) return;
+      const session = context.openSession(transport, user);
+      const socket = upgrade.accept();
+      const receiver = new ReceiverClass(socket, session);
+      socket.listen(receiver);
+      receiver.attach();
     });
   };
 }
 
-export const WEBSOCKET: Endpoint = upgrading('websocket', FramedReceiver);
-export const RAW_WEBSOCKET: Endpoint = upgrading('rawwebsocket', RawReceiver);
+export const websocket: Handler = serve('websocket', SockJSReceiver);
+export const rawWebSocket: Handler = serve('rawwebsocket', RawReceiver);

@@ -1,28 +1,26 @@
 /** XHR polling and streaming: a frame is a line. */
 import { JAVASCRIPT } from '../http/headers.ts';
-import { type HttpTransport, UNBUFFERED, memoizeEncoded } from './transport.ts';
+import { type HttpTransport, UNBUFFERED, memoizeEncoding } from './transport.ts';
 
-const encode = memoizeEncoded((text) => `${text}\n`);
+// Internet Explorer shows nothing of a streaming response before its first 2 KiB. PROTOCOL.md, "Transports".
+const PRELUDE = `${'h'.repeat(2048)}\n`;
 
-// Some browsers show nothing of a response before its first 2 KiB.
-const PADDING = `${'h'.repeat(2048)}\n`;
+const encode = memoizeEncoding((text) => `${text}\n`);
 
 export const XHR: HttpTransport = {
   name: 'xhr',
   contentType: JAVASCRIPT,
-  streams: false,
+  streaming: false,
   headers: [],
-  takesCallback: false,
+  needsCallback: false,
   prelude: () => '',
   encode,
 };
 
 export const XHR_STREAMING: HttpTransport = {
+  ...XHR,
   name: 'xhr_streaming',
-  contentType: JAVASCRIPT,
-  streams: true,
+  streaming: true,
   headers: UNBUFFERED,
-  takesCallback: false,
-  prelude: () => PADDING,
-  encode,
+  prelude: () => PRELUDE,
 };

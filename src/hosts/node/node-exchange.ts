@@ -1,65 +1,30 @@
 /** The port `Exchange` on a request and a response of `node:http`. */
-import { type IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { type PeerCertificate, TLSSocket } from 'node:tls';
 import type { SockJSError } from '../../base/errors.ts';
-import type { AnswerListener, BodyLimits, Exchange, HeaderList } from '../../http/exchange.ts';
 import { MAX_MEMOIZED_BYTES, memoizeLast } from '../../base/memoize.ts';
+import type {
+  BodyLimits,
+  Exchange,
+  HeaderList,
+  ResponseListener,
+  Upgrade,
+} from '../../http/exchange.ts';
+import type { RequestTarget } from '../../http/prefix.ts';
+import { watchUpgradedSocket } from './disconnect-watch.ts';
+import { createResponse, isChunked } from './node-internals.ts';
 import { readBody } from './request-body.ts';
 import { WriteWatchdog } from './write-watchdog.ts';
 
-/** The part of a request target that routes look at; `http://host/path` counts as `/path`. */
-export interface Target {
-  readonly path: string;
-  readonly query: string;
-}
-
-/** Takes a request target apart by hand: it never throws, whatever a client sends. */
-export function splitTarget(url: string): Target {
-  let start = 0;
-  if (!url.startsWith('/')) {
-    const scheme = url.indexOf('://');
-    const slash = scheme < 0 ? -1 : url.indexOf('/', scheme + 3);
-    start = slash < 0 ? url.length : slash;
-  }
-  const mark = url.indexOf('?', start);
-  if (mark < 0) return { path: url.slice(start), query: '' };
-  return { path: url.slice(start, mark), query: url.slice(mark + 1) };
-}
-
-/**
- * Whether an answer to a request before this one is still under way on its connection: then nothing else can
- * be said there. Node knows it, and tells nobody.
- */
-export function isAnswering({ socket }: IncomingMessage): boolean {
-  const message: unknown = Reflect.get(socket, '_httpMessage');
-  return message !== undefined && message !== null;
-}
-
-/** A response on a socket that was to be upgraded and is not: it is answered and closed. */
-export function responseOn(request: IncomingMessage): ServerResponse {
-  const { socket } = request;
-  const response = new ServerResponse(request);
-  response.shouldKeepAlive = false;
-  response.assignSocket(socket);
-  // What Node's server does for other sockets: notice the client's end, tell of drains, heed timeouts.
-  socket.resume();
-  socket.on('end', () => socket.end());
-  socket.on('drain', () => response.emit('drain'));
-  socket.on('timeout', () => socket.destroy());
-  // Not `end()`: a client that never hangs up would keep its half of the connection for ever.
-  response.on('finish', () => socket.destroySoon());
-  return response;
-}
-
-/** As many bytes as characters: plain ASCII, which need not be looked at to be written. */
-function encodingOf(text: string, bytes: number): 'latin1' | 'utf8' {
-  return bytes === text.length ? 'latin1' : 'utf8';
-}
-
 const LINE_END = '\r\n';
 
-/** One chunk of a chunked answer (RFC 9112, 7.1) as one buffer. */
-const chunkFor = memoizeLast((text: string): Buffer => {
+/** As many bytes as characters: the text is ASCII, which `latin1` copies without a check. */
+function encodingOf(text: string, byteLength: number): 'latin1' | 'utf8' {
+  return byteLength === text.length ? 'latin1' : 'utf8';
+}
+
+/** Encodes a chunk of a chunked response (RFC 9112, section 7.1) as one buffer. */
+const encodeChunk = memoizeLast((text: string): Buffer => {
   const length = Buffer.byteLength(text);
   const head = length.toString(16) + LINE_END;
   const chunk = Buffer.allocUnsafe(head.length + length + LINE_END.length);
@@ -72,39 +37,33 @@ const chunkFor = memoizeLast((text: string): Buffer => {
 export class NodeExchange implements Exchange {
   readonly path: string;
   readonly query: string;
-  readonly upgrade: Exchange['upgrade'];
+  readonly upgrade: Upgrade;
   readonly #request: IncomingMessage;
   readonly #writeTimeout: number;
+  /** Undefined for an upgrade, until it is responded to. */
   #response: ServerResponse | undefined;
-  #listener: AnswerListener | undefined;
-  #progress: WriteWatchdog | undefined;
+  #listener: ResponseListener | undefined;
+  #watchdog: WriteWatchdog | undefined;
   #isUpgraded = false;
-  /** The listener was told of the end. */
-  #isOver = false;
-  /** The head of a chunked answer is out, and so is all that was written with it. */
+  #isFinished = false;
+  /** True once the head of a chunked response has left, and all that was written with it. */
   #isFlowing = false;
-  #unwritten = 0;
+  #pendingWrites = 0;
 
+  /** @param response undefined for an upgrade */
   constructor(
     request: IncomingMessage,
     response: ServerResponse | undefined,
-    target: Target,
+    target: RequestTarget,
     writeTimeout: number,
-    upgrade?: Exchange['upgrade'],
+    upgrade: Upgrade,
   ) {
     this.#request = request;
     this.#response = response;
     this.#writeTimeout = writeTimeout;
     this.path = target.path;
     this.query = target.query;
-    if (typeof upgrade !== 'function') {
-      this.upgrade = upgrade;
-      return;
-    }
-    this.upgrade = (handler) => {
-      this.#isUpgraded = true;
-      upgrade(handler);
-    };
+    this.upgrade = upgrade.type === 'websocket' ? this.#mark(upgrade) : upgrade;
   }
 
   get method(): string {
@@ -130,12 +89,12 @@ export class NodeExchange implements Exchange {
       : undefined;
   }
 
-  get isGone(): boolean {
+  get isDisconnected(): boolean {
     return this.#request.socket.destroyed || this.#response?.destroyed === true;
   }
 
-  get isAnswered(): boolean {
-    return this.#isUpgraded || this.isGone || this.#response?.headersSent === true;
+  get isHandled(): boolean {
+    return this.#isUpgraded || this.isDisconnected || this.#response?.headersSent === true;
   }
 
   get bufferedBytes(): number {
@@ -156,9 +115,9 @@ export class NodeExchange implements Exchange {
     return readBody(this.#request, limits);
   }
 
-  answer(status: number, headers: HeaderList, body?: string): void {
-    if (this.isAnswered) return;
-    const response = this.#answering();
+  respond(status: number, headers: HeaderList, body?: string): void {
+    if (this.isHandled) return;
+    const response = this.#openResponse();
     if (body === undefined) {
       if (status !== 204 && status !== 304) headers.push('Content-Length', '0');
       response.writeHead(status, headers);
@@ -171,79 +130,100 @@ export class NodeExchange implements Exchange {
     }
   }
 
-  begin(headers: HeaderList): void {
-    if (this.isAnswered) return;
-    const response = this.#answering();
-    response.on('drain', () => this.#drained());
+  startStream(headers: HeaderList): void {
+    if (this.isHandled) return;
+    const response = this.#openResponse();
+    response.on('drain', () => this.#onDrain());
     response.writeHead(200, headers);
   }
 
-  write(text: string): void {
-    if (this.isGone) return;
-    if (this.#write(text)) return;
-    this.expectProgress();
-    if (this.#isFlowing) this.#request.socket.once('drain', () => this.#drained());
-  }
-
-  // Once the head is out, a chunk is written past the response, which would hand its size, its data and its
-  // end to the system apart; and in a broadcast all responses are given the same bytes.
-  #write(text: string): boolean {
-    const response = this.#response;
-    if (response === undefined) return true;
-    if (this.#isFlowing && response.socket !== null) return response.socket.write(chunkFor(text));
-    this.#unwritten += 1;
-    return response.write(text, () => this.#written());
-  }
-
-  /** Nothing that was given to the response is held back by it any more. */
-  #written(): void {
-    this.#unwritten -= 1;
-    this.#isFlowing = this.#unwritten === 0 && this.#response?.chunkedEncoding === true;
+  write(chunk: string): void {
+    if (this.isDisconnected) return;
+    if (this.#write(chunk)) return;
+    this.watchProgress();
+    if (this.#isFlowing) this.#request.socket.once('drain', () => this.#onDrain());
   }
 
   end(): void {
-    if (!this.isGone) this.#response?.end();
-  }
-
-  expectProgress(): void {
-    this.#progress ??= new WriteWatchdog(this.#request.socket, this.#writeTimeout, () => {
-      this.#listener?.stalled();
-    });
-    this.#progress.expect();
+    if (!this.isDisconnected) this.#response?.end();
   }
 
   abort(): void {
     this.#request.socket.destroy();
   }
 
-  watch(listener: AnswerListener): void {
-    const response = this.#answering();
+  watchProgress(): void {
+    this.#watchdog ??= new WriteWatchdog(this.#request.socket, this.#writeTimeout, () => {
+      this.#listener?.onWriteTimeout();
+    });
+    this.#watchdog.start();
+  }
+
+  listen(listener: ResponseListener): void {
+    const response = this.#openResponse();
     this.#listener = listener;
-    response.on('close', () => this.#over(response.writableFinished));
+    response.on('close', () => this.#onClose(response));
     if (response.socket !== null) return;
-    // It waits behind other answers, and Node may forget it: when the next request is an upgrade.
+    // The response waits behind others of its connection. Node forgets it if the next request is an upgrade, so the
+    // end of the connection has to be watched too.
     const { socket } = this.#request;
-    const lost = (): void => this.#over(response.writableFinished);
+    const onSocketClose = (): void => this.#onClose(response);
     socket.setMaxListeners(0);
-    socket.on('close', lost);
-    response.on('close', () => socket.off('close', lost));
+    socket.on('close', onSocketClose);
+    response.on('close', () => socket.off('close', onSocketClose));
   }
 
-  #over(isSent: boolean): void {
-    if (this.#isOver) return;
-    this.#isOver = true;
-    this.#progress?.end();
-    if (isSent) this.#listener?.sent();
-    else this.#listener?.gone();
+  watchDisconnect(callback: () => void): () => void {
+    const { socket } = this.#request;
+    if (this.#response === undefined) return watchUpgradedSocket(socket, callback);
+    socket.on('close', callback);
+    return () => socket.off('close', callback);
   }
 
-  #drained(): void {
-    this.#progress?.end();
-    if (this.#response?.writableEnded === false) this.#listener?.drained();
+  /** Notes that the upgrade was accepted: there is no response any more. */
+  #mark(upgrade: Extract<Upgrade, { type: 'websocket' }>): Upgrade {
+    return {
+      type: 'websocket',
+      accept: () => {
+        this.#isUpgraded = true;
+        return upgrade.accept();
+      },
+    };
   }
 
-  #answering(): ServerResponse {
-    if (this.#response === undefined) this.#response = responseOn(this.#request);
-    return this.#response;
+  /**
+   * Writes a chunk. Once the head is out, chunks bypass the response: it would pass the size, the data and the end of a
+   * chunk to the system one by one. In a broadcast all responses then write one shared buffer.
+   */
+  #write(chunk: string): boolean {
+    const response = this.#response;
+    if (response === undefined) return true;
+    if (this.#isFlowing && response.socket !== null) {
+      return response.socket.write(encodeChunk(chunk));
+    }
+    this.#pendingWrites += 1;
+    return response.write(chunk, () => this.#onWritten(response));
+  }
+
+  #onWritten(response: ServerResponse): void {
+    this.#pendingWrites -= 1;
+    this.#isFlowing = this.#pendingWrites === 0 && isChunked(response);
+  }
+
+  #onDrain(): void {
+    this.#watchdog?.stop();
+    if (this.#response?.writableEnded === false) this.#listener?.onDrain();
+  }
+
+  #onClose(response: ServerResponse): void {
+    if (this.#isFinished) return;
+    this.#isFinished = true;
+    this.#watchdog?.stop();
+    if (response.writableFinished) this.#listener?.onFinish();
+    else this.#listener?.onDisconnect();
+  }
+
+  #openResponse(): ServerResponse {
+    return (this.#response ??= createResponse(this.#request));
   }
 }

@@ -1,15 +1,24 @@
-/**
- * The host that every Node has: requests and upgrades of `node:http` (and `node:https`). Nothing else in the
- * library knows it.
- */
+/** The host `node:http` (and `node:https`): turns requests and upgrades into exchanges. */
 import { createHash } from 'node:crypto';
 import { type IncomingMessage, type Server, type ServerResponse, createServer } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { type MemoryBudget, PROCESS_MEMORY_BUDGET } from '../../base/memory-budget.ts';
-import type { Exchange } from '../../http/exchange.ts';
+import { PROCESS_MEMORY_BUDGET } from '../../base/memory-budget.ts';
+import {
+  type Exchange,
+  type ExchangeHandler,
+  type HostSettings,
+  NO_UPGRADE,
+  type Upgrade,
+} from '../../http/exchange.ts';
+import { type RequestTarget, splitTarget, stripPrefix } from '../../http/prefix.ts';
+import type { WebSocketConnection } from '../../http/websocket-connection.ts';
 import { acceptHandshake, checkHandshake, isWebSocketRequest } from '../../websocket/handshake.ts';
-import { NodeExchange, type Target } from './node-exchange.ts';
-import { type WebSocketSettings, serveWebSocket } from './node-websocket.ts';
+import { NodeExchange } from './node-exchange.ts';
+import { hasPendingResponse } from './node-internals.ts';
+import { NodeWebSocket } from './node-websocket.ts';
+
+/** Interval in which Node checks a server of ours for late requests. Node's default is 30 s. */
+const CHECK_INTERVAL_MS = 5000;
 
 function ignore(): void {}
 
@@ -17,10 +26,102 @@ function sha1(text: string): string {
   return createHash('sha1').update(text).digest('base64');
 }
 
-/** Interval in which Node checks a server of ours for late requests; Node's default is 30 s. */
-const CHECK_INTERVAL_MS = 5000;
+function accept(
+  request: IncomingMessage,
+  head: Buffer,
+  settings: HostSettings,
+): WebSocketConnection {
+  const { socket } = request;
+  socket.setTimeout(0);
+  socket.setNoDelay(settings.disableNagle);
+  if (head.length > 0) socket.unshift(head);
+  socket.cork(); // The first frame leaves together with the handshake.
+  process.nextTick(() => socket.uncork());
+  socket.write(acceptHandshake(request, sha1));
+  return new NodeWebSocket(socket, settings, PROCESS_MEMORY_BUDGET);
+}
 
-/** Creates a server whose requests have to arrive within these delays, in milliseconds. */
+function upgradeOf(request: IncomingMessage, head: Buffer, settings: HostSettings): Upgrade {
+  if (!isWebSocketRequest(request)) return NO_UPGRADE;
+  const refusal = checkHandshake(request);
+  if (refusal !== undefined) return { type: 'refused', refusal };
+  return { type: 'websocket', accept: () => accept(request, head, settings) };
+}
+
+function createExchange(
+  request: IncomingMessage,
+  response: ServerResponse,
+  target: RequestTarget,
+  { disableNagle, noKeepAlive, writeTimeout }: HostSettings,
+): Exchange {
+  if (!disableNagle) request.socket.setNoDelay(false);
+  if (noKeepAlive) response.shouldKeepAlive = false;
+  response.on('error', ignore);
+  return new NodeExchange(request, response, target, writeTimeout, NO_UPGRADE);
+}
+
+/** Hands a request to its router. */
+export function serveRequest(
+  handler: ExchangeHandler,
+  request: IncomingMessage,
+  response: ServerResponse,
+  target: RequestTarget,
+): void {
+  handler.handle(createExchange(request, response, target, handler.settings));
+}
+
+/** Hands an upgrade to its router. An upgrade to anything but a WebSocket is handled as if it were no upgrade. */
+export function serveUpgrade(
+  handler: ExchangeHandler,
+  request: IncomingMessage,
+  socket: Duplex,
+  head: Buffer,
+  target: RequestTarget,
+): void {
+  socket.on('error', ignore); // Node has removed its own listener: an unhandled error would end the process.
+  if (hasPendingResponse(request)) {
+    socket.destroy();
+    return;
+  }
+  const { settings } = handler;
+  const upgrade = upgradeOf(request, head, settings);
+  handler.handle(new NodeExchange(request, undefined, target, settings.writeTimeout, upgrade));
+}
+
+/**
+ * Handles a request if it is below the router's prefix.
+ * @param url the request target; by default that of the request
+ * @returns false if it is not; then nothing was done with it
+ */
+export function handleRequest(
+  handler: ExchangeHandler,
+  request: IncomingMessage,
+  response: ServerResponse,
+  url: string = request.url ?? '',
+): boolean {
+  const target = stripPrefix(splitTarget(url), handler.prefix);
+  if (target === undefined) return false;
+  serveRequest(handler, request, response, target);
+  return true;
+}
+
+/**
+ * Handles an upgrade if it is below the router's prefix.
+ * @returns false if it is not; then nothing was done with it
+ */
+export function handleUpgrade(
+  handler: ExchangeHandler,
+  request: IncomingMessage,
+  socket: Duplex,
+  head: Buffer,
+): boolean {
+  const target = stripPrefix(splitTarget(request.url ?? ''), handler.prefix);
+  if (target === undefined) return false;
+  serveUpgrade(handler, request, socket, head, target);
+  return true;
+}
+
+/** Creates a server whose requests have to arrive within these times, in milliseconds. */
 export function createHttpServer(headersTimeout: number, bodyTimeout: number): Server {
   return createServer({
     headersTimeout,
@@ -29,55 +130,10 @@ export function createHttpServer(headersTimeout: number, bodyTimeout: number): S
   });
 }
 
-/** The settings that concern a host. */
-export interface HostSettings extends WebSocketSettings {
-  readonly disableNagle: boolean;
-  readonly noKeepAlive: boolean;
-}
-
-/** Makes exchanges and WebSockets for one router. */
-export class NodeHost {
-  readonly #settings: HostSettings;
-  readonly #budget: MemoryBudget;
-
-  constructor(settings: HostSettings, budget: MemoryBudget = PROCESS_MEMORY_BUDGET) {
-    this.#settings = settings;
-    this.#budget = budget;
-  }
-
-  /** An ordinary request. */
-  request(request: IncomingMessage, response: ServerResponse, target: Target): Exchange {
-    const { disableNagle, noKeepAlive, writeTimeout } = this.#settings;
-    if (!disableNagle) request.socket.setNoDelay(false);
-    if (noKeepAlive) response.shouldKeepAlive = false;
-    response.on('error', ignore);
-    return new NodeExchange(request, response, target, writeTimeout);
-  }
-
-  /** A request for an upgrade, to a WebSocket or to something that is answered as if it had not asked. */
-  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer, target: Target): Exchange {
-    const { writeTimeout } = this.#settings;
-    if (!isWebSocketRequest(request)) {
-      return new NodeExchange(request, undefined, target, writeTimeout);
-    }
-    const fault = checkHandshake(request);
-    return new NodeExchange(
-      request,
-      undefined,
-      target,
-      writeTimeout,
-      fault ??
-        ((handler) => {
-          if (socket.destroyed) return;
-          const stream = request.socket;
-          stream.setTimeout(0);
-          stream.setNoDelay(this.#settings.disableNagle);
-          if (head.length > 0) stream.unshift(head);
-          stream.cork(); // The first frame goes out with the handshake.
-          stream.write(acceptHandshake(request, sha1));
-          serveWebSocket(stream, this.#settings, this.#budget, handler);
-          stream.uncork();
-        }),
-    );
-  }
+/** Closes a server and all its connections. */
+export async function closeHttpServer(server: Server): Promise<void> {
+  await new Promise<void>((resolve) => {
+    server.close(() => resolve());
+    server.closeAllConnections();
+  });
 }

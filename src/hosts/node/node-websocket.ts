@@ -1,13 +1,13 @@
-/** The port `WebSocketPort` on a socket of `node:net`: frames from and to its bytes, and the closing handshake. */
+/** The port `WebSocketConnection` on a socket of `node:net`: frames, limits, and the closing handshake. */
 import type { Socket } from 'node:net';
-import type { MemoryBudget } from '../../base/memory-budget.ts';
-import type {
-  WebSocketFault,
-  WebSocketHandler,
-  WebSocketListener,
-  WebSocketPort,
-} from '../../http/exchange.ts';
 import { CLOSE_REASONS } from '../../base/close-reasons.ts';
+import type { MemoryBudget } from '../../base/memory-budget.ts';
+import type { HostSettings } from '../../http/exchange.ts';
+import type {
+  WebSocketConnection,
+  WebSocketFault,
+  WebSocketListener,
+} from '../../http/websocket-connection.ts';
 import {
   PING_FRAME,
   encodeBinary,
@@ -16,95 +16,149 @@ import {
   encodePong,
   encodeText,
 } from '../../websocket/frame-encoder.ts';
-import { type WsFrameListener, WsFrameParser } from '../../websocket/frame-parser.ts';
+import {
+  type ParserErrorCode,
+  type WsFrameListener,
+  WsFrameParser,
+} from '../../websocket/frame-parser.ts';
 import { WriteWatchdog } from './write-watchdog.ts';
 
-/** How long a client has to hang up after a close frame that it has earned, in milliseconds. */
-const CLOSE_TIMEOUT = 2000;
+/** Time a misbehaving client has to close after our close frame. */
+const CLOSE_TIMEOUT_MS = 2000;
 
-/** Nobody said goodbye: RFC 6455, 7.4.1. */
-const LOST = 1006;
+/** The connection was lost without a close frame: RFC 6455, section 7.4.1. */
+const ABNORMAL_CLOSURE = 1006;
 
-/** By the code that the codec has for it. */
-const FAULTS = { 1002: 'invalidFrame', 1007: 'invalidUtf8', 1009: 'messageTooLarge' } as const;
+const PARSER_FAULTS = {
+  1002: 'invalidFrame',
+  1007: 'invalidUtf8',
+  1009: 'messageTooLarge',
+} as const satisfies Readonly<Record<ParserErrorCode, WebSocketFault>>;
 
-/** The settings that concern WebSockets. */
-export interface WebSocketSettings {
-  readonly maxMessageBytes: number;
-  readonly maxTotalBufferedBytes: number;
-  readonly highWaterMark: number;
-  readonly bodyTimeout: number;
-  readonly writeTimeout: number;
-}
-
-class NodeWebSocket implements WebSocketPort, WsFrameListener {
-  readonly #stream: Socket;
-  readonly #settings: WebSocketSettings;
+export class NodeWebSocket implements WebSocketConnection, WsFrameListener {
+  readonly #socket: Socket;
+  readonly #settings: HostSettings;
   readonly #budget: MemoryBudget;
-  readonly #reader: WsFrameParser;
-  readonly #listener: WebSocketListener;
-  #progress: WriteWatchdog | undefined;
-  /** How much of an incomplete message is counted in the backlog. */
-  #counted = 0;
-  /** How many messages were complete when that was last looked at. */
-  #messages = 0;
-  /** When a message that is not complete has to be. */
-  #late: NodeJS.Timeout | undefined;
-  /** A close frame has been written: nothing else may follow. */
+  readonly #parser: WsFrameParser;
+  #listener: WebSocketListener | undefined;
+  #watchdog: WriteWatchdog | undefined;
+  /** Bytes of an incomplete message that are counted in the budget. */
+  #countedBytes = 0;
+  /** Number of complete messages when the message timer was last set. */
+  #countedMessages = 0;
+  /** Runs while a message is incomplete. */
+  #messageTimer: NodeJS.Timeout | undefined;
+  /** True once a close frame was sent: no frame may follow it. */
   #isClosing = false;
-  #timer: NodeJS.Timeout | undefined;
-  #code = LOST;
+  #closeTimer: NodeJS.Timeout | undefined;
+  #code = ABNORMAL_CLOSURE;
   #reason = '';
 
-  constructor(
-    stream: Socket,
-    settings: WebSocketSettings,
-    budget: MemoryBudget,
-    handler: WebSocketHandler,
-  ) {
-    this.#stream = stream;
+  constructor(socket: Socket, settings: HostSettings, budget: MemoryBudget) {
+    this.#socket = socket;
     this.#settings = settings;
     this.#budget = budget;
-    this.#reader = new WsFrameParser(settings.maxMessageBytes, this);
-    this.#listener = handler(this);
+    this.#parser = new WsFrameParser(settings.maxMessageBytes, this);
+    socket[WEB_SOCKET] = this;
+    socket.on('data', onData);
+    socket.on('drain', onDrain);
+    socket.on('end', onEnd);
+    socket.on('close', onClose);
+    socket.resume(); // It may have been paused while the request waited for a decision.
   }
 
-  // From the socket
-
-  receive(chunk: Buffer): void {
-    this.#reader.push(chunk);
-    if (this.#reader.bufferedBytes > 0 || this.#counted > 0) this.#count();
+  get bufferedBytes(): number {
+    return this.#socket.writableLength;
   }
 
-  drained(): void {
-    this.#progress?.end();
-    this.#listener.drained();
+  get writable(): boolean {
+    return !this.#socket.writableNeedDrain;
   }
 
-  /** The client will send nothing more: without a close frame it is gone. */
-  ended(): void {
-    this.#hangUp();
+  get bytesReceived(): number {
+    return this.#socket.bytesRead;
   }
 
-  closed(): void {
-    clearTimeout(this.#timer);
-    clearTimeout(this.#late);
-    this.#budget.add(-this.#counted);
-    this.#progress?.end();
-    this.#listener.closed(this.#code, this.#reason);
+  listen(listener: WebSocketListener): void {
+    this.#listener = listener;
   }
 
-  // From the client
+  sendText(text: string): void {
+    this.#write(encodeText(text));
+  }
 
-  onText(text: string, bytes: number): void {
-    this.#listener.text(text, bytes);
+  sendBinary(data: Uint8Array): void {
+    this.#write(encodeBinary(data));
+  }
+
+  ping(text?: string): void {
+    this.#write(text === undefined ? PING_FRAME : encodePingWithText(text));
+  }
+
+  pause(): void {
+    this.#socket.pause();
+  }
+
+  resume(): void {
+    this.#socket.resume();
+  }
+
+  close(code: number, reason: string): void {
+    if (!this.#isClosing) this.#sendClose(code, reason);
+  }
+
+  /** Does not wait for the client's close frame: it may send other data, and never close. */
+  fail(fault: WebSocketFault): void {
+    if (this.#isClosing) return this.#startCloseTimer();
+    const { code, reason } = CLOSE_REASONS[fault];
+    this.#code = code;
+    this.#reason = reason;
+    this.#sendClose(code, reason);
+    this.#startCloseTimer();
+    this.#listener?.onFault(fault);
+  }
+
+  abort(): void {
+    this.#socket.uncork(); // What was written before still leaves, as far as the system takes it.
+    this.#socket.destroy();
+  }
+
+  // Events of the socket
+
+  onSocketData(chunk: Buffer): void {
+    this.#parser.push(chunk);
+    if (this.#parser.bufferedBytes > 0 || this.#countedBytes > 0) this.#countIncomplete();
+  }
+
+  onSocketDrain(): void {
+    this.#watchdog?.stop();
+    this.#listener?.onDrain();
+  }
+
+  /** The client will send nothing more. Without a close frame it has disconnected. */
+  onSocketEnd(): void {
+    this.#endSocket();
+  }
+
+  onSocketClose(): void {
+    clearTimeout(this.#closeTimer);
+    clearTimeout(this.#messageTimer);
+    this.#budget.add(-this.#countedBytes);
+    this.#watchdog?.stop();
+    this.#listener?.onClosed(this.#code, this.#reason);
+  }
+
+  // Events of the parser
+
+  onText(text: string, byteLength: number): void {
+    this.#listener?.onText(text, byteLength);
   }
 
   onBinary(data: Buffer): void {
-    this.#listener.binary(data);
+    this.#listener?.onBinary(data);
   }
 
-  /** A client that pings without end, and takes none of the answers, gets none. */
+  /** A client that pings without reading gets no pongs. */
   onPing(data: Buffer): void {
     if (this.writable) this.#write(encodePong(data));
   }
@@ -112,124 +166,71 @@ class NodeWebSocket implements WebSocketPort, WsFrameListener {
   onCloseFrame(code: number, reason: string): void {
     this.#code = code;
     this.#reason = reason;
-    if (!this.#isClosing) this.#say(code, reason);
-    this.#hangUp();
+    if (!this.#isClosing) this.#sendClose(code, reason);
+    this.#endSocket();
   }
 
-  onError(code: keyof typeof FAULTS): void {
-    this.refuse(FAULTS[code]);
+  onError(code: ParserErrorCode): void {
+    this.fail(PARSER_FAULTS[code]);
   }
 
-  // To the client
-
-  get bufferedBytes(): number {
-    return this.#stream.writableLength;
+  /** Ends the socket after all that is buffered, for a client that takes it. */
+  #endSocket(): void {
+    if (this.bufferedBytes > 0) this.#watchProgress();
+    this.#socket.destroySoon();
   }
 
-  get writable(): boolean {
-    return !this.#stream.writableNeedDrain;
-  }
-
-  get bytesReceived(): number {
-    return this.#stream.bytesRead;
-  }
-
-  sendText(text: string): void {
-    this.#write(encodeText(text));
-  }
-
-  ping(text?: string): void {
-    this.#write(text === undefined ? PING_FRAME : encodePingWithText(text));
-  }
-
-  sendBinary(data: Uint8Array): void {
-    this.#write(encodeBinary(data));
-  }
-
-  pause(): void {
-    this.#stream.pause();
-  }
-
-  resume(): void {
-    this.#stream.resume();
-  }
-
-  close(code: number, reason: string): void {
-    if (!this.#isClosing) this.#say(code, reason);
-  }
-
-  /** It may have more to send, and may not hang up. */
-  refuse(fault: WebSocketFault): void {
-    if (this.#isClosing) return this.#cutOffSoon();
-    const { code, reason } = CLOSE_REASONS[fault];
-    this.#code = code;
-    this.#reason = reason;
-    this.#say(code, reason);
-    this.#cutOffSoon();
-    this.#listener.refused(fault);
-  }
-
-  abort(): void {
-    this.#stream.uncork(); // What was written before still goes out, as far as the system takes it.
-    this.#stream.destroy();
-  }
-
-  #cutOffSoon(): void {
-    this.#timer ??= setTimeout(() => this.#stream.destroy(), CLOSE_TIMEOUT);
-  }
-
-  /** What waits goes out first, to a client that takes it. */
-  #hangUp(): void {
-    if (this.bufferedBytes > 0) this.#expectProgress();
-    this.#stream.destroySoon();
-  }
-
-  #say(code: number, reason: string): void {
+  #sendClose(code: number, reason: string): void {
     this.#write(encodeClose(code, reason));
     this.#isClosing = true;
   }
 
+  #startCloseTimer(): void {
+    this.#closeTimer ??= setTimeout(() => this.#socket.destroy(), CLOSE_TIMEOUT_MS);
+  }
+
   #write(frame: Buffer): void {
-    if (this.#isClosing || !this.#stream.writable) return;
-    if (!this.#stream.write(frame)) this.#expectProgress();
+    if (this.#isClosing || !this.#socket.writable) return;
+    if (!this.#socket.write(frame)) this.#watchProgress();
   }
 
-  #expectProgress(): void {
-    const stalled = (): void => this.#listener.stalled();
-    this.#progress ??= new WriteWatchdog(this.#stream, this.#settings.writeTimeout, stalled);
-    this.#progress.expect();
+  #watchProgress(): void {
+    this.#watchdog ??= new WriteWatchdog(this.#socket, this.#settings.writeTimeout, () => {
+      this.#listener?.onWriteTimeout();
+    });
+    this.#watchdog.start();
   }
 
-  /** A message is, or was, not complete: what it takes is counted, and so is its time. */
-  #count(): void {
-    const { bufferedBytes: held, messages } = this.#reader;
-    this.#budget.add(held - this.#counted);
-    this.#counted = held;
-    if (held === 0) {
-      clearTimeout(this.#late);
-      this.#late = undefined;
-    } else if (this.#late === undefined) {
-      this.#late = setTimeout(() => this.#tooSlow(), this.#settings.bodyTimeout);
-    } else if (messages !== this.#messages) {
-      this.#late.refresh();
+  /** Counts the bytes and the time of an incomplete message. */
+  #countIncomplete(): void {
+    const { bufferedBytes, messages } = this.#parser;
+    this.#budget.add(bufferedBytes - this.#countedBytes);
+    this.#countedBytes = bufferedBytes;
+    if (bufferedBytes === 0) {
+      clearTimeout(this.#messageTimer);
+      this.#messageTimer = undefined;
+    } else if (this.#messageTimer === undefined) {
+      this.#messageTimer = setTimeout(() => this.#onMessageTimeout(), this.#settings.bodyTimeout);
+    } else if (messages !== this.#countedMessages) {
+      this.#messageTimer.refresh();
     }
-    this.#messages = messages;
+    this.#countedMessages = messages;
     const { highWaterMark, maxTotalBufferedBytes } = this.#settings;
-    if (held > highWaterMark && this.#budget.bytes > maxTotalBufferedBytes) {
-      this.#refuseRest('memoryLimit');
+    if (bufferedBytes > highWaterMark && this.#budget.bytes > maxTotalBufferedBytes) {
+      this.#failIncomplete('memoryLimit');
     }
   }
 
-  #tooSlow(): void {
-    if (this.#stream.isPaused()) this.#late?.refresh(); // It is we who do not read.
-    else this.#refuseRest('messageTimeout');
+  #onMessageTimeout(): void {
+    // While the socket is paused, the server is late and not the client.
+    if (this.#socket.isPaused()) this.#messageTimer?.refresh();
+    else this.#failIncomplete('messageTimeout');
   }
 
-  /** Nothing more of the message is kept. */
-  #refuseRest(fault: WebSocketFault): void {
-    this.#reader.stop();
-    this.#count();
-    this.refuse(fault);
+  #failIncomplete(fault: WebSocketFault): void {
+    this.#parser.stop();
+    this.#countIncomplete();
+    this.fail(fault);
   }
 }
 
@@ -239,36 +240,22 @@ declare module 'node:net' {
   }
 }
 
-const WEB_SOCKET = Symbol('WebSocket');
+const WEB_SOCKET = Symbol('NodeWebSocket');
 
-// Listeners that all sockets share: closures would cost each of them half a kilobyte.
+// All sockets share these listeners: closures would cost each socket half a kilobyte.
 
 function onData(this: Socket, chunk: Buffer): void {
-  this[WEB_SOCKET]?.receive(chunk);
+  this[WEB_SOCKET]?.onSocketData(chunk);
 }
 
 function onDrain(this: Socket): void {
-  this[WEB_SOCKET]?.drained();
+  this[WEB_SOCKET]?.onSocketDrain();
 }
 
 function onEnd(this: Socket): void {
-  this[WEB_SOCKET]?.ended();
+  this[WEB_SOCKET]?.onSocketEnd();
 }
 
 function onClose(this: Socket): void {
-  this[WEB_SOCKET]?.closed();
-}
-
-/** Gives a socket that has shaken hands to its handler. */
-export function serveWebSocket(
-  stream: Socket,
-  settings: WebSocketSettings,
-  budget: MemoryBudget,
-  handler: WebSocketHandler,
-): void {
-  stream[WEB_SOCKET] = new NodeWebSocket(stream, settings, budget, handler);
-  stream.on('data', onData);
-  stream.on('drain', onDrain);
-  stream.on('end', onEnd);
-  stream.on('close', onClose);
+  this[WEB_SOCKET]?.onSocketClose();
 }

@@ -1,82 +1,83 @@
-/** The body of a request of `node:http`, under its limits while it comes in. */
 import type { IncomingMessage } from 'node:http';
 import { SockJSError } from '../../base/errors.ts';
 import type { BodyLimits } from '../../http/exchange.ts';
 import { ReceiveBuffer } from '../../websocket/receive-buffer.ts';
 
-class Body {
-  readonly #limits: BodyLimits;
-  readonly #settle: (result: Buffer | SockJSError) => void;
-  readonly #timer: NodeJS.Timeout;
-  #gathered: ReceiveBuffer;
-  #isOver = false;
+type Result = Buffer | SockJSError;
 
-  constructor(limits: BodyLimits, settle: (result: Buffer | SockJSError) => void) {
+function aborted(): SockJSError {
+  return new SockJSError('ERR_BODY_ABORTED', 'The client disconnected before the body was complete.');
+}
+
+function tooLarge({ maxBytes }: BodyLimits): SockJSError {
+  return new SockJSError('ERR_BODY_TOO_LARGE', `The body is longer than ${maxBytes} bytes.`);
+}
+
+function timedOut({ timeout }: BodyLimits): SockJSError {
+  return new SockJSError('ERR_BODY_TIMEOUT', `The body took longer than ${timeout} ms.`);
+}
+
+function outOfMemory({ maxTotalBytes }: BodyLimits): SockJSError {
+  return new SockJSError(
+    'ERR_NO_MEMORY',
+    `More than ${maxTotalBytes} bytes are buffered in this process.`,
+  );
+}
+
+/** A body that is incomplete. Beyond a limit its further bytes are read and dropped. */
+class IncomingBody {
+  readonly #limits: BodyLimits;
+  readonly #settle: (result: Result) => void;
+  readonly #timer: NodeJS.Timeout;
+  #buffer: ReceiveBuffer;
+  #isSettled = false;
+
+  constructor(limits: BodyLimits, settle: (result: Result) => void) {
     this.#limits = limits;
     this.#settle = settle;
-    this.#gathered = new ReceiveBuffer(limits.bytes);
-    this.#timer = setTimeout(() => this.#end(tooSlow(limits)), limits.milliseconds);
+    this.#buffer = new ReceiveBuffer(limits.maxBytes);
+    this.#timer = setTimeout(() => this.#end(timedOut(limits)), limits.timeout);
   }
 
-  /** Beyond a limit nothing more is kept: what still comes is read and dropped. */
   add(chunk: Buffer): void {
-    if (this.#isOver) return;
-    const { bytes, budget, totalBytes } = this.#limits;
-    if (this.#gathered.length + chunk.length > bytes) {
+    if (this.#isSettled) return;
+    const { maxBytes, budget, maxTotalBytes } = this.#limits;
+    if (this.#buffer.length + chunk.length > maxBytes) {
       this.#end(tooLarge(this.#limits));
-    } else if (budget.bytes + chunk.length > totalBytes) {
-      this.#end(noMemory());
+    } else if (budget.bytes + chunk.length > maxTotalBytes) {
+      this.#end(outOfMemory(this.#limits));
     } else {
       budget.add(chunk.length);
-      this.#gathered.append(chunk);
+      this.#buffer.append(chunk);
     }
   }
 
   complete(): void {
-    if (!this.#isOver) this.#end(this.#gathered.bytes);
+    if (!this.#isSettled) this.#end(this.#buffer.bytes);
   }
 
   abort(): void {
-    if (!this.#isOver) this.#end(aborted());
+    if (!this.#isSettled) this.#end(aborted());
   }
 
-  #end(result: Buffer | SockJSError): void {
-    this.#isOver = true;
+  #end(result: Result): void {
+    this.#isSettled = true;
     clearTimeout(this.#timer);
-    this.#limits.budget.add(-this.#gathered.length);
-    this.#gathered = new ReceiveBuffer(0);
+    this.#limits.budget.add(-this.#buffer.length);
+    this.#buffer = new ReceiveBuffer(0);
     this.#settle(result);
   }
 }
 
-function aborted(): SockJSError {
-  return new SockJSError('ERR_BODY_ABORTED', 'The client went away.');
-}
-
-function tooLarge({ bytes }: BodyLimits): SockJSError {
-  return new SockJSError('ERR_BODY_TOO_LARGE', `The body is longer than ${bytes} bytes.`);
-}
-
-function tooSlow({ milliseconds }: BodyLimits): SockJSError {
-  return new SockJSError('ERR_BODY_TIMEOUT', `The body took longer than ${milliseconds} ms.`);
-}
-
-function noMemory(): SockJSError {
-  return new SockJSError('ERR_NO_MEMORY', 'Too much is waiting in this process.');
-}
-
-/** See `Exchange.readBody`. */
-export function readBody(
-  request: IncomingMessage,
-  limits: BodyLimits,
-): Promise<Buffer | SockJSError> {
-  if (Number(request.headers['content-length'] ?? 0) > limits.bytes) {
+/** Reads the body of a request. See `Exchange.readBody`. */
+export function readBody(request: IncomingMessage, limits: BodyLimits): Promise<Result> {
+  if (Number(request.headers['content-length'] ?? 0) > limits.maxBytes) {
     return Promise.resolve(tooLarge(limits));
   }
-  if (request.readableEnded) return Promise.resolve(Buffer.alloc(0)); // Some middleware has eaten it.
+  if (request.readableEnded) return Promise.resolve(Buffer.alloc(0)); // Middleware has read the body.
   if (request.destroyed) return Promise.resolve(aborted());
   return new Promise((resolve) => {
-    const body = new Body(limits, resolve);
+    const body = new IncomingBody(limits, resolve);
     request.on('data', (chunk: Buffer) => body.add(chunk));
     request.on('end', () => body.complete());
     request.on('close', () => body.abort());

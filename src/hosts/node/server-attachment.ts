@@ -1,43 +1,39 @@
 /**
- * Sharing an `http.Server` with the application. An EventEmitter cannot be told that a request has been
- * taken: every listener gets it, and would answer it once more. So the server's own `emit` is covered by
- * one that offers requests and upgrades to the attached routers first, and passes on what is not theirs.
- * Listeners are left alone, may come before or after, and detaching the last router uncovers `emit`.
+ * Shares an `http.Server` with the application. An `EventEmitter` has no way to mark an event as handled: every
+ * listener gets it, and the application would respond a second time. So the server's own `emit` is intercepted, and
+ * requests and upgrades are offered to the attached routers first. The application's listeners stay untouched, may be
+ * added before or after, and detaching the last router restores `emit`.
  */
-import { type IncomingMessage, type Server, type ServerResponse, createServer } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
+import type { ExchangeHandler } from '../../http/exchange.ts';
+import { PrefixTable, splitTarget } from '../../http/prefix.ts';
 import { isWebSocketRequest } from '../../websocket/handshake.ts';
-import { isAnswering } from './node-exchange.ts';
-
-/** What is offered a request before the application is; each answers whether it was its own. */
-export interface Attachable {
-  handle(request: IncomingMessage, response: ServerResponse): boolean;
-  handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): boolean;
-}
+import { serveRequest, serveUpgrade } from './node-host.ts';
+import { hasPendingResponse, serveConnection } from './node-internals.ts';
 
 type Emit = (this: Server, event: string, ...args: unknown[]) => boolean;
 
 function ignore(): void {}
 
-const HOP_BY_HOP = new Set(['upgrade', 'http2-settings', 'connection']);
+const UPGRADE_HEADERS = new Set(['upgrade', 'http2-settings', 'connection']);
 
-/** How Node serves a new connection: what a server listens with before anybody else listens. */
-const NODE_LISTENERS = createServer().listeners('connection');
-/** Where the application sets no `maxHeadersCount`. */
-const MOST_HEADERS = 1000;
+/** Node's default for `server.maxHeadersCount`. */
+const DEFAULT_MAX_HEADERS = 1000;
 
-/** Some releases of Node forget the headers beyond the limit, and with them how long the body is. */
-function mayBeCut({ rawHeaders }: IncomingMessage, { maxHeadersCount }: Server): boolean {
-  const most = maxHeadersCount ?? MOST_HEADERS;
-  return most > 0 && rawHeaders.length >= 2 * most;
+/** Returns whether Node may have dropped headers beyond its limit, and with them the length of the body. */
+function mayLackHeaders({ rawHeaders }: IncomingMessage, { maxHeadersCount }: Server): boolean {
+  const limit = maxHeadersCount ?? DEFAULT_MAX_HEADERS;
+  return limit > 0 && rawHeaders.length >= 2 * limit;
 }
 
-/** The head of a request as it came, without the wish for an upgrade. */
-function plainHead({ method, url, httpVersion, headers, rawHeaders }: IncomingMessage): Buffer {
+/** Returns the head of a request as it was received, without the headers that ask for an upgrade. */
+function headWithoutUpgrade(request: IncomingMessage): Buffer {
+  const { method, url, httpVersion, headers, rawHeaders } = request;
   const lines = [`${method} ${url} HTTP/${httpVersion}`];
   for (let index = 0; index + 1 < rawHeaders.length; index += 2) {
     const name = rawHeaders[index] ?? '';
-    if (!HOP_BY_HOP.has(name.toLowerCase())) lines.push(`${name}: ${rawHeaders[index + 1]}`);
+    if (!UPGRADE_HEADERS.has(name.toLowerCase())) lines.push(`${name}: ${rawHeaders[index + 1]}`);
   }
   if (/\bclose\b/i.test(headers.connection ?? '')) lines.push('Connection: close');
   return Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1');
@@ -45,62 +41,59 @@ function plainHead({ method, url, httpVersion, headers, rawHeaders }: IncomingMe
 
 class ServerAttachment {
   readonly #server: Server;
-  readonly #attached = new Set<Attachable>();
-  readonly #emit: Emit;
+  readonly #routers = new PrefixTable<ExchangeHandler>();
+  readonly #originalEmit: Emit;
   readonly #wasInherited: boolean;
 
   constructor(server: Server) {
     this.#server = server;
     this.#wasInherited = !Object.hasOwn(server, 'emit');
     // oxlint-disable-next-line typescript/unbound-method -- called with its server below
-    this.#emit = server.emit;
-    server.emit = this.#cover;
-    // Without a listener Node would not even look at upgrades.
+    this.#originalEmit = server.emit;
+    server.emit = this.#interceptEmit;
+    // Node emits upgrades only if there is a listener.
     server.on('upgrade', ignore);
   }
 
-  has(router: Attachable): boolean {
-    return this.#attached.has(router);
+  /** @throws SockJSError `ERR_ATTACHED` if a router with this prefix is attached */
+  add(router: ExchangeHandler): void {
+    this.#routers.add(router);
   }
 
-  add(router: Attachable): void {
-    this.#attached.add(router);
-  }
-
-  /** @returns whether this was the last one, and the server is as it was */
-  remove(router: Attachable): boolean {
-    this.#attached.delete(router);
-    if (this.#attached.size > 0) return false;
+  /** @returns whether this was the last router, and the server is restored */
+  remove(router: ExchangeHandler): boolean {
+    this.#routers.delete(router);
+    if (this.#routers.size > 0) return false;
     this.#server.off('upgrade', ignore);
-    // If somebody has covered `emit` since, it stays in place and passes everything on.
-    if (this.#server.emit === this.#cover) this.#uncover();
+    // If somebody else has replaced `emit` since, ours stays below theirs and passes everything on.
+    if (this.#server.emit === this.#interceptEmit) this.#restoreEmit();
     return true;
   }
 
-  #uncover(): void {
+  #restoreEmit(): void {
     if (this.#wasInherited) Reflect.deleteProperty(this.#server, 'emit');
-    else this.#server.emit = this.#emit;
+    else this.#server.emit = this.#originalEmit;
   }
 
-  readonly #cover = (event: string, ...args: unknown[]): boolean => {
-    if (this.#attached.size === 0) return this.#passOn(event, args);
-    if (event === 'request' || event === 'checkContinue') return this.#request(event, args);
-    if (event === 'upgrade') return this.#upgrade(args);
+  readonly #interceptEmit = (event: string, ...args: unknown[]): boolean => {
+    if (this.#routers.size === 0) return this.#passOn(event, args);
+    if (event === 'request' || event === 'checkContinue') return this.#onRequest(event, args);
+    if (event === 'upgrade') return this.#onUpgrade(args);
     return this.#passOn(event, args);
   };
 
   #passOn(event: string, args: unknown[]): boolean {
-    return this.#emit.call(this.#server, event, ...args);
+    return this.#originalEmit.call(this.#server, event, ...args);
   }
 
-  #request(event: string, args: unknown[]): boolean {
-    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- what Node documents for this event
+  #onRequest(event: string, args: unknown[]): boolean {
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the arguments that Node documents for this event
     const [request, response] = args as [IncomingMessage, ServerResponse];
-    for (const router of this.#attached) {
-      if (router.handle(request, response)) {
-        if (event === 'checkContinue' && !response.headersSent) response.writeContinue();
-        return true;
-      }
+    const found = this.#routers.find(splitTarget(request.url ?? ''));
+    if (found !== undefined) {
+      serveRequest(found.router, request, response, found.target);
+      if (event === 'checkContinue' && !response.headersSent) response.writeContinue();
+      return true;
     }
     if (this.#server.listenerCount(event) > 0) return this.#passOn(event, args);
     response.writeHead(404, ['Content-Type', 'text/plain; charset=UTF-8', 'Content-Length', '10']);
@@ -108,57 +101,59 @@ class ServerAttachment {
     return true;
   }
 
-  #upgrade(args: unknown[]): boolean {
-    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- what Node documents for this event
+  #onUpgrade(args: unknown[]): boolean {
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the arguments that Node documents for this event
     const [request, socket, head] = args as [IncomingMessage, Duplex, Buffer];
     // From the first moment on: a client that resets now must not end the process.
     socket.on('error', ignore);
-    if (isAnswering(request)) {
+    if (hasPendingResponse(request)) {
       socket.destroy();
       return true;
     }
-    if (isWebSocketRequest(request)) {
-      for (const router of this.#attached) {
-        if (router.handleUpgrade(request, socket, head)) return true;
-      }
+    const found = isWebSocketRequest(request)
+      ? this.#routers.find(splitTarget(request.url ?? ''))
+      : undefined;
+    if (found !== undefined) {
+      serveUpgrade(found.router, request, socket, head, found.target);
+      return true;
     }
     if (this.#server.listenerCount('upgrade') > 1) return this.#passOn('upgrade', args);
-    this.#serveAsPlain(request, socket, head);
+    this.#serveAsRequest(request, head);
     return true;
   }
 
   /**
-   * Nobody gives this upgrade, and RFC 9110, 7.8, lets a server ignore the wish (clients of HTTP/2 make it
-   * by default). Node would have, but for our listener; so the request goes back to where it came from,
-   * without the wish, and is parsed once more, its body and whatever follows included. Only Node is told of
-   * it: to the application the connection is not new, and its listeners would pile up.
+   * Serves an upgrade that nobody handles as the plain request that it also is. RFC 9110, section 7.8, lets a server
+   * ignore an upgrade, and Node would have ignored it without our listener. Clients that offer HTTP/2 depend on it.
+   * The request goes back to its socket without the upgrade headers, and Node parses it again.
    */
-  #serveAsPlain(request: IncomingMessage, socket: Duplex, head: Buffer): void {
-    if (mayBeCut(request, this.#server)) {
+  #serveAsRequest(request: IncomingMessage, head: Buffer): void {
+    const { socket } = request;
+    if (mayLackHeaders(request, this.#server)) {
       socket.destroy();
       return;
     }
-    socket.unshift(Buffer.concat([plainHead(request), head]));
-    for (const listener of NODE_LISTENERS) Reflect.apply(listener, this.#server, [socket]);
-    socket.off('error', ignore); // Node listens again.
+    socket.unshift(Buffer.concat([headWithoutUpgrade(request), head]));
+    serveConnection(this.#server, socket);
+    socket.off('error', ignore); // Node has its own listener again.
   }
 }
 
-const mounts = new WeakMap<Server, ServerAttachment>();
+const attachments = new WeakMap<Server, ServerAttachment>();
 
-export function isAttached(server: Server, router: Attachable): boolean {
-  return mounts.get(server)?.has(router) === true;
-}
-
-export function attach(server: Server, router: Attachable): void {
-  let mount = mounts.get(server);
-  if (mount === undefined) {
-    mount = new ServerAttachment(server);
-    mounts.set(server, mount);
+/**
+ * Attaches a router to a server.
+ * @throws SockJSError `ERR_ATTACHED` if a router with its prefix is attached to the server
+ */
+export function attach(server: Server, router: ExchangeHandler): void {
+  let attachment = attachments.get(server);
+  if (attachment === undefined) {
+    attachment = new ServerAttachment(server);
+    attachments.set(server, attachment);
   }
-  mount.add(router);
+  attachment.add(router);
 }
 
-export function detach(server: Server, router: Attachable): void {
-  if (mounts.get(server)?.remove(router) === true) mounts.delete(server);
+export function detach(server: Server, router: ExchangeHandler): void {
+  if (attachments.get(server)?.remove(router) === true) attachments.delete(server);
 }

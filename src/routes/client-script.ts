@@ -1,25 +1,24 @@
 /**
- * The script of sockjs-client that the iframe page loads: by default the file of the package that the
- * application has installed, served by the router itself, so that no third host is ever involved.
+ * The script of sockjs-client that the iframe page loads. By default the router serves the file of the package that
+ * the application has installed, so that no third host is involved.
  */
-import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { JAVASCRIPT } from '../http/headers.ts';
+import type { Handler } from '../http/request-context.ts';
+import { etagOf, respondCacheable } from './cacheable.ts';
 
 const PACKAGE_FILE = 'sockjs-client/dist/sockjs.min.js';
+const CACHE_CONTROL = 'public, max-age=3600';
 
-export interface Script {
+interface Script {
   readonly body: string;
   readonly etag: string;
 }
 
-export function etagOf(body: string): string {
-  return `"${createHash('sha256').update(body).digest('hex').slice(0, 32)}"`;
-}
-
-/** Looks where the application's own `import 'sockjs-client'` would find it. */
+/** Looks where the application's own `import 'sockjs-client'` would find the package. */
 function installedFile(): URL | undefined {
   for (const from of [process.argv[1], join(process.cwd(), 'index.js')]) {
     if (from === undefined) continue;
@@ -33,8 +32,8 @@ function installedFile(): URL | undefined {
 }
 
 export class ClientScript {
-  /** What the `src` of the script element says, below the prefix or as a whole. */
-  readonly #external: string | undefined;
+  /** URL of a script that the router does not serve. */
+  readonly #externalUrl: string | undefined;
   readonly #file: URL | undefined;
   #script: Promise<Script | undefined> | undefined;
 
@@ -43,23 +42,24 @@ export class ClientScript {
     const url = source?.toString();
     if (url === undefined) this.#file = installedFile();
     else if (/^file:/i.test(url)) this.#file = new URL(url);
-    else this.#external = url;
+    else this.#externalUrl = url;
   }
 
-  /** Whether browsers are sent elsewhere for it. */
-  get isExternal(): boolean {
-    return this.#external !== undefined;
-  }
-
-  /** The address for the iframe page. */
+  /** Returns the URL for the iframe page. */
   url(prefix: string): string {
-    return this.#external ?? `${prefix}/sockjs.js`;
+    return this.#externalUrl ?? `${prefix}/sockjs.js`;
   }
 
-  /** The file that the router serves, read once; undefined if there is none or it cannot be read. */
-  async load(): Promise<Script | undefined> {
-    return (this.#script ??= this.#read());
-  }
+  /** Serves the script, which is read once. */
+  readonly handler: Handler = async (context) => {
+    const script = await (this.#script ??= this.#read());
+    if (script === undefined) {
+      if (this.#externalUrl === undefined) context.state.warnings.warn('clientScript');
+      return context.refuse('notFound');
+    }
+    context.headers.push('Cache-Control', CACHE_CONTROL, 'X-Content-Type-Options', 'nosniff');
+    return respondCacheable(context, JAVASCRIPT, script.etag, script.body);
+  };
 
   async #read(): Promise<Script | undefined> {
     if (this.#file === undefined) return undefined;

@@ -1,0 +1,40 @@
+import type { Socket } from 'node:net';
+
+/** Early input is held up to this limit. Beyond it the socket is not read until the request is handled. */
+const MAX_EARLY_BYTES = 64 * 1024;
+
+/**
+ * Watches a socket that Node has given up for an upgrade, while the request waits for a decision. A socket shows that
+ * its client has disconnected only while it is read, so early input is read, and put back at the end.
+ * @returns a function that ends the watch
+ */
+export function watchUpgradedSocket(socket: Socket, onDisconnect: () => void): () => void {
+  const early: Buffer[] = [];
+  let earlyBytes = 0;
+  const onData = (chunk: Buffer): void => {
+    early.push(chunk);
+    earlyBytes += chunk.length;
+    if (earlyBytes >= MAX_EARLY_BYTES) socket.pause();
+  };
+  const onEnd = (): void => {
+    socket.destroy();
+  };
+  const stop = (): void => {
+    socket.off('data', onData);
+    socket.off('end', onEnd);
+    socket.off('close', onClose);
+    if (socket.destroyed) return;
+    socket.pause();
+    if (earlyBytes > 0) socket.unshift(Buffer.concat(early));
+    early.length = 0;
+    earlyBytes = 0;
+  };
+  const onClose = (): void => {
+    stop();
+    onDisconnect();
+  };
+  socket.on('data', onData);
+  socket.on('end', onEnd);
+  socket.on('close', onClose);
+  return stop;
+}

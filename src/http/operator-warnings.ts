@@ -1,0 +1,63 @@
+/** Warnings for the operator. Each cause is logged once, so that a client cannot fill the log. */
+import { quoteForLog } from '../base/log-text.ts';
+
+const LINES = {
+  clientScript:
+    'sockjs.js was requested, but there is no client to serve: ' +
+    'run `npm install sockjs-client`, or set sockjsUrl to a URL or a file: URL.',
+  upgradeUnseen:
+    'a WebSocket request arrived as an ordinary request. Middleware does not see upgrades: call attach(server).',
+  upgradeLost:
+    'a WebSocket request arrived without its Upgrade and Connection headers: a proxy dropped them. ' +
+    'Configure it to pass both on: nginx with proxy_http_version 1.1, proxy_set_header Upgrade $http_upgrade and ' +
+    'proxy_set_header Connection "upgrade"; HAProxy and Caddy do so by default.',
+  bodyTooLarge: 'refused a request body with 413: it was longer than maxMessageBytes.',
+  bodyTimeout: 'refused a request body with 408: it took longer than bodyTimeout.',
+  memoryLimit:
+    'refused a request body with 503: more than maxTotalBufferedBytes are buffered in this process.',
+  pendingLimit:
+    'refused a request with 503: too many others wait for authorize or allowedOrigins; ' +
+    'see maxPendingDecisions and maxPendingDecisionsPerAddress.',
+  pendingTimeout:
+    'refused a request with 503: authorize or allowedOrigins took longer than authorizeTimeout.',
+  sessionLimit: 'refused a new session with 503: maxSessions are open.',
+  addressSessionLimit:
+    'refused a new session with 503: maxSessionsPerAddress of one address are open. ' +
+    'If that is the address of your proxy, name it in trustedProxies.',
+} as const satisfies Readonly<Record<string, string>>;
+
+export type OperatorWarning = keyof typeof LINES;
+
+export function isOperatorWarning(name: string): name is OperatorWarning {
+  return Object.hasOwn(LINES, name);
+}
+
+const MAX_LOGGED_ORIGINS = 100;
+
+export class OperatorWarnings {
+  readonly #log: (line: string) => void;
+  readonly #logged = new Set<OperatorWarning>();
+  readonly #origins = new Set<string>();
+
+  constructor(log: (line: string) => void) {
+    this.#log = log;
+  }
+
+  warn(warning: OperatorWarning): void {
+    if (this.#logged.has(warning)) return;
+    this.#logged.add(warning);
+    this.#log(LINES[warning]);
+  }
+
+  /** @param origin of the refused page; '' if its browser hides it */
+  warnOfOrigin(origin: string): void {
+    if (this.#origins.has(origin) || this.#origins.size >= MAX_LOGGED_ORIGINS) return;
+    this.#origins.add(origin);
+    const name = quoteForLog(origin);
+    this.#log(
+      origin === ''
+        ? 'refused a page with 403 that hides its origin: its Referrer-Policy has to send it.'
+        : `refused a page of origin ${name} with 403. To allow it, set allowedOrigins: [${name}].`,
+    );
+  }
+}

@@ -1,0 +1,76 @@
+/** Prefixes of routers, and request targets below them. */
+import { SockJSError } from '../base/errors.ts';
+
+/** The part of a request target that routes read. `http://host/path` counts as `/path`. */
+export interface RequestTarget {
+  /** Undecoded. */
+  readonly path: string;
+  /** Undecoded text after '?', or ''. */
+  readonly query: string;
+}
+
+/** Splits a request target. It never throws, whatever a client sends. */
+export function splitTarget(url: string): RequestTarget {
+  let start = 0;
+  if (!url.startsWith('/')) {
+    const scheme = url.indexOf('://');
+    const slash = scheme < 0 ? -1 : url.indexOf('/', scheme + 3);
+    start = slash < 0 ? url.length : slash;
+  }
+  const mark = url.indexOf('?', start);
+  if (mark < 0) return { path: url.slice(start), query: '' };
+  return { path: url.slice(start, mark), query: url.slice(mark + 1) };
+}
+
+const SLASH = 47;
+
+/** Returns the target below a prefix, or undefined if it is not below it. A lone slash counts as no path. */
+export function stripPrefix(target: RequestTarget, prefix: string): RequestTarget | undefined {
+  const { path, query } = target;
+  if (!path.startsWith(prefix)) return undefined;
+  if (path.length > prefix.length && path.charCodeAt(prefix.length) !== SLASH) return undefined;
+  const below = path.slice(prefix.length);
+  return { path: below === '/' ? '' : below, query };
+}
+
+/** Routers of one server by prefix. The longest prefix wins, whatever the order in which they were added. */
+export class PrefixTable<Router extends { readonly prefix: string }> {
+  #routers: readonly Router[] = [];
+
+  get size(): number {
+    return this.#routers.length;
+  }
+
+  has(router: Router): boolean {
+    return this.#routers.includes(router);
+  }
+
+  /** @throws SockJSError `ERR_ATTACHED` if the table has a router with this prefix */
+  add(router: Router): void {
+    if (this.#routers.some(({ prefix }) => prefix === router.prefix)) {
+      throw new SockJSError(
+        'ERR_ATTACHED',
+        `A router with the prefix '${router.prefix}' is attached to this server already. ` +
+          'Detach it first, or choose another prefix.',
+      );
+    }
+    this.#routers = [...this.#routers, router].toSorted(
+      (left, right) => right.prefix.length - left.prefix.length,
+    );
+  }
+
+  delete(router: Router): void {
+    this.#routers = this.#routers.filter((other) => other !== router);
+  }
+
+  /** Returns the router for a request, and the target below its prefix. */
+  find(
+    target: RequestTarget,
+  ): { readonly router: Router; readonly target: RequestTarget } | undefined {
+    for (const router of this.#routers) {
+      const below = stripPrefix(target, router.prefix);
+      if (below !== undefined) return { router, target: below };
+    }
+    return undefined;
+  }
+}

@@ -1,0 +1,68 @@
+/** State that the requests of one router share. */
+import type { ConnectionInfo } from '../base/connection-info.ts';
+import { PROCESS_MEMORY_BUDGET } from '../base/memory-budget.ts';
+import type { SockJSLogger } from '../base/settings.ts';
+import type { SessionRegistry } from '../sessions/session-registry.ts';
+import type { Authorize } from './authorize.ts';
+import { ClientAddressReader } from './client-address.ts';
+import type { BodyLimits } from './exchange.ts';
+import { OperatorWarnings } from './operator-warnings.ts';
+import { type AllowedOrigins, OriginGuard } from './origin-guard.ts';
+import { PendingDecisions } from './pending-decisions.ts';
+
+/** Settings that `http/` reads. Times in milliseconds. */
+export interface HttpSettings {
+  readonly allowedOrigins: AllowedOrigins;
+  readonly authorize: Authorize<unknown> | undefined;
+  readonly authorizeTimeout: number;
+  readonly bodyTimeout: number;
+  readonly maxMessageBytes: number;
+  readonly maxPendingDecisions: number;
+  readonly maxPendingDecisionsPerAddress: number;
+  readonly maxSessions: number;
+  readonly maxSessionsPerAddress: number;
+  readonly maxTotalBufferedBytes: number;
+  readonly trustedProxies: readonly string[];
+  readonly verifyIp: boolean | ((request: ConnectionInfo) => string);
+}
+
+export class RouterState {
+  readonly prefix: string;
+  readonly settings: HttpSettings;
+  readonly logger: SockJSLogger;
+  readonly sessions: SessionRegistry;
+  readonly addresses: ClientAddressReader;
+  readonly originGuard: OriginGuard;
+  readonly decisions: PendingDecisions;
+  /** Keys of sessions whose first request waits for `authorize`. */
+  readonly opening = new Set<string>();
+  readonly warnings: OperatorWarnings;
+  readonly bodyLimits: BodyLimits;
+
+  /** @throws SockJSError `ERR_SETTING` if `trustedProxies` has an invalid entry */
+  constructor(
+    prefix: string,
+    settings: HttpSettings,
+    logger: SockJSLogger,
+    sessions: SessionRegistry,
+  ) {
+    this.prefix = prefix;
+    this.settings = settings;
+    this.logger = logger;
+    this.sessions = sessions;
+    this.addresses = new ClientAddressReader(settings.trustedProxies);
+    this.originGuard = new OriginGuard(settings.allowedOrigins);
+    this.decisions = new PendingDecisions({
+      timeout: settings.authorizeTimeout,
+      maxPending: settings.maxPendingDecisions,
+      maxPendingPerAddress: settings.maxPendingDecisionsPerAddress,
+    });
+    this.warnings = new OperatorWarnings((line) => logger.warn(`${prefix || '/'}: ${line}`));
+    this.bodyLimits = {
+      maxBytes: settings.maxMessageBytes,
+      timeout: settings.bodyTimeout,
+      budget: PROCESS_MEMORY_BUDGET,
+      maxTotalBytes: settings.maxTotalBufferedBytes,
+    };
+  }
+}

@@ -1,0 +1,97 @@
+/** Takes each exchange of a router from its path to its handler. */
+import { describeError } from '../base/errors.ts';
+import { quoteForLog } from '../base/log-text.ts';
+import { REFUSALS, Refusal } from '../base/refusal.ts';
+import { admitOrigin, whenAdmitted } from '../http/admission.ts';
+import type { Exchange, ExchangeHandler, HostSettings } from '../http/exchange.ts';
+import { addCors, addNoCache, addPreflight, addSessionCookie } from '../http/headers.ts';
+import { type Handler, RequestContext } from '../http/request-context.ts';
+import type { RouterState } from '../http/router-state.ts';
+import type { Route, RouteTable } from './route-table.ts';
+
+/**
+ * An asynchronous step between the origin guard and the handler of a session's request.
+ * @returns a promise of false if the step has handled the request itself
+ */
+export type SessionStep = (context: RequestContext) => Promise<boolean>;
+
+export interface DispatcherSettings extends HostSettings {
+  readonly jsessionid: boolean;
+}
+
+/** Returns the handler of a method. HEAD is GET without the body, which the host leaves out; sessions have no HEAD. */
+function handlerOf(route: Route, method: string): Handler | undefined {
+  if (method === 'GET' || (method === 'HEAD' && !route.cookie)) return route.get;
+  return method === 'POST' ? route.post : undefined;
+}
+
+export class Dispatcher implements ExchangeHandler {
+  readonly prefix: string;
+  readonly settings: DispatcherSettings;
+  readonly #state: RouterState;
+  readonly #table: RouteTable;
+  readonly #sessionStep: SessionStep | undefined;
+
+  constructor(
+    state: RouterState,
+    table: RouteTable,
+    settings: DispatcherSettings,
+    sessionStep?: SessionStep,
+  ) {
+    this.prefix = state.prefix;
+    this.settings = settings;
+    this.#state = state;
+    this.#table = table;
+    this.#sessionStep = sessionStep;
+  }
+
+  /** Handles an exchange. Whatever a handler throws ends here. */
+  handle(exchange: Exchange): void {
+    if (exchange.isDisconnected) return;
+    try {
+      this.#state.sessions.stats.connected();
+      this.#route(exchange)?.catch((error: unknown) => this.#fail(exchange, error));
+    } catch (error) {
+      this.#fail(exchange, error);
+    }
+  }
+
+  #route(exchange: Exchange): void | Promise<void> {
+    const match = this.#table.match(exchange.path);
+    const context = new RequestContext(this.#state, exchange, match?.sessionId ?? '');
+    if (match === undefined) return context.refuse('notFound');
+    const { route } = match;
+    if (!route.guarded) return this.#serve(route, context);
+    return whenAdmitted(context, admitOrigin(context), () => this.#enter(route, context));
+  }
+
+  /** Runs the step before the handler, if there is one: without it, this costs one comparison. */
+  #enter(route: Route, context: RequestContext): void | Promise<void> {
+    const step = this.#sessionStep;
+    if (step === undefined || context.sessionId === '') return this.#serve(route, context);
+    return step(context).then((isHere) => (isHere ? this.#serve(route, context) : undefined));
+  }
+
+  #serve(route: Route, context: RequestContext): void | Promise<void> {
+    const { exchange, client, headers } = context;
+    if (route.cookie && this.settings.jsessionid) addSessionCookie(headers, exchange, client.secure);
+    if (route.cors) addCors(headers, exchange);
+    if (exchange.method === 'OPTIONS' && route.preflight) {
+      addPreflight(headers, route.allow);
+      return exchange.respond(204, headers);
+    }
+    if (!route.cacheable) addNoCache(headers);
+    const handler = handlerOf(route, exchange.method);
+    if (handler !== undefined) return handler(context);
+    const refusal = new Refusal(REFUSALS.methodNotAllowed.status, '', { Allow: route.allow });
+    return context.refuse('methodNotAllowed', refusal);
+  }
+
+  #fail(exchange: Exchange, error: unknown): void {
+    if (exchange.isHandled) exchange.abort();
+    else new RequestContext(this.#state, exchange, '').refuse('internalError');
+    // Only the last part of the path: the session id before it is secret.
+    const leaf = quoteForLog(exchange.path.slice(exchange.path.lastIndexOf('/') + 1));
+    this.#state.logger.error(`${exchange.method} of ${leaf} failed: ${describeError(error)}`);
+  }
+}

@@ -1,0 +1,67 @@
+/** The iframe page, through which pages of other origins use transports that have no CORS. PROTOCOL.md, "URLs". */
+import { createHash } from 'node:crypto';
+import { HTML, addNoCache, addYearCache } from '../http/headers.ts';
+import { type AllowedOrigins, originOfPage } from '../http/origin-guard.ts';
+import type { Handler, RequestContext } from '../http/request-context.ts';
+import { etagOf, respondCacheable } from './cacheable.ts';
+
+function escapeAttribute(text: string): string {
+  return text.replaceAll('&', '&amp;').replaceAll('"', '&quot;').replaceAll('<', '&lt;');
+}
+
+const SCRIPT = `
+    document.domain = document.domain;
+    SockJS.bootstrap_iframe();
+  `;
+
+function render(scriptUrl: string): string {
+  return `<!DOCTYPE html>
+<html>
+<head>
+  <meta http-equiv="X-UA-Compatible" content="IE=edge" />
+  <meta http-equiv="Content-Type" content="text/html; charset=UTF-8" />
+  <script src="${escapeAttribute(scriptUrl)}"></script>
+  <script>${SCRIPT}</script>
+</head>
+<body>
+  <h2>Don't panic!</h2>
+  <p>This is a SockJS hidden iframe. It's used for cross domain magic.</p>
+</body>
+</html>`;
+}
+
+/** Returns a policy that admits the two scripts of the page, and connections to its own server. */
+function contentSecurityPolicy(scriptUrl: string): string {
+  const hash = createHash('sha256').update(SCRIPT).digest('base64');
+  const source = /^(?:https?:)?\/\/[^/?#;,\s]+/i.exec(scriptUrl)?.[0] ?? "'self'";
+  return `default-src 'self'; script-src ${source} 'sha256-${hash}'`;
+}
+
+// Origins that a policy can name. `null`, for example, is none of them.
+const POLICY_SOURCE = /^[a-z][a-z0-9+.-]*:\/\/[\w*.:[\]-]+$/i;
+
+/**
+ * Returns the policy that names the origins that may embed the page. An embedder can speak through it, so they are
+ * the allowed origins: the listed ones, or, if a function decides, the page that it has just admitted.
+ */
+function frameAncestors({ exchange }: RequestContext, allowed: AllowedOrigins): string {
+  if (allowed === '*') return '';
+  const origins = typeof allowed === 'function' ? [originOfPage(exchange) ?? ''] : allowed;
+  const sources = ["'self'", ...origins.filter((origin) => POLICY_SOURCE.test(origin))];
+  return `; frame-ancestors ${sources.join(' ')}`;
+}
+
+/** @param scriptUrl URL of the script of sockjs-client */
+export function iframePage(scriptUrl: string): Handler {
+  const html = render(scriptUrl);
+  const etag = etagOf(html);
+  const policy = contentSecurityPolicy(scriptUrl);
+  return (context) => {
+    const { headers, state } = context;
+    const allowed = state.settings.allowedOrigins;
+    if (typeof allowed === 'function') addNoCache(headers);
+    else addYearCache(headers);
+    headers.push('Content-Security-Policy', policy + frameAncestors(context, allowed));
+    return respondCacheable(context, HTML, etag, html);
+  };
+}

@@ -1,0 +1,35 @@
+/** The greeting, and `/info`, which clients read before they connect. PROTOCOL.md, "URLs". */
+import { getRandomValues } from 'node:crypto';
+import { JSON_TYPE, PLAIN_TEXT } from '../http/headers.ts';
+import type { Handler } from '../http/request-context.ts';
+
+/** Settings of `/info`. */
+export interface InfoSettings {
+  readonly baseUrl: string | undefined;
+  readonly jsessionid: boolean;
+  readonly disabledTransports: readonly string[];
+}
+
+export const greeting: Handler = ({ exchange, headers }) => {
+  headers.push('Content-Type', PLAIN_TEXT);
+  exchange.respond(200, headers, 'Welcome to SockJS!\n');
+};
+
+/** Random bits for clients whose browser has no good source of its own. */
+function entropy(): number {
+  return getRandomValues(new Uint32Array(1))[0] ?? 0;
+}
+
+export function info({ baseUrl, jsessionid, disabledTransports }: InfoSettings): Handler {
+  return ({ exchange, headers }) => {
+    const body = {
+      websocket: !disabledTransports.includes('websocket'),
+      cookie_needed: jsessionid,
+      origins: ['*:*'],
+      entropy: entropy(),
+      ...(baseUrl === undefined ? {} : { base_url: baseUrl }),
+    };
+    headers.push('Content-Type', JSON_TYPE);
+    exchange.respond(200, headers, JSON.stringify(body));
+  };
+}
