@@ -19,16 +19,12 @@ export {
   type RouterArguments,
   SockJSRouter,
 } from './api/router.ts';
-export type {
-  AllowedOrigins,
-  Authorize,
-  SockJSLogger,
-  ResolvedSettings,
-  SockJSSettings,
-  SlowConsumer,
-  SlowConsumerPolicy,
-  TransportName,
-} from './base/settings.ts';
+export type { ResolvedSettings, SockJSSettings } from './api/settings.ts';
+export type { SockJSLogger } from './base/logging.ts';
+export type { TransportName } from './base/transport-name.ts';
+export type { AllowedOrigins } from './http/origin-guard.ts';
+export type { Authorize } from './http/settings.ts';
+export type { SlowConsumer, SlowConsumerPolicy } from './sessions/backpressure.ts';
 export type {
   SessionCloseEvent,
   RefusalEvent,

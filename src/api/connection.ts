@@ -6,7 +6,8 @@ import type { ConnectionInfo } from '../base/connection-info.ts';
 import { type CloseReason, isCloseCode } from '../base/close-reasons.ts';
 import type { Message } from '../protocol/message.ts';
 import { createMessage } from '../sessions/create-message.ts';
-import type { SockJSLogger, TransportName } from '../base/settings.ts';
+import type { SockJSLogger } from '../base/logging.ts';
+import type { TransportName } from '../base/transport-name.ts';
 import { type MessageSource, AbortableIterator } from './abortable-iterator.ts';
 
 /** What stands behind a connection: a session, or a channel of a multiplexed one. */

@@ -19,13 +19,9 @@ import { CLOSE_REASONS } from '../base/close-reasons.ts';
 import { dispatch } from '../routes/route-table.ts';
 import { Service } from '../http/request-context.ts';
 import { SessionRegistry } from '../sessions/session-registry.ts';
-import {
-  type Authorize,
-  type SockJSLogger,
-  type ResolvedSettings,
-  type SockJSSettings,
-  resolveSettings,
-} from '../base/settings.ts';
+import { SILENT_LOGGER } from '../base/logging.ts';
+import type { Authorize } from '../http/settings.ts';
+import { type ResolvedSettings, type SockJSSettings, resolveSettings } from './settings.ts';
 import type { SockJSStats } from '../base/stats.ts';
 
 /** What `close` may be told. */
@@ -50,7 +46,6 @@ export type SockJSMiddleware = (
   next: () => void,
 ) => void;
 
-const SILENT: SockJSLogger = { debug() {}, info() {}, warn() {}, error() {} };
 // Printable ASCII without / ? # in each segment.
 const PREFIX = /^(\/[!"$-.0->@-~]+)*$/;
 const LONGEST_TIMEOUT = 2 ** 31 - 1;
@@ -98,7 +93,7 @@ export class SockJSRouter<C extends SockJSConnection = SockJSConnection> {
     }
     this.prefix = prefix;
     this.#settings = resolveSettings(settings);
-    const logger = this.#settings.logger === false ? SILENT : this.#settings.logger;
+    const logger = this.#settings.logger === false ? SILENT_LOGGER : this.#settings.logger;
     this.#sessions = new SessionRegistry(prefix, this.#settings, logger, (session) => {
       const created = new connection();
       connect(created, session);

@@ -17,7 +17,8 @@ import { createMessage } from '../sessions/create-message.ts';
 import { MAX_MEMOIZED_BYTES } from '../base/memoize.ts';
 import type { CloseStatus } from '../base/close-reasons.ts';
 import { HandlerRunner, type HandlerOwner } from '../sessions/handler-runner.ts';
-import type { SockJSLogger, TransportName } from '../base/settings.ts';
+import type { SockJSLogger } from '../base/logging.ts';
+import type { TransportName } from '../base/transport-name.ts';
 
 type ConnectionClass = new () => SockJSConnection;
 

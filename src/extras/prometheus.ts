@@ -4,7 +4,7 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Counter, type Registry, Gauge, register } from 'prom-client';
-import { describeError } from '../base/errors.ts';
+import { describeError } from '../base/logging.ts';
 import type { SockJSRouter } from '../api/router.ts';
 import type { SockJSStatsDump } from '../base/stats.ts';
 

@@ -6,7 +6,7 @@ import { isUtf8 } from 'node:buffer';
 import { EventEmitter } from 'node:events';
 import { SockJSConnection, linkOf } from '../api/connection.ts';
 import type { ConnectionInfo } from '../base/connection-info.ts';
-import { describeError } from '../base/errors.ts';
+import { describeError } from '../base/logging.ts';
 import { CLOSE_REASONS } from '../base/close-reasons.ts';
 
 interface Events {

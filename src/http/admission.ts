@@ -5,7 +5,7 @@
 import { SessionRequest } from '../base/connection-info.ts';
 import { REFUSALS, Refusal, type RefusalReason } from '../base/refusal.ts';
 import type { Hit } from './request-context.ts';
-import type { Authorize } from '../base/settings.ts';
+import type { Authorize } from './settings.ts';
 
 /** Why there is no room for one more. */
 function fullness({ service, client }: Hit): RefusalReason | undefined {

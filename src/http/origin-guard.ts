@@ -6,7 +6,16 @@
  * `Sec-Fetch-Site`, a page that also hides its `Referer` can look like that to the script and frame
  * transports. (NEEDS 3; Tornado's `check_origin` has the reasons.)
  */
-import type { AllowedOrigins } from '../base/settings.ts';
+
+/**
+ * Origins of pages that may connect, in addition to the server's own: `'*'` for all, a list of origins such as
+ * `https://app.example.com` or, for every subdomain, `https://*.example.com`, or a function that gets the origin and
+ * returns `true` to allow it.
+ */
+export type AllowedOrigins =
+  | '*'
+  | readonly string[]
+  | ((origin: string) => boolean | Promise<boolean>);
 
 /** What the guard looks at; header names in lower case. */
 export interface Visitor {

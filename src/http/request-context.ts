@@ -4,7 +4,8 @@
  */
 import { PROCESS_MEMORY_BUDGET } from '../base/memory-budget.ts';
 import { ConnectionInfo, type RequestHead } from '../base/connection-info.ts';
-import { SockJSError, escapeControl } from '../base/errors.ts';
+import { SockJSError } from '../base/errors.ts';
+import { type SockJSLogger, escapeControl } from '../base/logging.ts';
 import { ClientScript } from './client-script.ts';
 import { addressKey } from '../base/address-key.ts';
 import { type ClientAddress, ClientAddressReader } from './client-address.ts';
@@ -14,7 +15,8 @@ import { OriginGuard } from './origin-guard.ts';
 import { REFUSALS, type Refusal, type RefusalReason, refusalHeaders } from '../base/refusal.ts';
 import type { SessionRegistry } from '../sessions/session-registry.ts';
 import type { Session } from '../sessions/session.ts';
-import type { SockJSLogger, ResolvedSettings, TransportName } from '../base/settings.ts';
+import type { TransportName } from '../base/transport-name.ts';
+import type { HttpSettings } from './settings.ts';
 import { MAX_PENDING_DECISIONS, PendingDecisions } from './pending-decisions.ts';
 
 /** A request on its way to its endpoint. */
@@ -70,7 +72,7 @@ function isHint(name: string): name is Hint {
 
 export class Service {
   readonly prefix: string;
-  readonly settings: ResolvedSettings;
+  readonly settings: HttpSettings;
   readonly logger: SockJSLogger;
   readonly sessions: SessionRegistry;
   readonly clientScript: ClientScript;
@@ -86,7 +88,7 @@ export class Service {
 
   constructor(
     prefix: string,
-    settings: ResolvedSettings,
+    settings: HttpSettings,
     logger: SockJSLogger,
     sessions: SessionRegistry,
   ) {

@@ -2,13 +2,13 @@
  * The edge as a table: which path and method leads to which endpoint, and which policies hold there.
  * Paths are split by hand: every request of every client passes here.
  */
-import { describeError } from '../base/errors.ts';
+import { describeError } from '../base/logging.ts';
 import type { Exchange } from '../http/exchange.ts';
 import { crossOrigin, neverCached, preflight, stickyCookie } from '../http/headers.ts';
 import { CLIENT_SCRIPT, GREETING, IFRAME, INFO } from './pages.ts';
 import { REFUSALS, Refusal } from '../base/refusal.ts';
 import { type Endpoint, type Hit, type Service, quoteForLog } from '../http/request-context.ts';
-import type { TransportName } from '../base/settings.ts';
+import type { TransportName } from '../base/transport-name.ts';
 import { EVENTSOURCE } from '../transports/eventsource.ts';
 import { HTMLFILE } from '../transports/htmlfile.ts';
 import { receiving } from '../transports/http-receive.ts';

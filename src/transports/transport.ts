@@ -4,7 +4,7 @@
  */
 import type { Frame } from '../protocol/frame.ts';
 import { MAX_MEMOIZED_BYTES, memoizeLast } from '../base/memoize.ts';
-import type { TransportName } from '../base/settings.ts';
+import type { TransportName } from '../base/transport-name.ts';
 
 export interface HttpTransport {
   readonly name: TransportName;
