@@ -24,7 +24,7 @@ import type { AllowedOrigins } from '../http/origin-guard.ts';
 import type { Authorize } from '../http/settings.ts';
 import type { SlowConsumer, SlowConsumerPolicy } from '../sessions/backpressure.ts';
 
-/** One setting. `undefined` as its default means that it is off. */
+/** One setting: the rule for its values, and its default. */
 export interface Setting<Value> {
   readonly rule: Rule<unknown>;
   readonly defaultValue: Value;
@@ -94,7 +94,7 @@ const TIMEOUTS = {
    * a ping. Proxies often close connections that are idle for 30 s.
    */
   heartbeatDelay: setting(MILLISECONDS, 25_000),
-  /** Time a WebSocket client may be silent after a ping. Then its connection is closed. Any byte counts as an answer. */
+  /** Time a WebSocket client may be silent after a ping. Then its connection is closed. Any byte counts as a response. */
   pingTimeout: setting(MILLISECONDS, 20_000),
   /** Time a session waits for the next receiving request of its client. Then it ends. */
   disconnectDelay: setting(MILLISECONDS, 5000),
@@ -106,7 +106,7 @@ const TIMEOUTS = {
   /** Time `authorize` or an `allowedOrigins` function may take. Then the request gets 503. */
   authorizeTimeout: setting(MILLISECONDS, 10_000),
   /**
-   * Time the head of a request may take, on servers that `listen` creates. A server of yours has its own
+   * Time the head of a request may take to arrive (408), on servers that `listen` creates. Other servers use their own
    * `headersTimeout`, which is 60 s by default.
    */
   headersTimeout: setting(MILLISECONDS, 20_000),
@@ -126,16 +126,17 @@ const INPUT_LIMITS = {
    * that it cannot send yet.
    */
   maxMessagesPerBody: setting(integer('messages', 1, MAX_COUNT), 10_000),
-  /** Mean rate at which one session may send. A burst may be as large as one second's messages. `Infinity`: no limit. */
+  /**
+   * Mean rate at which one session may send. A burst may be as large as the messages of one second. `Infinity` turns
+   * the limit off.
+   */
   maxMessagesPerSecond: setting(MESSAGES_PER_SECOND, 10_000),
-  /** Treatment of a client over its rate limit. `'wait'`: reading pauses. `'close'`: the session is closed with 1008. */
+  /** Treatment of a client over its rate limit. `'wait'`: reading pauses. `'close'`: it is closed with 1008. */
   rateLimitPolicy: setting(oneOf('wait', 'close'), 'wait'),
 };
 
 const OUTPUT_LIMITS = {
-  /**
-   * Buffered bytes from which `send` returns `false`. `onDrain` follows. The value is at most `maxBufferedBytes`.
-   */
+  /** Buffered bytes from which `send` returns `false`. `onDrain` follows. The value is at most `maxBufferedBytes`. */
   highWaterMark: setting(BYTES, 64 * KIBIBYTE),
   /**
    * Limit for the bytes that are buffered for one slow client. Each message counts with 100 bytes of overhead. A
@@ -180,7 +181,10 @@ const SESSIONS = {
 const TRANSPORTS = {
   /** Transports that are off. Their URLs return 404. */
   disabledTransports: setting(TRANSPORT_LIST, []),
-  /** Size after which a streaming response ends, so that the browser can free its memory. The client sends the next request. */
+  /**
+   * Size after which a streaming response ends, so that the browser can free its memory. The client then sends another
+   * request.
+   */
   responseLimit: setting(BYTES, 128 * KIBIBYTE),
   /**
    * Location of the sockjs-client script for the iframe page: a URL that browsers can reach, or a `file:` URL, which
@@ -194,7 +198,10 @@ const TRANSPORTS = {
 };
 
 const LOGGING = {
-  /** Receiver of log lines: an object with the methods `debug`, `info`, `warn` and `error`, such as `console` or pino. `false` turns logging off. */
+  /**
+   * Receiver of log lines: an object with the methods `debug`, `info`, `warn` and `error`, such as `console` or pino.
+   * `false` turns logging off.
+   */
   logger: setting(LOGGER, CONSOLE_LOGGER, 'the console, for warnings and errors'),
 };
 
