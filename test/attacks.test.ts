@@ -44,7 +44,7 @@ test('a reset while an upgrade that was routed by hand waits for its verdict har
   await gone;
   verdict.resolve();
   await delay(0);
-  assert.match(logs.take()[0]?.line ?? '', /refused a page of origin "http:\/\/evil\.example"/);
+  assert.deepEqual(logs.take(), [], 'the decision came too late to be logged');
 });
 
 test('empty messages are not free: maxBufferedBytes counts what they take', async (t) => {
@@ -279,5 +279,5 @@ test('so many may wait for an allowedOrigins that answers later, and no more', a
   const { status: ofOwnPage } = await ask(port, { path: '/echo/info', headers: own });
   assert.equal(ofOwnPage, 200, 'about whom nobody has to be asked waits for nobody');
   verdict.resolve();
-  assert.match(logs.take()[0]?.line ?? '', /1000 others wait for authorize or allowedOrigins/);
+  assert.match(logs.take()[0]?.line ?? '', /too many others wait for authorize or allowedOrigins/);
 });

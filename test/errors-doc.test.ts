@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { globSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { CHANNEL_ENDS } from '../src/extras/multiplex.ts';
+import { CHANNEL_CLOSE_REASONS } from '../src/extras/multiplex.ts';
 import { CLOSE_REASONS } from '../src/base/close-reasons.ts';
 import { OCCUPIED_FRAME } from '../src/protocol/frame.ts';
 import { REFUSALS } from '../src/base/refusal.ts';
@@ -133,7 +133,7 @@ test('the frame for a second receiver has its row', () => {
 
 test('every end of a channel has its row, with its code and its reason', () => {
   const rows = table('name', 'code', 'reason', 'again', 'when');
-  const expected = Object.entries(CHANNEL_ENDS).map(([name, { code, reason }]) => [
+  const expected = Object.entries(CHANNEL_CLOSE_REASONS).map(([name, { code, reason }]) => [
     name,
     String(code),
     reason,

@@ -81,7 +81,7 @@ test('bytes that are no text end a connection that carries text only', async (t)
   const client = await connectWebSocket(t, `${url}/0/session/websocket`);
   assert.equal(await client.next(), 'o');
   assert.equal(await client.next(), 'c[1011,"Internal error"]');
-  assert.match(logs.take()[0]?.line ?? '', /Bytes can be sent to clients of rawwebsocket only/);
+  assert.match(logs.take()[0]?.line ?? '', /Only clients of rawwebsocket can receive bytes/);
 });
 
 test('a socket that is closing sends no more, and says so', async (t) => {

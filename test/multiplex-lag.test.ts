@@ -1,7 +1,7 @@
 /** What channels keep in memory, and what they are told while their clients lag. */
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
-import { linkOf } from '../src/api/connection.ts';
+import { backendOf } from '../src/api/connection.ts';
 import { SockJSConnection, multiplex } from '../src/index.ts';
 import type { Message } from '../src/protocol/message.ts';
 import { createMessage } from '../src/sessions/create-message.ts';
@@ -22,7 +22,7 @@ for (const [length, kept] of [
       override onOpen(): void {
         const message = createMessage('x'.repeat(length));
         sent.push(new WeakRef(message));
-        linkOf(this).send(message);
+        backendOf(this).send(message);
       }
     }
     const { url } = await serve(t, {}, multiplex({ echo: Sender }));

@@ -130,7 +130,7 @@ test('a WebSocket request that lost its Upgrade header on the way is explained i
   assert.equal(lines.length, 1);
   assert.match(
     lines[0]?.line ?? '',
-    /^\/echo: a WebSocket request came without its Upgrade and Connection headers/,
+    /^\/echo: a WebSocket request arrived without its Upgrade and Connection headers/,
   );
 });
 

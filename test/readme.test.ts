@@ -4,7 +4,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { resolveSettings } from '../src/base/settings.ts';
+import { resolveSettings } from '../src/api/settings.ts';
 
 const README = readFileSync('README.md', 'utf8');
 

@@ -2,8 +2,15 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
-import { splitTarget } from '../src/hosts/node/node-exchange.ts';
-import { match } from '../src/routes/route-table.ts';
+import { resolveSettings } from '../src/api/settings.ts';
+import { splitTarget } from '../src/http/prefix.ts';
+import { RouteTable, type RouteMatch } from '../src/routes/route-table.ts';
+
+const TABLE = new RouteTable('/echo', resolveSettings({}));
+
+function match(path: string): RouteMatch | undefined {
+  return TABLE.match(path);
+}
 
 const NOWHERE = [
   '/a',

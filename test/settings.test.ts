@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { SockJSConnection, SockJSError, SockJSRouter } from '../src/index.ts';
-import { resolveSettings } from '../src/base/settings.ts';
+import { resolveSettings } from '../src/api/settings.ts';
 
 test('the defaults are those of sockjs-tornado, and safe ones beside them', () => {
   const { logger, ...rest } = resolveSettings({});

@@ -2,7 +2,7 @@
 import type { ConnectionInfo } from '../base/connection-info.ts';
 import { SockJSError } from '../base/errors.ts';
 import { describeValue } from '../base/setting-rules.ts';
-import type { TransportName } from '../base/settings.ts';
+import type { TransportName } from '../base/transport-name.ts';
 import { type ConnectionBackend, SockJSConnection, connect } from './connection.ts';
 
 /** The client for which a factory creates a connection. */
@@ -42,12 +42,13 @@ function isPlainFunction(value: unknown): value is FunctionValue {
 
 /**
  * Turns a class or a factory into a function that creates connections.
- * @param position of the argument, for the error message, such as `The first argument`
- * @throws SockJSError `ERR_ARGUMENT` if the value is neither
+ * @param position of the value, for the error message, such as `The first argument`
+ * @throws SockJSError with the code if the value is neither
  */
 export function connectionCreator<C extends SockJSConnection>(
   source: ConnectionSource<C>,
   position: string,
+  code: 'ERR_ARGUMENT' | 'ERR_SETTING' = 'ERR_ARGUMENT',
 ): CreateConnection<C> {
   const value: unknown = source;
   if (isConnectionClass(value)) {
@@ -61,7 +62,7 @@ export function connectionCreator<C extends SockJSConnection>(
   }
   if (!isPlainFunction(value)) {
     throw new SockJSError(
-      'ERR_ARGUMENT',
+      code,
       `${position} must be a class that extends SockJSConnection, or a function that returns an instance ` +
         `of one, not ${describeValue(value)}.`,
     );

@@ -3,12 +3,7 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { CLOSE_REASONS } from '../base/close-reasons.ts';
 import { SockJSError } from '../base/errors.ts';
-import {
-  type ResolvedSettings,
-  type SockJSLogger,
-  type SockJSSettings,
-  resolveSettings,
-} from '../base/settings.ts';
+import { SILENT_LOGGER } from '../base/logging.ts';
 import type { SockJSStats } from '../base/stats.ts';
 import {
   closeHttpServer,
@@ -24,6 +19,7 @@ import { RouteTable } from '../routes/route-table.ts';
 import { SessionRegistry } from '../sessions/session-registry.ts';
 import { type ConnectionSource, connectionCreator } from './connection-factory.ts';
 import { type SockJSConnection, broadcast, checkCloseArguments } from './connection.ts';
+import { type ResolvedSettings, type SockJSSettings, resolveSettings } from './settings.ts';
 
 /** Options of `SockJSRouter.close`. */
 export interface RouterCloseOptions {
@@ -47,7 +43,6 @@ export type SockJSMiddleware = (
   next: () => void,
 ) => void;
 
-const SILENT: SockJSLogger = { debug() {}, info() {}, warn() {}, error() {} };
 // Printable ASCII without / ? # in each segment.
 const PREFIX = /^(\/[!"$-.0->@-~]+)*$/;
 const MAX_TIMER_MS = 2 ** 31 - 1;
@@ -92,7 +87,7 @@ export class SockJSRouter<C extends SockJSConnection = SockJSConnection> {
     checkPrefix(prefix);
     this.prefix = prefix;
     this.settings = resolveSettings(settings);
-    const logger = this.settings.logger === false ? SILENT : this.settings.logger;
+    const logger = this.settings.logger === false ? SILENT_LOGGER : this.settings.logger;
     this.#sessions = new SessionRegistry(prefix, this.settings, logger, createConnection);
     this.#state = new RouterState(prefix, this.settings, logger, this.#sessions);
     const table = new RouteTable(prefix, this.settings);

@@ -1,20 +1,20 @@
 /**
- * What an application may know of the request that opened its session. It is taken apart only when
- * asked, and keeps nothing of the request but text.
+ * The request that opened a session, as the application sees it. Headers, cookies and query are parsed on access. Only
+ * their text is kept, so that the request itself can be freed.
  */
 import { parse as parseCookies } from 'cookie';
 
-/** The parts of a request that `ConnectionInfo` is made from. */
+/** Parts of a request that `ConnectionInfo` keeps. */
 export interface RequestHead {
-  /** The client's address, without port, as seen through trusted proxies. */
+  /** Client address without port, as seen through trusted proxies. */
   readonly address: string;
-  /** The path without the query, as it came, with the session id left out. */
+  /** Path as received, without query and session id. */
   readonly path: string;
-  /** What follows `?`, as it came. */
+  /** Text after `?`, as received. */
   readonly query: string;
-  /** Names and values in turn, as they came. */
+  /** Alternating names and values, as received. */
   readonly rawHeaders: readonly string[];
-  /** Whether the client's own connection is encrypted. */
+  /** Whether the client's connection is encrypted. */
   readonly secure: boolean;
 }
 
@@ -26,36 +26,36 @@ export class ConnectionInfo {
     this.#head = head;
   }
 
-  /** The client's address, without port; through `trustedProxies` the one that they name. */
+  /** Client address without port. Behind `trustedProxies`, the address that they forward. */
   get ip(): string {
     return this.#head.address;
   }
 
-  /** The path of the request up to the session id, which stays secret. */
+  /** Path of the request up to the session id, which is secret. */
   get path(): string {
     return this.#head.path;
   }
 
-  /** Whether the client's connection is encrypted, as far as server and trusted proxies can tell. */
+  /** Whether the client's connection is encrypted, according to the server and trusted proxies. */
   get secure(): boolean {
     return this.#head.secure;
   }
 
-  /** All headers by lower-case name; values of a repeated header are joined with a comma. */
+  /** Headers by lower-case name. Values of a repeated header are joined with a comma. */
   get headers(): Readonly<Record<string, string>> {
     const headers = new Map<string, string>();
     const raw = this.#head.rawHeaders;
     for (let index = 0; index + 1 < raw.length; index += 2) {
       const name = raw[index]?.toLowerCase() ?? '';
       const value = raw[index + 1] ?? '';
-      const before = headers.get(name);
+      const previous = headers.get(name);
       const separator = name === 'cookie' ? '; ' : ', ';
-      headers.set(name, before === undefined ? value : before + separator + value);
+      headers.set(name, previous === undefined ? value : previous + separator + value);
     }
     return Object.fromEntries(headers);
   }
 
-  /** All cookies by name. */
+  /** Cookies by name, decoded. */
   get cookies(): Readonly<Record<string, string>> {
     const cookies = Object.entries(parseCookies(this.getHeader('cookie') ?? ''));
     return Object.fromEntries(
@@ -63,23 +63,23 @@ export class ConnectionInfo {
     );
   }
 
-  /** The query of the request, decoded. */
+  /** Query parameters, decoded. */
   get arguments(): URLSearchParams {
     return new URLSearchParams(this.#head.query);
   }
 
-  /** One argument of the query, or undefined. */
+  /** Returns a query parameter, or undefined. */
   getArgument(name: string): string | undefined {
     return this.arguments.get(name) ?? undefined;
   }
 
-  /** One cookie, or undefined. */
+  /** Returns a cookie, or undefined. */
   getCookie(name: string): string | undefined {
     const { cookies } = this;
     return Object.hasOwn(cookies, name) ? cookies[name] : undefined;
   }
 
-  /** One header, by name in any case, or undefined. */
+  /** Returns a header, or undefined. The name may be in any case. */
   getHeader(name: string): string | undefined {
     const { headers } = this;
     const key = name.toLowerCase();

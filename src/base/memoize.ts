@@ -1,22 +1,26 @@
-/** What was made last, for those who ask for it again: in a broadcast the same is wanted for many clients in a row. */
-
-/** Longer frames are rare, and cheap beside what they carry; what is kept stays in memory. */
+/**
+ * Limit for memoized results, 64 KiB. A memoized result stays in memory. Longer frames are rare, and encoding them
+ * again costs little compared to sending them.
+ */
 export const MAX_MEMOIZED_BYTES = 64 * 1024;
 
 interface Sized {
   readonly length: number;
 }
 
-/** @param longest what is longer than this is not kept, so that it can be freed */
-export function memoizeLast<In, Out extends Sized>(
-  make: (input: In) => Out,
-  longest: number,
-): (input: In) => Out {
-  let last: { readonly input: In; readonly made: Out } | undefined;
+/**
+ * Memoizes the last result of `create`, so that a broadcast is encoded once.
+ * @param maxLength a longer result is not memoized
+ */
+export function memoizeLast<Input, Output extends Sized>(
+  create: (input: Input) => Output,
+  maxLength: number,
+): (input: Input) => Output {
+  let last: { readonly input: Input; readonly output: Output } | undefined;
   return (input) => {
-    if (last !== undefined && last.input === input) return last.made;
-    const made = make(input);
-    if (made.length <= longest) last = { input, made };
-    return made;
+    if (last !== undefined && last.input === input) return last.output;
+    const output = create(input);
+    if (output.length <= maxLength) last = { input, output };
+    return output;
   };
 }

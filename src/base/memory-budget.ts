@@ -1,7 +1,4 @@
-/**
- * Bytes that wait in this process, whatever router they belong to: for clients that do not keep up, and in
- * request bodies that are still coming in. What keeps up is not counted, and costs nothing here.
- */
+/** Counts buffered bytes. Data that a client takes at once is not counted. */
 export class MemoryBudget {
   #bytes = 0;
 
@@ -9,9 +6,11 @@ export class MemoryBudget {
     return this.#bytes;
   }
 
+  /** @param change in bytes, negative when a buffer shrinks */
   add(change: number): void {
     this.#bytes += change;
   }
 }
 
+/** Buffered bytes of all routers in this process: data for slow clients, and incomplete request bodies and messages. */
 export const PROCESS_MEMORY_BUDGET: MemoryBudget = new MemoryBudget();

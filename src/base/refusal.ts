@@ -1,60 +1,60 @@
-/**
- * Every way in which this library refuses a request, in one table: status, text, and what an operator
- * may want to know of it. docs/errors.md explains each; a test compares the two.
- */
+/** HTTP refusals: the class for the application's own, and the table of the library's. */
 import { SockJSError } from './errors.ts';
 
-const FORBIDDEN_IN_HEADERS = /[^\t\u0020-\u007e\u0080-\u00ff]/;
+/** Everything but tab, printable ASCII and Latin-1. */
+const INVALID_IN_HEADER_VALUE = /[^\t\u0020-\u007e\u0080-\u00ff]/;
 const HEADER_NAME = /^[\w!#$%&'*+.^`|~-]+$/;
 
-/** How an answer is framed, and what becomes of its connection: the host says so. */
-const OF_HOST = new Set([
+/** Headers of framing and persistence, which the host sets. */
+const HOST_HEADERS = new Set([
   'content-length',
   'transfer-encoding',
   'trailer',
   'keep-alive',
   'proxy-connection',
 ]);
-/** RFC 9110, 15.5.9 and 15.5.22: with 408 and 426 these belong to the refusal. */
-const OF_CONNECTION = new Set(['connection', 'upgrade']);
-const ABOUT_CONNECTION = new Set([408, 426]);
+/** Headers that only a refusal with 408 or 426 may set: RFC 9110, 15.5.9 and 15.5.22. */
+const CONNECTION_HEADERS = new Set(['connection', 'upgrade']);
+const CONNECTION_STATUSES = new Set([408, 426]);
 
-/** Those of which an answer may have more than one. */
-const MANIFOLD = new Set(['set-cookie', 'vary']);
+/** Headers that a response may have more than once. */
+const REPEATABLE_HEADERS = new Set(['set-cookie', 'vary']);
 
-function areHeaders(headers: Readonly<Record<string, string>>): boolean {
-  // An array, a Map or the Headers of fetch would count as empty.
+function areValidHeaders(headers: Readonly<Record<string, string>>): boolean {
+  // An array, a Map or a Headers object has no entries of its own, and would count as empty.
   if (typeof headers !== 'object' || headers === null || Symbol.iterator in headers) return false;
   return Object.entries(headers).every(
     ([name, value]) =>
-      HEADER_NAME.test(name) && typeof value === 'string' && !FORBIDDEN_IN_HEADERS.test(value),
+      HEADER_NAME.test(name) && typeof value === 'string' && !INVALID_IN_HEADER_VALUE.test(value),
   );
 }
 
-function isOfHost(name: string, status: number): boolean {
-  return OF_HOST.has(name) || (OF_CONNECTION.has(name) && !ABOUT_CONNECTION.has(status));
+function isHostHeader(name: string, status: number): boolean {
+  return (
+    HOST_HEADERS.has(name) || (CONNECTION_HEADERS.has(name) && !CONNECTION_STATUSES.has(status))
+  );
 }
 
-function checkNames(names: readonly string[], status: number): void {
+function checkHeaderNames(names: readonly string[], status: number): void {
   const seen = new Set<string>();
   for (const name of names) {
     const lower = name.toLowerCase();
-    if (isOfHost(lower, status)) {
+    if (isHostHeader(lower, status)) {
       throw new SockJSError(
         'ERR_ARGUMENT',
-        `A refusal with ${status} cannot set the header ${name}: the server does.`,
+        `A Refusal with status ${status} must not set the header ${name}. The server sets it.`,
       );
     }
     if (seen.has(lower)) {
-      throw new SockJSError('ERR_ARGUMENT', `A refusal has the header ${name} at most once.`);
+      throw new SockJSError('ERR_ARGUMENT', `A Refusal must have the header ${name} only once.`);
     }
     seen.add(lower);
   }
 }
 
 /**
- * A refusal as the client sees it. `authorize` may return one of its own. A header of it takes the place of
- * the one that the library would send, such as `Content-Type`; `Set-Cookie` and `Vary` come beside it.
+ * An HTTP response that refuses a request. `authorize` may return one. Its headers replace those of the library, such
+ * as `Content-Type`. `Set-Cookie` and `Vary` are added to those of the library.
  *
  * @example
  * return new Refusal(401, 'Please log in.', { 'WWW-Authenticate': 'Bearer' });
@@ -62,50 +62,60 @@ function checkNames(names: readonly string[], status: number): void {
 export class Refusal {
   /** An HTTP status from 400 to 599. */
   readonly status: number;
-  /** The body: plain text, unless a header `Content-Type` says what else it is. */
+  /** Body of the response. It is plain text, unless a `Content-Type` header sets another type. */
   readonly text: string;
   readonly headers: Readonly<Record<string, string>>;
 
   /**
-   * @throws SockJSError `ERR_ARGUMENT` for a status that is no refusal, headers that HTTP cannot carry, or those
-   * that the server sets itself, such as `Content-Length`
+   * @param status HTTP status from 400 to 599
+   * @param text body of the response
+   * @param headers further headers of the response
+   * @throws SockJSError `ERR_ARGUMENT` for another status, headers that HTTP cannot carry, or headers that the server
+   * sets, such as `Content-Length`
    */
   constructor(status: number, text = '', headers: Readonly<Record<string, string>> = {}) {
     if (!Number.isInteger(status) || status < 400 || status > 599) {
       throw new SockJSError(
         'ERR_ARGUMENT',
-        `The status of a refusal is 400 to 599, not ${String(status)}.`,
+        `The status of a Refusal must be a whole number from 400 to 599, not ${String(status)}.`,
       );
     }
-    if (typeof text !== 'string' || !areHeaders(headers)) {
+    if (typeof text !== 'string' || !areValidHeaders(headers)) {
       throw new SockJSError(
         'ERR_ARGUMENT',
-        'A refusal has a text and headers whose names and values are text without control characters.',
+        'The text of a Refusal must be a string. Its headers must be an object whose names and values are ' +
+          'strings without control characters.',
       );
     }
-    checkNames(Object.keys(headers), status);
+    checkHeaderNames(Object.keys(headers), status);
     this.status = status;
     this.text = text;
     this.headers = Object.freeze({ ...headers });
   }
 }
 
-/** The headers of an answer: `own`, names and values in turn, and those of the refusal, which outdo them. */
+/**
+ * Merges the headers of a refusal into those of the library.
+ * @param own alternating names and values of the library's headers
+ */
 export function refusalHeaders({ headers }: Refusal, own: readonly string[]): string[] {
-  const given = new Set(Object.keys(headers).map((name) => name.toLowerCase()));
+  const replaced = new Set(Object.keys(headers).map((name) => name.toLowerCase()));
   const all: string[] = [];
   for (let index = 0; index + 1 < own.length; index += 2) {
     const [name = '', value = ''] = own.slice(index, index + 2);
     const lower = name.toLowerCase();
-    if (!given.has(lower) || MANIFOLD.has(lower)) all.push(name, value);
+    if (!replaced.has(lower) || REPEATABLE_HEADERS.has(lower)) all.push(name, value);
   }
   return [...all, ...Object.entries(headers).flat()];
 }
 
-const SOON = { 'Retry-After': '1' };
-const LATER = { 'Retry-After': '5' };
+const RETRY_AFTER_1_S = { 'Retry-After': '1' };
+const RETRY_AFTER_5_S = { 'Retry-After': '5' };
 
-/** By the name under which `stats` counts it. */
+/**
+ * Refusals of the library, by the name under which `stats` counts them. docs/errors.md explains each, and a test
+ * compares the two.
+ */
 export const REFUSALS = {
   notFound: new Refusal(404, 'Not found.'),
   methodNotAllowed: new Refusal(405),
@@ -115,19 +125,20 @@ export const REFUSALS = {
     'Origin not allowed; the setting allowedOrigins would admit it.',
   ),
   unauthorized: new Refusal(403, 'Not authorized.'),
-  draining: new Refusal(503, 'Shutting down.', SOON),
-  pendingLimit: new Refusal(503, 'Try again later.', SOON),
-  sessionLimit: new Refusal(503, 'Too many sessions.', LATER),
-  addressSessionLimit: new Refusal(503, 'Too many sessions from this address.', LATER),
+  draining: new Refusal(503, 'Shutting down.', RETRY_AFTER_1_S),
+  pendingLimit: new Refusal(503, 'Try again later.', RETRY_AFTER_1_S),
+  pendingTimeout: new Refusal(503, 'Decision took too long.', RETRY_AFTER_1_S),
+  sessionLimit: new Refusal(503, 'Too many sessions.', RETRY_AFTER_5_S),
+  addressSessionLimit: new Refusal(503, 'Too many sessions from this address.', RETRY_AFTER_5_S),
   callbackMissing: new Refusal(500, '"callback" parameter required'),
   callbackInvalid: new Refusal(500, 'invalid "callback" parameter'),
   sessionNotFound: new Refusal(404, 'Session not found.'),
-  sessionOpening: new Refusal(503, 'Still opening.', SOON),
-  rateLimited: new Refusal(429, 'Too many messages.', SOON),
+  sessionOpening: new Refusal(503, 'Still opening.', RETRY_AFTER_1_S),
+  rateLimited: new Refusal(429, 'Too many messages.', RETRY_AFTER_1_S),
   contentEncoding: new Refusal(415, 'Content-Encoding is not supported.'),
   bodyTooLarge: new Refusal(413, 'Body too large.'),
   bodyTimeout: new Refusal(408, 'Body took too long.', { Connection: 'close' }),
-  memoryLimit: new Refusal(503, 'Too much is waiting.', SOON),
+  memoryLimit: new Refusal(503, 'Too much is waiting.', RETRY_AFTER_1_S),
   bodyMissing: new Refusal(500, 'Payload expected.'),
   bodyInvalid: new Refusal(500, 'Broken JSON encoding.'),
   tooManyMessages: new Refusal(413, 'Too many messages at once.'),

@@ -1,84 +1,131 @@
-/** What the values of settings may be, and how that is said. */
+/** Rules that validate the values of settings, with the text of their error messages. */
 import { inspect } from 'node:util';
+import type { SockJSLogger } from './logging.ts';
+import { TRANSPORT_NAMES, type TransportName } from './transport-name.ts';
 
-/** What a value must be, in words and as a test. */
-export type Rule = { readonly expected: string; readonly isValid: (value: unknown) => boolean };
+export interface Rule<Value> {
+  /** Completes the sentence "NAME must be …". */
+  readonly expected: string;
+  /** Unit of a number, in plural. */
+  readonly unit?: string;
+  readonly isValid: (value: unknown) => value is Value;
+}
 
-const DAY = 86_400_000;
-const GIBIBYTE = 1024 ** 3;
+const MS_PER_DAY = 86_400_000;
+const BYTES_PER_GIBIBYTE = 1024 ** 3;
 
-export function integer(unit: string, least: number, most: number): Rule {
+export function integer(unit: string, minimum: number, maximum: number): Rule<number> {
   return {
-    expected: `a whole number of ${unit} from ${least} to ${most}`,
-    isValid: (value) => Number.isInteger(value) && Number(value) >= least && Number(value) <= most,
+    expected: `a whole number of ${unit} from ${minimum} to ${maximum}`,
+    unit,
+    isValid: (value): value is number =>
+      Number.isInteger(value) && Number(value) >= minimum && Number(value) <= maximum,
   };
 }
 
-export const MILLISECONDS: Rule = integer('milliseconds', 1, DAY);
-export const BYTES: Rule = integer('bytes', 1, GIBIBYTE);
-export const BOOLEAN: Rule = {
+export const MILLISECONDS: Rule<number> = integer('milliseconds', 1, MS_PER_DAY);
+export const BYTES: Rule<number> = integer('bytes', 1, BYTES_PER_GIBIBYTE);
+
+export const MESSAGES_PER_SECOND: Rule<number> = {
+  expected: 'a number of messages above 0, or Infinity',
+  unit: 'messages per second',
+  isValid: (value): value is number => typeof value === 'number' && value > 0,
+};
+
+export const BOOLEAN: Rule<boolean> = {
   expected: 'true or false',
   isValid: (value) => typeof value === 'boolean',
 };
 
-export function isFunction(value: unknown): boolean {
-  return typeof value === 'function';
+/** Only `typeof` is checked: the parameters and the result of a function cannot be. */
+export function functionOf<Callback>(): Rule<Callback> {
+  return {
+    expected: 'a function',
+    isValid: (value): value is Callback => typeof value === 'function',
+  };
 }
 
-export function oneOf(...values: readonly string[]): Rule {
+export function oneOf<Value extends string>(...values: readonly Value[]): Rule<Value> {
   return {
     expected: values.map((value) => `'${value}'`).join(' or '),
-    isValid: (value) => values.some((known) => known === value),
+    isValid: (value): value is Value => values.some((allowed) => allowed === value),
   };
 }
 
-/** What the rule says, or a function. */
-export function orFunction({ expected, isValid }: Rule): Rule {
+export function either<First, Second>(
+  first: Rule<First>,
+  second: Rule<Second>,
+): Rule<First | Second> {
   return {
-    expected: `${expected} or a function`,
-    isValid: (value) => isFunction(value) || isValid(value),
+    expected: `${first.expected} or ${second.expected}`,
+    isValid: (value): value is First | Second => first.isValid(value) || second.isValid(value),
   };
 }
 
-export function isListOf(value: unknown, isValid: (item: unknown) => boolean): boolean {
-  return Array.isArray(value) && value.every(isValid);
+function isListOf<Item>(
+  value: unknown,
+  isItem: (item: unknown) => item is Item,
+): value is readonly Item[] {
+  return Array.isArray(value) && value.every(isItem);
 }
 
-// scheme://host[:port] and nothing after it; the first label of the host may be `*`. A comma or a semicolon
-// would end it in the policy of the iframe page.
-const ORIGIN = /^[a-z][a-z0-9+.-]*:\/\/(\*\.)?[^\s/*?#@,;]+$/i;
-/** All that browsers put into an origin: other letters of a host are in punycode. */
-const PRINTABLE_ASCII = /^[!-~]+$/;
-
-export function isOrigin(value: unknown): boolean {
-  if (value === 'null') return true;
-  return typeof value === 'string' && ORIGIN.test(value) && PRINTABLE_ASCII.test(value);
+function isString(value: unknown): value is string {
+  return typeof value === 'string';
 }
 
-export const FUNCTION: Rule = { expected: 'a function', isValid: isFunction };
-
-function isUrl(value: unknown): boolean {
-  return (
-    value instanceof URL || (typeof value === 'string' && /^(https?:\/\/|file:|\/)./i.test(value))
-  );
+function isTransportName(value: unknown): value is TransportName {
+  return TRANSPORT_NAMES.some((name) => name === value);
 }
 
-export const URL_TEXT: Rule = {
-  expected: 'a URL such as https://example.com/sockjs or /sockjs, or a file: URL',
-  isValid: isUrl,
+export const TRANSPORT_LIST: Rule<readonly TransportName[]> = {
+  expected: `a list of ${TRANSPORT_NAMES.join(', ')}`,
+  isValid: (value) => isListOf(value, isTransportName),
 };
 
-export function isLogger(value: unknown): boolean {
-  if (value === false) return true;
-  if (typeof value !== 'object' || value === null) return false;
-  const methods = new Map<string, unknown>(
-    ['debug', 'info', 'warn', 'error'].map((name) => [name, Reflect.get(value, name)]),
-  );
-  return [...methods.values()].every((method) => typeof method === 'function');
+// scheme://host[:port] and nothing after it. The first label of the host may be `*`. A comma or a semicolon would
+// end the origin in the Content-Security-Policy of the iframe page.
+const ORIGIN = /^[a-z][a-z0-9+.-]*:\/\/(\*\.)?[^\s/*?#@,;]+$/i;
+/** Browsers send origins in ASCII, with other letters of a host in punycode. */
+const PRINTABLE_ASCII = /^[!-~]+$/;
+
+function isOrigin(value: unknown): value is string {
+  if (value === 'null') return true;
+  return isString(value) && ORIGIN.test(value) && PRINTABLE_ASCII.test(value);
 }
 
-/** A value as it stands in an error. */
-export function describe(value: unknown): string {
+export const ORIGIN_LIST: Rule<'*' | readonly string[]> = {
+  expected:
+    "'*', a list of origins such as 'https://app.example.com' or 'https://*.example.com' " +
+    '(in ASCII, as browsers send them: other letters in punycode, "xn--…")',
+  isValid: (value) => value === '*' || isListOf(value, isOrigin),
+};
+
+/** `trustedProxies` is parsed where it is used. A wrong address is reported there. */
+export const SUBNET_LIST: Rule<readonly string[]> = {
+  expected:
+    "a list of addresses or subnets such as '10.0.0.0/8', or of 'loopback', 'linklocal', 'uniquelocal'",
+  isValid: (value) => isListOf(value, isString),
+};
+
+export const URL_REFERENCE: Rule<string | URL> = {
+  expected: 'a URL such as https://example.com/sockjs or /sockjs, or a file: URL',
+  isValid: (value): value is string | URL =>
+    value instanceof URL || (isString(value) && /^(https?:\/\/|file:|\/)./i.test(value)),
+};
+
+const LOGGER_METHODS = ['debug', 'info', 'warn', 'error'];
+
+export const LOGGER: Rule<SockJSLogger | false> = {
+  expected: 'an object with debug, info, warn and error, or false',
+  isValid: (value): value is SockJSLogger | false => {
+    if (value === false) return true;
+    if (typeof value !== 'object' || value === null) return false;
+    return LOGGER_METHODS.every((name) => typeof Reflect.get(value, name) === 'function');
+  },
+};
+
+/** Formats a value for an error message, on one line. */
+export function describeValue(value: unknown): string {
   return typeof value === 'function'
     ? 'a function'
     : inspect(value, { depth: 1, breakLength: Infinity });

@@ -1,69 +1,38 @@
 /**
- * What a router has done and is doing. The pump and the edge tell of everything that happens here, once; it
- * is counted, and published to whoever listens on a channel of `node:diagnostics_channel`:
+ * Statistics of a router: counters, and events on channels of `node:diagnostics_channel`.
  *
- * | channel | with |
- * | --- | --- |
- * | `sockjs-server:open` | `SessionEvent`: a session has opened |
- * | `sockjs-server:close` | `CloseEvent`: it has ended |
- * | `sockjs-server:refuse` | `RefusalEvent`: a request was refused |
+ * | channel | message | published when |
+ * | --- | --- | --- |
+ * | `sockjs-server:open` | `SessionOpenEvent` | a session has opened |
+ * | `sockjs-server:close` | `SessionCloseEvent` | a session has ended |
+ * | `sockjs-server:refuse` | `RefusalEvent` | a request was refused |
  *
- * The names of the figures are those of sockjs-tornado where it has them.
+ * The names of the figures are those of sockjs-tornado, where it has them.
  */
 import { channel } from 'node:diagnostics_channel';
 import { CLOSE_REASONS, type CloseCause, type CloseReason } from './close-reasons.ts';
+import { Rate } from './rate.ts';
 import { REFUSALS, type RefusalReason } from './refusal.ts';
-import type { TransportName } from './settings.ts';
+import { TRANSPORT_NAMES, type TransportName } from './transport-name.ts';
 
-const SECONDS = 10;
-
-/** Events in all, and per second as a mean over the last ten full seconds. */
-class Rate {
-  total = 0;
-  readonly #buckets = new Float64Array(SECONDS + 1);
-  #second = 0;
-
-  add(count: number, now: number): void {
-    this.total += count;
-    const second = this.#advance(now);
-    this.#buckets[second % this.#buckets.length] =
-      (this.#buckets[second % this.#buckets.length] ?? 0) + count;
-  }
-
-  mean(now: number): number {
-    const current = this.#advance(now) % this.#buckets.length;
-    let sum = 0;
-    for (const [index, count] of this.#buckets.entries()) if (index !== current) sum += count;
-    return sum / SECONDS;
-  }
-
-  #advance(now: number): number {
-    const second = Math.floor(now / 1000);
-    const stale = Math.min(second - this.#second, this.#buckets.length);
-    for (let past = 0; past < stale; past += 1)
-      this.#buckets[(second - past) % this.#buckets.length] = 0;
-    if (second > this.#second) this.#second = second;
-    return second;
-  }
-}
-
-/** On the channel `sockjs-server:open`. */
+/** Message of the channel `sockjs-server:open`. */
 export interface SessionOpenEvent {
   readonly prefix: string;
   readonly transport: TransportName;
-  /** The client's. */
+  /** Client address, as seen through trusted proxies. */
   readonly address: string;
 }
 
-/** On the channel `sockjs-server:close`. */
+/** Message of the channel `sockjs-server:close`. */
 export interface SessionCloseEvent extends SessionOpenEvent, CloseReason {}
 
-/** On the channel `sockjs-server:refuse`. */
+/** Message of the channel `sockjs-server:refuse`. */
 export interface RefusalEvent {
   readonly prefix: string;
   readonly reason: RefusalReason;
-  /** Of HTTP. */
+  /** HTTP status. */
   readonly status: number;
+  /** Client address, as seen through trusted proxies. */
   readonly address: string;
 }
 
@@ -71,43 +40,53 @@ const OPENED = channel('sockjs-server:open');
 const CLOSED = channel('sockjs-server:close');
 const REFUSED = channel('sockjs-server:refuse');
 
-/** One reading of the counters. Rates are per second, totals since the router was made. */
+/** Snapshot of the counters. Rates are events per second over the last 10 s. Totals count since the router was created. */
 export interface SockJSStatsDump {
-  /** Sessions that are open for the application. */
+  /** Open sessions. */
   readonly sessionsActive: number;
-  /** Requests and WebSockets that are waiting for frames. */
+  /** Receiving requests and WebSockets that are attached to a session. */
   readonly connectionsActive: number;
-  /** Requests and WebSockets that came in, of every kind. */
+  /** Rate of requests and upgrades of every kind. */
   readonly connectionsPs: number;
-  /** Messages to clients. */
+  /** Rate of messages to clients. */
   readonly packetsSentPs: number;
-  /** Messages from clients. */
+  /** Rate of messages from clients. */
   readonly packetsRecvPs: number;
-  /** Sessions that are open, by the transport that opened them. */
+  /** Open sessions of the transport `websocket`. */
   readonly transpWebsocket: number;
+  /** Open sessions of the transport `rawwebsocket`. */
   readonly transpRawwebsocket: number;
+  /** Open sessions of the transport `xhr`. */
   readonly transpXhr: number;
+  /** Open sessions of the transport `xhr_streaming`. */
   readonly transpXhrStreaming: number;
+  /** Open sessions of the transport `eventsource`. */
   readonly transpEventsource: number;
+  /** Open sessions of the transport `htmlfile`. */
   readonly transpHtmlfile: number;
+  /** Open sessions of the transport `jsonp`. */
   readonly transpJsonp: number;
+  /** Requests and upgrades of every kind. */
   readonly connectionsTotal: number;
+  /** Sessions that have opened. */
   readonly sessionsTotal: number;
+  /** Messages to clients. */
   readonly packetsSentTotal: number;
+  /** Messages from clients. */
   readonly packetsRecvTotal: number;
-  /** Of the messages alone. */
+  /** Bytes of the messages to clients, without framing. */
   readonly bytesSentTotal: number;
-  /** Of bodies and WebSocket messages, as they came. */
+  /** Bytes of request bodies and WebSocket messages, with the JSON around the messages. */
   readonly bytesRecvTotal: number;
-  /** Messages that a client did not get because of the policy `drop-oldest`. */
+  /** Messages that the policy `drop-oldest` has dropped. */
   readonly packetsDroppedTotal: number;
-  /** Times that a client was kept from sending because of `maxMessagesPerSecond`. */
+  /** Pauses of clients that exceeded `maxMessagesPerSecond`. */
   readonly throttledTotal: number;
-  /** Bytes that wait for clients that do not keep up. */
+  /** Bytes that are buffered for slow clients. */
   readonly bufferedBytes: number;
-  /** Requests that were refused, by reason. */
+  /** Refused requests, by reason. */
   readonly refused: Readonly<Record<RefusalReason, number>>;
-  /** Sessions that ended, by cause. */
+  /** Ended sessions, by cause. */
   readonly closed: Readonly<Record<CloseCause, number>>;
 }
 
@@ -121,18 +100,11 @@ function namesOf<Name extends string>(table: Readonly<Record<Name, unknown>>): N
   return Object.keys(table) as Name[];
 }
 
+/** Counts the events of one router and publishes them. */
 export class SockJSStats {
   readonly #prefix: string;
   readonly #clock: () => number;
-  readonly #sessions: Record<TransportName, number> = {
-    websocket: 0,
-    rawwebsocket: 0,
-    xhr: 0,
-    xhr_streaming: 0,
-    eventsource: 0,
-    htmlfile: 0,
-    jsonp: 0,
-  };
+  readonly #sessions = zeros(TRANSPORT_NAMES);
   readonly #refused = zeros(namesOf(REFUSALS));
   readonly #closed = zeros<CloseCause>([...namesOf(CLOSE_REASONS), 'application', 'client']);
   readonly #connections = new Rate();
@@ -161,11 +133,11 @@ export class SockJSStats {
   }
 
   /** @internal */
-  sessionEnded(transport: TransportName, address: string, end: CloseReason): void {
+  sessionEnded(transport: TransportName, address: string, closeReason: CloseReason): void {
     this.#sessions[transport] -= 1;
-    this.#closed[end.cause] += 1;
+    this.#closed[closeReason.cause] += 1;
     if (!CLOSED.hasSubscribers) return;
-    const event: SessionCloseEvent = { prefix: this.#prefix, transport, address, ...end };
+    const event: SessionCloseEvent = { prefix: this.#prefix, transport, address, ...closeReason };
     CLOSED.publish(event);
   }
 
@@ -177,7 +149,10 @@ export class SockJSStats {
     REFUSED.publish(event);
   }
 
-  /** @internal */
+  /**
+   * A request or an upgrade has arrived.
+   * @internal
+   */
   connected(): void {
     this.#connections.add(1, this.#clock());
   }
@@ -214,12 +189,15 @@ export class SockJSStats {
     this.#throttled += 1;
   }
 
-  /** @internal */
+  /**
+   * @param change in bytes, negative when a buffer shrinks
+   * @internal
+   */
   buffered(change: number): void {
     this.#buffered += change;
   }
 
-  /** The figures of this moment, as a plain object that fits JSON. */
+  /** Returns a snapshot of all counters, as a plain object that can be written as JSON. */
   dump(): SockJSStatsDump {
     const now = this.#clock();
     const sessions = this.#sessions;

@@ -1,15 +1,14 @@
 /**
- * Named channels over one connection. It is an ordinary connection class whose messages are
- * `sub,NAME`, `uns,NAME` and `msg,NAME,TEXT`, as in the multiplexing of the SockJS project; each channel
- * has a connection of its own. When the server ends a channel it says `uns,NAME,CODE,REASON`.
+ * Named channels over one connection. Messages are `sub,NAME`, `uns,NAME` and `msg,NAME,TEXT`, as in the multiplexing
+ * of the SockJS project. Each channel has a `SockJSConnection`. When the server closes a channel, it sends
+ * `uns,NAME,CODE,REASON`.
  */
 import {
-  type ConnectionBackend,
-  SockJSConnection,
-  connect,
-  isConnectionClass,
-  linkOf,
-} from '../api/connection.ts';
+  type ConnectionSource,
+  type CreateConnection,
+  connectionCreator,
+} from '../api/connection-factory.ts';
+import { type ConnectionBackend, SockJSConnection, backendOf } from '../api/connection.ts';
 import { SockJSError } from '../base/errors.ts';
 import type { ConnectionInfo } from '../base/connection-info.ts';
 import type { Message } from '../protocol/message.ts';
@@ -17,80 +16,83 @@ import { createMessage } from '../sessions/create-message.ts';
 import { MAX_MEMOIZED_BYTES } from '../base/memoize.ts';
 import type { CloseStatus } from '../base/close-reasons.ts';
 import { HandlerRunner, type HandlerOwner } from '../sessions/handler-runner.ts';
-import type { SockJSLogger, TransportName } from '../base/settings.ts';
+import type { SockJSLogger } from '../base/logging.ts';
+import type { TransportName } from '../base/transport-name.ts';
 
-type ConnectionClass = new () => SockJSConnection;
-
-/** How channels end by themselves. docs/errors.md explains each; a test compares the two. */
-export const CHANNEL_ENDS = {
+/** Close reasons of channels. docs/errors.md explains each, and a test compares the two. */
+export const CHANNEL_CLOSE_REASONS = {
   unknown: { code: 1008, reason: 'No such channel' },
   opening: { code: 1013, reason: 'Channel is still opening' },
   unsubscribed: { code: 1000, reason: 'Unsubscribed' },
 } as const satisfies Readonly<Record<string, CloseStatus>>;
 
-const LONGEST_NAME = 200;
+/** Limit for the name in the refusal of an unknown channel. */
+const MAX_NAME_LENGTH = 200;
 
-/** A channel as it was declared: what its instances in all sessions share. */
-class Topic {
-  /** As it stands in messages: no comma in it. */
+/** Declaration of a channel, which all sessions share. */
+class ChannelDefinition {
+  /** Name as in messages, percent-encoded, so that it contains no comma. */
   readonly name: string;
-  readonly connection: ConnectionClass;
-  #last: { readonly message: Message; readonly wrapped: Message } | undefined;
+  readonly createConnection: CreateConnection<SockJSConnection>;
+  #last: { readonly message: Message; readonly prefixed: Message } | undefined;
 
-  constructor(name: string, connection: ConnectionClass) {
+  constructor(name: string, createConnection: CreateConnection<SockJSConnection>) {
     this.name = encodeURIComponent(name);
-    this.connection = connection;
+    this.createConnection = createConnection;
   }
 
-  /** The message with the channel's name in front; unless it is large, made once for all receivers of a broadcast. */
-  wrap(message: Message): Message {
-    if (message === this.#last?.message) return this.#last.wrapped;
+  /** Returns the message with the channel's name in front. Memoized for a broadcast, unless the message is large. */
+  addPrefix(message: Message): Message {
+    if (message === this.#last?.message) return this.#last.prefixed;
     if (typeof message.data !== 'string') {
-      throw new SockJSError('ERR_MESSAGE_TYPE', 'A channel carries strings only.');
+      throw new SockJSError(
+        'ERR_MESSAGE_TYPE',
+        'A channel carries strings only. Send text, for example JSON.',
+      );
     }
-    const wrapped = createMessage(`msg,${this.name},${message.data}`);
-    if (wrapped.size <= MAX_MEMOIZED_BYTES) this.#last = { message, wrapped };
-    return wrapped;
+    const prefixed = createMessage(`msg,${this.name},${message.data}`);
+    if (prefixed.size <= MAX_MEMOIZED_BYTES) this.#last = { message, prefixed };
+    return prefixed;
   }
 }
 
 /** One channel of one session. */
 class Channel implements ConnectionBackend, HandlerOwner {
-  readonly #link: ConnectionBackend;
-  readonly #topic: Topic;
-  readonly #lifecycle: HandlerRunner;
+  readonly #session: ConnectionBackend;
+  readonly #definition: ChannelDefinition;
+  readonly #handlers: HandlerRunner;
   #isOpen = true;
 
-  constructor(link: ConnectionBackend, topic: Topic) {
-    this.#link = link;
-    this.#topic = topic;
-    const connection = new topic.connection();
-    connect(connection, this);
-    this.#lifecycle = new HandlerRunner(connection, this, link.logger);
+  /** @param session of the connection that carries the channel */
+  constructor(session: ConnectionBackend, definition: ChannelDefinition) {
+    this.#session = session;
+    this.#definition = definition;
+    const connection = definition.createConnection(this);
+    this.#handlers = new HandlerRunner(connection, this, session.logger);
   }
 
   get info(): ConnectionInfo {
-    return this.#link.info;
+    return this.#session.info;
   }
 
   get user(): unknown {
-    return this.#link.user;
+    return this.#session.user;
   }
 
   get transport(): TransportName {
-    return this.#link.transport;
+    return this.#session.transport;
   }
 
   get logger(): SockJSLogger {
-    return this.#link.logger;
+    return this.#session.logger;
   }
 
   get bufferedBytes(): number {
-    return this.#link.bufferedBytes;
+    return this.#session.bufferedBytes;
   }
 
   get isOpen(): boolean {
-    return this.#isOpen && !this.#link.isClosed;
+    return this.#isOpen && !this.#session.isClosed;
   }
 
   get isClosed(): boolean {
@@ -98,33 +100,33 @@ class Channel implements ConnectionBackend, HandlerOwner {
   }
 
   get isOpening(): boolean {
-    return this.#lifecycle.opening !== undefined;
+    return this.#handlers.opening !== undefined;
   }
 
   open(): void {
-    this.#lifecycle.open();
+    this.#handlers.open();
   }
 
   receive(text: string): void {
-    this.#lifecycle.deliver(text);
+    this.#handlers.deliver(text);
   }
 
   drained(): void {
-    if (this.isOpen) this.#lifecycle.drained();
+    if (this.isOpen) this.#handlers.drained();
   }
 
   send(message: Message): boolean {
-    return this.isOpen && this.#link.send(this.#topic.wrap(message));
+    return this.isOpen && this.#session.send(this.#definition.addPrefix(message));
   }
 
   watchEnd(watcher: () => void): () => void {
-    return this.#lifecycle.watchEnd(watcher);
+    return this.#handlers.watchEnd(watcher);
   }
 
   whenDrained(): Promise<boolean> {
     return new Promise((resolve) => {
       const unwatch = this.watchEnd(() => resolve(false));
-      void this.#link.whenDrained().then((keepsUp) => {
+      void this.#session.whenDrained().then((keepsUp) => {
         unwatch();
         resolve(keepsUp && this.isOpen);
       });
@@ -133,26 +135,26 @@ class Channel implements ConnectionBackend, HandlerOwner {
 
   end(end: CloseStatus): void {
     if (!this.isOpen) return;
-    this.#link.send(createMessage(`uns,${this.#topic.name},${end.code},${end.reason}`));
-    this.over(end);
+    this.#session.send(createMessage(`uns,${this.#definition.name},${end.code},${end.reason}`));
+    this.markClosed(end);
   }
 
-  /** Over, and the client knows. `onClose` never runs inside another handler. */
-  over(end: CloseStatus): void {
+  /** Closes the channel without a message to the client. `onClose` never runs inside another handler. */
+  markClosed(end: CloseStatus): void {
     if (!this.#isOpen) return;
     this.#isOpen = false;
-    queueMicrotask(() => this.#lifecycle.close(end));
+    queueMicrotask(() => this.#handlers.close(end));
   }
 }
 
-/** The connection that carries the channels. */
+/** Carries the channels. */
 class MultiplexConnection extends SockJSConnection {
-  readonly #topics: ReadonlyMap<string, Topic>;
-  readonly #channels = new Map<Topic, Channel>();
+  readonly #definitions: ReadonlyMap<string, ChannelDefinition>;
+  readonly #channels = new Map<ChannelDefinition, Channel>();
 
-  constructor(topics: ReadonlyMap<string, Topic>) {
+  constructor(definitions: ReadonlyMap<string, ChannelDefinition>) {
     super();
-    this.#topics = topics;
+    this.#definitions = definitions;
   }
 
   override onMessage(message: string): void {
@@ -160,15 +162,17 @@ class MultiplexConnection extends SockJSConnection {
     const kind = message.slice(0, Math.max(kindEnd, 0));
     const nameEnd = message.indexOf(',', kindEnd + 1);
     const name = message.slice(kindEnd + 1, nameEnd < 0 ? message.length : nameEnd);
-    const topic = this.#topics.get(name);
-    if (topic === undefined) {
-      if (kind === 'sub' && name.length <= LONGEST_NAME) this.#refuse(name, CHANNEL_ENDS.unknown);
+    const definition = this.#definitions.get(name);
+    if (definition === undefined) {
+      if (kind === 'sub' && name.length <= MAX_NAME_LENGTH)
+        this.#refuse(name, CHANNEL_CLOSE_REASONS.unknown);
       return;
     }
     const text = nameEnd < 0 ? '' : message.slice(nameEnd + 1);
-    if (kind === 'msg') this.#channels.get(topic)?.receive(text);
-    else if (kind === 'sub') this.#subscribe(topic);
-    else if (kind === 'uns') this.#channels.get(topic)?.over(CHANNEL_ENDS.unsubscribed);
+    if (kind === 'msg') this.#channels.get(definition)?.receive(text);
+    else if (kind === 'sub') this.#subscribe(definition);
+    else if (kind === 'uns')
+      this.#channels.get(definition)?.markClosed(CHANNEL_CLOSE_REASONS.unsubscribed);
   }
 
   override onDrain(): void {
@@ -176,19 +180,19 @@ class MultiplexConnection extends SockJSConnection {
   }
 
   override onClose(code: number, reason: string): void {
-    for (const channel of this.#channels.values()) channel.over({ code, reason });
+    for (const channel of this.#channels.values()) channel.markClosed({ code, reason });
   }
 
-  #subscribe(topic: Topic): void {
-    const before = this.#channels.get(topic);
-    if (before?.isOpen === true) return;
-    // However fast a client comes and goes, one `onOpen` is under way for each channel at the most.
-    if (before?.isOpening === true) {
-      this.#refuse(topic.name, CHANNEL_ENDS.opening);
+  #subscribe(definition: ChannelDefinition): void {
+    const previous = this.#channels.get(definition);
+    if (previous?.isOpen === true) return;
+    // A client that subscribes and unsubscribes in a loop has at most one pending `onOpen` for each channel.
+    if (previous?.isOpening === true) {
+      this.#refuse(definition.name, CHANNEL_CLOSE_REASONS.opening);
       return;
     }
-    const channel = new Channel(linkOf(this), topic);
-    this.#channels.set(topic, channel);
+    const channel = new Channel(backendOf(this), definition);
+    this.#channels.set(definition, channel);
     channel.open();
   }
 
@@ -198,30 +202,30 @@ class MultiplexConnection extends SockJSConnection {
 }
 
 /**
- * A connection class that carries several others, each under a name, over one connection. In the browser
- * `MultiplexClient` of `sockjs-server/multiplex-client` opens the channels.
- * @throws SockJSError `ERR_SETTING` if there is no channel, or one is no connection class
+ * Creates a connection class that carries named channels over one connection. In the browser, `MultiplexClient` of
+ * `sockjs-server/multiplex-client` opens the channels.
+ * @param channels connection classes, or functions that return a connection, by channel name
+ * @throws SockJSError `ERR_SETTING` for no channel at all, an empty name, or a value that is neither
  *
  * @example
  * new SockJSRouter(multiplex({ news: NewsConnection, chat: ChatConnection }), '/all');
  */
-export function multiplex(channels: Readonly<Record<string, ConnectionClass>>): ConnectionClass {
-  const topics = new Map<string, Topic>();
-  for (const [name, connection] of Object.entries(channels)) {
-    if (name === '' || !isConnectionClass(connection)) {
-      throw new SockJSError(
-        'ERR_SETTING',
-        `Channel '${name}' needs a name and a class that extends SockJSConnection.`,
-      );
-    }
-    const topic = new Topic(name, connection);
-    topics.set(topic.name, topic);
+export function multiplex(
+  channels: Readonly<Record<string, ConnectionSource<SockJSConnection>>>,
+): new () => SockJSConnection {
+  const definitions = new Map<string, ChannelDefinition>();
+  for (const [name, source] of Object.entries(channels)) {
+    if (name === '')
+      throw new SockJSError('ERR_SETTING', 'A channel needs a name that is not empty.');
+    const create = connectionCreator(source, `Channel '${name}'`, 'ERR_SETTING');
+    const definition = new ChannelDefinition(name, create);
+    definitions.set(definition.name, definition);
   }
-  if (topics.size === 0)
+  if (definitions.size === 0)
     throw new SockJSError('ERR_SETTING', 'multiplex() needs at least one channel.');
   return class extends MultiplexConnection {
     constructor() {
-      super(topics);
+      super(definitions);
     }
   };
 }

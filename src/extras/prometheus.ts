@@ -1,43 +1,43 @@
 /**
- * `sockjs-server/prometheus`: the statistics of routers as metrics of `prom-client`, an optional peer. They
- * are read from `stats` when they are asked for, and cost nothing in between.
+ * `sockjs-server/prometheus`: the statistics of routers as metrics of `prom-client`, an optional peer dependency. The
+ * metrics are read from `stats` at each scrape, and cost nothing in between.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Counter, type Registry, Gauge, register } from 'prom-client';
-import { describeError } from '../base/errors.ts';
+import { describeError } from '../base/logging.ts';
 import type { SockJSRouter } from '../api/router.ts';
 import type { SockJSStatsDump } from '../base/stats.ts';
 
-/** What one metric takes from the statistics of one router: values, each with the labels that tell it from the others. */
-type Values = (
+/** Reads the values of one metric from the statistics of one router, each with its labels. */
+type ReadValues = (
   dump: SockJSStatsDump,
 ) => readonly (readonly [labels: Record<string, string>, number])[];
 
 interface Metric {
   readonly name: string;
   readonly help: string;
-  /** Besides `prefix`. */
+  /** Label in addition to `prefix`. */
   readonly label?: string;
-  readonly values: Values;
+  readonly values: ReadValues;
 }
 
-function one(value: (dump: SockJSStatsDump) => number): Values {
+function single(value: (dump: SockJSStatsDump) => number): ReadValues {
   return (dump) => [[{}, value(dump)]];
 }
 
-function each(
+function labelled(
   label: string,
   values: (dump: SockJSStatsDump) => Readonly<Record<string, number>>,
-): Values {
+): ReadValues {
   return (dump) => Object.entries(values(dump)).map(([name, value]) => [{ [label]: name }, value]);
 }
 
 const GAUGES: readonly Metric[] = [
   {
     name: 'sockjs_sessions',
-    help: 'Sessions that are open, by transport.',
+    help: 'Open sessions, by transport.',
     label: 'transport',
-    values: each('transport', (dump) => ({
+    values: labelled('transport', (dump) => ({
       websocket: dump.transpWebsocket,
       rawwebsocket: dump.transpRawwebsocket,
       xhr: dump.transpXhr,
@@ -49,81 +49,81 @@ const GAUGES: readonly Metric[] = [
   },
   {
     name: 'sockjs_receivers',
-    help: 'Requests and WebSockets that wait for frames.',
-    values: one((dump) => dump.connectionsActive),
+    help: 'Receiving requests and WebSockets that are attached to a session.',
+    values: single((dump) => dump.connectionsActive),
   },
   {
     name: 'sockjs_buffered_bytes',
-    help: 'Bytes that wait for clients that do not keep up.',
-    values: one((dump) => dump.bufferedBytes),
+    help: 'Bytes that are buffered for slow clients.',
+    values: single((dump) => dump.bufferedBytes),
   },
 ];
 
 const COUNTERS: readonly Metric[] = [
   {
     name: 'sockjs_requests_total',
-    help: 'Requests and WebSockets that came in.',
-    values: one((dump) => dump.connectionsTotal),
+    help: 'Requests and upgrades of every kind.',
+    values: single((dump) => dump.connectionsTotal),
   },
   {
     name: 'sockjs_sessions_opened_total',
-    help: 'Sessions that were opened.',
-    values: one((dump) => dump.sessionsTotal),
+    help: 'Sessions that have opened.',
+    values: single((dump) => dump.sessionsTotal),
   },
   {
     name: 'sockjs_sessions_closed_total',
-    help: 'Sessions that ended, by cause.',
+    help: 'Ended sessions, by cause.',
     label: 'cause',
-    values: each('cause', (dump) => dump.closed),
+    values: labelled('cause', (dump) => dump.closed),
   },
   {
     name: 'sockjs_refused_total',
-    help: 'Requests that were refused, by reason.',
+    help: 'Refused requests, by reason.',
     label: 'reason',
-    values: each('reason', (dump) => dump.refused),
+    values: labelled('reason', (dump) => dump.refused),
   },
   {
     name: 'sockjs_messages_total',
     help: 'Messages, to clients (sent) and from clients (received).',
     label: 'direction',
-    values: each('direction', (dump) => ({
+    values: labelled('direction', (dump) => ({
       sent: dump.packetsSentTotal,
       received: dump.packetsRecvTotal,
     })),
   },
   {
     name: 'sockjs_message_bytes_total',
-    help: 'Bytes of these messages; of those received, with the JSON around them.',
+    help: 'Bytes of these messages. Received bytes include the JSON around the messages.',
     label: 'direction',
-    values: each('direction', (dump) => ({
+    values: labelled('direction', (dump) => ({
       sent: dump.bytesSentTotal,
       received: dump.bytesRecvTotal,
     })),
   },
   {
     name: 'sockjs_messages_dropped_total',
-    help: 'Messages that a client did not get because of the policy drop-oldest.',
-    values: one((dump) => dump.packetsDroppedTotal),
+    help: 'Messages that the policy drop-oldest has dropped.',
+    values: single((dump) => dump.packetsDroppedTotal),
   },
   {
     name: 'sockjs_throttled_total',
-    help: 'Times that a client sent more than maxMessagesPerSecond.',
-    values: one((dump) => dump.throttledTotal),
+    help: 'Pauses of clients that exceeded maxMessagesPerSecond.',
+    values: single((dump) => dump.throttledTotal),
   },
 ];
 
-const UNREADABLE = 'The metrics cannot be read.';
+const COLLECT_ERROR = 'The metrics cannot be read.';
 
 type Routers = Iterable<Pick<SockJSRouter, 'prefix' | 'stats'>>;
 
-/** A collection as it is at each scrape; but an iterator gives what it has only once. */
-function lasting(routers: Routers): Routers {
+/** Copies the routers of an iterator, which can be read only once. A collection is read again at each scrape. */
+function toCollection(routers: Routers): Routers {
   const iterator: unknown = routers[Symbol.iterator]();
   return iterator === routers ? [...routers] : routers;
 }
 
-/** What the routers say now; of several with one prefix the sum. */
-function fill(metric: Gauge | Counter, values: Values, routers: Routers): void {
+/** Sets a metric to the current values. The values of routers with the same prefix are added up. */
+function collect(metric: Gauge | Counter, values: ReadValues, routers: Routers): void {
   metric.reset();
   for (const { prefix, stats } of routers) {
     for (const [labels, value] of values(stats.dump())) metric.inc({ prefix, ...labels }, value);
@@ -131,13 +131,14 @@ function fill(metric: Gauge | Counter, values: Values, routers: Routers): void {
 }
 
 /**
- * Registers the metrics `sockjs_*` of some routers, each with the label `prefix`; routers with one prefix are
- * added up. Once for each registry.
- * @param routers a collection is read at each scrape, so a Set may change; an iterator, here and now
- * @param registry that of your application; by default the global one of prom-client
+ * Registers the metrics `sockjs_*` of routers, with the label `prefix`. The values of routers with the same prefix are
+ * added up. Call it once for each registry.
+ * @param routers a collection, which is read at each scrape and may change, or an iterator, which is read at once
+ * @param registry by default the global registry of prom-client
+ * @returns the registry
  */
 export function registerMetrics(routers: Routers, registry: Registry = register): Registry {
-  const all = lasting(routers);
+  const collection = toCollection(routers);
   for (const [Kind, metrics] of [
     [Gauge, GAUGES],
     [Counter, COUNTERS],
@@ -148,7 +149,7 @@ export function registerMetrics(routers: Routers, registry: Registry = register)
         help,
         labelNames: label === undefined ? ['prefix'] : ['prefix', label],
         registers: [registry],
-        collect: () => fill(metric, values, all),
+        collect: () => collect(metric, values, collection),
       });
     }
   }
@@ -156,12 +157,15 @@ export function registerMetrics(routers: Routers, registry: Registry = register)
 }
 
 function warn(error: unknown): void {
-  process.emitWarning(`${UNREADABLE} ${describeError(error)}`);
+  process.emitWarning(`${COLLECT_ERROR} ${describeError(error)}`);
 }
 
 /**
- * Registers the metrics of some routers, and answers requests for all that the registry has: with 500 and
- * a warning of the process, if one of them cannot be read. Show it to your Prometheus, not to the world.
+ * Registers the metrics of routers, and returns a request handler that serves all metrics of the registry. When a
+ * collector throws, the handler responds with 500 and emits a process warning. Metrics are not for the public: serve
+ * them on an internal address.
+ * @param routers a collection, which is read at each scrape and may change, or an iterator, which is read at once
+ * @param registry by default the global registry of prom-client
  *
  * @example
  * createServer(metricsHandler([router])).listen(9090, '127.0.0.1');
@@ -176,7 +180,7 @@ export function metricsHandler(
     if (response.headersSent) return;
     if (body === undefined) {
       response.writeHead(500, { 'Content-Type': 'text/plain; charset=utf-8' });
-      response.end(`${UNREADABLE}\n`);
+      response.end(`${COLLECT_ERROR}\n`);
     } else {
       response.writeHead(200, { 'Content-Type': registry.contentType }).end(body);
     }

@@ -1,21 +1,18 @@
-/**
- * For those who come from `ws`: the connection handler that they have, given an object with the face of
- * a `ws` WebSocket, as a connection class for a router.
- */
+/** Runs connection handlers that were written for `ws`: a connection class that gives them an object like a `ws` WebSocket. */
 import { isUtf8 } from 'node:buffer';
 import { EventEmitter } from 'node:events';
-import { SockJSConnection, linkOf } from '../api/connection.ts';
+import { SockJSConnection, backendOf } from '../api/connection.ts';
 import type { ConnectionInfo } from '../base/connection-info.ts';
-import { describeError } from '../base/errors.ts';
+import { describeError } from '../base/logging.ts';
 import { CLOSE_REASONS } from '../base/close-reasons.ts';
 
 interface Events {
-  /** Emitted for the handler of connections only. */
+  /** Emitted only for the connection handler. */
   connection: [socket: CompatWebSocket, request: CompatRequest];
-  /** As in `ws`, the data is bytes even if it came as text: `isBinary` tells. */
+  /** As in `ws`, the data is a Buffer even for a text message, for which `isBinary` is false. */
   message: [data: Buffer, isBinary: boolean];
   close: [code: number, reason: Buffer];
-  /** Never emitted: what goes wrong with a connection is told by 'close'. */
+  /** Never emitted. A failed connection emits 'close'. */
   error: [error: Error];
 }
 
@@ -23,9 +20,9 @@ interface SendOptions {
   readonly binary?: boolean | undefined;
 }
 
-type Sent = (error?: Error) => void;
+type SendCallback = (error?: Error) => void;
 
-/** What a `ws` handler uses of its request. */
+/** The parts of its request that a `ws` handler uses. */
 export interface CompatRequest {
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
@@ -33,8 +30,8 @@ export interface CompatRequest {
 }
 
 /**
- * The face of a `ws` WebSocket on a SockJS connection. A listener or a callback that throws, or whose
- * promise is rejected, ends its own connection with code 1011 and a log line.
+ * The interface of a `ws` WebSocket on a SockJS connection. When a listener or a callback throws or rejects, its
+ * connection is closed with code 1011, and the error is logged.
  */
 export class CompatWebSocket extends EventEmitter<Events> {
   static readonly OPEN = 1;
@@ -44,18 +41,18 @@ export class CompatWebSocket extends EventEmitter<Events> {
   readonly CLOSING = CompatWebSocket.CLOSING;
   readonly CLOSED = CompatWebSocket.CLOSED;
   readonly #connection: SockJSConnection;
-  #isOver = false;
+  #hasClosed = false;
 
   constructor(connection: SockJSConnection) {
     super({ captureRejections: true });
     this.#connection = connection;
     this.once('close', () => {
-      this.#isOver = true;
+      this.#hasClosed = true;
     });
   }
 
   get readyState(): number {
-    if (this.#isOver) return this.CLOSED;
+    if (this.#hasClosed) return this.CLOSED;
     return this.#connection.isClosed ? this.CLOSING : this.OPEN;
   }
 
@@ -64,72 +61,76 @@ export class CompatWebSocket extends EventEmitter<Events> {
   }
 
   /**
-   * As in `ws`, options may be left out. Bytes that are UTF-8 go as text where the transport carries text
-   * only, or where `binary: false` says so.
-   * @param sent called once the message is on its way, or with the reason why it is not
-   * @throws SockJSError `ERR_MESSAGE_TYPE` for other bytes where the transport carries text only
+   * Sends a message. As in `ws`, `options` may be omitted. Bytes are sent as text with `binary: false`, and on
+   * transports that carry only text, if they are valid UTF-8.
+   * @param callback called without an error when the message has been queued, and with one when the connection is closed
+   * @throws SockJSError `ERR_MESSAGE_TYPE` for bytes that are not UTF-8 on a transport that carries only text
    */
-  send(data: string | Uint8Array, options?: SendOptions | Sent, sent?: Sent): void {
-    const told = typeof options === 'function' ? options : sent;
+  send(
+    data: string | Uint8Array,
+    options?: SendOptions | SendCallback,
+    callback?: SendCallback,
+  ): void {
+    const onSent = typeof options === 'function' ? options : callback;
     const binary = typeof options === 'function' ? undefined : options?.binary;
     if (this.#connection.isClosed) {
-      this.#tell(told, new Error('The connection is closed.'));
+      this.#callBack(onSent, new Error('The connection is closed.'));
     } else {
-      this.#connection.send(this.#carried(data, binary));
-      this.#tell(told);
+      this.#connection.send(this.#toSupportedType(data, binary));
+      this.#callBack(onSent);
     }
   }
 
-  /** Nothing to do: the router sends heartbeats of its own. */
+  /** Does nothing: the router sends heartbeats. */
   ping(): void {}
 
-  /** Nothing to do: `ws` answers pings by itself. */
+  /** Does nothing: pings are answered automatically. */
   pong(): void {}
 
   close(code = 1000, reason = ''): void {
     this.#connection.close(code, reason);
   }
 
-  /** There is no less polite end than a close frame on most transports. */
+  /** Closes with code 1001. On most transports a close frame is the only ending that a server can choose. */
   terminate(): void {
     this.#connection.close(1001, 'Terminated');
   }
 
-  /** What listeners throw reaches the connection by itself; this is what their promises are rejected with. */
+  /** Handles rejections of async listeners. Exceptions of listeners reach the connection directly. */
   override [EventEmitter.captureRejectionSymbol](
     error: Error,
     event: unknown,
     ..._args: unknown[]
   ): void {
-    this.#fail(`A listener for '${String(event)}'`, error);
+    this.#closeAfterError(`A listener for '${String(event)}'`, error);
   }
 
-  #tell(told: Sent | undefined, problem?: Error): void {
-    if (told === undefined) return;
-    const telling = Promise.resolve(problem).then(told);
-    telling.catch((error: unknown) => this.#fail('A callback of send()', error));
+  #callBack(onSent: SendCallback | undefined, sendError?: Error): void {
+    if (onSent === undefined) return;
+    const called = Promise.resolve(sendError).then(onSent);
+    called.catch((error: unknown) => this.#closeAfterError('A callback of send()', error));
   }
 
-  #fail(what: string, error: unknown): void {
-    const link = linkOf(this.#connection);
-    link.end(CLOSE_REASONS.internalError);
-    link.logger.error(
-      `${what} failed; its connection is closed with ${CLOSE_REASONS.internalError.code}: ${describeError(error)}`,
+  #closeAfterError(source: string, error: unknown): void {
+    const backend = backendOf(this.#connection);
+    backend.end(CLOSE_REASONS.internalError);
+    backend.logger.error(
+      `${source} failed; its connection is closed with ${CLOSE_REASONS.internalError.code}: ${describeError(error)}`,
     );
   }
 
-  #carried(data: string | Uint8Array, binary: boolean | undefined): string | Uint8Array {
+  #toSupportedType(data: string | Uint8Array, binary: boolean | undefined): string | Uint8Array {
     if (typeof data === 'string') return data;
-    const textOnly = this.#connection.transport !== 'rawwebsocket';
-    if (binary === false || (textOnly && isUtf8(data))) return Buffer.from(data).toString('utf8');
+    const isTextOnly = this.#connection.transport !== 'rawwebsocket';
+    if (binary === false || (isTextOnly && isUtf8(data))) return Buffer.from(data).toString('utf8');
     return data;
   }
 }
 
-/** What was written for `wss.on('connection', …)`. */
+/** A listener for `wss.on('connection', …)`. */
 export type WebSocketHandler = (socket: CompatWebSocket, request: CompatRequest) => unknown;
 
-function requestOf(info: ConnectionInfo): CompatRequest {
+function createRequest(info: ConnectionInfo): CompatRequest {
   const query = info.arguments.toString();
   return {
     url: query === '' ? info.path : `${info.path}?${query}`,
@@ -139,18 +140,18 @@ function requestOf(info: ConnectionInfo): CompatRequest {
 }
 
 /**
- * A connection class for a router out of a handler written for `ws`.
+ * Creates a connection class from a handler that was written for `ws`.
  *
  * @example
  * new SockJSRouter(webSocketHandler((socket) => socket.on('message', (data) => socket.send(data.toString()))), '/echo');
  */
 export function webSocketHandler(handler: WebSocketHandler): new () => SockJSConnection {
-  return class MigratedConnection extends SockJSConnection {
+  return class CompatConnection extends SockJSConnection {
     readonly #socket = new CompatWebSocket(this).once('connection', handler);
 
-    /** Messages do not wait for what the handler promises: with `ws` they would not either. */
+    /** Does not await the handler. As with `ws`, messages arrive while an async handler runs. */
     override onOpen(info: ConnectionInfo): void {
-      this.#socket.emit('connection', this.#socket, requestOf(info));
+      this.#socket.emit('connection', this.#socket, createRequest(info));
     }
 
     override onMessage(message: string): void {

@@ -21,13 +21,22 @@ function refused(reason: RefusalReason, refusal: Refusal = REFUSALS[reason]): Ad
   return { type: 'refused', reason, refusal };
 }
 
-function decisionRequest({ exchange, client }: RequestContext, kind: DecisionKind): DecisionRequest {
+function decisionRequest(
+  { exchange, client }: RequestContext,
+  kind: DecisionKind,
+): DecisionRequest {
   return {
     kind,
     address: client.address,
     watchDisconnect: (callback) => exchange.watchDisconnect(callback),
   };
 }
+
+const UNDECIDED = {
+  closed: 'draining',
+  limit: 'pendingLimit',
+  timeout: 'pendingTimeout',
+} as const satisfies Readonly<Record<string, RefusalReason>>;
 
 /** Turns the outcome of a decision into an admission. */
 function conclude<Value>(
@@ -36,18 +45,8 @@ function conclude<Value>(
   admit: (value: Value) => Admission,
 ): Admission {
   if (context.exchange.isHandled) return DISCONNECTED;
-  switch (outcome.type) {
-    case 'decided':
-      return admit(outcome.value);
-    case 'limit':
-      return refused('pendingLimit');
-    case 'timeout':
-      return refused('pendingTimeout');
-    case 'closed':
-      return refused('draining');
-    case 'disconnected':
-      return DISCONNECTED;
-  }
+  if (outcome.type === 'decided') return admit(outcome.value);
+  return outcome.type === 'disconnected' ? DISCONNECTED : refused(UNDECIDED[outcome.type]);
 }
 
 function decide<Value>(
@@ -63,16 +62,20 @@ function decide<Value>(
 export function admitOrigin(context: RequestContext): Admission | Promise<Admission> {
   const { state, exchange, client } = context;
   const { allowed, origin = '' } = state.originGuard.judge(exchange, client.host);
-  const admit = (answer: unknown): Admission => {
-    if (answer === true) return ADMITTED;
+  const admit = (isAllowed: boolean): Admission => {
+    if (isAllowed) return ADMITTED;
     state.warnings.warnOfOrigin(origin);
     context.headers.push('Vary', 'Origin');
     addNoCache(context.headers);
     return refused('originNotAllowed');
   };
-  if (allowed !== undefined) return allowed ? ADMITTED : admit(false);
+  if (allowed !== undefined) return admit(allowed);
   const request = decisionRequest(context, 'allowedOrigins');
-  return decide(context, state.decisions.decide(request, () => state.originGuard.ask(origin)), admit);
+  return decide(
+    context,
+    state.decisions.decide(request, () => state.originGuard.ask(origin)),
+    admit,
+  );
 }
 
 /** Returns why there is no room for another session. */
@@ -80,7 +83,8 @@ function limitReached({ state, client }: RequestContext): RefusalReason | undefi
   const { sessions, settings } = state;
   if (sessions.isDraining) return 'draining';
   if (sessions.size >= settings.maxSessions) return 'sessionLimit';
-  if (sessions.sizeOf(client.address) >= settings.maxSessionsPerAddress) return 'addressSessionLimit';
+  if (sessions.sizeOf(client.address) >= settings.maxSessionsPerAddress)
+    return 'addressSessionLimit';
   return undefined;
 }
 

@@ -42,7 +42,8 @@ export function addPreflight(headers: HeaderList, methods: string): void {
 }
 
 // RFC 6265 cookie-octets, and at most 256 of them: no load balancer writes more, and nothing else is echoed.
-const SESSION_COOKIE = /(?:^|;\s*)JSESSIONID="?([\w!#$%&'()*+./:<=>?@[\]^`{|}~-]{1,256})"?\s*(?:;|$)/;
+const SESSION_COOKIE =
+  /(?:^|;\s*)JSESSIONID="?([\w!#$%&'()*+./:<=>?@[\]^`{|}~-]{1,256})"?\s*(?:;|$)/;
 
 /**
  * Echoes the cookie by which a load balancer finds the client's node. On an encrypted connection it is allowed in

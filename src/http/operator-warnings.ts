@@ -1,5 +1,5 @@
 /** Warnings for the operator. Each cause is logged once, so that a client cannot fill the log. */
-import { quoteForLog } from '../base/log-text.ts';
+import { quoteForLog } from '../base/logging.ts';
 
 const LINES = {
   clientScript:

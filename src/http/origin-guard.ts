@@ -6,6 +6,7 @@
  * send no `Sec-Fetch-Site`, so there a page that hides its `Referer` looks like that to the script and frame
  * transports.
  */
+import { isThenable } from '../base/thenable.ts';
 
 /**
  * Pages of other origins that may connect: `'*'` for all, a list of origins such as `https://app.example.com` or, for
@@ -102,7 +103,10 @@ export class OriginGuard {
   }
 
   /** Calls the `allowedOrigins` function. Only `true`, or a promise of it, admits. */
-  ask(origin: string): unknown {
-    return typeof this.#allowed === 'function' && this.#allowed(origin);
+  ask(origin: string): boolean | Promise<boolean> {
+    if (typeof this.#allowed !== 'function') return false;
+    const answer: unknown = this.#allowed(origin);
+    if (!isThenable(answer)) return answer === true;
+    return Promise.resolve(answer).then((value) => value === true);
   }
 }

@@ -3,7 +3,7 @@ import { addressKey } from '../base/address-key.ts';
 import { ConnectionInfo, type RequestHead } from '../base/connection-info.ts';
 import { SockJSError } from '../base/errors.ts';
 import { REFUSALS, type Refusal, type RefusalReason, refusalHeaders } from '../base/refusal.ts';
-import type { TransportName } from '../base/settings.ts';
+import type { TransportName } from '../base/transport-name.ts';
 import type { Session } from '../sessions/session.ts';
 import type { ClientAddress } from './client-address.ts';
 import type { Exchange, HeaderList } from './exchange.ts';
@@ -42,7 +42,10 @@ export class RequestContext {
     if (verifyIp === true) return `${this.sessionId} ${addressKey(this.client.address)}`;
     const part: unknown = verifyIp(this.info);
     if (typeof part === 'string') return `${this.sessionId} ${part}`;
-    throw new SockJSError('ERR_SETTING', 'The function verifyIp must return a string, not a promise.');
+    throw new SockJSError(
+      'ERR_SETTING',
+      'The function verifyIp must return a string, not a promise.',
+    );
   }
 
   /** The request as the application sees it. */

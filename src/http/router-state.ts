@@ -1,7 +1,7 @@
 /** State that the requests of one router share. */
 import type { ConnectionInfo } from '../base/connection-info.ts';
 import { PROCESS_MEMORY_BUDGET } from '../base/memory-budget.ts';
-import type { SockJSLogger } from '../base/settings.ts';
+import type { SockJSLogger } from '../base/logging.ts';
 import type { SessionRegistry } from '../sessions/session-registry.ts';
 import type { Authorize } from './authorize.ts';
 import { ClientAddressReader } from './client-address.ts';

@@ -1,6 +1,5 @@
 /** Takes each exchange of a router from its path to its handler. */
-import { describeError } from '../base/errors.ts';
-import { quoteForLog } from '../base/log-text.ts';
+import { describeError, quoteForLog } from '../base/logging.ts';
 import { REFUSALS, Refusal } from '../base/refusal.ts';
 import { admitOrigin, whenAdmitted } from '../http/admission.ts';
 import type { Exchange, ExchangeHandler, HostSettings } from '../http/exchange.ts';
@@ -74,7 +73,8 @@ export class Dispatcher implements ExchangeHandler {
 
   #serve(route: Route, context: RequestContext): void | Promise<void> {
     const { exchange, client, headers } = context;
-    if (route.cookie && this.settings.jsessionid) addSessionCookie(headers, exchange, client.secure);
+    if (route.cookie && this.settings.jsessionid)
+      addSessionCookie(headers, exchange, client.secure);
     if (route.cors) addCors(headers, exchange);
     if (exchange.method === 'OPTIONS' && route.preflight) {
       addPreflight(headers, route.allow);

@@ -5,7 +5,7 @@ import type { Handler } from '../http/request-context.ts';
 
 /** Settings of `/info`. */
 export interface InfoSettings {
-  readonly baseUrl: string | undefined;
+  readonly baseUrl: string | URL | undefined;
   readonly jsessionid: boolean;
   readonly disabledTransports: readonly string[];
 }

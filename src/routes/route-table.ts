@@ -2,7 +2,7 @@
  * The URL space as a table: path and method select a handler and its policies. Paths are split by hand, since every
  * request passes here. PROTOCOL.md, "URLs".
  */
-import type { TransportName } from '../base/settings.ts';
+import type { TransportName } from '../base/transport-name.ts';
 import type { Handler } from '../http/request-context.ts';
 import { EVENTSOURCE } from '../transports/eventsource.ts';
 import { HTMLFILE } from '../transports/htmlfile.ts';
@@ -71,10 +71,16 @@ type Row = readonly [name: string, transports: readonly TransportName[], route: 
 
 const XHR_SENDERS: readonly TransportName[] = ['xhr', 'xhr_streaming', 'eventsource', 'htmlfile'];
 
+function get(handler: Handler): Route {
+  return { ...SESSION, get: handler };
+}
+
+function post(handler: Handler): Route {
+  return { ...SESSION_POST, post: handler };
+}
+
 /** Rows below `<prefix>/<server>/<session>/`. */
 function sessionRows(settings: RouteSettings): readonly Row[] {
-  const post = (handler: Handler): Route => ({ ...SESSION_POST, post: handler });
-  const get = (handler: Handler): Route => ({ ...SESSION, get: handler });
   return [
     ['websocket', ['websocket'], { ...SOCKET, get: websocket }],
     ['xhr', ['xhr'], post(receive(XHR, settings))],

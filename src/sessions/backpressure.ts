@@ -1,16 +1,32 @@
 /** A client that does not keep up, for as long as it does not: what waits for it, and who waits for it. */
 import type { MemoryBudget } from '../base/memory-budget.ts';
-import { describeError } from '../base/errors.ts';
-import type {
-  SockJSLogger,
-  ResolvedSettings,
-  SlowConsumer,
-  SlowConsumerPolicy,
-} from '../base/settings.ts';
+import type { ConnectionInfo } from '../base/connection-info.ts';
+import { type SockJSLogger, describeError } from '../base/logging.ts';
 import type { SockJSStats } from '../base/stats.ts';
+import type { TransportName } from '../base/transport-name.ts';
+
+/** A client that is over its limit of buffered bytes. */
+export interface SlowConsumer {
+  readonly info: ConnectionInfo;
+  readonly transport: TransportName;
+  /** The user that `authorize` returned. */
+  readonly user: unknown;
+  readonly bufferedBytes: number;
+}
+
+/** `close`: with code 1013. `drop-oldest`: the oldest messages are not sent. */
+export type SlowConsumerPolicy = 'close' | 'drop-oldest';
+
+/** Settings that limit a slow consumer. */
+export interface BackpressureSettings {
+  readonly highWaterMark: number;
+  readonly maxBufferedBytes: number;
+  readonly maxTotalBufferedBytes: number;
+  readonly slowConsumer: SlowConsumerPolicy | ((client: SlowConsumer) => SlowConsumerPolicy);
+}
 
 /** What may wait for one client. */
-export function limitOf(settings: ResolvedSettings, budget: MemoryBudget): number {
+export function limitOf(settings: BackpressureSettings, budget: MemoryBudget): number {
   const isCrowded = budget.bytes > settings.maxTotalBufferedBytes;
   return isCrowded ? settings.highWaterMark : settings.maxBufferedBytes;
 }
@@ -18,7 +34,7 @@ export function limitOf(settings: ResolvedSettings, budget: MemoryBudget): numbe
 /** What becomes of a client beyond its limit. */
 export function policyFor(
   client: SlowConsumer,
-  { slowConsumer }: ResolvedSettings,
+  { slowConsumer }: BackpressureSettings,
   logger: SockJSLogger,
 ): SlowConsumerPolicy {
   if (typeof slowConsumer !== 'function') return slowConsumer;

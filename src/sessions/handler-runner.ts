@@ -3,11 +3,10 @@
  * once and last. What comes in while an asynchronous `onOpen` is under way waits here. Whatever a
  * handler throws, or rejects with, ends its own connection and nothing else.
  */
-import { describeError } from '../base/errors.ts';
+import { type SockJSLogger, describeError } from '../base/logging.ts';
 import type { ConnectionInfo } from '../base/connection-info.ts';
 import { MESSAGE_OVERHEAD_BYTES } from '../protocol/message.ts';
 import { type CloseStatus, CLOSE_REASONS, type CloseReason } from '../base/close-reasons.ts';
-import type { SockJSLogger } from '../base/settings.ts';
 
 /** What an application implements; `SockJSConnection` is the one that it sees. */
 export interface ConnectionHandlers {

@@ -2,9 +2,11 @@
 import type { ConnectionInfo } from '../base/connection-info.ts';
 import type { MemoryBudget } from '../base/memory-budget.ts';
 import type { Frame } from '../protocol/frame.ts';
-import type { SockJSLogger, ResolvedSettings, TransportName } from '../base/settings.ts';
+import type { SockJSLogger } from '../base/logging.ts';
+import type { TransportName } from '../base/transport-name.ts';
 import type { SockJSStats } from '../base/stats.ts';
 import type { FlushQueue } from './flush-queue.ts';
+import type { SessionSettings } from './settings.ts';
 
 /** Where a session comes from. */
 export interface SessionInit {
@@ -37,7 +39,7 @@ export interface Receiver {
 
 /** What the sessions of one router share. */
 export interface SessionContext<S> {
-  readonly settings: ResolvedSettings;
+  readonly settings: SessionSettings;
   readonly logger: SockJSLogger;
   readonly stats: SockJSStats;
   readonly turn: FlushQueue;

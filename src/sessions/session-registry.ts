@@ -2,16 +2,16 @@
  * All sessions of one router: found by key, watched over by one timer, and ended together.
  */
 import { performance } from 'node:perf_hooks';
-import { describeError } from '../base/errors.ts';
+import { type SockJSLogger, describeError } from '../base/logging.ts';
 import type { CloseReason } from '../base/close-reasons.ts';
 import { addressKey } from '../base/address-key.ts';
 import { type MemoryBudget, PROCESS_MEMORY_BUDGET } from '../base/memory-budget.ts';
-import type { SockJSLogger, ResolvedSettings } from '../base/settings.ts';
 import { SockJSStats } from '../base/stats.ts';
 import type { ConnectionHandlers } from './handler-runner.ts';
 import { Session } from './session.ts';
 import type { SessionInit, SessionContext } from './receiver.ts';
 import { FlushQueue } from './flush-queue.ts';
+import type { SessionSettings } from './settings.ts';
 
 /** No deadline is noticed later than by this part of the delay that it ends. */
 const PRECISION = 4;
@@ -32,7 +32,7 @@ export class SessionRegistry<App extends ConnectionHandlers = ConnectionHandlers
 
   constructor(
     prefix: string,
-    settings: ResolvedSettings,
+    settings: SessionSettings,
     logger: SockJSLogger,
     createApplication: (session: Session) => App,
     clock: () => number = () => performance.now(),

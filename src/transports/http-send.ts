@@ -43,7 +43,11 @@ function isEncoded(exchange: Exchange): boolean {
  * that it may send the next ones. While a close frame is on its way, a client gets the usual response and its messages
  * are dropped: if it were refused, sockjs-client would give up before it has read the close frame.
  */
-async function deliver(context: RequestContext, sender: Sender, maxMessages: number): Promise<void> {
+async function deliver(
+  context: RequestContext,
+  sender: Sender,
+  maxMessages: number,
+): Promise<void> {
   const { exchange, headers, state } = context;
   const session = context.session();
   if (session?.seemsOpen !== true) return context.refuse('sessionNotFound');

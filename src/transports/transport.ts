@@ -3,7 +3,7 @@
  * streaming that ends after one frame.
  */
 import { MAX_MEMOIZED_BYTES, memoizeLast } from '../base/memoize.ts';
-import type { TransportName } from '../base/settings.ts';
+import type { TransportName } from '../base/transport-name.ts';
 import type { Frame } from '../protocol/frame.ts';
 
 export interface HttpTransport {

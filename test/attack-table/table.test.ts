@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { globSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { SockJSConnection, SockJSRouter } from '../../src/index.ts';
-import { resolveSettings } from '../../src/base/settings.ts';
+import { resolveSettings } from '../../src/api/settings.ts';
 
 const TEXT = readFileSync('docs/security.md', 'utf8');
 const SETTINGS = new Map<string, unknown>(Object.entries(resolveSettings({})));

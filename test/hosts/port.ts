@@ -1,10 +1,14 @@
-/** A `WebSocketPort` on a real socket, without HTTP before it and without sessions behind it. */
+/** A `WebSocketConnection` on a real socket, without HTTP before it and without sessions behind it. */
 import assert from 'node:assert/strict';
 import { type Socket, connect, createServer } from 'node:net';
 import type { TestContext } from 'node:test';
 import { MemoryBudget } from '../../src/base/memory-budget.ts';
-import { type WebSocketSettings, serveWebSocket } from '../../src/hosts/node/node-websocket.ts';
-import type { WebSocketListener, WebSocketPort } from '../../src/http/exchange.ts';
+import { NodeWebSocket } from '../../src/hosts/node/node-websocket.ts';
+import type { HostSettings } from '../../src/http/exchange.ts';
+import type {
+  WebSocketConnection,
+  WebSocketListener,
+} from '../../src/http/websocket-connection.ts';
 import { Queue } from '../support/client.ts';
 import { Reference } from './reference.ts';
 import type { Told } from './wire.ts';
@@ -13,27 +17,27 @@ import type { Told } from './wire.ts';
 class Listener implements WebSocketListener {
   readonly told: Queue<Told> = new Queue('something to be told');
 
-  text(text: string): void {
+  onText(text: string): void {
     this.told.put(['text', text]);
   }
 
-  binary(data: Uint8Array): void {
+  onBinary(data: Uint8Array): void {
     this.told.put(['binary', Buffer.from(data).toString('hex')]);
   }
 
-  drained(): void {
+  onDrain(): void {
     this.told.put(['drained']);
   }
 
-  refused(fault: string): void {
+  onFault(fault: string): void {
     this.told.put(['refused', fault]);
   }
 
-  closed(code: number, reason: string): void {
+  onClosed(code: number, reason: string): void {
     this.told.put(['closed', code, reason]);
   }
 
-  stalled(): void {
+  onWriteTimeout(): void {
     this.told.put(['stalled']);
   }
 }
@@ -63,14 +67,16 @@ class Peer {
 
 export interface Pair {
   readonly peer: Peer;
-  readonly port: WebSocketPort;
+  readonly port: WebSocketConnection;
   readonly told: Queue<Told>;
   readonly budget: MemoryBudget;
   /** The server's end. */
   readonly socket: Socket;
 }
 
-const SETTINGS: WebSocketSettings = {
+const SETTINGS: HostSettings = {
+  disableNagle: true,
+  noKeepAlive: false,
   maxMessageBytes: 1_000_000,
   maxTotalBufferedBytes: 10_000_000,
   highWaterMark: 1000,
@@ -81,21 +87,20 @@ const SETTINGS: WebSocketSettings = {
 /** A client and the port that serves it, until the test ends. @param head bytes that came with the upgrade */
 export async function pair(
   t: TestContext,
-  settings: Partial<WebSocketSettings> = {},
+  settings: Partial<HostSettings> = {},
   head?: Buffer,
 ): Promise<Pair> {
   const listener = new Listener();
   const budget = new MemoryBudget();
-  const opened = new Queue<{ port: WebSocketPort; socket: Socket }>('a connection');
+  const opened = new Queue<{ port: WebSocketConnection; socket: Socket }>('a connection');
   // As sockets of node:http are.
   const server = createServer({ allowHalfOpen: true }, (socket) => {
     t.after(() => socket.destroy());
     socket.on('error', () => {});
     if (head !== undefined) socket.unshift(Buffer.from(head));
-    serveWebSocket(socket, { ...SETTINGS, ...settings }, budget, (port) => {
-      opened.put({ port, socket });
-      return listener;
-    });
+    const port = new NodeWebSocket(socket, { ...SETTINGS, ...settings }, budget);
+    port.listen(listener);
+    opened.put({ port, socket });
   });
   await new Promise<void>((resolve) => {
     server.listen(0, '127.0.0.1', resolve);

@@ -188,7 +188,7 @@ for (const [what, bytes, fault] of [
 
 test('a client that says goodbye once it is refused is hung up on', async (t) => {
   const { port, peer, told } = await pair(t);
-  port.refuse('invalidJson');
+  port.fail('invalidJson');
   const { code, reason } = CLOSE_REASONS.invalidJson;
   assert.deepEqual(await peer.told.next(), ['closing', code, reason]);
   peer.send(GOODBYE);

@@ -1,8 +1,7 @@
 /** The guard: who may talk to this server. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { OriginGuard } from '../../src/http/origin-guard.ts';
-import type { AllowedOrigins } from '../../src/base/settings.ts';
+import { type AllowedOrigins, OriginGuard } from '../../src/http/origin-guard.ts';
 
 interface Request {
   readonly host?: string;

@@ -14,7 +14,7 @@ import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { type Socket, connect } from 'node:net';
 import { type TestContext, test } from 'node:test';
-import { resolveSettings } from '../../src/base/settings.ts';
+import { resolveSettings } from '../../src/api/settings.ts';
 import { ask, encodeRequest } from '../support/http.ts';
 import type { Report } from './never-reading-server.ts';
 import { WEBSOCKETS } from './transports.ts';

@@ -5,7 +5,7 @@ import { SockJSConnection, connect } from '../../src/api/connection.ts';
 import { createMessage } from '../../src/sessions/create-message.ts';
 import { SessionRegistry } from '../../src/sessions/session-registry.ts';
 import type { Session } from '../../src/sessions/session.ts';
-import { type SockJSSettings, resolveSettings } from '../../src/base/settings.ts';
+import { type SockJSSettings, resolveSettings } from '../../src/api/settings.ts';
 import { FakeReceiver, INFO } from '../support/fakes.ts';
 import { Logs } from '../support/service.ts';
 

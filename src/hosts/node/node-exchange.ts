@@ -176,6 +176,7 @@ export class NodeExchange implements Exchange {
   watchDisconnect(callback: () => void): () => void {
     const { socket } = this.#request;
     if (this.#response === undefined) return watchUpgradedSocket(socket, callback);
+    socket.setMaxListeners(0); // Many pipelined requests may wait on one connection.
     socket.on('close', callback);
     return () => socket.off('close', callback);
   }

@@ -6,7 +6,10 @@ import { ReceiveBuffer } from '../../websocket/receive-buffer.ts';
 type Result = Buffer | SockJSError;
 
 function aborted(): SockJSError {
-  return new SockJSError('ERR_BODY_ABORTED', 'The client disconnected before the body was complete.');
+  return new SockJSError(
+    'ERR_BODY_ABORTED',
+    'The client disconnected before the body was complete.',
+  );
 }
 
 function tooLarge({ maxBytes }: BodyLimits): SockJSError {

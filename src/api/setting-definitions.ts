@@ -1,0 +1,230 @@
+/**
+ * Definitions of all settings: documentation, type, unit, rule and default. `SockJSSettings`, validation and
+ * docs/settings.md come from here. To add a setting, add it to its group and run `npm run docs`.
+ */
+import type { ConnectionInfo } from '../base/connection-info.ts';
+import { CONSOLE_LOGGER } from '../base/logging.ts';
+import {
+  BOOLEAN,
+  BYTES,
+  LOGGER,
+  MESSAGES_PER_SECOND,
+  MILLISECONDS,
+  ORIGIN_LIST,
+  type Rule,
+  SUBNET_LIST,
+  TRANSPORT_LIST,
+  URL_REFERENCE,
+  either,
+  functionOf,
+  integer,
+  oneOf,
+} from '../base/setting-rules.ts';
+import type { AllowedOrigins } from '../http/origin-guard.ts';
+import type { Authorize } from '../http/authorize.ts';
+import type { SlowConsumer, SlowConsumerPolicy } from '../sessions/backpressure.ts';
+
+/** One setting: the rule for its values, and its default. */
+export interface Setting<Value> {
+  readonly rule: Rule<unknown>;
+  readonly defaultValue: Value;
+  /** Default in words, for a value that documentation cannot show. */
+  readonly defaultText?: string;
+}
+
+function setting<Value>(
+  rule: Rule<Value>,
+  defaultValue: NoInfer<Value>,
+  defaultText?: string,
+): Setting<Value> {
+  return defaultText === undefined ? { rule, defaultValue } : { rule, defaultValue, defaultText };
+}
+
+function optional<Value>(rule: Rule<Value>): Setting<Value | undefined> {
+  return { rule, defaultValue: undefined };
+}
+
+const KIBIBYTE = 1024;
+const MEBIBYTE = 1024 * KIBIBYTE;
+const TEBIBYTE = 1024 ** 4;
+const MAX_COUNT = 100_000_000;
+
+const ORIGINS_AND_AUTHENTICATION = {
+  /**
+   * Origins of pages that may connect, in addition to the server's own origin. A list of origins, a function that
+   * gets the origin and returns `true` to allow it (it may be async), or `'*'` for all. In a list,
+   * `https://*.example.com` stands for every subdomain. Other pages get 403.
+   */
+  allowedOrigins: setting<AllowedOrigins>(
+    either(ORIGIN_LIST, functionOf<(origin: string) => boolean | PromiseLike<boolean>>()),
+    [],
+  ),
+  /**
+   * Function that authenticates a client. It is called once for each session, on every transport, before the session
+   * opens, and may be async. It gets the request and returns the user, which becomes `connection.user`. A `Refusal`,
+   * or `undefined`, `null` or `false` (403), refuses the client.
+   */
+  authorize: optional(functionOf<Authorize<unknown>>()),
+  /** Requests that may wait for `authorize` or for an `allowedOrigins` function at once. Further requests get 503. */
+  maxPendingDecisions: setting(integer('requests', 1, MAX_COUNT), 1000),
+  /**
+   * Requests from one address (IPv6: from one /64) that may wait for `authorize` or for an `allowedOrigins` function
+   * at once. Further requests get 503.
+   */
+  maxPendingDecisionsPerAddress: setting(integer('requests', 1, MAX_COUNT), 100),
+};
+
+const PROXIES = {
+  /**
+   * Proxies whose `X-Forwarded-*` and `Forwarded` headers are trusted. Addresses, subnets such as `10.0.0.0/8`, or
+   * the names `loopback`, `linklocal` and `uniquelocal`.
+   */
+  trustedProxies: setting(SUBNET_LIST, []),
+  /** Sets a `JSESSIONID` cookie, by which load balancers keep a client on one node. */
+  jsessionid: setting(BOOLEAN, true),
+  /** URL that `/info` returns as `base_url`. The client connects to it instead, for example to another host. */
+  baseUrl: optional(URL_REFERENCE),
+  /** Closes the connection after every response, for old proxies that mishandle persistent connections. */
+  noKeepAlive: setting(BOOLEAN, false),
+};
+
+const TIMEOUTS = {
+  /**
+   * Interval of idle time after which a heartbeat (`h`) is sent. A WebSocket gets one at this interval, together with
+   * a ping. Proxies often close connections that are idle for 30 s.
+   */
+  heartbeatDelay: setting(MILLISECONDS, 25_000),
+  /** Time a WebSocket client may be silent after a ping. Then its connection is closed. Any byte counts as a response. */
+  pingTimeout: setting(MILLISECONDS, 20_000),
+  /** Time a session waits for the next receiving request of its client. Then it ends. */
+  disconnectDelay: setting(MILLISECONDS, 5000),
+  /**
+   * Time without a request from the client after which a streaming response ends with its next frame or heartbeat.
+   * The client's next request shows that it is still connected.
+   */
+  streamRenewalDelay: setting(MILLISECONDS, 120_000),
+  /** Time `authorize` or an `allowedOrigins` function may take. Then the request gets 503. */
+  authorizeTimeout: setting(MILLISECONDS, 10_000),
+  /**
+   * Time the head of a request may take to arrive (408), on servers that `listen` creates. Other servers use their own
+   * `headersTimeout`, which is 60 s by default.
+   */
+  headersTimeout: setting(MILLISECONDS, 20_000),
+  /** Time a request body (408) or a WebSocket message (1008) may take to arrive. */
+  bodyTimeout: setting(MILLISECONDS, 30_000),
+  /** Time a client may read nothing of its buffered data. Then it is closed with 1013. */
+  writeTimeout: setting(MILLISECONDS, 30_000),
+  /** Precision of the session timeouts: the longest interval between two checks. */
+  sessionCheckInterval: setting(MILLISECONDS, 1000),
+};
+
+const INPUT_LIMITS = {
+  /** Limit for a request body (413) or a WebSocket message (1009). Longer input is refused while it arrives. */
+  maxMessageBytes: setting(BYTES, 2 * MEBIBYTE),
+  /**
+   * Limit for the messages in one request body (413) or WebSocket message (1009). sockjs-client collects the messages
+   * that it cannot send yet.
+   */
+  maxMessagesPerBody: setting(integer('messages', 1, MAX_COUNT), 10_000),
+  /**
+   * Mean rate at which one session may send. A burst may be as large as the messages of one second. `Infinity` turns
+   * the limit off.
+   */
+  maxMessagesPerSecond: setting(MESSAGES_PER_SECOND, 10_000),
+  /** Treatment of a client over its rate limit. `'wait'`: reading pauses. `'close'`: it is closed with 1008. */
+  rateLimitPolicy: setting(oneOf('wait', 'close'), 'wait'),
+};
+
+const OUTPUT_LIMITS = {
+  /** Buffered bytes from which `send` returns `false`. `onDrain` follows. The value is at most `maxBufferedBytes`. */
+  highWaterMark: setting(BYTES, 64 * KIBIBYTE),
+  /**
+   * Limit for the bytes that are buffered for one slow client. Each message counts with 100 bytes of overhead. A
+   * single message may be longer.
+   */
+  maxBufferedBytes: setting(BYTES, 4 * MEBIBYTE),
+  /**
+   * Limit for the bytes that are buffered in the process: for slow clients, and of incomplete request bodies and
+   * WebSocket messages. Above it, request bodies get 503, and the limit for each client and for each incomplete
+   * WebSocket message is `highWaterMark`.
+   */
+  maxTotalBufferedBytes: setting(integer('bytes', 1, TEBIBYTE), 256 * MEBIBYTE),
+  /**
+   * Treatment of a client over `maxBufferedBytes`. `'close'`: it is closed with 1013. `'drop-oldest'`: its oldest
+   * messages are dropped. A function gets the client (`info`, `user`, `transport`, `bufferedBytes`) and returns one
+   * of the two.
+   */
+  slowConsumer: setting(
+    either(
+      oneOf<SlowConsumerPolicy>('close', 'drop-oldest'),
+      functionOf<(client: SlowConsumer) => SlowConsumerPolicy>(),
+    ),
+    'close',
+  ),
+};
+
+const SESSIONS = {
+  /** Limit for open sessions. Further sessions get 503. A WebSocket session takes about 6 KiB. */
+  maxSessions: setting(integer('sessions', 1, MAX_COUNT), 100_000),
+  /**
+   * Limit for open sessions of one address (IPv6: of one /64). Further sessions get 503. The default fits a large
+   * office behind one address. All clients behind a proxy that is not in `trustedProxies` have its address.
+   */
+  maxSessionsPerAddress: setting(integer('sessions', 1, MAX_COUNT), 10_000),
+  /**
+   * Binds a session to the address that opened it (IPv6: to its /64). Use `false` for clients whose address changes,
+   * or a function that gets the request and returns another key, for example the value of a cookie.
+   */
+  verifyIp: setting(either(BOOLEAN, functionOf<(request: ConnectionInfo) => string>()), true),
+};
+
+const TRANSPORTS = {
+  /** Transports that are off. Their URLs return 404. */
+  disabledTransports: setting(TRANSPORT_LIST, []),
+  /**
+   * Size after which a streaming response ends, so that the browser can free its memory. The client then sends another
+   * request.
+   */
+  responseLimit: setting(BYTES, 128 * KIBIBYTE),
+  /**
+   * Location of the sockjs-client script for the iframe page: a URL that browsers can reach, or a `file:` URL, which
+   * the router serves. By default the router serves the installed `sockjs-client` package.
+   */
+  sockjsUrl: optional(URL_REFERENCE),
+  /** Flushes messages as soon as the running handler returns. With `false`, once per turn of the event loop. */
+  immediateFlush: setting(BOOLEAN, true),
+  /** Turns off Nagle's algorithm, which delays small writes. */
+  disableNagle: setting(BOOLEAN, true),
+};
+
+const LOGGING = {
+  /**
+   * Receiver of log lines: an object with the methods `debug`, `info`, `warn` and `error`, such as `console` or pino.
+   * `false` turns logging off.
+   */
+  logger: setting(LOGGER, CONSOLE_LOGGER, 'the console, for warnings and errors'),
+};
+
+/** Groups of the documentation, by the reader's task. */
+export const SETTING_GROUPS: Readonly<Record<string, Readonly<Record<string, Setting<unknown>>>>> =
+  {
+    'Origins and authentication': ORIGINS_AND_AUTHENTICATION,
+    Proxies: PROXIES,
+    Timeouts: TIMEOUTS,
+    'Input limits': INPUT_LIMITS,
+    'Output limits and slow clients': OUTPUT_LIMITS,
+    Sessions: SESSIONS,
+    'Transports and compatibility': TRANSPORTS,
+    Logging: LOGGING,
+  };
+
+export const SETTING_DEFINITIONS = {
+  ...ORIGINS_AND_AUTHENTICATION,
+  ...PROXIES,
+  ...TIMEOUTS,
+  ...INPUT_LIMITS,
+  ...OUTPUT_LIMITS,
+  ...SESSIONS,
+  ...TRANSPORTS,
+  ...LOGGING,
+};

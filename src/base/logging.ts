@@ -1,0 +1,77 @@
+/** Log lines: where they go, and how errors and client input are written into them. */
+import { inspect } from 'node:util';
+
+/** Receives log lines. `console` and pino loggers fit. */
+export interface SockJSLogger {
+  debug(line: string): void;
+  info(line: string): void;
+  warn(line: string): void;
+  error(line: string): void;
+}
+
+function ignore(): void {}
+
+/* oxlint-disable no-console -- the default logger is the one place that may write to the console */
+/** Writes warnings and errors to the console. */
+export const CONSOLE_LOGGER: SockJSLogger = {
+  debug: ignore,
+  info: ignore,
+  warn: (line) => console.warn(line),
+  error: (line) => console.error(line),
+};
+/* oxlint-enable no-console */
+
+export const SILENT_LOGGER: SockJSLogger = {
+  debug: ignore,
+  info: ignore,
+  warn: ignore,
+  error: ignore,
+};
+
+const MAX_LOGGED_CHARACTERS = 1000;
+const MAX_STACK_LINES = 20;
+
+// oxlint-disable-next-line no-control-regex -- control characters are what has to be found
+const CONTROL = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g;
+
+function escapeCharacter(character: string): string {
+  const json = JSON.stringify(character).slice(1, -1);
+  return json === character ? `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}` : json;
+}
+
+/** Escapes control characters, so that text from a client can neither begin a log line nor control a terminal. */
+export function escapeControl(text: string): string {
+  return text.replace(CONTROL, escapeCharacter);
+}
+
+function truncate(text: string): string {
+  return text.length > MAX_LOGGED_CHARACTERS ? `${text.slice(0, MAX_LOGGED_CHARACTERS)}…` : text;
+}
+
+/** Returns the index of the first stack line. The lines before it are the message, which may contain client input. */
+function findStackStart(lines: readonly string[]): number {
+  return lines.findLastIndex((line) => !line.startsWith('    at ')) + 1;
+}
+
+/** Formats a thrown value for the log: its message on one line, then at most 20 lines of its stack. Never throws. */
+export function describeError(error: unknown): string {
+  try {
+    if (!(error instanceof Error)) return escapeControl(truncate(inspect(error, { depth: 1 })));
+    const lines = (error.stack ?? error.message).split('\n');
+    const stackStart = findStackStart(lines);
+    const message = lines.slice(0, stackStart).join('\n');
+    const stack = lines.slice(stackStart, stackStart + MAX_STACK_LINES);
+    return [message, ...stack].map((part) => escapeControl(truncate(part))).join('\n');
+  } catch {
+    return 'an error that cannot be described';
+  }
+}
+
+const MAX_QUOTED_CHARACTERS = 100;
+
+/** Quotes a client's text for a log line: cut, and with every control character escaped. */
+export function quoteForLog(text: string): string {
+  const cut =
+    text.length > MAX_QUOTED_CHARACTERS ? `${text.slice(0, MAX_QUOTED_CHARACTERS)}…` : text;
+  return escapeControl(JSON.stringify(cut));
+}
