@@ -21,10 +21,11 @@ export async function heapUsed(): Promise<number> {
   return process.memoryUsage().heapUsed;
 }
 
-/** Sorted kinds of handles and requests that keep this process alive. */
-export function activeResources(except: readonly string[] = []): string[] {
-  return process
-    .getActiveResourcesInfo()
-    .filter((name) => !except.includes(name))
-    .toSorted();
+/** Handles and requests that keep this process alive, counted by kind. */
+export function activeResources(except: readonly string[] = []): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const kind of process.getActiveResourcesInfo()) {
+    if (!except.includes(kind)) counts[kind] = (counts[kind] ?? 0) + 1;
+  }
+  return counts;
 }

@@ -75,20 +75,7 @@ export class Program {
       this.#printed();
     });
     this.#child.on('message', (message) => this.#messages.push(message));
-    this.#exited = new Promise((resolve) => {
-      const finish = (exit: Exit): void => {
-        this.#exit ??= exit;
-        this.#messages.end(new Error(`${this.#command} has ended.\n${this.output}`));
-        this.#printed();
-        resolve(exit);
-      };
-      this.#child.once('error', (error) => {
-        this.#stderr += error.message;
-        finish({ code: null, signal: null });
-      });
-      // Comes when the output is complete, after 'exit'.
-      this.#child.once('close', (code, signal) => finish({ code, signal }));
-    });
+    this.#exited = this.#watch();
   }
 
   /** Runs a script with this version of Node. */
@@ -146,6 +133,28 @@ export class Program {
       const awaited = `${this.#command} to listen on ${port}`;
       await until(check, awaited, { timeout: PROGRAM_TIMEOUT_MS, ...options });
     }
+  }
+
+  /**
+   * Waits for the process and for its output: a child of it may hold that open. Node's own event for both,
+   * 'close', does not come after `disconnect`.
+   */
+  async #watch(): Promise<Exit> {
+    const { stdout, stderr } = this.#child;
+    const outputs = [stdout, stderr].map(async (output) => output && once(output, 'close'));
+    let exit: Exit = { code: null, signal: null };
+    try {
+      const [code, signal] = (await once(this.#child, 'exit')) as [Exit['code'], Exit['signal']];
+      exit = { code, signal };
+      await Promise.all(outputs);
+    } catch (error) {
+      // It could not be started.
+      this.#stderr += String(error);
+    }
+    this.#exit = exit;
+    this.#messages.end(new Error(`${this.#command} has ended.\n${this.output}`));
+    this.#printed();
+    return exit;
   }
 
   /** Sends an IPC message. */

@@ -1,9 +1,8 @@
 /** A connection of which a test controls and sees every byte. */
-import type { Socket } from 'node:net';
-import { connect as connectTcp } from 'node:net';
+import { Socket, connect as connectTcp } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { setImmediate as nextTurn, setTimeout as delay } from 'node:timers/promises';
-import { type ConnectionOptions, connect as connectTls } from 'node:tls';
+import { type ConnectionOptions, TLSSocket, connect as connectTls } from 'node:tls';
 import type { TestScope } from './scope.ts';
 import { DEFAULT_TIMEOUT_MS, TimeoutError, type WaitOptions } from './until.ts';
 
@@ -81,8 +80,8 @@ export class RawConnection {
 
   /** The stream as a socket. @throws an error if it is another kind of stream */
   get socket(): Socket {
-    if (!('remotePort' in this.stream)) throw new TypeError('The connection is not a socket.');
-    return this.stream as Socket;
+    if (this.stream instanceof Socket) return this.stream;
+    throw new TypeError('The connection is not a socket.');
   }
 
   /** Bytes that have arrived and have not been read. */
@@ -200,12 +199,13 @@ export class RawConnection {
     this.stream.end();
   }
 
-  /** Resets the connection, as when a client vanishes. */
+  /** Resets the connection, as when a client vanishes. A TLS connection is only closed. */
   abort(): void {
-    // Node cannot reset a socket that is ending: its handle would stay.
-    if ('resetAndDestroy' in this.stream && !this.stream.writableEnded) {
-      this.socket.resetAndDestroy();
-    } else this.stream.destroy();
+    const { stream } = this;
+    // Node cannot reset TLS, nor a socket that is ending: its handle would stay.
+    const canReset = stream instanceof Socket && !(stream instanceof TLSSocket);
+    if (canReset && !stream.writableEnded) stream.resetAndDestroy();
+    else stream.destroy();
   }
 
   close(): void {

@@ -1,10 +1,11 @@
 /** Servers and routers on an ephemeral port of 127.0.0.1, closed at the end of the test. */
 import assert from 'node:assert/strict';
 import { type Server, createServer } from 'node:http';
-import type { Server as TcpServer } from 'node:net';
+import type { Socket, Server as TcpServer } from 'node:net';
 import { SockJSConnection, SockJSRouter, type SettingsInput } from '../src/index.ts';
 import { RecordingLogger } from './logger.ts';
 import type { TestScope } from './scope.ts';
+import { within } from './until.ts';
 
 /** Time that a router gets at the end of a test, in milliseconds. */
 const CLOSE_TIMEOUT_MS = 100;
@@ -38,18 +39,32 @@ export async function listen(server: TcpServer, port = 0): Promise<number> {
   return portOf(server);
 }
 
-/** Stops a server, and closes the connections that it still has. */
+/**
+ * Stops a server, and closes its HTTP connections.
+ * @throws TimeoutError if it keeps an upgraded connection, which whoever upgraded it has to close
+ */
 export async function stop(server: Server): Promise<void> {
-  await new Promise<void>((resolve) => {
+  const stopped = new Promise<void>((resolve) => {
     server.close(() => resolve());
-    server.closeAllConnections();
   });
+  server.closeAllConnections();
+  await within(stopped, 'the server to stop, which still has connections');
 }
 
-/** Starts an HTTP or HTTPS server that stops at the end of the test. @returns the port */
+/** Starts an HTTP or HTTPS server that stops, with all its connections, at the end of the test. @returns the port */
 export async function startServer(scope: TestScope, server: Server): Promise<number> {
+  const sockets = new Set<Socket>();
+  server.on('connection', (socket: Socket) => {
+    // No listener on the socket: a test may count those.
+    for (const other of sockets) if (other.destroyed) sockets.delete(other);
+    sockets.add(socket);
+  });
   const port = await listen(server);
-  scope.after(() => stop(server));
+  scope.after(async () => {
+    const stopped = stop(server);
+    for (const socket of sockets) socket.destroy();
+    await stopped;
+  });
   return port;
 }
 
@@ -110,7 +125,9 @@ export async function startRouter<C extends SockJSConnection = Echo>(
   const { prefix = '/echo', server = createServer(), logger = new RecordingLogger() } = options;
   const router = createRouter<C>(scope, settings, connection, { prefix, logger });
   router.attach(server);
-  const port = await startServer(scope, server);
+  const port = await listen(server);
+  // Not `startServer`: a connection that the router leaves behind fails the test.
+  scope.after(() => stop(server));
   const scheme = 'setSecureContext' in server ? 'https' : 'http';
   return { router, server, logger, port, url: `${scheme}://127.0.0.1:${port}${prefix}` };
 }

@@ -6,7 +6,7 @@ import { type TestContext, test } from 'node:test';
 import { AsyncQueue } from '../../testkit/async-queue.ts';
 import { selfSignedCertificate } from '../../testkit/certificate.ts';
 import {
-  RawHttpConnection,
+  type RawHttpConnection,
   encodeRequest,
   httpConnection,
   httpRequest,
