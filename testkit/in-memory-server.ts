@@ -5,7 +5,7 @@
  */
 import { type Server, createServer } from 'node:http';
 import { Duplex } from 'node:stream';
-import { type SettingsInput, type SockJSConnection, SockJSRouter } from '../src/index.ts';
+import { type SockJSSettings, type SockJSConnection, SockJSRouter } from '../src/index.ts';
 import { AsyncQueue } from './async-queue.ts';
 import { RecordingLogger } from './logger.ts';
 import type { Headers } from './raw-http.ts';
@@ -172,7 +172,7 @@ export class InMemoryServer<C extends SockJSConnection> {
   readonly #prefix = '/test';
   #connecting: Promise<unknown> = Promise.resolve();
 
-  constructor(connection: new () => C, settings: SettingsInput = {}) {
+  constructor(connection: new () => C, settings: SockJSSettings = {}) {
     this.logger = new RecordingLogger();
     const all = { logger: this.logger, ...settings };
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a class with users is given its `authorize`

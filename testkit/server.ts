@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { type Server, createServer } from 'node:http';
 import type { Socket, Server as TcpServer } from 'node:net';
-import { SockJSConnection, SockJSRouter, type SettingsInput } from '../src/index.ts';
+import { SockJSConnection, SockJSRouter, type SockJSSettings } from '../src/index.ts';
 import { RecordingLogger } from './logger.ts';
 import type { TestScope } from './scope.ts';
 import { within } from './until.ts';
@@ -91,7 +91,7 @@ export interface RouterOptions {
  */
 export function createRouter<C extends SockJSConnection = Echo>(
   scope: TestScope,
-  settings: SettingsInput = {},
+  settings: SockJSSettings = {},
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- C is Echo where no class is given
   connection: new () => C = Echo as never,
   { prefix = '/echo', logger = new RecordingLogger() }: RouterOptions = {},
@@ -118,7 +118,7 @@ export interface RunningRouter<C extends SockJSConnection> {
 /** A router on a running server. Default: an echo service at `/echo`. */
 export async function startRouter<C extends SockJSConnection = Echo>(
   scope: TestScope,
-  settings: SettingsInput = {},
+  settings: SockJSSettings = {},
   connection?: new () => C,
   options: RouterOptions = {},
 ): Promise<RunningRouter<C>> {

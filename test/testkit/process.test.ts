@@ -16,8 +16,8 @@ async function script(t: TestContext, source: string): Promise<string> {
 test('a program is started, read and ended', async (t) => {
   const file = await script(
     t,
-    `console.error('warning'); console.log('port: ' + process.env.PORT); setInterval(() => {}, 1e6);
-    process.on('SIGTERM', () => process.exit(3));`,
+    `process.on('SIGTERM', () => process.exit(3)); setInterval(() => {}, 1e6);
+    console.error('warning'); console.log('port: ' + process.env.PORT);`,
   );
   const program = startNode(t, file, [], { env: { PORT: '4711' } });
   const [, port] = await program.prints(/port: (\d+)/);
