@@ -4,12 +4,21 @@ import type { Target } from './raw-connection.ts';
 import {
   type Headers,
   RawHttpConnection,
+  httpConnection,
   type RawRequest,
   type RawResponse,
   type ResponseHead,
   httpRequest,
 } from './raw-http.ts';
-import { type HttpTransport, XHR, decodeFrame, openRequest } from './transports.ts';
+import type { TestScope } from './scope.ts';
+import {
+  type HttpTransport,
+  type OpenRequestOptions,
+  type Transport,
+  XHR,
+  decodeFrame,
+  openRequest,
+} from './transports.ts';
 
 /** One receiving request on its own connection. */
 export class Receiver {
@@ -74,6 +83,21 @@ export class Receiver {
   abort(): void {
     this.connection.abort();
   }
+}
+
+/**
+ * Sends the request that opens a session on any transport, reads the head of the response, and keeps the
+ * connection until the end of the test.
+ */
+export async function requestSession(
+  scope: TestScope,
+  target: Target,
+  transport: Transport,
+  options?: OpenRequestOptions,
+): Promise<{ readonly connection: RawHttpConnection; readonly status: number }> {
+  const connection = httpConnection(scope, target);
+  const { status } = await connection.send(openRequest(transport, options)).readHead();
+  return { connection, status };
 }
 
 /** One poll, or one whole streaming response. @returns its frames, one per line */

@@ -9,7 +9,7 @@ import { testEach } from '../../testkit/node-test.ts';
 import { CLIENT_TRANSPORTS, openOfficial } from '../../testkit/official-client.ts';
 import { Echo, startRouter, startServer } from '../../testkit/server.ts';
 import { SockJSClient, openSockJS } from '../../testkit/sockjs-client.ts';
-import { Receiver, assertServes, poll } from '../../testkit/sockjs-http.ts';
+import { Receiver, assertServes, poll, requestSession } from '../../testkit/sockjs-http.ts';
 import { startRelay } from '../../testkit/tcp-relay.ts';
 import {
   HTMLFILE,
@@ -203,6 +203,14 @@ for (const transport of HTTP_TRANSPORTS) {
     assert.equal(rest, encoded.slice(0, -1));
   });
 }
+
+testEach(TRANSPORTS, 'the request for a session is made by hand', async (t, transport) => {
+  const { port, router } = await startRouter(t);
+  const { connection, status } = await requestSession(t, port, transport);
+  assert.equal(status, transport.isWebSocket ? 101 : 200);
+  assert.equal(router.stats.dump().sessionsTotal, 1);
+  assert.equal(connection.raw.isEnded, false);
+});
 
 test('the requests of one session are made one by one', async (t) => {
   const { port } = await startRouter(t);
