@@ -17,6 +17,7 @@ import {
   type Transport,
   XHR,
   decodeFrame,
+  newSession,
   openRequest,
 } from './transports.ts';
 
@@ -142,7 +143,7 @@ export async function sendMessages(
 }
 
 /** Checks that an echo service at `/echo` works: opens a session, sends a message and receives it. */
-export async function assertServes(target: Target, session: string): Promise<void> {
+export async function assertServes(target: Target, session: string = newSession()): Promise<void> {
   assert.equal(await poll(target, session), 'o');
   await sendMessages(target, session, 'hello');
   assert.equal(await poll(target, session), 'a["hello"]');

@@ -214,7 +214,7 @@ testEach(TRANSPORTS, 'the request for a session is made by hand', async (t, tran
 
 test('the requests of one session are made one by one', async (t) => {
   const { port } = await startRouter(t);
-  await assertServes(port, newSession());
+  await assertServes(port);
   const receiver = new Receiver(port, newSession(), XHR_STREAMING);
   assert.equal(await receiver.frame(), 'o');
   receiver.close();
