@@ -21,7 +21,7 @@ import {
 } from './transports.ts';
 import { type WaitOptions, deferred, until, within } from './until.ts';
 
-/** One end of a connection in memory, with what `node:http` and the server ask of a socket. */
+/** One end of a connection in memory, with the members of a socket that `node:http` and the server use. */
 class MemorySocket extends Duplex {
   readonly remoteAddress: string;
   bytesWritten = 0;

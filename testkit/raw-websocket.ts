@@ -47,11 +47,11 @@ export function handshakeHeaders(
 export interface WebSocketOptions extends ReadOptions {
   /** In addition to those of the handshake. */
   readonly headers?: Headers;
-  /** Answers a ping with a pong. Default: true. */
+  /** Sends a pong for each ping. Default: true. */
   readonly autoPong?: boolean;
   /** Keeps messages and frames in the queues. Default: true; `events` are raised in any case. */
   readonly record?: boolean;
-  /** Answers a close frame with the same one, and ends the connection. Default: true. */
+  /** Returns a close frame, and ends the connection. Default: true. */
   readonly autoClose?: boolean;
 }
 

@@ -50,7 +50,7 @@ function encodeLength(length: bigint, form: LengthForm, maskBit: number): Buffer
   return bytes;
 }
 
-/** One frame as a client sends it, unless `options` ask for something else. */
+/** One frame as a client sends it, unless `options` change it. */
 export function encodeFrame(
   opcode: number,
   payload: string | Uint8Array = '',
@@ -92,7 +92,7 @@ export interface WsFrame {
   readonly payload: Buffer;
 }
 
-/** What a decoder reads from: `RawConnection` is one. */
+/** The source of a decoder's bytes, such as a `RawConnection`. */
 export interface ByteSource {
   readBytes(length: number): Promise<Buffer>;
 }
