@@ -1,0 +1,246 @@
+/**
+ * A connection class under test without a socket: clients and an `http.Server` that does not listen share
+ * streams in memory, so everything between is the code that runs in production. Meant to become
+ * `sockjs-server/testing`: it uses the public API alone, and no test runner.
+ */
+import { type Server, createServer } from 'node:http';
+import { Duplex } from 'node:stream';
+import { type SockJSSettings, type SockJSConnection, SockJSRouter } from '../src/index.ts';
+import { AsyncQueue } from './async-queue.ts';
+import { RecordingLogger } from './logger.ts';
+import type { Headers } from './raw-http.ts';
+import { RawWebSocket } from './raw-websocket.ts';
+import {
+  type CloseEvent,
+  RAW_WEBSOCKET,
+  WEBSOCKET,
+  newSession,
+  parseClose,
+  parseMessages,
+  wsPath,
+} from './transports.ts';
+import { type WaitOptions, deferred, until, within } from './until.ts';
+
+/** One end of a connection in memory, with the members of a socket that `node:http` and the server use. */
+class MemorySocket extends Duplex {
+  readonly remoteAddress: string;
+  bytesWritten = 0;
+  #other: MemorySocket | undefined;
+  #accepted: (() => void) | undefined;
+
+  constructor(remoteAddress: string) {
+    super({ allowHalfOpen: true });
+    this.remoteAddress = remoteAddress;
+  }
+
+  static pair(remoteAddress: string): {
+    readonly client: MemorySocket;
+    readonly server: MemorySocket;
+  } {
+    const client = new MemorySocket('127.0.0.1');
+    const server = new MemorySocket(remoteAddress);
+    client.#other = server;
+    server.#other = client;
+    return { client, server };
+  }
+
+  /** `net.Socket` has these too, and in memory they change nothing. */
+  setNoDelay(): this {
+    return this;
+  }
+
+  setKeepAlive(): this {
+    return this;
+  }
+
+  setTimeout(): this {
+    return this;
+  }
+
+  ref(): this {
+    return this;
+  }
+
+  unref(): this {
+    return this;
+  }
+
+  destroySoon(): void {
+    if (this.writable) this.end();
+    if (this.writableFinished) this.destroy();
+    else this.once('finish', () => this.destroy());
+  }
+
+  resetAndDestroy(): this {
+    return this.destroy();
+  }
+
+  override _read(): void {
+    const other = this.#other;
+    const accepted = other === undefined ? undefined : other.#accepted;
+    if (other !== undefined) other.#accepted = undefined;
+    accepted?.();
+  }
+
+  /** A write is complete when the other end wants more, which gives a paused reader backpressure. */
+  override _write(chunk: Buffer, _encoding: BufferEncoding, done: () => void): void {
+    this.bytesWritten += chunk.length;
+    const other = this.#other;
+    if (other === undefined || other.destroyed) return done();
+    if (other.push(Buffer.from(chunk))) return done();
+    this.#accepted = done;
+    return undefined;
+  }
+
+  override _final(done: () => void): void {
+    this.#other?.push(null);
+    done();
+  }
+
+  override _destroy(error: Error | null, done: (error: Error | null) => void): void {
+    const other = this.#other;
+    if (other !== undefined && !other.destroyed) process.nextTick(() => other.destroy());
+    done(error);
+  }
+}
+
+export interface MemoryClientOptions {
+  /** Of the request: `room=1` gives `info.getArgument('room')`. */
+  readonly query?: string;
+  readonly headers?: Headers;
+  /** The address of the client. Default: 127.0.0.1. */
+  readonly address?: string;
+  /** Speaks to the raw WebSocket endpoint, without SockJS frames. */
+  readonly isRaw?: boolean;
+}
+
+/** A client of one session, and the connection object that serves it. */
+export class MemoryClient<C extends SockJSConnection> {
+  /** The instance of the class under test. */
+  readonly connection: C;
+  /** Messages that `connection.send` sent, text or binary. */
+  readonly messages: AsyncQueue<string | Buffer>;
+  readonly #socket: RawWebSocket;
+  readonly #closed: Promise<CloseEvent>;
+  readonly #isRaw: boolean;
+
+  constructor(
+    connection: C,
+    socket: RawWebSocket,
+    messages: AsyncQueue<string | Buffer>,
+    closed: Promise<CloseEvent>,
+    isRaw: boolean,
+  ) {
+    this.connection = connection;
+    this.messages = messages;
+    this.#socket = socket;
+    this.#closed = closed;
+    this.#isRaw = isRaw;
+  }
+
+  /** Calls `onMessage` with each message, in order; binary data reaches `onBinary` of a raw client. */
+  send(...messages: readonly (string | Uint8Array)[]): void {
+    if (this.#isRaw) for (const message of messages) this.#socket.send(message);
+    else this.#socket.send(JSON.stringify(messages));
+  }
+
+  /** The next message from the connection. */
+  async next(options?: WaitOptions): Promise<string | Buffer> {
+    return this.messages.next(options);
+  }
+
+  /** Closes the client's side, so that `onClose` is called. */
+  close(code = 1000, reason = ''): void {
+    this.#socket.close(code, reason);
+  }
+
+  /** Breaks the connection off without a close frame. */
+  abort(): void {
+    this.#socket.abort();
+  }
+
+  /** The code and reason that the client was closed with. */
+  async closed(options?: WaitOptions): Promise<CloseEvent> {
+    return within(this.#closed, 'the close of the client', options);
+  }
+}
+
+export class InMemoryServer<C extends SockJSConnection> {
+  readonly router: SockJSRouter<C>;
+  readonly logger: RecordingLogger;
+  readonly #server: Server = createServer();
+  readonly #prefix = '/test';
+  #connecting: Promise<unknown> = Promise.resolve();
+
+  constructor(connection: new () => C, settings: SockJSSettings = {}) {
+    this.logger = new RecordingLogger();
+    const all = { logger: this.logger, ...settings };
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a class with users is given its `authorize`
+    this.router = new SockJSRouter(connection, ...([this.#prefix, all] as never));
+    this.router.attach(this.#server);
+  }
+
+  /**
+   * Opens a session, and returns when the application has accepted it.
+   * @throws HandshakeError if `authorize` or another check refused the request, or an error with the close
+   * code if `onOpen` refused the session
+   */
+  async connect(options: MemoryClientOptions = {}): Promise<MemoryClient<C>> {
+    // One after the other: a new connection object belongs to the client that connects.
+    const connecting = this.#connecting.then(() => this.#connect(options));
+    this.#connecting = connecting.catch(() => {});
+    return connecting;
+  }
+
+  async #connect(options: MemoryClientOptions): Promise<MemoryClient<C>> {
+    const { query = '', headers = [], address = '127.0.0.1', isRaw = false } = options;
+    const { client, server } = MemorySocket.pair(address);
+    const messages = new AsyncQueue<string | Buffer>('a message');
+    const before = new Set<SockJSConnection>(this.router.connections);
+    const closed = deferred<CloseEvent>();
+    let closeFrame: CloseEvent | undefined;
+    const receive = (message: string | Buffer): void => {
+      if (isRaw) messages.push(message);
+      else if (typeof message !== 'string' || message === 'o' || message === 'h') return;
+      else if (message.startsWith('c')) closeFrame = parseClose(message);
+      else for (const text of parseMessages(message)) messages.push(text);
+    };
+    const close = (event: CloseEvent): void => {
+      const final = closeFrame ?? event;
+      messages.end(new Error(`The client has closed: ${final.code} ${final.reason}`));
+      closed.resolve(final);
+    };
+    this.#server.emit('connection', server);
+    const path = wsPath(isRaw ? RAW_WEBSOCKET : WEBSOCKET, newSession(this.#prefix));
+    const socket = await RawWebSocket.open(
+      client,
+      query === '' ? path : `${path}?${query}`,
+      { headers, record: false },
+      { message: receive, close },
+    );
+    const connection = await this.#accepted(before, closed.promise);
+    return new MemoryClient(connection, socket, messages, closed.promise, isRaw);
+  }
+
+  /** Closes all sessions. @throws AssertionError for a warning or an error that was not taken */
+  async close(): Promise<void> {
+    await this.router.close({ timeout: 100 });
+    this.#server.close();
+    this.logger.assertNoProblems();
+  }
+
+  /** The connection that was not there before. */
+  async #accepted(before: ReadonlySet<SockJSConnection>, closed: Promise<CloseEvent>): Promise<C> {
+    let refusal: CloseEvent | undefined;
+    void closed.then((event) => {
+      refusal = event;
+    });
+    return until(() => {
+      for (const connection of this.router.connections) {
+        if (!before.has(connection)) return connection;
+      }
+      if (refusal === undefined) return undefined;
+      throw new Error(`The session was refused: ${refusal.code} ${refusal.reason}`);
+    }, 'the application to accept the session');
+  }
+}

@@ -1,0 +1,128 @@
+/**
+ * A TCP relay in front of a server. In each direction the bytes pass a stage, which may do to them what a
+ * network or a proxy does; without one they pass unchanged. An end stays an end, also where the other half
+ * of the connection goes on, and a reset stays a reset.
+ */
+import { type AddressInfo, type Server, type Socket, connect, createServer } from 'node:net';
+import type { TestScope } from './scope.ts';
+
+/** Takes bytes: the next stage, at last a socket. */
+export interface Sink {
+  write(data: Buffer): void;
+  end(): void;
+}
+
+/** `FIN` looks like a normal end, `RST` is a reset. */
+export type CutKind = 'FIN' | 'RST';
+
+/** One connection through the relay. */
+export interface RelayedConnection {
+  /** Counts the connections of a relay from 0. */
+  readonly index: number;
+  /** Ends both sides. Bytes on their way are lost. */
+  cut(kind: CutKind): void;
+}
+
+/** Called once for each connection. */
+export type Stage = (next: Sink, connection: RelayedConnection) => Sink;
+
+export interface RelayOptions {
+  readonly toServer?: Stage | undefined;
+  readonly toClient?: Stage | undefined;
+  /** Cuts a connection on which nothing has passed for this many milliseconds. */
+  readonly idleTimeout?: number;
+}
+
+const unchanged: Stage = (next) => next;
+
+/** Nothing follows an end, whatever a stage still writes. */
+function sinkOf(socket: Socket): Sink {
+  return {
+    write(data) {
+      if (socket.writable) socket.write(data);
+    },
+    end() {
+      if (socket.writable) socket.end();
+    },
+  };
+}
+
+class SocketPair implements RelayedConnection {
+  readonly index: number;
+  readonly #sockets: readonly Socket[];
+
+  constructor(index: number, client: Socket, server: Socket, options: RelayOptions) {
+    this.index = index;
+    this.#sockets = [client, server];
+    this.#connect(client, server, options.toServer ?? unchanged);
+    this.#connect(server, client, options.toClient ?? unchanged);
+    const { idleTimeout } = options;
+    if (idleTimeout === undefined) return;
+    for (const socket of this.#sockets) socket.setTimeout(idleTimeout, () => this.cut('FIN'));
+  }
+
+  cut(kind: CutKind): void {
+    for (const socket of this.#sockets) {
+      if (kind === 'RST') socket.resetAndDestroy();
+      else socket.end();
+    }
+  }
+
+  destroy(): void {
+    for (const socket of this.#sockets) socket.destroy();
+  }
+
+  #connect(from: Socket, to: Socket, stage: Stage): void {
+    const sink = stage(sinkOf(to), this);
+    from.setNoDelay(true);
+    from.on('data', (data: Buffer) => sink.write(data));
+    from.on('end', () => sink.end());
+    from.on('error', () => this.cut('RST'));
+  }
+}
+
+export class TcpRelay {
+  readonly port: number;
+  readonly #server: Server;
+  readonly #pairs: ReadonlySet<SocketPair>;
+
+  private constructor(server: Server, pairs: ReadonlySet<SocketPair>) {
+    this.#server = server;
+    this.#pairs = pairs;
+    this.port = (server.address() as AddressInfo).port;
+  }
+
+  /** @param targetPort the port of the server, on 127.0.0.1 */
+  static async start(targetPort: number, options: RelayOptions = {}): Promise<TcpRelay> {
+    const pairs = new Set<SocketPair>();
+    const server = createServer({ allowHalfOpen: true }, (client) => {
+      const upstream = connect({ port: targetPort, host: '127.0.0.1', allowHalfOpen: true });
+      pairs.add(new SocketPair(pairs.size, client, upstream, options));
+    });
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject);
+      server.listen(0, '127.0.0.1', resolve);
+    });
+    return new TcpRelay(server, pairs);
+  }
+
+  /** Accepts no more connections, and destroys those that there are. */
+  async close(): Promise<void> {
+    const closed = new Promise<void>((resolve) => {
+      this.#server.close(() => resolve());
+    });
+    for (const pair of this.#pairs) pair.destroy();
+    await closed;
+  }
+}
+
+/** Relays to a port until the test ends. @returns the port of the relay */
+export async function startRelay(
+  scope: TestScope,
+  targetPort: number,
+  options?: RelayOptions,
+): Promise<number> {
+  const relay = await TcpRelay.start(targetPort, options);
+  scope.after(() => relay.close());
+  return relay.port;
+}
