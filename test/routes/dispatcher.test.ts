@@ -1,0 +1,72 @@
+import assert from 'node:assert/strict';
+import { createServer } from 'node:http';
+import { type TestContext, test } from 'node:test';
+import { connectionCreator } from '../../src/api/connection-factory.ts';
+import { resolveSettings } from '../../src/api/settings.ts';
+import { attach } from '../../src/hosts/node/server-attachment.ts';
+import { RouterState } from '../../src/http/router-state.ts';
+import { Dispatcher, type SessionStep } from '../../src/routes/dispatcher.ts';
+import { RouteTable } from '../../src/routes/route-table.ts';
+import { SessionRegistry } from '../../src/sessions/session-registry.ts';
+import { RecordingLogger } from '../../testkit/logger.ts';
+import { httpRequest } from '../../testkit/raw-http.ts';
+import { Echo, startServer } from '../../testkit/server.ts';
+
+async function serve(
+  t: TestContext,
+  step?: SessionStep,
+): Promise<{ readonly port: number; readonly logger: RecordingLogger }> {
+  const settings = resolveSettings({ jsessionid: false });
+  const logger = new RecordingLogger();
+  const create = connectionCreator(Echo, 'The class');
+  const sessions = new SessionRegistry('/echo', settings, logger, create);
+  const state = new RouterState('/echo', settings, logger, sessions);
+  const dispatcher = new Dispatcher(state, new RouteTable('/echo', settings), settings, step);
+  const server = createServer();
+  attach(server, dispatcher);
+  t.after(() => sessions.drain({ code: 1001, reason: '', cause: 'goingAway' }, 0));
+  return { port: await startServer(t, server), logger };
+}
+
+const POLL = { method: 'POST', path: '/echo/000/session/xhr' };
+
+test('without a step, a session request goes to its handler', async (t) => {
+  const { port } = await serve(t);
+  assert.equal((await httpRequest(port, POLL)).body, 'o\n');
+});
+
+test('a step that resolves to true lets the request pass', async (t) => {
+  const seen: string[] = [];
+  const { port } = await serve(t, async ({ sessionId }) => {
+    seen.push(sessionId);
+    return true;
+  });
+  assert.equal((await httpRequest(port, POLL)).body, 'o\n');
+  assert.deepEqual(seen, ['session']);
+});
+
+test('a step that resolves to false has handled the request', async (t) => {
+  const { port } = await serve(t, async ({ exchange, headers }) => {
+    exchange.respond(200, headers, 'from another node');
+    return false;
+  });
+  assert.equal((await httpRequest(port, POLL)).body, 'from another node');
+});
+
+test('the step does not run for requests without a session', async (t) => {
+  const { port } = await serve(t, () => assert.fail('it ran'));
+  assert.equal((await httpRequest(port, { path: '/echo/info' })).status, 200);
+});
+
+test('the step does not run for a page that the origin guard refuses', async (t) => {
+  const { port, logger } = await serve(t, () => assert.fail('it ran'));
+  const headers = [['Origin', 'http://evil.example']] as const;
+  assert.equal((await httpRequest(port, { ...POLL, headers })).status, 403);
+  logger.take();
+});
+
+test('a step that rejects is a 500 and a log line', async (t) => {
+  const { port, logger } = await serve(t, () => Promise.reject(new Error('no backplane')));
+  assert.equal((await httpRequest(port, POLL)).status, 500);
+  assert.match(logger.take()[0]?.line ?? '', /POST of "xhr" failed: Error: no backplane/);
+});
