@@ -1,10 +1,9 @@
-/** What the README says is so: its programs compile, its settings are the settings, its commands exist. */
+/** What the README says is so: its programs compile, its commands exist. */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { resolveSettings } from '../src/api/settings.ts';
 
 const README = readFileSync('README.md', 'utf8');
 
@@ -34,40 +33,6 @@ test('every TypeScript program compiles under the strictest settings', (t) => {
   const { status, stdout } = spawnSync(process.execPath, [TSC, '-p', folder], { encoding: 'utf8' });
   assert.equal(status, 0, stdout);
 });
-
-/** What a table of settings shows as the default of each. */
-function tableOf(text: string): Map<string, string> {
-  const rows = text.matchAll(/^\| `(\w+)` \| (.*?) ?\|/gm);
-  return new Map(Array.from(rows, ([, name = '', quoteForLog = '']) => [name, quoteForLog]));
-}
-
-function shownAs(value: unknown): string {
-  if (typeof value === 'string') return `\`'${value}'\``;
-  if (typeof value === 'boolean') return `\`${value}\``;
-  if (typeof value === 'number') return String(value);
-  return Array.isArray(value) ? '`[]`' : '';
-}
-
-const DEFAULTS = new Map<string, unknown>(Object.entries(resolveSettings({})));
-const SETTINGS = readFileSync('docs/settings.md', 'utf8');
-
-test('docs/settings.md has every setting once, and no other', () => {
-  assert.deepEqual([...tableOf(SETTINGS).keys()].toSorted(), [...DEFAULTS.keys()].toSorted());
-});
-
-for (const [file, text] of [
-  ['README.md', README],
-  ['docs/settings.md', SETTINGS],
-] as const) {
-  test(`${file} shows the defaults as they are`, () => {
-    const quoteForLog = [...tableOf(text)].filter(([name]) => DEFAULTS.has(name));
-    assert.ok(quoteForLog.length >= 10);
-    for (const [name, value] of quoteForLog) {
-      if (name === 'logger') continue; // The console, said in words.
-      assert.equal(value.replaceAll(/(?<=\d) (?=\d)/g, ''), shownAs(DEFAULTS.get(name)), name);
-    }
-  });
-}
 
 test('every npm command that is named exists', () => {
   const { scripts } = JSON.parse(readFileSync('package.json', 'utf8')) as {

@@ -21,7 +21,7 @@ const CONNECTION_STATUSES = new Set([408, 426]);
 const REPEATABLE_HEADERS = new Set(['set-cookie', 'vary']);
 
 function areValidHeaders(headers: Readonly<Record<string, string>>): boolean {
-  // An array, a Map or a Headers object has no entries of its own, and would count as empty.
+  // Iterables such as Map and Headers have no own entries, and would count as empty.
   if (typeof headers !== 'object' || headers === null || Symbol.iterator in headers) return false;
   return Object.entries(headers).every(
     ([name, value]) =>

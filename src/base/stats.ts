@@ -40,7 +40,10 @@ const OPENED = channel('sockjs-server:open');
 const CLOSED = channel('sockjs-server:close');
 const REFUSED = channel('sockjs-server:refuse');
 
-/** Snapshot of the counters. Rates are events per second over the last 10 s. Totals count since the router was created. */
+/**
+ * Snapshot of the counters. Rates are events per second over the last 10 s. Totals count since the router was
+ * created.
+ */
 export interface SockJSStatsDump {
   /** Open sessions. */
   readonly sessionsActive: number;

@@ -1,4 +1,7 @@
-/** Last part of a session URL. `rawwebsocket` is `<prefix>/websocket`, which carries plain messages without SockJS frames. */
+/**
+ * Last part of a session URL. `rawwebsocket` is `<prefix>/websocket`, which carries plain messages without SockJS
+ * frames.
+ */
 export type TransportName =
   | 'websocket'
   | 'rawwebsocket'

@@ -1,4 +1,4 @@
-/** Runs connection handlers that were written for `ws`: a connection class that gives them an object like a `ws` WebSocket. */
+/** Runs connection handlers that were written for `ws`, and gives them an object with the interface of its WebSocket. */
 import { isUtf8 } from 'node:buffer';
 import { EventEmitter } from 'node:events';
 import { SockJSConnection, backendOf } from '../api/connection.ts';

@@ -1,7 +1,6 @@
 /** Who the client is, through proxies that are trusted and others that are not. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { addressKey } from '../../src/base/address-key.ts';
 import { ClientAddressReader } from '../../src/http/client-address.ts';
 
 type Headers = Readonly<Record<string, string>>;
@@ -162,21 +161,3 @@ test('host and scheme come from the standard header', () => {
 test('an encrypted connection of its own is secure', () => {
   assert.equal(read(['loopback'], '127.0.0.1', { host: 'a.com' }, true).secure, true);
 });
-
-const KEYS: readonly (readonly [address: string, key: string])[] = [
-  ['1.2.3.4', '1.2.3.4'],
-  ['2001:db8:1:2:3:4:5:6', '2001:db8:1:2'],
-  ['2001:db8:1:2::', '2001:db8:1:2'],
-  ['2001:0DB8:0001:0002::1', '2001:db8:1:2'],
-  ['::1', '0:0:0:0:0:0:0:1'],
-  ['::ffff:c000:201', '0:0:0:0:0:ffff:c000:201'],
-  ['0:0:0:0:0:ffff:192.0.2.1', '0:0:0:0:0:ffff:192.0.2.1'],
-  ['2001:db8::5', '2001:db8:0:0'],
-  ['', ''],
-];
-
-for (const [address, key] of KEYS) {
-  test(`clients at '${address}' are told apart by '${key}'`, () => {
-    assert.equal(addressKey(address), key);
-  });
-}

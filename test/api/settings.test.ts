@@ -1,9 +1,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { SockJSConnection, SockJSError, SockJSRouter } from '../src/index.ts';
-import { resolveSettings } from '../src/api/settings.ts';
+import { SETTING_DEFINITIONS } from '../../src/api/setting-definitions.ts';
+import {
+  type ResolvedSettings,
+  type SockJSSettings,
+  resolveSettings,
+} from '../../src/api/settings.ts';
+import { type Authorize, SockJSConnection, SockJSError, SockJSRouter } from '../../src/index.ts';
 
-test('the defaults are those of sockjs-tornado, and safe ones beside them', () => {
+test('an empty object resolves to the defaults', () => {
   const { logger, ...rest } = resolveSettings({});
   assert.deepEqual(rest, {
     sessionCheckInterval: 1000,
@@ -20,6 +25,9 @@ test('the defaults are those of sockjs-tornado, and safe ones beside them', () =
     noKeepAlive: false,
     verifyIp: true,
     authorize: undefined,
+    authorizeTimeout: 10_000,
+    maxPendingDecisions: 1000,
+    maxPendingDecisionsPerAddress: 100,
     allowedOrigins: [],
     trustedProxies: [],
     baseUrl: undefined,
@@ -40,15 +48,15 @@ test('the defaults are those of sockjs-tornado, and safe ones beside them', () =
   assert.notEqual(logger, false);
 });
 
-test('a setting that is undefined counts as not given', () => {
+test('an undefined setting counts as missing', () => {
   assert.equal(resolveSettings({ heartbeatDelay: undefined }).heartbeatDelay, 25_000);
 });
 
-test('resolved settings cannot be changed', () => {
+test('resolved settings are frozen', () => {
   assert.ok(Object.isFrozen(resolveSettings({})));
 });
 
-const WRONG: readonly (readonly [name: string, value: unknown, says: RegExp])[] = [
+const INVALID: readonly (readonly [name: string, value: unknown, message: RegExp])[] = [
   [
     'heartbeatDelay',
     0,
@@ -93,21 +101,21 @@ const WRONG: readonly (readonly [name: string, value: unknown, says: RegExp])[] 
   ['logger', () => {}, /not a function/],
 ];
 
-for (const [name, value, says] of WRONG) {
+for (const [name, value, message] of INVALID) {
   test(`${name} cannot be ${typeof value === 'function' ? 'a function' : JSON.stringify(value)}`, () => {
     assert.throws(
       () => resolveSettings({ [name]: value }),
       (error) => {
         assert.ok(error instanceof SockJSError);
         assert.equal(error.code, 'ERR_SETTING');
-        assert.match(error.message, says);
+        assert.match(error.message, message);
         return true;
       },
     );
   });
 }
 
-const RIGHT: readonly (readonly [name: string, value: unknown])[] = [
+const VALID: readonly (readonly [name: string, value: unknown])[] = [
   ['allowedOrigins', '*'],
   [
     'allowedOrigins',
@@ -124,96 +132,71 @@ const RIGHT: readonly (readonly [name: string, value: unknown])[] = [
   ['logger', console],
 ];
 
-for (const [name, value] of RIGHT) {
+for (const [name, value] of VALID) {
   test(`${name} can be ${typeof value === 'function' ? 'a function' : String(value)}`, () => {
     assert.equal(Reflect.get(resolveSettings({ [name]: value }), name), value);
   });
 }
 
-test('who writes an origin in letters that no browser sends is told of punycode', () => {
+test('the error for an origin that is not ASCII mentions punycode', () => {
   assert.throws(() => resolveSettings({ allowedOrigins: ['https://例え.jp'] }), {
     message: /ASCII.*punycode.*xn--….*not \[ 'https:\/\/例え\.jp' \]/,
   });
 });
 
-test('an unknown setting is refused with the list of those that there are', () => {
-  const wrong: object = { heartbeat_delay: 25 };
+test('the error for an unknown setting lists all settings', () => {
+  const misspelled: object = { heartbeat_delay: 25 };
   assert.throws(
-    () => resolveSettings(wrong),
-    /no setting 'heartbeat_delay'; the settings are .*heartbeatDelay/,
+    () => resolveSettings(misspelled),
+    /no setting 'heartbeat_delay'\. Use one of these names: .*heartbeatDelay/,
   );
 });
 
-test('a proxy that is no address is refused when the router is made', () => {
+test('the router refuses a proxy that is not an address', () => {
   assert.throws(
     () => new SockJSRouter(SockJSConnection, '/a', { trustedProxies: ['nonsense'] }),
     /trustedProxies must be a list of addresses or subnets/,
   );
 });
 
-for (const prefix of ['echo', '/echo/', '/', '/a?b', '/a#b', '/a b', '//']) {
-  test(`the prefix cannot be '${prefix}'`, () => {
-    assert.throws(
-      () => new SockJSRouter(SockJSConnection, prefix),
-      /The prefix must be '' or a path such as '\/echo'/,
-    );
-  });
-}
-
-for (const prefix of ['/écho', '/例え', '/a/\u0001', '/a\u007f']) {
-  test(`the prefix cannot be ${JSON.stringify(prefix)}, which no client asks for`, () => {
-    assert.throws(() => new SockJSRouter(SockJSConnection, prefix), {
-      code: 'ERR_SETTING',
-      message: /printable ASCII.*percent-encoded/,
-    });
-  });
-}
-
-test('the prefix can be what clients send in place of other characters', () => {
-  const prefix = encodeURI('/écho/~a(b)');
-  assert.equal(new SockJSRouter(SockJSConnection, prefix).prefix, '/%C3%A9cho/~a(b)');
-});
-
-test('what is no class is refused', () => {
-  const wrong: unknown = {};
+test('settings must be an object', () => {
+  const settings: unknown = null;
   assert.throws(
-    () => Reflect.construct(SockJSRouter, [wrong, '/echo']),
-    /must be a class that extends SockJSConnection/,
-  );
-});
-
-test('settings that are no object are refused', () => {
-  const wrong: unknown = null;
-  assert.throws(
-    () => Reflect.construct(SockJSRouter, [SockJSConnection, '/echo', wrong]),
+    () => Reflect.construct(SockJSRouter, [SockJSConnection, '/echo', settings]),
     /settings must be an object, not null/,
   );
 });
 
-test('a function is no connection class', () => {
-  assert.throws(
-    () => Reflect.construct(SockJSRouter, [() => undefined, '/echo']),
-    /must be a class that extends/,
-  );
+test('highWaterMark is at most maxBufferedBytes', () => {
+  assert.equal(resolveSettings({ maxBufferedBytes: 1000 }).highWaterMark, 1000);
+  assert.equal(resolveSettings({ maxBufferedBytes: 1000, highWaterMark: 10 }).highWaterMark, 10);
 });
 
-test('what is no server cannot be attached to', () => {
-  const router = new SockJSRouter(SockJSConnection, '/echo');
-  for (const wrong of [undefined, {}, () => undefined]) {
-    assert.throws(() => router.attach(wrong as never), /takes an http\.Server/);
-  }
+test('every default is valid', () => {
+  for (const [name, { rule, defaultValue }] of Object.entries(SETTING_DEFINITIONS))
+    assert.ok(defaultValue === undefined || rule.isValid(defaultValue), name);
 });
 
-for (const options of [
-  { code: 1006 },
-  { code: 99 },
-  { reason: 'x'.repeat(200) },
-  { timeout: Number.NaN },
-  { timeout: -1 },
-]) {
-  test(`a router cannot be closed with ${JSON.stringify(options).slice(0, 40)}`, async () => {
-    const router = new SockJSRouter(SockJSConnection, '/echo');
-    assert.throws(() => router.close(options), { code: 'ERR_CLOSE_ARGUMENT' });
-    await router.close({ timeout: 0 });
-  });
+interface User {
+  readonly name: string;
 }
+
+type IsAssignable<From, To> = From extends To ? true : false;
+
+test('authorize must return the User of the settings', () => {
+  const sameUser: IsAssignable<Authorize<User>, SockJSSettings<User>['authorize']> = true;
+  const otherUser: IsAssignable<
+    Authorize<{ age: number }>,
+    SockJSSettings<User>['authorize']
+  > = false;
+  const resolved: IsAssignable<ResolvedSettings<User>['authorize'], Authorize<User> | undefined> =
+    true;
+  assert.deepEqual([sameUser, otherUser, resolved], [true, false, true]);
+});
+
+test('settings have the types of their rules', () => {
+  const policy: IsAssignable<'wait' | 'close', SockJSSettings['rateLimitPolicy']> = true;
+  const text: IsAssignable<string, SockJSSettings['rateLimitPolicy']> = false;
+  const count: IsAssignable<SockJSSettings['maxSessions'], number | undefined> = true;
+  assert.deepEqual([policy, text, count], [true, false, true]);
+});

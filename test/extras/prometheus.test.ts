@@ -1,4 +1,4 @@
-/** `sockjs-server/prometheus` says what the statistics say. */
+/** `sockjs-server/prometheus`: metrics agree with the statistics of their routers. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
@@ -15,7 +15,7 @@ import { ask } from '../support/http.ts';
 import { listening, serve, stopped } from '../support/service.ts';
 import { connectWebSocket } from '../support/ws.ts';
 
-/** The value of one line of the metrics. */
+/** Returns the value of one metric line. */
 function valueOf(text: string, line: string): number | undefined {
   const found = text.split('\n').find((candidate) => candidate.startsWith(`${line} `));
   return found === undefined ? undefined : Number(found.slice(line.length + 1));
@@ -41,7 +41,7 @@ async function metricsOf(t: TestContext, routers: readonly SockJSRouter[]): Prom
   return body;
 }
 
-test('the metrics say what the statistics say, each reason and cause under its name', async (t) => {
+test('metrics have the values of the statistics, with a label for each reason and cause', async (t) => {
   const { url, port, router } = await serve(t);
   const session = newSession();
   assert.equal(await poll(port, session), 'o');
@@ -51,7 +51,7 @@ test('the metrics say what the statistics say, each reason and cause under its n
   const client = await connectWebSocket(t, `${url}/websocket`);
   client.socket.close(1000);
   await client.closed();
-  await until('it has ended', () => router.stats.dump().closed.client === 1);
+  await until('the session has ended', () => router.stats.dump().closed.client === 1);
   const text = await metricsOf(t, [router]);
   const expected: readonly (readonly [string, number])[] = [
     ['sockjs_sessions{prefix="/echo",transport="xhr"}', 1],
@@ -69,7 +69,7 @@ test('the metrics say what the statistics say, each reason and cause under its n
   for (const [line, value] of expected) assert.equal(valueOf(text, line), value, line);
 });
 
-test('every reason and every cause is a metric from the start', async (t) => {
+test('every reason and every cause has a metric before the first event', async (t) => {
   const { router } = await serve(t);
   const text = await metricsOf(t, [router]);
   for (const reason of Object.keys(REFUSALS))
@@ -86,7 +86,7 @@ test('every reason and every cause is a metric from the start', async (t) => {
     );
 });
 
-test('reading the metrics twice does not count twice', async (t) => {
+test('a second scrape does not count twice', async (t) => {
   const { port, router } = await serve(t);
   await ask(port, { path: '/echo/nothing' });
   const registry = registerMetrics([router], new Registry());
@@ -98,7 +98,7 @@ test('reading the metrics twice does not count twice', async (t) => {
 const NOT_FOUND = 'sockjs_refused_total{prefix="/echo",reason="notFound"}';
 const POLLERS = 'sockjs_sessions{prefix="/echo",transport="xhr"}';
 
-test('what routers with one prefix count is added up', async (t) => {
+test('values of routers with the same prefix are added up', async (t) => {
   const services = [await serve(t), await serve(t)] as const;
   for (const { port } of services) {
     assert.equal(await poll(port, newSession()), 'o');
@@ -117,7 +117,7 @@ test('what routers with one prefix count is added up', async (t) => {
   }
 });
 
-test('routers that can be iterated once only are in every metric of every scrape', async (t) => {
+test('routers from an iterator are in every metric of every scrape', async (t) => {
   const { port, router } = await serve(t);
   assert.equal(await poll(port, newSession()), 'o');
   await ask(port, { path: '/echo/nothing' });
@@ -130,7 +130,7 @@ test('routers that can be iterated once only are in every metric of every scrape
   }
 });
 
-test('a collection of routers is read at each scrape: as they come and go, so do their metrics', async (t) => {
+test('a collection of routers is read at each scrape, so routers may be added and deleted', async (t) => {
   const { port, router } = await serve(t);
   await ask(port, { path: '/echo/nothing' });
   const routers = new Set<SockJSRouter>();
@@ -158,7 +158,7 @@ function brokenRegistry(): Registry {
   return registry;
 }
 
-test('a collector that throws is answered with 500, and what it says is for the operator only', async (t) => {
+test('a collector that throws leads to 500, and its message goes only to a process warning', async (t) => {
   const warned = once(process, 'warning');
   const port = await serveMetrics(t, metricsHandler([], brokenRegistry()));
   const { status, head, body } = await ask(port, { path: '/metrics' });
@@ -169,8 +169,8 @@ test('a collector that throws is answered with 500, and what it says is for the 
 });
 
 for (const registry of [new Registry(), brokenRegistry()]) {
-  const what = registry.getSingleMetric('broken') === undefined ? 'metrics' : 'failure';
-  test(`a ${what} for a request that was answered meanwhile is kept back`, async (t) => {
+  const result = registry.getSingleMetric('broken') === undefined ? 'scrape' : 'failed scrape';
+  test(`a ${result} does not write to a response that has been sent meanwhile`, async (t) => {
     const handler = metricsHandler([], registry);
     const port = await serveMetrics(t, async (request, response) => {
       const handled = handler(request, response);

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ConnectionInfo } from '../src/base/connection-info.ts';
+import { ConnectionInfo } from '../../src/base/connection-info.ts';
 
 const info = new ConnectionInfo({
   address: '1.2.3.4',
@@ -21,19 +21,19 @@ const info = new ConnectionInfo({
   secure: true,
 });
 
-test('address, path and security are those of the request', () => {
+test('ip, path and secure come from the request', () => {
   assert.equal(info.ip, '1.2.3.4');
   assert.equal(info.path, '/echo/000');
   assert.equal(info.secure, true);
 });
 
-test('headers go by lower-case names, and repeated ones are joined', () => {
+test('header names are in lower case, and values of a repeated header are joined', () => {
   assert.equal(info.headers['x-many'], 'a, b');
   assert.equal(info.getHeader('HOST'), 'example.com');
   assert.equal(info.getHeader('absent'), undefined);
 });
 
-test('a header can have any name', () => {
+test('a header may have the name of a property of Object.prototype', () => {
   assert.equal(info.getHeader('__proto__'), 'p');
   assert.equal(info.getHeader('constructor'), undefined);
 });
@@ -44,32 +44,32 @@ test('cookies are decoded', () => {
   assert.equal(info.getCookie('toString'), undefined);
 });
 
-test('repeated cookie headers are one', () => {
-  const two = new ConnectionInfo({
+test('repeated Cookie headers are combined', () => {
+  const combined = new ConnectionInfo({
     address: '',
     path: '',
     query: '',
     rawHeaders: ['cookie', 'a=1', 'Cookie', 'b=2'],
     secure: false,
   });
-  assert.deepEqual({ ...two.cookies }, { a: '1', b: '2' });
+  assert.deepEqual({ ...combined.cookies }, { a: '1', b: '2' });
 });
 
-test('arguments are decoded', () => {
+test('query arguments are decoded', () => {
   assert.deepEqual(info.arguments.getAll('a'), ['1', '2']);
   assert.equal(info.getArgument('b'), ' x');
   assert.equal(info.getArgument('c'), '');
   assert.equal(info.getArgument('d'), undefined);
 });
 
-test('without cookies and query there is nothing', () => {
-  const bare = new ConnectionInfo({
+test('a request without cookies and query has none', () => {
+  const minimal = new ConnectionInfo({
     address: '',
     path: '',
     query: '',
     rawHeaders: [],
     secure: false,
   });
-  assert.deepEqual({ ...bare.cookies }, {});
-  assert.deepEqual([...bare.arguments], []);
+  assert.deepEqual({ ...minimal.cookies }, {});
+  assert.deepEqual([...minimal.arguments], []);
 });

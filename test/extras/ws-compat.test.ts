@@ -1,14 +1,14 @@
-/** A handler that was written for `ws` works on every transport. */
+/** `webSocketHandler`: handlers that were written for `ws`. */
 import assert from 'node:assert/strict';
 import { type EventEmitter, on } from 'node:events';
 import { test } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { type CompatWebSocket, type WebSocketHandler, webSocketHandler } from '../src/index.ts';
-import { until } from './support/client.ts';
-import { serve } from './support/service.ts';
-import { connectWebSocket } from './support/ws.ts';
+import { type CompatWebSocket, type WebSocketHandler, webSocketHandler } from '../../src/index.ts';
+import { until } from '../support/client.ts';
+import { serve } from '../support/service.ts';
+import { connectWebSocket } from '../support/ws.ts';
 
-test('a handler of ws: message, send, close', async (t) => {
+test('a ws handler receives messages, sends and closes', async (t) => {
   const log: unknown[] = [];
   const handler: WebSocketHandler = (socket, request) => {
     log.push(request.url, request.headers['sec-websocket-version'], request.socket.remoteAddress);
@@ -39,7 +39,7 @@ test('a handler of ws: message, send, close', async (t) => {
   ]);
 });
 
-test('bytes come and go on a raw WebSocket', async (t) => {
+test('a raw WebSocket carries bytes in both directions', async (t) => {
   const handler: WebSocketHandler = (socket) => {
     socket.on('message', (data, isBinary) => socket.send(isBinary ? data : 'text'));
   };
@@ -50,7 +50,7 @@ test('bytes come and go on a raw WebSocket', async (t) => {
 });
 
 for (const transport of ['/websocket', '/0/session/websocket']) {
-  test(`the idioms of ws work on ${transport}`, async (t) => {
+  test(`the common calls of ws work on ${transport}`, async (t) => {
     const handler: WebSocketHandler = (socket) => {
       socket.on('error', () => undefined);
       socket.on('message', (data, isBinary) => {
@@ -75,7 +75,7 @@ for (const transport of ['/websocket', '/0/session/websocket']) {
   });
 }
 
-test('bytes that are no text end a connection that carries text only', async (t) => {
+test('bytes that are not UTF-8 close a connection that carries only text', async (t) => {
   const handler: WebSocketHandler = (socket) => socket.send(Buffer.from([0xff]));
   const { url, logs } = await serve(t, {}, webSocketHandler(handler));
   const client = await connectWebSocket(t, `${url}/0/session/websocket`);
@@ -84,7 +84,7 @@ test('bytes that are no text end a connection that carries text only', async (t)
   assert.match(logs.take()[0]?.line ?? '', /Only clients of rawwebsocket can receive bytes/);
 });
 
-test('a socket that is closing sends no more, and says so', async (t) => {
+test('send on a closing socket calls back with an error', async (t) => {
   const errors: (Error | undefined)[] = [];
   const handler: WebSocketHandler = (socket, { url }) => {
     assert.equal(url, '/echo/0');
@@ -109,14 +109,14 @@ async function reject(): Promise<void> {
   fail();
 }
 
-const FAILURES: readonly (readonly [how: string, broken: () => unknown])[] = [
+const FAILURES: readonly (readonly [failure: string, broken: () => unknown])[] = [
   ['throws', fail],
   ['rejects', reject],
 ];
 
-for (const [how, broken] of FAILURES) {
-  const failing: readonly (readonly [what: string, handler: WebSocketHandler])[] = [
-    ['a handler that', how === 'throws' ? fail : reject],
+for (const [failure, broken] of FAILURES) {
+  const failing: readonly (readonly [source: string, handler: WebSocketHandler])[] = [
+    ['a handler that', failure === 'throws' ? fail : reject],
     ["a listener for 'message' that", (socket) => socket.on('message', () => broken())],
     [
       "a listener for 'message' that, called once,",
@@ -127,8 +127,8 @@ for (const [how, broken] of FAILURES) {
       (socket) => socket.on('message', () => socket.send('x', () => broken())),
     ],
   ];
-  for (const [what, handler] of failing) {
-    test(`${what} ${how} ends its own connection with 1011, and a log line says why`, async (t) => {
+  for (const [source, handler] of failing) {
+    test(`${source} ${failure} closes its connection with 1011, and the error is logged`, async (t) => {
       const { url, logs, router } = await serve(t, {}, webSocketHandler(handler));
       const client = await connectWebSocket(t, `${url}/websocket`);
       client.send('hello');
@@ -143,15 +143,17 @@ for (const [how, broken] of FAILURES) {
     });
   }
 
-  test(`a listener for 'close' that ${how} is a log line`, async (t) => {
+  test(`the error of a listener for 'close' that ${failure} is logged`, async (t) => {
     const handler: WebSocketHandler = (socket) => socket.on('close', () => broken());
     const { url, logs } = await serve(t, {}, webSocketHandler(handler));
     const client = await connectWebSocket(t, `${url}/websocket`);
     client.socket.close(1000);
-    await until('it is logged', () => logs.take().some(({ line }) => line.includes('broken')));
+    await until('the error is logged', () =>
+      logs.take().some(({ line }) => line.includes('broken')),
+    );
   });
 
-  test(`a callback that ${how} for a message that came too late is a log line`, async (t) => {
+  test(`the error of a send callback that ${failure} on a closed connection is logged`, async (t) => {
     const handler: WebSocketHandler = (socket) => {
       socket.close(4000, 'bye');
       socket.send('late', () => broken());
@@ -159,11 +161,13 @@ for (const [how, broken] of FAILURES) {
     const { url, logs } = await serve(t, {}, webSocketHandler(handler));
     const client = await connectWebSocket(t, `${url}/websocket`);
     assert.deepEqual(await client.closed(), { code: 4000, reason: 'bye' });
-    await until('it is logged', () => logs.take().some(({ line }) => line.includes('broken')));
+    await until('the error is logged', () =>
+      logs.take().some(({ line }) => line.includes('broken')),
+    );
   });
 }
 
-test('messages do not wait for a handler that is asynchronous', async (t) => {
+test('messages arrive while an async handler runs', async (t) => {
   const handler = async (socket: CompatWebSocket): Promise<void> => {
     for await (const [data] of on(socket as EventEmitter, 'message')) socket.send(String(data));
   };

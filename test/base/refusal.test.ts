@@ -1,11 +1,11 @@
-/** What a `Refusal` of the application may be, and how its headers stand beside those of the library. */
+/** `Refusal`: validation, and its headers in the response beside those of the library. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Refusal, SockJSError, type SockJSSettings } from '../src/index.ts';
-import { newSession } from './conformance/services.ts';
-import { type Answer, ask } from './support/http.ts';
-import { serve } from './support/service.ts';
-import { overAll, refused } from './limits/transports.ts';
+import { Refusal, SockJSError, type SockJSSettings } from '../../src/index.ts';
+import { newSession } from '../conformance/services.ts';
+import { type Answer, ask } from '../support/http.ts';
+import { serve } from '../support/service.ts';
+import { overAll, refused } from '../limits/transports.ts';
 
 function refusing(headers: Readonly<Record<string, string>>): SockJSSettings {
   return { authorize: () => new Refusal(401, '{"e":1}', headers) };
@@ -13,7 +13,7 @@ function refusing(headers: Readonly<Record<string, string>>): SockJSSettings {
 
 const JSON_TYPE = 'application/json';
 
-overAll('a Refusal says of what type its text is', async (t, transport) => {
+overAll('a Refusal sets the Content-Type of its text', async (t, transport) => {
   for (const name of ['Content-Type', 'content-type', 'CONTENT-TYPE']) {
     const { port } = await serve(t, refusing({ [name]: JSON_TYPE }));
     const { status, body, head } = await refused(port, transport);
@@ -23,7 +23,7 @@ overAll('a Refusal says of what type its text is', async (t, transport) => {
   }
 });
 
-test('a Refusal that needs no text may name a type', async (t) => {
+test('a Refusal without text may set a Content-Type', async (t) => {
   const { port } = await serve(t, {
     authorize: () => new Refusal(401, '', { 'Content-Type': JSON_TYPE }),
   });
@@ -32,8 +32,8 @@ test('a Refusal that needs no text may name a type', async (t) => {
   assert.deepEqual(head.all('content-type'), [JSON_TYPE]);
 });
 
-/** The answer to a poll that carries a cookie of a load balancer and the origin of a page. */
-async function answerWith(
+/** Sends a poll with an `Origin` header to a router that sets the cookie of a load balancer. */
+async function pollRefused(
   t: Parameters<typeof serve>[0],
   headers: Readonly<Record<string, string>>,
 ): Promise<Answer> {
@@ -53,27 +53,27 @@ for (const [name, value] of [
   ['cache-control', 'no-store'],
   ['Access-Control-Allow-Origin', '*'],
 ] as const) {
-  test(`${name} of a Refusal takes the place of ours`, async (t) => {
-    const { head } = await answerWith(t, { [name]: value });
+  test(`${name} of a Refusal replaces the header of the library`, async (t) => {
+    const { head } = await pollRefused(t, { [name]: value });
     assert.deepEqual(head.all(name), [value]);
   });
 }
 
-for (const [name, value, ours] of [
+for (const [name, value, libraryValue] of [
   ['set-cookie', 'a=b', 'JSESSIONID=dummy; path=/'],
   ['VARY', 'Cookie', 'Origin'],
 ] as const) {
-  test(`${name} of a Refusal comes beside ours`, async (t) => {
-    const { head } = await answerWith(t, { [name]: value });
-    assert.deepEqual(head.all(name), [ours, value]);
+  test(`${name} of a Refusal is added to the header of the library`, async (t) => {
+    const { head } = await pollRefused(t, { [name]: value });
+    assert.deepEqual(head.all(name), [libraryValue, value]);
   });
 }
 
-function assertRefused(make: () => Refusal, says: RegExp): void {
-  assert.throws(make, (error) => {
+function assertInvalid(create: () => Refusal, message: RegExp): void {
+  assert.throws(create, (error) => {
     assert.ok(error instanceof SockJSError);
     assert.equal(error.code, 'ERR_ARGUMENT');
-    assert.match(error.message, says);
+    assert.match(error.message, message);
     return true;
   });
 }
@@ -89,46 +89,49 @@ for (const name of [
   'Upgrade',
 ]) {
   test(`a Refusal cannot set ${name}`, () => {
-    assertRefused(() => new Refusal(401, 'x', { [name]: '3' }), new RegExp(`not set .*${name}`));
+    assertInvalid(
+      () => new Refusal(401, 'x', { [name]: '3' }),
+      new RegExp(`must not set .*${name}`),
+    );
   });
 }
 
-test('where HTTP asks for it, a Refusal says what becomes of the connection', () => {
+test('a Refusal with 408 or 426 may set Connection and Upgrade', () => {
   const { headers } = new Refusal(426, '', { Upgrade: 'TLS/1.2', Connection: 'Upgrade' });
   assert.deepEqual({ ...headers }, { Upgrade: 'TLS/1.2', Connection: 'Upgrade' });
   assert.equal(new Refusal(408, '', { Connection: 'close' }).status, 408);
 });
 
-test('a Refusal names each header once', () => {
+test('a Refusal cannot have a header twice', () => {
   const twice = { 'Content-Type': JSON_TYPE, 'content-type': 'text/html' };
-  assertRefused(() => new Refusal(401, 'x', twice), /content-type.* once/);
+  assertInvalid(() => new Refusal(401, 'x', twice), /content-type.* once/);
 });
 
-for (const [what, headers] of [
+for (const [fault, headers] of [
   ['a line break in a value', { Realm: 'a\r\nSet-Cookie: b=c' }],
   ['a control character in a value', { Realm: 'a\0' }],
   ['a character beyond Latin-1 in a value', { Realm: '例え' }],
   ['a line break in a name', { 'a\r\nb': 'c' }],
   ['a colon in a name', { 'a:': 'b' }],
-  ['a name that is empty', { '': 'b' }],
-  ['a value that is no text', { 'Retry-After': 1 }],
-  ['headers that are none', null],
-  ['headers in a list', [['Realm', 'a']]],
-  ['headers in a Map', new Map([['Realm', 'a']])],
+  ['an empty name', { '': 'b' }],
+  ['a value that is not a string', { 'Retry-After': 1 }],
+  ['null as its headers', null],
+  ['an array of headers', [['Realm', 'a']]],
+  ['a Map of headers', new Map([['Realm', 'a']])],
 ] as const) {
-  test(`a Refusal cannot have ${what}`, () => {
-    const make = (): Refusal => new Refusal(401, 'x', headers as never);
-    assertRefused(make, /headers.* without control characters/);
+  test(`a Refusal cannot have ${fault}`, () => {
+    const create = (): Refusal => new Refusal(401, 'x', headers as never);
+    assertInvalid(create, /headers.* without control characters/);
   });
 }
 
 for (const status of [200, 399, 600, 401.5, Number.NaN]) {
   test(`a Refusal cannot have the status ${status}`, () => {
-    assertRefused(() => new Refusal(status), /400 to 599/);
+    assertInvalid(() => new Refusal(status), /400 to 599/);
   });
 }
 
-test('the headers of a Refusal are those that were looked at', () => {
+test('a change to the headers object after validation has no effect', () => {
   const headers = { Realm: 'a' };
   const refusal = new Refusal(401, '', headers);
   headers.Realm = 'a\r\nb';

@@ -1,14 +1,14 @@
-/** Channels: the server half by what it says on the wire, both halves together over the real sockjs-client. */
+/** `multiplex`: the server on the wire, and together with the browser module over the real sockjs-client. */
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import SockJS from 'sockjs-client';
-import { type Channel, MultiplexClient } from '../browser/multiplex-client.js';
-import { SockJSConnection, broadcast, multiplex } from '../src/index.ts';
-import { deferred } from './support/fakes.ts';
-import { Echo, serve } from './support/service.ts';
-import { type WebSocketClient, connectWebSocket } from './support/ws.ts';
+import { type Channel, MultiplexClient } from '../../browser/multiplex-client.js';
+import { SockJSConnection, broadcast, multiplex } from '../../src/index.ts';
+import { deferred } from '../support/fakes.ts';
+import { Echo, serve } from '../support/service.ts';
+import { type WebSocketClient, connectWebSocket } from '../support/ws.ts';
 
-/** Says in its own messages what happens to it. */
+/** Logs its events, and broadcasts its messages to all rooms. */
 class Room extends SockJSConnection {
   static readonly members = new Set<Room>();
   static readonly log: string[] = [];
@@ -45,7 +45,7 @@ async function connect(
   return { ...running, open, client: await open() };
 }
 
-test('a channel is subscribed to, spoken on, and left', async (t) => {
+test('a client subscribes to a channel, sends and unsubscribes', async (t) => {
   const { client } = await connect(t);
   client.send('sub,room');
   assert.equal(await client.next(), 'msg,room,welcome');
@@ -58,7 +58,7 @@ test('a channel is subscribed to, spoken on, and left', async (t) => {
   assert.deepEqual(Room.log, ['open', 'closed 1000 Unsubscribed']);
 });
 
-test('channels do not hear each other', async (t) => {
+test('channels do not get the messages of other channels', async (t) => {
   const { client } = await connect(t);
   for (const text of ['sub,echo', 'sub,room', 'msg,echo,1', 'msg,room,2']) client.send(text);
   assert.equal(await client.next(), 'msg,room,welcome');
@@ -66,19 +66,19 @@ test('channels do not hear each other', async (t) => {
   assert.equal(await client.next(), 'msg,room,2');
 });
 
-test('a channel that the server ends says why, and can be subscribed to again', async (t) => {
+test('a channel that the server closes sends its close reason, and can be subscribed to again', async (t) => {
   const { client } = await connect(t);
   client.send('sub,room');
   await client.next();
   client.send('msg,room,leave');
   assert.equal(await client.next(), 'uns,room,4001,as you, wish');
-  client.send('msg,room,nobody hears this');
+  client.send('msg,room,to a closed channel');
   client.send('sub,room');
   assert.equal(await client.next(), 'msg,room,welcome');
   assert.deepEqual(Room.log, ['open', 'closed 4001 as you, wish', 'open']);
 });
 
-test('a channel handler that throws ends its channel, not the others', async (t) => {
+test('a channel handler that throws closes only its channel', async (t) => {
   const { client, logs } = await connect(t);
   for (const text of ['sub,room', 'sub,echo', 'msg,room,throw', 'msg,echo,still here'])
     client.send(text);
@@ -88,7 +88,7 @@ test('a channel handler that throws ends its channel, not the others', async (t)
   assert.match(logs.take()[0]?.line ?? '', /Room\.onMessage failed/);
 });
 
-test('the end of the connection is the end of its channels', async (t) => {
+test('the end of the connection closes its channels', async (t) => {
   const { client, open } = await connect(t);
   const observer = await open();
   for (const each of [client, observer]) {
@@ -102,7 +102,7 @@ test('the end of the connection is the end of its channels', async (t) => {
   assert.deepEqual(Room.log, ['open', 'open', 'closed 4000 done']);
 });
 
-test('what is not understood is passed over, and an unknown channel refused', async (t) => {
+test('malformed messages are ignored, and an unknown channel is refused', async (t) => {
   const { client } = await connect(t);
   for (const text of [
     '',
@@ -121,7 +121,7 @@ test('what is not understood is passed over, and an unknown channel refused', as
   assert.equal(await client.next(), 'uns,__proto__,1008,No such channel');
 });
 
-test('subscribing twice is subscribing once', async (t) => {
+test('a second subscription has no effect', async (t) => {
   const { client } = await connect(t);
   client.send('sub,room');
   client.send('sub,room');
@@ -130,7 +130,7 @@ test('subscribing twice is subscribing once', async (t) => {
   assert.equal(await client.next(), 'msg,room,x');
 });
 
-test('a client that comes and goes has one onOpen under way at the most', async (t) => {
+test('a client that subscribes and unsubscribes in a loop has one pending onOpen', async (t) => {
   const gate = deferred();
   let opens = 0;
   class Slow extends SockJSConnection {
@@ -148,60 +148,66 @@ test('a client that comes and goes has one onOpen under way at the most', async 
   assert.equal(opens, 1);
 });
 
-test('a channel is a connection like any other', async (t) => {
-  const seen: unknown[] = [];
-  class Curious extends SockJSConnection {
+test('a channel has the properties of a connection', async (t) => {
+  const properties: unknown[] = [];
+  class Reader extends SockJSConnection {
     override onOpen(): void {
-      seen.push(this.transport, this.info.path, this.isClosed, this.bufferedBytes, this.id.length);
+      properties.push(
+        this.transport,
+        this.info.path,
+        this.isClosed,
+        this.bufferedBytes,
+        this.id.length,
+      );
       assert.throws(() => this.send(new Uint8Array(1)), /A channel carries strings only/);
       this.send('ready');
     }
   }
-  const { client } = await connect(t, { echo: Curious, room: Room });
+  const { client } = await connect(t, { echo: Reader, room: Room });
   client.send('sub,echo');
   assert.equal(await client.next(), 'msg,echo,ready');
-  assert.deepEqual(seen, ['rawwebsocket', '/echo/websocket', false, 0, 36]);
+  assert.deepEqual(properties, ['rawwebsocket', '/echo/websocket', false, 0, 36]);
 });
 
-test('a channel that was asked to wait is told to go on', async (t) => {
-  const answers: unknown[] = [];
-  class Pouring extends SockJSConnection {
+test('onDrain of a channel follows a send that returned false', async (t) => {
+  const events: unknown[] = [];
+  class Sender extends SockJSConnection {
     override onOpen(): void {
-      answers.push(this.send('x'.repeat(70_000)));
+      events.push(this.send('x'.repeat(70_000)));
     }
     override onDrain(): void {
-      answers.push('drained');
+      events.push('drained');
       this.send('done');
     }
   }
-  const { client } = await connect(t, { echo: Pouring, room: Room });
+  const { client } = await connect(t, { echo: Sender, room: Room });
   client.send('sub,echo');
   assert.equal((await client.next()).length, 'msg,echo,'.length + 70_000);
   assert.equal(await client.next(), 'msg,echo,done');
-  assert.deepEqual(answers, [false, 'drained']);
+  assert.deepEqual(events, [false, 'drained']);
 });
 
-test('names may hold commas and any other character', async (t) => {
+test('a channel name may contain commas and any other character', async (t) => {
   const { client } = await connect(t, { 'a,b é': Echo, room: Room });
   client.send(`sub,${encodeURIComponent('a,b é')}`);
   client.send(`msg,${encodeURIComponent('a,b é')},x`);
   assert.equal(await client.next(), `msg,${encodeURIComponent('a,b é')},x`);
 });
 
-test('what cannot be a channel is refused when it is declared', () => {
+test('an invalid channel is refused when it is declared', () => {
   assert.throws(() => multiplex({}), /at least one channel/);
   assert.throws(() => multiplex({ '': Echo }), /needs a name/);
 });
 
-/** The next event of this kind. */
-async function event(channel: Channel, kind: 'open' | 'message' | 'close'): Promise<Event> {
+/** Waits for the next event of this type. */
+async function nextEvent(channel: Channel, type: 'open' | 'message' | 'close'): Promise<Event> {
   return new Promise((resolve) => {
-    channel.addEventListener(kind, resolve, { once: true });
+    channel.addEventListener(type, resolve, { once: true });
   });
 }
 
 for (const transport of ['websocket', 'xhr-polling'] as const) {
-  test(`the browser module and the server understand each other over ${transport}`, async (t) => {
+  test(`the browser module works with the server over ${transport}`, async (t) => {
     const { url } = await serve(t, {}, multiplex({ 'echo, echo': Echo, room: Room }));
     const socket = new SockJS(url, undefined, { transports: transport });
     t.after(() => socket.close());
@@ -210,33 +216,33 @@ for (const transport of ['websocket', 'xhr-polling'] as const) {
     const room = client.channel('room');
     assert.equal(client.channel('room'), room);
     assert.throws(() => echo.send('too early'), /not open yet/);
-    const welcome = event(room, 'message');
-    await event(echo, 'open');
+    const welcome = nextEvent(room, 'message');
+    await nextEvent(echo, 'open');
     assert.equal(echo.readyState, 1);
     assert.equal(Reflect.get(await welcome, 'data'), 'welcome');
     echo.send('a,b');
-    assert.equal(Reflect.get(await event(echo, 'message'), 'data'), 'a,b');
-    const told: unknown[] = [];
-    room.onclose = ({ code, reason, wasClean }) => told.push(code, reason, wasClean);
+    assert.equal(Reflect.get(await nextEvent(echo, 'message'), 'data'), 'a,b');
+    const closeEvent: unknown[] = [];
+    room.onclose = ({ code, reason, wasClean }) => closeEvent.push(code, reason, wasClean);
     room.send('leave');
-    await event(room, 'close');
-    assert.deepEqual(told, [4001, 'as you, wish', true]);
+    await nextEvent(room, 'close');
+    assert.deepEqual(closeEvent, [4001, 'as you, wish', true]);
     assert.equal(room.readyState, 3);
     const again = client.channel('room');
     assert.notEqual(again, room);
-    await event(again, 'message');
+    await nextEvent(again, 'message');
     again.close();
     assert.equal(again.readyState, 3);
-    const gone = event(echo, 'close');
+    const closed = nextEvent(echo, 'close');
     socket.close();
-    await gone;
+    await closed;
   });
 }
 
-test('a channel that the server does not know is closed for the browser', async (t) => {
+test('the browser module closes a channel that the server does not have', async (t) => {
   const { url } = await serve(t, {}, multiplex({ room: Room }));
   const socket = new SockJS(url, undefined, { transports: 'websocket' });
   t.after(() => socket.close());
-  const closed = await event(new MultiplexClient(socket).channel('other'), 'close');
+  const closed = await nextEvent(new MultiplexClient(socket).channel('other'), 'close');
   assert.equal(Reflect.get(closed, 'code'), 1008);
 });

@@ -1,0 +1,139 @@
+/** Log lines: escaping, descriptions of errors, and log lines of a real server. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import {
+  CONSOLE_LOGGER,
+  SILENT_LOGGER,
+  describeError,
+  escapeControl,
+} from '../../src/base/logging.ts';
+import { SockJSConnection } from '../../src/index.ts';
+import { poll, sendBody } from '../conformance/dialects.ts';
+import { UPGRADE } from '../limits/transports.ts';
+import { ask } from '../support/http.ts';
+import { serve } from '../support/service.ts';
+import { connectWebSocket } from '../support/ws.ts';
+
+// oxlint-disable-next-line no-control-regex -- these are what must not be in a log line
+const CONTROL = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/;
+
+for (const [text, escaped] of [
+  ['a\nb\tc', String.raw`a\nb\tc`],
+  ['\u001b[31m', String.raw`\u001b[31m`],
+  ['\u0085\u2028\u2029', String.raw`\u0085\u2028\u2029`],
+  ['é 例え "quoted"', 'é 例え "quoted"'],
+] as const) {
+  test(`escapeControl writes ${escaped}`, () => {
+    assert.equal(escapeControl(text), escaped);
+  });
+}
+
+test('an error is described by its message and its stack', () => {
+  const [message = '', first = ''] = describeError(new Error('broken')).split('\n');
+  assert.equal(message, 'Error: broken');
+  assert.match(first, /^ {4}at .*logging\.test\.ts/);
+});
+
+test('a line break in a message does not begin a log line', () => {
+  const lines = describeError(new Error('one\ntwo\u001b')).split('\n');
+  assert.equal(lines[0], String.raw`Error: one\ntwo\u001b`);
+  for (const line of lines) assert.doesNotMatch(line, CONTROL);
+});
+
+test('a message is cut after 1000 characters, and a stack after 20 lines', () => {
+  const error = new Error('broken');
+  error.stack = `Error: ${'x'.repeat(5000)}\n${'    at f (file.js:1:1)\n'.repeat(50)}`.trimEnd();
+  const [message = '', ...stack] = describeError(error).split('\n');
+  assert.equal(message.length, 1001);
+  assert.ok(message.endsWith('…'));
+  assert.equal(stack.length, 20);
+});
+
+test('a thrown value that is not an error is inspected', () => {
+  assert.equal(describeError('a\nb'), String.raw`'a\nb'`);
+  assert.equal(describeError({ a: 1 }), '{ a: 1 }');
+  assert.equal(describeError(undefined), 'undefined');
+});
+
+test('an error that throws when it is read is described in words', () => {
+  const error = new Error('broken');
+  Object.defineProperty(error, 'stack', {
+    get() {
+      throw new Error('no stack');
+    },
+  });
+  assert.equal(describeError(error), 'an error that cannot be described');
+});
+
+test('the console logger writes warnings and errors, and nothing else', (t) => {
+  const lines: unknown[] = [];
+  for (const method of ['debug', 'info', 'log', 'warn', 'error'] as const)
+    t.mock.method(console, method, (line: unknown) => lines.push([method, line]));
+  for (const level of ['debug', 'info', 'warn', 'error'] as const) CONSOLE_LOGGER[level](level);
+  assert.deepEqual(lines, [
+    ['warn', 'warn'],
+    ['error', 'error'],
+  ]);
+});
+
+test('the silent logger writes nothing', (t) => {
+  const streams = [process.stdout, process.stderr].map((stream) =>
+    t.mock.method(stream, 'write', () => true),
+  );
+  for (const level of ['debug', 'info', 'warn', 'error'] as const) SILENT_LOGGER[level](level);
+  const calls = streams.map((stream) => stream.mock.callCount());
+  t.mock.restoreAll();
+  assert.deepEqual(calls, [0, 0]);
+});
+
+test('client input in log lines is escaped and cut', async (t) => {
+  const { port, logs } = await serve(t);
+  const origin = `http://evil.example/\u0085${'x'.repeat(5000)}`;
+  await ask(port, { path: '/echo/info', headers: [['Origin', origin]] });
+  const [entry] = logs.take();
+  assert.ok(entry !== undefined && entry.line.length < 500, `${entry?.line.length} characters`);
+  assert.doesNotMatch(entry.line, CONTROL);
+});
+
+const ID = 'SECRET-SESSION-ID';
+const SESSION = `/echo/000/${ID}`;
+
+/** Throws, or sends more than its client may buffer. */
+class Failing extends SockJSConnection {
+  override onMessage(message: string): void {
+    if (message === 'failed') throw new Error('failed');
+    if (message === 'slowConsumer')
+      for (let count = 0; count < 9; count += 1) this.send('x'.repeat(1000));
+  }
+}
+
+test('no log line of any level contains a session id', async (t) => {
+  const { port, url, logs } = await serve(
+    t,
+    { maxBufferedBytes: 2000, maxMessageBytes: 5000, maxSessions: 3, allowedOrigins: [] },
+    Failing,
+  );
+  await poll(port, SESSION);
+  for (const body of ['{', '["failed"]', 'x'.repeat(6000)]) await sendBody(port, SESSION, body);
+  const slow = await connectWebSocket(t, `${url}/000/${ID}/websocket`);
+  slow.send('"slowConsumer"');
+  await slow.closed();
+  for (const headers of [
+    [['Origin', 'http://evil.example']],
+    UPGRADE.slice(2),
+    UPGRADE.slice(1),
+  ] as const)
+    await ask(port, { path: `${SESSION}/websocket`, headers });
+  for (let count = 0; count < 4; count += 1)
+    await ask(port, { method: 'POST', path: `/echo/000/${ID}${count}/xhr` });
+  const lines = logs.take();
+  assert.ok(lines.length >= 4, `${lines.length} lines`);
+  for (const { line } of lines) assert.doesNotMatch(line, new RegExp(ID));
+});
+
+test('logger: false turns logging off', async (t) => {
+  const written = t.mock.method(process.stderr, 'write', () => true);
+  const { port } = await serve(t, { logger: false });
+  await ask(port, { path: '/echo/info', headers: [['Origin', 'http://evil.example']] });
+  assert.equal(written.mock.callCount(), 0);
+});

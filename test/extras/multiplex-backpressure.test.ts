@@ -1,0 +1,75 @@
+/** `multiplex` with slow clients: memoized messages, and `drained()`. */
+import assert from 'node:assert/strict';
+import { type TestContext, test } from 'node:test';
+import { backendOf } from '../../src/api/connection.ts';
+import { SockJSConnection, multiplex } from '../../src/index.ts';
+import type { Message } from '../../src/protocol/message.ts';
+import { createMessage } from '../../src/sessions/create-message.ts';
+import { poll, sendBody } from '../conformance/dialects.ts';
+import { newSession } from '../conformance/services.ts';
+import { until } from '../support/client.ts';
+import { collectGarbage } from '../support/garbage.ts';
+import { serve } from '../support/service.ts';
+import { connectWebSocket } from '../support/ws.ts';
+
+for (const [length, isMemoized] of [
+  [1000, true],
+  [70_000, false],
+] as const) {
+  test(`a message of ${length} bytes is ${isMemoized ? '' : 'not '}memoized after it is sent`, async (t) => {
+    const sent: WeakRef<Message>[] = [];
+    class Sender extends SockJSConnection {
+      override onOpen(): void {
+        const message = createMessage('x'.repeat(length));
+        sent.push(new WeakRef(message));
+        backendOf(this).send(message);
+      }
+    }
+    const { url } = await serve(t, {}, multiplex({ echo: Sender }));
+    const client = await connectWebSocket(t, `${url}/websocket`);
+    client.send('sub,echo');
+    assert.equal((await client.next()).length, 'msg,echo,'.length + length);
+    await collectGarbage();
+    assert.equal(sent[0]?.deref() !== undefined, isMemoized);
+  });
+}
+
+/** Opens a channel with buffered data, and records the results of `drained()`. */
+async function openSlowChannel(t: TestContext) {
+  const channels: SockJSConnection[] = [];
+  const results: boolean[] = [];
+  class Sender extends SockJSConnection {
+    override onOpen(): void {
+      channels.push(this);
+      this.send('x'.repeat(70_000));
+      void this.drained().then((result) => results.push(result));
+    }
+  }
+  const { port } = await serve(t, {}, multiplex({ echo: Sender }));
+  const session = newSession();
+  assert.equal(await poll(port, session), 'o');
+  await sendBody(port, session, '["sub,echo"]');
+  assert.deepEqual(results, []);
+  return { port, session, channels, results };
+}
+
+test('drained resolves to false when the server closes the channel', async (t) => {
+  const { channels, results } = await openSlowChannel(t);
+  for (const channel of channels) channel.close();
+  await until('drained has resolved', () => results.length === 1);
+  assert.deepEqual(results, [false]);
+});
+
+test('drained resolves to false when the client closes the channel', async (t) => {
+  const { port, session, results } = await openSlowChannel(t);
+  await sendBody(port, session, '["uns,echo"]');
+  await until('drained has resolved', () => results.length === 1);
+  assert.deepEqual(results, [false]);
+});
+
+test('drained resolves to true when the client has caught up', async (t) => {
+  const { port, session, results } = await openSlowChannel(t);
+  await poll(port, session);
+  await until('drained has resolved', () => results.length === 1);
+  assert.deepEqual(results, [true]);
+});
