@@ -1,16 +1,9 @@
 /** The public names and nothing else. */
-// The types of `node:http` are part of the public face: this finds them even where `types` is empty.
+// The public types use those of `node:http`. This line finds them where `types` is empty, too.
 /// <reference types="node" preserve="true" />
 export { broadcast, SockJSConnection } from './connection.ts';
 export { SockJSError, type SockJSErrorCode } from './errors.ts';
 export { ConnectionInfo, SessionRequest } from './connection-info.ts';
-export {
-  MigratedWebSocket,
-  type MigratedRequest,
-  type WebSocketHandler,
-  webSocketHandler,
-} from './migrate.ts';
-export { multiplex } from './multiplex.ts';
 export type { EndCause } from './protocol/ends.ts';
 export { Refusal, type RefusalReason } from './refusal.ts';
 export {

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { globSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { CHANNEL_ENDS } from '../src/multiplex.ts';
+import { CHANNEL_ENDS } from '../src/extras/channel-ends.ts';
 import { ENDS } from '../src/protocol/ends.ts';
 import { OCCUPIED } from '../src/protocol/frame.ts';
 import { REFUSALS } from '../src/refusal.ts';

@@ -52,7 +52,7 @@ test('protocol/ is pure: it imports no module of Node', () => {
 });
 
 // The types that middleware, attach and the endpoint for metrics are given.
-const HAVE_TYPES_OF_HTTP = new Set(['src/router.ts', 'src/prometheus.ts']);
+const HAVE_TYPES_OF_HTTP = new Set(['src/router.ts', 'src/extras/prometheus.ts']);
 
 test('nothing knows ws, and only hosts/ knows node:http, but for types', () => {
   for (const file of FILES) {
@@ -60,6 +60,13 @@ test('nothing knows ws, and only hosts/ knows node:http, but for types', () => {
     assert.doesNotMatch(source, /from 'ws'/);
     if (!file.startsWith('src/hosts/') && !HAVE_TYPES_OF_HTTP.has(file))
       assert.doesNotMatch(source, /from 'node:https?'/);
+  }
+});
+
+test('sources use nothing that CommonJS lacks', () => {
+  // The compiler refuses top-level await and import.meta, but turns a dynamic import into `require`.
+  for (const file of FILES) {
+    assert.doesNotMatch(readFileSync(file, 'utf8'), /\bimport\(|import\.meta/);
   }
 });
 

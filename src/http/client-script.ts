@@ -4,7 +4,8 @@
  */
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import { createRequire } from 'node:module';
+// Imported as a whole: webpack replaces calls of an imported `createRequire` when it bundles.
+import nodeModule from 'node:module';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 
@@ -24,7 +25,7 @@ function installedFile(): URL | undefined {
   for (const from of [process.argv[1], join(process.cwd(), 'index.js')]) {
     if (from === undefined) continue;
     try {
-      return pathToFileURL(createRequire(from).resolve(PACKAGE_FILE));
+      return pathToFileURL(nodeModule.createRequire(from).resolve(PACKAGE_FILE));
     } catch {
       // Not installed there.
     }

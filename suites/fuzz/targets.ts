@@ -12,9 +12,9 @@ import {
   SockJSConnection,
   SockJSRouter,
   type SettingsInput,
-  multiplex,
-  webSocketHandler,
 } from '../../src/index.ts';
+import { multiplex } from '../../src/extras/multiplex.ts';
+import { webSocketHandler } from '../../src/extras/ws-compat.ts';
 import { listening, stopped } from '../../test/support/service.ts';
 
 export interface Target {

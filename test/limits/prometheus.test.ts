@@ -5,7 +5,7 @@ import { createServer } from 'node:http';
 import { type TestContext, test } from 'node:test';
 import { Gauge, Registry } from 'prom-client';
 import type { SockJSRouter } from '../../src/index.ts';
-import { metricsHandler, registerMetrics } from '../../src/prometheus.ts';
+import { metricsHandler, registerMetrics } from '../../src/extras/prometheus.ts';
 import { ENDS } from '../../src/protocol/ends.ts';
 import { REFUSALS } from '../../src/refusal.ts';
 import { poll, sendBody } from '../conformance/dialects.ts';

@@ -1,13 +1,14 @@
 /**
- * For those who come from `ws`: the connection handler that they have, given an object with the face of
+ * `sockjs-server/ws-compat`: for those who come from `ws`: the connection handler that they have, given an object with the face of
  * a `ws` WebSocket, as a connection class for a router.
  */
+/// <reference types="node" preserve="true" />
 import { isUtf8 } from 'node:buffer';
 import { EventEmitter } from 'node:events';
-import { SockJSConnection, linkOf } from './connection.ts';
-import type { ConnectionInfo } from './connection-info.ts';
-import { describeError } from './errors.ts';
-import { ENDS } from './protocol/ends.ts';
+import { SockJSConnection, linkOf } from '../connection.ts';
+import type { ConnectionInfo } from '../connection-info.ts';
+import { describeError } from '../errors.ts';
+import { ENDS } from '../protocol/ends.ts';
 
 interface Events {
   /** Emitted for the handler of connections only. */

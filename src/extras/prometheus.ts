@@ -2,11 +2,12 @@
  * `sockjs-server/prometheus`: the statistics of routers as metrics of `prom-client`, an optional peer. They
  * are read from `stats` when they are asked for, and cost nothing in between.
  */
+/// <reference types="node" preserve="true" />
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Counter, type Registry, Gauge, register } from 'prom-client';
-import { describeError } from './errors.ts';
-import type { SockJSRouter } from './router.ts';
-import type { StatsDump } from './stats.ts';
+import { describeError } from '../errors.ts';
+import type { SockJSRouter } from '../router.ts';
+import type { StatsDump } from '../stats.ts';
 
 /** What one metric takes from the statistics of one router: values, each with the labels that tell it from the others. */
 type Values = (dump: StatsDump) => readonly (readonly [labels: Record<string, string>, number])[];

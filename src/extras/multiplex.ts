@@ -1,25 +1,20 @@
 /**
- * Named channels over one connection. It is an ordinary connection class whose messages are
+ * `sockjs-server/multiplex`: named channels over one connection. It is an ordinary connection class whose messages are
  * `sub,NAME`, `uns,NAME` and `msg,NAME,TEXT`, as in the multiplexing of the SockJS project; each channel
  * has a connection of its own. When the server ends a channel it says `uns,NAME,CODE,REASON`.
  */
-import { type Link, SockJSConnection, connect, isConnectionClass, linkOf } from './connection.ts';
-import { SockJSError } from './errors.ts';
-import type { ConnectionInfo } from './connection-info.ts';
-import { Message } from './protocol/message.ts';
-import { LONGEST_REMEMBERED } from './remember.ts';
-import type { Closing } from './protocol/ends.ts';
-import { Lifecycle, type Living } from './sessions/lifecycle.ts';
-import type { Logger, TransportName } from './settings.ts';
+/// <reference types="node" preserve="true" />
+import { type Link, SockJSConnection, connect, isConnectionClass, linkOf } from '../connection.ts';
+import { SockJSError } from '../errors.ts';
+import type { ConnectionInfo } from '../connection-info.ts';
+import { Message } from '../protocol/message.ts';
+import { LONGEST_REMEMBERED } from '../remember.ts';
+import type { Closing } from '../protocol/ends.ts';
+import { CHANNEL_ENDS } from './channel-ends.ts';
+import { Lifecycle, type Living } from '../sessions/lifecycle.ts';
+import type { Logger, TransportName } from '../settings.ts';
 
 type ConnectionClass = new () => SockJSConnection;
-
-/** How channels end by themselves. docs/errors.md explains each; a test compares the two. */
-export const CHANNEL_ENDS = {
-  unknown: { code: 1008, reason: 'No such channel' },
-  opening: { code: 1013, reason: 'Channel is still opening' },
-  unsubscribed: { code: 1000, reason: 'Unsubscribed' },
-} as const satisfies Readonly<Record<string, Closing>>;
 
 const LONGEST_NAME = 200;
 
