@@ -23,13 +23,6 @@ export type {
   SockJSStatsDump,
 } from './base/stats.ts';
 export type { TransportName } from './base/transport-name.ts';
-export { multiplex } from './extras/multiplex.ts';
-export {
-  type CompatRequest,
-  CompatWebSocket,
-  type WebSocketHandler,
-  webSocketHandler,
-} from './extras/ws-compat.ts';
 export { type Authorize, SessionRequest } from './http/authorize.ts';
 export type { AllowedOrigins } from './http/origin-guard.ts';
 export type { SlowConsumer, SlowConsumerPolicy } from './sessions/backpressure.ts';

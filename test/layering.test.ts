@@ -95,6 +95,13 @@ test('only hosts/ imports node:http, except for types of the public API', () => 
   }
 });
 
+test('sources use nothing that CommonJS lacks', () => {
+  // The compiler refuses top-level await and import.meta, but turns a dynamic import into `require`.
+  for (const [file, source] of SOURCES) {
+    assert.doesNotMatch(source, /\bimport\(|import\.meta/, file);
+  }
+});
+
 test('no file has more than 300 lines', () => {
   for (const [file, source] of SOURCES) {
     const lines = source.split('\n').length;

@@ -32,15 +32,42 @@ async function filesBelow(root: string): Promise<string[]> {
     .toSorted();
 }
 
-test('the package holds the built sources, the browser module and its papers, and nothing else', async () => {
-  const sources = await filesBelow(join(ROOT, 'src'));
+test('the package holds the built sources in both formats and its papers, and nothing else', async () => {
+  const sources = [...(await filesBelow(join(ROOT, 'src'))), 'client/multiplex-client.ts'];
   const built = sources
-    .map((name) => `dist/${name.replace(/\.ts$/, '')}`)
-    .flatMap((name) => [`${name}.js`, `${name}.d.ts`]);
-  const browser = ['browser/multiplex-client.js', 'browser/multiplex-client.d.ts'];
+    .map((name) => name.replace(/\.ts$/, ''))
+    .flatMap((name) => [`dist/${name}.js`, `dist/${name}.d.ts`, `dist/esm/${name}.js`]);
+  const formats = ['dist/package.json', 'dist/esm/package.json'];
   const papers = ['CHANGELOG.md', 'LICENSE', 'README.md', 'package.json'];
   const packed = await filesBelow(join(directory, 'node_modules', 'sockjs-server'));
-  assert.deepEqual(packed, [...built, ...browser, ...papers].toSorted());
+  assert.deepEqual(packed, [...built, ...formats, ...papers].toSorted());
+});
+
+interface Entry {
+  readonly types: string;
+  readonly module: string;
+  readonly default: string;
+}
+
+interface Manifest {
+  readonly main: string;
+  readonly types: string;
+  readonly typesVersions: Readonly<Record<'*', Readonly<Record<string, readonly string[]>>>>;
+  readonly exports: Readonly<Record<string, string | Entry>>;
+}
+
+test('tools that do not know exports find the same files', async () => {
+  const text = await readFile(join(ROOT, 'package.json'), 'utf8');
+  const { main, types, typesVersions, exports } = JSON.parse(text) as Manifest;
+  const byName: Record<string, readonly string[]> = {};
+  for (const [name, entry] of Object.entries(exports)) {
+    if (typeof entry === 'string') continue;
+    assert.equal(entry.types, entry.default.replace(/\.js$/, '.d.ts'));
+    assert.equal(entry.module, entry.default.replace('./dist/', './dist/esm/'));
+    if (name === '.') assert.deepEqual([main, types], [entry.default, entry.types]);
+    else byName[name.replace('./', '')] = [entry.types];
+  }
+  assert.deepEqual(typesVersions, { '*': byName });
 });
 
 test('publint finds nothing', async () => {
@@ -52,10 +79,8 @@ test('publint finds nothing', async () => {
 });
 
 test('arethetypeswrong finds nothing', async () => {
-  // The profile is esm-only because the package is: every Node that it supports can `require` an ES
-  // module, which the strict profile, made for older ones, does not know. That it works is tested below.
   const attw = join(ROOT, 'node_modules', '@arethetypeswrong', 'cli', 'dist', 'index.js');
-  const args = [tarball, '--profile', 'esm-only', '--format', 'ascii', '--no-color'];
+  const args = [tarball, '--profile', 'strict', '--format', 'ascii', '--no-color'];
   await run(ROOT, process.execPath, attw, ...args);
 });
 

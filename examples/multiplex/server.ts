@@ -2,7 +2,8 @@
  * Three services over one connection. Each channel is a connection class like any other, and could be
  * given to a router of its own without a change.
  */
-import { SockJSConnection, SockJSRouter, broadcast, multiplex } from 'sockjs-server';
+import { SockJSConnection, SockJSRouter, broadcast } from 'sockjs-server';
+import { multiplex } from 'sockjs-server/multiplex';
 import { serve } from '../site/serve.ts';
 
 const LONGEST_TEXT = 500;

@@ -29,13 +29,16 @@ function installed(specifier: string): URL {
   return new URL(import.meta.resolve(specifier));
 }
 
+/** Files of the package, among them the modules for browsers: `import` in Node finds CommonJS. */
+const PACKAGE = installed('sockjs-server/package.json');
+
 const SHARED: readonly (readonly [path: string, file: URL])[] = [
   ['/style.css', here('style.css')],
   ['/icon.svg', here('icon.svg')],
   ['/connect.js', here('connect.js')],
   ['/log.js', here('log.js')],
   ['/sockjs.js', installed('sockjs-client/dist/sockjs.min.js')],
-  ['/multiplex-client.js', installed('sockjs-server/multiplex-client')],
+  ['/multiplex-client.js', new URL('dist/esm/client/multiplex-client.js', PACKAGE)],
   ['/uplot.js', installed('uplot/dist/uPlot.esm.js')],
   ['/uplot.css', installed('uplot/dist/uPlot.min.css')],
 ];

@@ -3,6 +3,7 @@
  * of the SockJS project. Each channel has a `SockJSConnection`. When the server closes a channel, it sends
  * `uns,NAME,CODE,REASON`.
  */
+/// <reference types="node" preserve="true" />
 import {
   type ConnectionSource,
   type CreateConnection,
@@ -15,16 +16,10 @@ import type { Message } from '../protocol/message.ts';
 import { createMessage } from '../sessions/create-message.ts';
 import { MAX_MEMOIZED_BYTES } from '../base/memoize.ts';
 import type { CloseStatus } from '../base/close-reasons.ts';
+import { CHANNEL_CLOSE_REASONS } from './channel-close-reasons.ts';
 import { HandlerRunner, type HandlerOwner } from '../sessions/handler-runner.ts';
 import type { SockJSLogger } from '../base/logging.ts';
 import type { TransportName } from '../base/transport-name.ts';
-
-/** Close reasons of channels. docs/errors.md explains each, and a test compares the two. */
-export const CHANNEL_CLOSE_REASONS = {
-  unknown: { code: 1008, reason: 'No such channel' },
-  opening: { code: 1013, reason: 'Channel is still opening' },
-  unsubscribed: { code: 1000, reason: 'Unsubscribed' },
-} as const satisfies Readonly<Record<string, CloseStatus>>;
 
 /** Limit for the name in the refusal of an unknown channel. */
 const MAX_NAME_LENGTH = 200;

@@ -2,6 +2,7 @@
  * `sockjs-server/prometheus`: the statistics of routers as metrics of `prom-client`, an optional peer dependency. The
  * metrics are read from `stats` at each scrape, and cost nothing in between.
  */
+/// <reference types="node" preserve="true" />
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Counter, type Registry, Gauge, register } from 'prom-client';
 import { describeError } from '../base/logging.ts';

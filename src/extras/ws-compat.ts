@@ -1,4 +1,5 @@
 /** Runs connection handlers that were written for `ws`, and gives them an object with the interface of its WebSocket. */
+/// <reference types="node" preserve="true" />
 import { isUtf8 } from 'node:buffer';
 import { EventEmitter } from 'node:events';
 import { SockJSConnection, backendOf } from '../api/connection.ts';

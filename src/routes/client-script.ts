@@ -3,7 +3,8 @@
  * the application has installed, so that no third host is involved.
  */
 import { readFile } from 'node:fs/promises';
-import { createRequire } from 'node:module';
+// Imported as a whole: webpack replaces calls of an imported `createRequire` when it bundles.
+import nodeModule from 'node:module';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { JAVASCRIPT } from '../http/headers.ts';
@@ -23,7 +24,7 @@ function installedFile(): URL | undefined {
   for (const from of [process.argv[1], join(process.cwd(), 'index.js')]) {
     if (from === undefined) continue;
     try {
-      return pathToFileURL(createRequire(from).resolve(PACKAGE_FILE));
+      return pathToFileURL(nodeModule.nodeModule.createRequire(from).resolve(PACKAGE_FILE));
     } catch {
       // Not installed there.
     }

@@ -5,6 +5,8 @@
  */
 import { type Server, createServer } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
+import { multiplex } from '../../src/extras/multiplex.ts';
+import { webSocketHandler } from '../../src/extras/ws-compat.ts';
 import {
   type ConnectionInfo,
   type SockJSLogger,
@@ -12,8 +14,6 @@ import {
   SockJSConnection,
   SockJSRouter,
   type SockJSSettings,
-  multiplex,
-  webSocketHandler,
 } from '../../src/index.ts';
 import { listening, stopped } from '../../test/support/service.ts';
 

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { connectionCreator } from '../../src/api/connection-factory.ts';
-import { type ConnectionInit, SockJSConnection, SockJSRouter, multiplex } from '../../src/index.ts';
+import { multiplex } from '../../src/extras/multiplex.ts';
+import { type ConnectionInit, SockJSConnection, SockJSRouter } from '../../src/index.ts';
 import { openWebSocket } from '../../testkit/raw-websocket.ts';
 import { Echo, startRouter } from '../../testkit/server.ts';
 

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { globSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { CHANNEL_CLOSE_REASONS } from '../../src/extras/multiplex.ts';
+import { CHANNEL_CLOSE_REASONS } from '../../src/extras/channel-close-reasons.ts';
 import { CLOSE_REASONS } from '../../src/base/close-reasons.ts';
 import { OCCUPIED_FRAME } from '../../src/protocol/frame.ts';
 import { REFUSALS } from '../../src/base/refusal.ts';

@@ -40,7 +40,7 @@ const ASSETS = [
 
 const INSTALLED = [
   ['/sockjs.js', SCRIPT, 'node_modules/sockjs-client/dist/sockjs.min.js'],
-  ['/multiplex-client.js', SCRIPT, 'browser/multiplex-client.js'],
+  ['/multiplex-client.js', SCRIPT, 'dist/esm/client/multiplex-client.js'],
   ['/uplot.js', SCRIPT, 'node_modules/uplot/dist/uPlot.esm.js'],
   ['/uplot.css', STYLE, 'node_modules/uplot/dist/uPlot.min.css'],
 ] as const;

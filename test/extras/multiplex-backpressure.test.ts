@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { backendOf } from '../../src/api/connection.ts';
-import { SockJSConnection, multiplex } from '../../src/index.ts';
+import { multiplex } from '../../src/extras/multiplex.ts';
+import { SockJSConnection } from '../../src/index.ts';
 import type { Message } from '../../src/protocol/message.ts';
 import { createMessage } from '../../src/sessions/create-message.ts';
 import { poll, sendBody } from '../conformance/dialects.ts';

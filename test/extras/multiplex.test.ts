@@ -2,8 +2,9 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import SockJS from 'sockjs-client';
-import { type Channel, MultiplexClient } from '../../browser/multiplex-client.js';
-import { SockJSConnection, broadcast, multiplex } from '../../src/index.ts';
+import { type Channel, MultiplexClient } from '../../client/multiplex-client.ts';
+import { multiplex } from '../../src/extras/multiplex.ts';
+import { SockJSConnection, broadcast } from '../../src/index.ts';
 import { deferred } from '../support/fakes.ts';
 import { Echo, serve } from '../support/service.ts';
 import { type WebSocketClient, connectWebSocket } from '../support/ws.ts';

@@ -3,7 +3,11 @@ import assert from 'node:assert/strict';
 import { type EventEmitter, on } from 'node:events';
 import { test } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { type CompatWebSocket, type WebSocketHandler, webSocketHandler } from '../../src/index.ts';
+import {
+  type CompatWebSocket,
+  type WebSocketHandler,
+  webSocketHandler,
+} from '../../src/extras/ws-compat.ts';
 import { until } from '../support/client.ts';
 import { serve } from '../support/service.ts';
 import { connectWebSocket } from '../support/ws.ts';

@@ -1,7 +1,8 @@
 /** `authorize`: who gets in is decided once for each session, before it opens, alike on every transport. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Refusal, type SessionRequest, SockJSConnection, multiplex } from '../../src/index.ts';
+import { multiplex } from '../../src/extras/multiplex.ts';
+import { Refusal, type SessionRequest, SockJSConnection } from '../../src/index.ts';
 import { poll } from '../conformance/dialects.ts';
 import { newSession } from '../conformance/services.ts';
 import { Queue } from '../support/client.ts';

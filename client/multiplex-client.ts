@@ -1,0 +1,159 @@
+/**
+ * The browser half of `sockjs-server/multiplex`: channels over one SockJS connection. A channel looks
+ * like a WebSocket: `readyState`, `onopen`, `onmessage`, `onclose`, `addEventListener`, `send`, `close`.
+ */
+
+/** The part of a connection that `MultiplexClient` uses: SockJS and WebSocket have it. */
+export interface MultiplexSocket {
+  readonly readyState: number;
+  send(text: string): void;
+  addEventListener(type: 'open', listener: () => void): void;
+  addEventListener(type: 'message', listener: (event: { data: string }) => void): void;
+  addEventListener(
+    type: 'close',
+    listener: (event: { code: number; reason: string; wasClean: boolean }) => void,
+  ): void;
+}
+
+export interface ChannelCloseEvent extends Event {
+  readonly code: number;
+  readonly reason: string;
+  readonly wasClean: boolean;
+}
+
+export interface ChannelMessageEvent extends Event {
+  readonly data: string;
+}
+
+/** One channel, with the interface of a WebSocket. */
+export interface Channel extends EventTarget {
+  readonly name: string;
+  /** 0 connecting, 1 open, 3 closed. */
+  readonly readyState: number;
+  onopen: ((event: Event) => void) | null;
+  onmessage: ((event: ChannelMessageEvent) => void) | null;
+  onclose: ((event: ChannelCloseEvent) => void) | null;
+  /** @throws Error while the channel is connecting */
+  send(text: string): void;
+  /** Leaves the channel; the connection and its other channels go on. */
+  close(): void;
+}
+
+const CONNECTING = 0;
+const OPEN = 1;
+const CLOSED = 3;
+
+class SocketChannel extends EventTarget implements Channel {
+  readonly name: string;
+  readyState = CONNECTING;
+  onopen: ((event: Event) => void) | null = null;
+  onmessage: ((event: ChannelMessageEvent) => void) | null = null;
+  onclose: ((event: ChannelCloseEvent) => void) | null = null;
+  readonly #post: (text: string) => void;
+  readonly #leave: (channel: SocketChannel) => void;
+
+  constructor(name: string, post: (text: string) => void, leave: (channel: SocketChannel) => void) {
+    super();
+    this.name = name;
+    this.#post = post;
+    this.#leave = leave;
+  }
+
+  send(text: string): void {
+    if (this.readyState === CONNECTING) throw new Error(`Channel ${this.name} is not open yet.`);
+    if (this.readyState === OPEN) this.#post(`msg,${encodeURIComponent(this.name)},${text}`);
+  }
+
+  close(): void {
+    if (this.readyState === CLOSED) return;
+    if (this.readyState === OPEN) this.#post(`uns,${encodeURIComponent(this.name)}`);
+    this.ended(1000, 'Unsubscribed', true);
+  }
+
+  /** Called by the client. */
+  opened(): void {
+    this.readyState = OPEN;
+    const event = new Event('open');
+    this.onopen?.(event);
+    this.dispatchEvent(event);
+  }
+
+  /** Called by the client. */
+  received(text: string): void {
+    const event = new MessageEvent('message', { data: text });
+    this.onmessage?.(event);
+    this.dispatchEvent(event);
+  }
+
+  /** Called by the client. */
+  ended(code: number, reason: string, wasClean: boolean): void {
+    if (this.readyState === CLOSED) return;
+    this.readyState = CLOSED;
+    this.#leave(this);
+    const event = Object.assign(new Event('close'), { code, reason, wasClean });
+    this.onclose?.(event);
+    this.dispatchEvent(event);
+  }
+}
+
+/** @returns the text before the first comma, and the text after it */
+function splitOnce(text: string): [head: string, rest: string] {
+  const comma = text.indexOf(',');
+  return comma === -1 ? [text, ''] : [text.slice(0, comma), text.slice(comma + 1)];
+}
+
+/** Opens channels over one SockJS connection to a server that uses `sockjs-server/multiplex`. */
+export class MultiplexClient {
+  readonly #socket: MultiplexSocket;
+  readonly #channels = new Map<string, SocketChannel>();
+
+  /** @param socket a SockJS (or WebSocket) object, open or not; leave its events to this client */
+  constructor(socket: MultiplexSocket) {
+    this.#socket = socket;
+    socket.addEventListener('open', () => {
+      this.#snapshot().forEach((channel) => this.#subscribe(channel));
+    });
+    socket.addEventListener('message', (event) => this.#receive(event.data));
+    socket.addEventListener('close', ({ code, reason, wasClean }) => {
+      this.#snapshot().forEach((channel) => channel.ended(code, reason, wasClean));
+    });
+  }
+
+  /** Opens a channel, or returns the one of this name that is open. */
+  channel(name: string): Channel {
+    const known = this.#channels.get(name);
+    if (known !== undefined) return known;
+    const channel = new SocketChannel(
+      name,
+      (text) => this.#socket.send(text),
+      (left) => {
+        if (this.#channels.get(name) === left) this.#channels.delete(name);
+      },
+    );
+    this.#channels.set(name, channel);
+    if (this.#socket.readyState === OPEN) queueMicrotask(() => this.#subscribe(channel));
+    return channel;
+  }
+
+  /** Copies the channels of this moment: a handler may open new ones. */
+  #snapshot(): SocketChannel[] {
+    return [...this.#channels.values()];
+  }
+
+  #subscribe(channel: SocketChannel): void {
+    if (channel.readyState !== CONNECTING || this.#socket.readyState !== OPEN) return;
+    this.#socket.send(`sub,${encodeURIComponent(channel.name)}`);
+    channel.opened();
+  }
+
+  #receive(message: string): void {
+    const [kind, addressed] = splitOnce(message);
+    const [name, rest] = splitOnce(addressed);
+    const channel = this.#channels.get(decodeURIComponent(name));
+    if (channel === undefined) return;
+    if (kind === 'msg') channel.received(rest);
+    if (kind !== 'uns') return;
+    const [code, reason] = splitOnce(rest);
+    channel.ended(Number(code) || 1000, reason, true);
+  }
+}

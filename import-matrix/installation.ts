@@ -1,0 +1,113 @@
+/**
+ * The packed package, installed into a project of a user. The project has the package and what it depends
+ * on; the tools that load it there are those of this workspace. `dist/` has to be built.
+ */
+import assert from 'node:assert/strict';
+import { copyFileSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { after } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { ROOT, pack, project, run, temporaryDirectory } from '../test/support/package.ts';
+
+interface EntryFiles {
+  readonly types: string;
+  readonly module: string;
+  readonly default: string;
+}
+
+interface Manifest {
+  readonly exports: Readonly<Record<string, string | EntryFiles>>;
+  readonly peerDependencies: Readonly<Record<string, string>>;
+}
+
+const { exports, peerDependencies } = JSON.parse(
+  readFileSync(join(ROOT, 'package.json'), 'utf8'),
+) as Manifest;
+
+/** Names of the entries, as they are imported, with their files. */
+export const ENTRIES: ReadonlyMap<string, EntryFiles> = new Map(
+  Object.entries(exports).flatMap(([subpath, files]) =>
+    typeof files === 'string' ? [] : [[subpath.replace('.', 'sockjs-server'), files]],
+  ),
+);
+
+const PROGRAMS = fileURLToPath(new URL('programs', import.meta.url));
+
+/** @returns the directory of a package that this workspace has installed */
+export function tool(name: string): string {
+  return dirname(createRequire(import.meta.url).resolve(`${name}/package.json`));
+}
+
+export function copyProgram(name: string, path: string): void {
+  copyFileSync(join(PROGRAMS, name), path);
+}
+
+export type ModuleType = 'commonjs' | 'module';
+
+export class Installation {
+  readonly #directory: string;
+
+  constructor(directory: string) {
+    this.#directory = directory;
+  }
+
+  /** Where the package and its dependencies are. */
+  get modules(): string {
+    return join(this.#directory, 'node_modules');
+  }
+
+  /** Lets programs of the project import a tool of this workspace. */
+  link(name: string): void {
+    symlinkSync(tool(name), join(this.modules, name), 'junction');
+  }
+
+  /** @returns a new folder of the project for one combination, with programs of `programs/` in it */
+  folder(name: string, type: ModuleType, ...programs: readonly string[]): string {
+    const folder = join(this.#directory, name.replaceAll(/\W+/g, '-'));
+    mkdirSync(folder);
+    writeFileSync(join(folder, 'package.json'), JSON.stringify({ private: true, type }));
+    for (const program of programs) copyProgram(program, join(folder, program));
+    return folder;
+  }
+}
+
+/** Installs the package for the tests of a file. The project is removed after them. */
+export async function installation(): Promise<Installation> {
+  const directory = await temporaryDirectory();
+  after(() => rmSync(directory, { recursive: true }));
+  const promClient = `prom-client@${peerDependencies['prom-client']}`;
+  await project(directory, await pack(directory), promClient);
+  // A file in the place of sockjs-client, for the route that serves the client of the application.
+  const client = join(directory, 'node_modules', 'sockjs-client');
+  mkdirSync(join(client, 'dist'), { recursive: true });
+  writeFileSync(join(client, 'package.json'), '{ "name": "sockjs-client", "version": "1.6.1" }');
+  writeFileSync(join(client, 'dist', 'sockjs.min.js'), '"client";');
+  return new Installation(directory);
+}
+
+/** Runs a tool or a program with the Node of these tests. */
+export async function runNode(cwd: string, ...args: readonly string[]): Promise<string> {
+  const { stdout, stderr } = await run(cwd, process.execPath, ...args);
+  return stdout + stderr;
+}
+
+/** Runs `exercise` of a program, whichever module format it has. */
+export async function assertRuns(program: string): Promise<void> {
+  const printed = await runNode(dirname(program), join(PROGRAMS, 'run.cjs'), program);
+  assert.equal(printed, 'ok\n');
+}
+
+export type CompilerOptions = Readonly<Record<string, unknown>>;
+
+/** Compiles files in place, under `strict`. */
+export async function compile(
+  compiler: string,
+  folder: string,
+  files: readonly string[],
+  options: CompilerOptions,
+): Promise<void> {
+  const compilerOptions = { strict: true, skipLibCheck: true, target: 'es2022', ...options };
+  writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions, files }));
+  await runNode(folder, join(tool(compiler), 'bin', 'tsc'), '-p', folder);
+}

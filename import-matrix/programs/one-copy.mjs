@@ -1,0 +1,23 @@
+/**
+ * Loads every entry of the package by `import` and by `require`, and prints the names that both give as
+ * JSON. The arguments are the entries.
+ */
+import { strictEqual } from 'node:assert';
+import { createRequire } from 'node:module';
+
+const require = createRequire(import.meta.url);
+const names = {};
+for (const entry of process.argv.slice(2)) {
+  // A namespace made from CommonJS has these names besides those that a lexer finds in the file.
+  const {
+    default: whole,
+    'module.exports': _whole,
+    __esModule: _mark,
+    ...found
+  } = await import(entry);
+  const required = require(entry);
+  strictEqual(whole, required, `${entry} is loaded once`);
+  for (const [name, value] of Object.entries(found)) strictEqual(value, required[name], name);
+  names[entry] = Object.keys(found).toSorted();
+}
+process.stdout.write(JSON.stringify(names));

@@ -1,0 +1,112 @@
+/**
+ * Uses every entry of the package as an application would. It is compiled with each module setting of
+ * each compiler, bundled, and called from tests of Jest and Vitest. It imports only what all of them
+ * resolve: no relative path, no default import.
+ */
+import { ok, strictEqual } from 'node:assert';
+import { once } from 'node:events';
+import type { Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
+import { Registry } from 'prom-client';
+import { type ConnectionInfo, SockJSConnection, SockJSError, SockJSRouter } from 'sockjs-server';
+import { multiplex } from 'sockjs-server/multiplex';
+import { MultiplexClient, type MultiplexSocket } from 'sockjs-server/multiplex-client';
+import { registerMetrics } from 'sockjs-server/prometheus';
+import { webSocketHandler } from 'sockjs-server/ws-compat';
+
+/** `never` for `any`: a compiler that does not find a declaration uses `any` in its place. */
+type Known<T> = 0 extends 1 & T ? never : true;
+
+const known: [
+  Known<ReturnType<ConnectionInfo['getHeader']>>,
+  Known<ReturnType<SockJSRouter['listen']>>,
+  Known<ReturnType<SockJSRouter['stats']['dump']>>,
+  Known<ReturnType<SockJSConnection['send']>>,
+  Known<ReturnType<typeof multiplex>>,
+  Known<ReturnType<MultiplexClient['channel']>>,
+  Known<ReturnType<typeof registerMetrics>>,
+  Known<Parameters<typeof webSocketHandler>[0]>,
+] = [true, true, true, true, true, true, true, true];
+
+class Echo extends SockJSConnection {
+  override onOpen(info: ConnectionInfo): boolean {
+    return info.ip === '127.0.0.1';
+  }
+
+  override onMessage(message: string): void {
+    this.send(message);
+  }
+}
+
+/**
+ * Sends messages by XHR polling and checks what comes back.
+ * @returns the poll that is pending at the end, once the server has it
+ */
+async function converse(
+  router: SockJSRouter,
+  origin: string,
+  messages: readonly string[],
+  reply: string,
+): Promise<{ readonly poll: Promise<Response> }> {
+  const post = (path: string, body = ''): Promise<Response> =>
+    fetch(`${origin}${router.prefix}/000/session${path}`, { method: 'POST', body });
+  strictEqual(await (await post('/xhr')).text(), 'o\n');
+  strictEqual((await post('/xhr_send', JSON.stringify(messages))).status, 204);
+  strictEqual(await (await post('/xhr')).text(), `a${JSON.stringify([reply])}\n`);
+  const poll = post('/xhr');
+  while (router.stats.dump().connectionsActive === 0) await delay(1);
+  return { poll };
+}
+
+async function openChannel(): Promise<void> {
+  const sent: string[] = [];
+  const socket: MultiplexSocket = {
+    readyState: 1,
+    send: (text) => sent.push(text),
+    addEventListener: () => {},
+  };
+  const channel = new MultiplexClient(socket).channel('news');
+  await once(channel, 'open');
+  channel.send('hello');
+  strictEqual(sent.join(' '), 'sub,news msg,news,hello');
+}
+
+export async function exercise(): Promise<void> {
+  const echo = new SockJSRouter(Echo, '/echo');
+  const server: Server = echo.listen(0, '127.0.0.1');
+  const channels = new SockJSRouter(multiplex({ echo: Echo }), '/channels').attach(server);
+  const migrated = new SockJSRouter(
+    webSocketHandler((socket, { url }) => {
+      socket.on('message', (data) => socket.send(`${url.split('/')[1]}: ${data.toString()}`));
+    }),
+    '/migrated',
+  ).attach(server);
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  const origin = `http://127.0.0.1:${port}`;
+
+  const info = (await (await fetch(`${origin}/echo/info`)).json()) as { websocket: boolean };
+  strictEqual(info.websocket, true);
+  strictEqual((await fetch(`${origin}/echo/sockjs.js`)).status, 200, 'the client is found');
+  const pending = [
+    await converse(echo, origin, ['hello'], 'hello'),
+    await converse(channels, origin, ['sub,echo', 'msg,echo,hello'], 'msg,echo,hello'),
+    await converse(migrated, origin, ['hello'], 'migrated: hello'),
+  ];
+  await openChannel();
+  ok(known.every(Boolean));
+
+  const metrics = await registerMetrics([echo, channels, migrated], new Registry()).metrics();
+  ok(metrics.includes('sockjs_sessions_opened_total{prefix="/migrated"} 1'), metrics);
+  let thrown: unknown;
+  try {
+    multiplex({});
+  } catch (error) {
+    thrown = error;
+  }
+  ok(thrown instanceof SockJSError, 'every entry throws the error class of the main entry');
+
+  await Promise.all([migrated.close(), channels.close(), echo.close()]);
+  for (const { poll } of pending) strictEqual((await (await poll).text())[0], 'c');
+}

@@ -1,0 +1,12 @@
+/** Copied beside a program that a compiler has made an ES module of, and run by Vitest as it is. */
+import { createRequire } from 'node:module';
+import { SockJSConnection } from 'sockjs-server';
+import { expect, test } from 'vitest';
+import { exercise } from './program.js';
+
+test('every entry of the package works', exercise);
+
+test('a dependency that requires the package gets the same classes', () => {
+  const required = createRequire(import.meta.url)('sockjs-server');
+  expect(required.SockJSConnection).toBe(SockJSConnection);
+});

@@ -1,0 +1,47 @@
+/**
+ * Builds the package twice: CommonJS into `dist/`, which `import` and `require` both load, so that a
+ * process has one copy of each class; and ES modules into `dist/esm/`, which only bundlers take.
+ */
+import { execFile } from 'node:child_process';
+import { rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url));
+const TSC = join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc');
+
+/** Configurations of the compiler, and the folder below `dist/` and `dist/esm/` that each one fills. */
+const PROGRAMS = [
+  { config: 'tsconfig.build.json', folder: '.' },
+  { config: 'client/tsconfig.json', folder: 'client' },
+] as const;
+
+const FORMATS = [
+  { folder: 'dist', type: 'commonjs', options: ['--declaration'] },
+  { folder: 'dist/esm', type: 'module', options: ['--module', 'esnext'] },
+] as const;
+
+async function compile(config: string, folder: string, options: readonly string[]): Promise<void> {
+  const args = [TSC, '-p', config, '--outDir', folder, ...options];
+  try {
+    await promisify(execFile)(process.execPath, args, { cwd: ROOT });
+  } catch (error) {
+    const output = String(Reflect.get(Object(error), 'stdout'));
+    throw new Error(`${config} does not compile into ${folder}:\n${output}`, { cause: error });
+  }
+}
+
+await rm(join(ROOT, 'dist'), { recursive: true, force: true });
+await Promise.all(
+  FORMATS.flatMap(({ folder, options }) =>
+    PROGRAMS.map((program) => compile(program.config, join(folder, program.folder), options)),
+  ),
+);
+// Bundlers read both fields in the nearest `package.json`.
+for (const { folder, type } of FORMATS) {
+  await writeFile(
+    join(ROOT, folder, 'package.json'),
+    `${JSON.stringify({ type, sideEffects: false })}\n`,
+  );
+}
