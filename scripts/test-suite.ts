@@ -14,7 +14,7 @@ interface Suite {
 
 const SUITES: Readonly<Record<string, Suite>> = {
   browsers: {
-    files: ['suites/browsers/**/*.test.ts'],
+    files: ['e2e/browsers/**/*.test.ts'],
     needs: {
       chromium: 'chromium',
       'firefox-esr': 'firefox-esr',
@@ -23,7 +23,7 @@ const SUITES: Readonly<Record<string, Suite>> = {
     },
   },
   proxies: {
-    files: ['suites/proxies/**/*.test.ts'],
+    files: ['e2e/proxies/**/*.test.ts'],
     needs: {
       haproxy: 'haproxy',
       nginx: 'nginx',

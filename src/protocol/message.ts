@@ -4,7 +4,7 @@
  */
 import { SockJSError } from '../base/errors.ts';
 
-// PROTOCOL "Frames": what has to be escaped beyond what JSON.stringify does (it escapes U+0000–001F
+// PROTOCOL "Frames from the server": what has to be escaped beyond what JSON.stringify does (it escapes U+0000–001F
 // and lone surrogates).
 const ESCAPABLE = /[\u200c-\u200f\u2028-\u202f\u2060-\u206f\ufff0-\uffff]/;
 const ALL_ESCAPABLE = new RegExp(ESCAPABLE, 'g');

@@ -24,7 +24,7 @@ function installedFile(): URL | undefined {
   for (const from of [process.argv[1], join(process.cwd(), 'index.js')]) {
     if (from === undefined) continue;
     try {
-      return pathToFileURL(nodeModule.nodeModule.createRequire(from).resolve(PACKAGE_FILE));
+      return pathToFileURL(nodeModule.createRequire(from).resolve(PACKAGE_FILE));
     } catch {
       // Not installed there.
     }

@@ -10,7 +10,7 @@ import {
 } from '../../src/protocol/message.ts';
 import { createMessage } from '../../src/sessions/create-message.ts';
 
-/** PROTOCOL "Frames": what must never stand raw in a frame. */
+/** PROTOCOL "Frames from the server": what must never stand raw in a frame. */
 const ESCAPED_RANGES: readonly (readonly [number, number])[] = [
   [0x0000, 0x001f],
   [0x200c, 0x200f],

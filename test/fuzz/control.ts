@@ -1,8 +1,8 @@
 /** Two healthy clients of one server, which have to get their messages, in order, whatever others do to it. */
 import assert from 'node:assert/strict';
-import { messagesIn, poll, send } from '../../test/conformance/dialects.ts';
-import { WebSocketClient } from '../../test/conformance/web-socket.ts';
-import { Queue } from '../../test/support/client.ts';
+import { messagesIn, poll, send } from '../conformance/dialects.ts';
+import { WebSocketClient } from '../conformance/web-socket.ts';
+import { Queue } from '../support/client.ts';
 
 /** What others may have sent to everybody. */
 function isMine(message: unknown): boolean {

@@ -11,7 +11,7 @@ const FILE = new URL('../../docs/compatibility.md', import.meta.url);
 const HEAD = `# Compatibility
 
 What the transports of sockjs-client 1.6.1 do in real browsers against this server. **This file is generated** from measurements:
-\`npm run test:browsers\` measures again and fails where it no longer matches, except for the versions; \`node suites/browsers/write-matrix.ts\`
+\`npm run test:browsers\` measures again and fails where it no longer matches, except for the versions; \`npx node e2e/browsers/write-matrix.ts\`
 writes it anew.
 
 - **works**: the client connects; every character of U+0000 to U+FFFF, 500 messages in order and one of 256 KiB come through both ways; both

@@ -15,7 +15,7 @@ import {
   SockJSRouter,
   type SockJSSettings,
 } from '../../src/index.ts';
-import { listening, stopped } from '../../test/support/service.ts';
+import { listening, stopped } from '../support/service.ts';
 
 export interface Target {
   readonly port: number;

@@ -1,13 +1,13 @@
 /** A short run of `npm run fuzz`, whether its judges can tell right from wrong, and what the long runs have found. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { readAnswers } from '../suites/fuzz/answers.ts';
-import { Fuzzer } from '../suites/fuzz/fuzzer.ts';
-import type { Input } from '../suites/fuzz/input.ts';
-import { minimise } from '../suites/fuzz/minimise.ts';
-import { until } from './support/client.ts';
-import { HttpConnection, ask } from './support/http.ts';
-import { serve } from './support/service.ts';
+import { readAnswers } from './answers.ts';
+import { Fuzzer } from './fuzzer.ts';
+import type { Input } from './input.ts';
+import { minimise } from './minimise.ts';
+import { until } from '../support/client.ts';
+import { HttpConnection, ask } from '../support/http.ts';
+import { serve } from '../support/service.ts';
 
 const INPUTS = 256;
 

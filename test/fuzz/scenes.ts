@@ -1,5 +1,5 @@
 /** Inputs by the grammar: single requests, whole sessions in the order of the protocol, and trouble in between. */
-import type { Dice } from '../../test/faults/dice.ts';
+import type { Dice } from '../faults/dice.ts';
 import { noise } from './bodies.ts';
 import { frames } from './frames.ts';
 import { CONNECTIONS, type Input, type Step, TARGETS } from './input.ts';

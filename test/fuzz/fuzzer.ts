@@ -4,7 +4,7 @@
  */
 import { PROCESS_MEMORY_BUDGET } from '../../src/base/memory-budget.ts';
 import type { SockJSRouter } from '../../src/index.ts';
-import { Dice } from '../../test/faults/dice.ts';
+import { Dice } from '../faults/dice.ts';
 import { Control } from './control.ts';
 import { type Counts, add, listed } from './counts.ts';
 import { Coverage } from './coverage.ts';

@@ -1,5 +1,5 @@
 /** Requests: mostly what a client sends, with something wrong in one or two places. */
-import type { Dice } from '../../test/faults/dice.ts';
+import type { Dice } from '../faults/dice.ts';
 import { form, noise, payload } from './bodies.ts';
 
 export type Header = readonly [name: string, value: string];

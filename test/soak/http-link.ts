@@ -1,7 +1,7 @@
 /** A session over HTTP: one connection that receives, one request after the other, and one that sends. */
 import { randomUUID } from 'node:crypto';
-import { type Dialect, type Headers } from '../../test/conformance/dialects.ts';
-import { HttpConnection, type RequestOptions } from '../../test/support/http.ts';
+import { type Dialect, type Headers } from '../conformance/dialects.ts';
+import { HttpConnection, type RequestOptions } from '../support/http.ts';
 import {
   type Ending,
   type ConnectionBackend,

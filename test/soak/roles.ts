@@ -3,9 +3,9 @@
  * be survived.
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import { type Dialect, DIALECTS, XHR } from '../../test/conformance/dialects.ts';
-import type { Dice } from '../../test/faults/dice.ts';
-import { until } from '../../test/support/client.ts';
+import { type Dialect, DIALECTS, XHR } from '../conformance/dialects.ts';
+import type { Dice } from '../faults/dice.ts';
+import { until } from '../support/client.ts';
 import { generate } from '../fuzz/scenes.ts';
 import { play } from '../fuzz/play.ts';
 import { HttpLink } from './http-link.ts';

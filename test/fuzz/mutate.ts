@@ -1,5 +1,5 @@
 /** Changes inputs that have reached something, in the hope that they reach more. */
-import type { Dice } from '../../test/faults/dice.ts';
+import type { Dice } from '../faults/dice.ts';
 import { noise, payload } from './bodies.ts';
 import { frames } from './frames.ts';
 import { CONNECTIONS, type Input, type Step, TARGETS } from './input.ts';

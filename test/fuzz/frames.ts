@@ -1,5 +1,5 @@
 /** WebSocket frames as a client sends them, and as none should: RFC 6455, 5.2. */
-import type { Dice } from '../../test/faults/dice.ts';
+import type { Dice } from '../faults/dice.ts';
 import { noise, payload } from './bodies.ts';
 
 interface Frame {

@@ -1,5 +1,5 @@
 /** Payloads: what clients send as messages, what nearly is that, and what never was. */
-import type { Dice } from '../../test/faults/dice.ts';
+import type { Dice } from '../faults/dice.ts';
 import { bytes } from './input.ts';
 
 /** What the connections behind the servers listen to; see targets.ts. */

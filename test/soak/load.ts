@@ -1,6 +1,6 @@
 /** Two thousand clients at once: whenever one has left, another comes, with a role of its own. */
 import { setTimeout as delay } from 'node:timers/promises';
-import { Dice } from '../../test/faults/dice.ts';
+import { Dice } from '../faults/dice.ts';
 import type { ConnectionBackend } from './link.ts';
 import { type Part, ROLES, type RoleName, SHARES, burst } from './roles.ts';
 

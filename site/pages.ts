@@ -1,0 +1,60 @@
+/** The pages of the site: which document becomes which file, and where the navigation shows it. */
+
+export interface Page {
+  /** A Markdown file, as a path below the repository's root. */
+  readonly source: string;
+  /** A file name in the site. */
+  readonly file: string;
+  readonly label: string;
+}
+
+interface Group {
+  readonly label: string;
+  readonly pages: readonly Page[];
+}
+
+function page(source: string, file: string, label: string): Page {
+  return { source, file: `${file}.html`, label };
+}
+
+export const GROUPS: readonly Group[] = [
+  {
+    label: 'Guide',
+    pages: [
+      page('README.md', 'index', 'Overview'),
+      page('examples/README.md', 'examples', 'Examples'),
+      page('deploy/README.md', 'deploy', 'Behind a proxy'),
+      page('docs/content-security-policy.md', 'content-security-policy', 'Content Security Policy'),
+    ],
+  },
+  {
+    label: 'Reference',
+    pages: [
+      page('docs/settings.md', 'settings', 'Settings'),
+      page('docs/errors.md', 'errors', 'Errors and close codes'),
+      page('docs/compatibility.md', 'compatibility', 'Browsers'),
+      page('PROTOCOL.md', 'protocol', 'Protocol'),
+      page('bench/RESULTS.md', 'benchmarks', 'Benchmarks'),
+    ],
+  },
+  {
+    label: 'Security',
+    pages: [
+      page('docs/security.md', 'security', 'Threat model'),
+      page('SECURITY.md', 'security-policy', 'Reporting'),
+    ],
+  },
+  {
+    label: 'Project',
+    pages: [
+      page('ARCHITECTURE.md', 'architecture', 'Architecture'),
+      page('CONTRIBUTING.md', 'contributing', 'Contributing'),
+      page('CHANGELOG.md', 'changelog', 'Changes'),
+    ],
+  },
+];
+
+export const PAGES: readonly Page[] = GROUPS.flatMap(({ pages }) => pages);
+
+/** Files that documents show or link, as paths below the repository's root. */
+export const ASSETS: readonly string[] = ['docs/benchmark.svg'];
