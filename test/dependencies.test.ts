@@ -35,7 +35,8 @@ function importedPackages(folder: string): Set<string> {
 
 function assertDeclares({ name, dependencies, devDependencies }: Manifest, folder: string): void {
   const imported = importedPackages(folder);
-  imported.delete(ROOT.name === name ? name : '');
+  // The root package refers to itself, and the programs of the import matrix run with the packed package.
+  if (ROOT.name === name || folder === 'import-matrix') imported.delete(ROOT.name);
   for (const each of imported)
     assert.ok(each in { ...dependencies, ...devDependencies }, `${folder} imports ${each}`);
 }

@@ -1,6 +1,7 @@
 /** SockJSRouter: serves a connection class below a prefix, on one or more servers. */
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { CLOSE_REASONS } from '../base/close-reasons.ts';
 import { SockJSError } from '../base/errors.ts';
 import { SILENT_LOGGER } from '../base/logging.ts';
@@ -198,6 +199,7 @@ export class SockJSRouter<C extends SockJSConnection = SockJSConnection> {
     // The servers still listen: a client may need one more poll to receive its close frame.
     await this.#sessions.drain({ code, reason, cause: 'goingAway' }, timeout);
     this.#state.decisions.close();
+    await nextTurn(); // The waiting requests are refused in reactions of promises.
     await Promise.all([...this.#ownServers].map(closeHttpServer));
     for (const server of this.#servers) this.detach(server);
   }

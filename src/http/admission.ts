@@ -106,9 +106,8 @@ function authorize(
   });
   return decide(context, outcome, (user) => {
     if (user instanceof Refusal) return refused('unauthorized', user);
-    if (user === undefined || user === null || user === false) return refused('unauthorized');
-    const reason = limitReached(context); // Other sessions may have opened meanwhile.
-    return reason === undefined ? { type: 'admitted', user } : refused(reason);
+    const isRefused = user === undefined || user === null || user === false;
+    return isRefused ? refused('unauthorized') : { type: 'admitted', user };
   });
 }
 
@@ -126,27 +125,42 @@ function authorizeOnce(
   return admission.finally(() => opening.delete(key));
 }
 
-/** Decides whether a request may open a session. */
-export function admitSession(context: RequestContext): Admission | Promise<Admission> {
-  const reason = limitReached(context);
-  if (reason !== undefined) return refused(reason);
+/** Decides whether a client may open a session. */
+function admitClient(context: RequestContext): Admission | Promise<Admission> {
   const { authorize: ask } = context.state.settings;
   if (ask === undefined) return ADMITTED;
+  const reason = limitReached(context);
+  if (reason !== undefined) return refused(reason);
   // Two WebSockets may use one session id.
   if (context.exchange.upgrade.type !== 'none') return authorize(context, ask);
   return authorizeOnce(context, ask);
 }
 
-/** Opens the session with `open` if the request is admitted; else refuses it. */
+/** Calls `proceed` if the request is admitted, and refuses it otherwise. */
 export function whenAdmitted(
   context: RequestContext,
   admission: Admission | Promise<Admission>,
-  open: (user: unknown) => void | Promise<void>,
+  proceed: (user: unknown) => void | Promise<void>,
 ): void | Promise<void> {
   if (admission instanceof Promise) {
-    return admission.then((settled) => whenAdmitted(context, settled, open));
+    return admission.then((settled) => whenAdmitted(context, settled, proceed));
   }
-  if (admission.type === 'admitted') return open(admission.user);
+  if (admission.type === 'admitted') return proceed(admission.user);
   if (admission.type === 'refused') context.refuse(admission.reason, admission.refusal);
   return undefined;
+}
+
+/**
+ * Calls `open` if the request may open a session, and refuses it otherwise. The limits are checked in the same turn in
+ * which the session opens: while the client waited for `authorize`, other sessions may have opened.
+ */
+export function admitSession(
+  context: RequestContext,
+  open: (user: unknown) => void,
+): void | Promise<void> {
+  return whenAdmitted(context, admitClient(context), (user) => {
+    const reason = limitReached(context);
+    if (reason === undefined) open(user);
+    else context.refuse(reason);
+  });
 }

@@ -59,8 +59,8 @@ export class PendingDecisions {
   readonly #limits: DecisionLimits;
   readonly #pendingByKind: Record<DecisionKind, number> = { allowedOrigins: 0, authorize: 0 };
   readonly #pendingByAddress = new Map<string, number>();
-  /** Ends the waiting of each request. */
-  readonly #waiting = new Set<(reason: NoDecision) => void>();
+  /** Ends each call that has neither settled nor timed out. */
+  readonly #closers = new Set<() => void>();
 
   constructor(limits: DecisionLimits) {
     this.#limits = limits;
@@ -87,9 +87,9 @@ export class PendingDecisions {
     return this.#wait(request, call, answer);
   }
 
-  /** Ends the waiting of every request: its outcome is `closed`, and its signal aborts. */
+  /** Ends every call: the outcome of a waiting request is `closed`, and its signal aborts. */
   close(): void {
-    for (const stop of this.#waiting) stop('closed');
+    for (const close of this.#closers) close();
   }
 
   #wait<Value>(
@@ -101,21 +101,21 @@ export class PendingDecisions {
     let settle = ignore;
     const stopped = new Promise<Outcome<Value>>((resolve) => {
       const stop = (reason: NoDecision): void => {
-        this.#waiting.delete(stop);
-        unwatch();
         call.abort(reason);
         resolve({ type: reason });
       };
+      const end = (reason: NoDecision): void => {
+        settle();
+        stop(reason);
+      };
+      const close = (): void => end('closed');
       const unwatch = request.watchDisconnect(() => stop('disconnected'));
-      const timer = setTimeout(() => {
-        release();
-        stop('timeout');
-      }, this.#limits.timeout);
-      this.#waiting.add(stop);
+      const timer = setTimeout(() => end('timeout'), this.#limits.timeout);
+      this.#closers.add(close);
       settle = () => {
         clearTimeout(timer);
         release();
-        this.#waiting.delete(stop);
+        this.#closers.delete(close);
         unwatch();
       };
     });

@@ -1,6 +1,6 @@
 /** Receiving requests of the HTTP transports: a request finds or opens its session, and takes frames from it. */
 import type { RefusalReason } from '../base/refusal.ts';
-import { admitSession, whenAdmitted } from '../http/admission.ts';
+import { admitSession } from '../http/admission.ts';
 import type { Exchange, HeaderList, ResponseListener } from '../http/exchange.ts';
 import type { Handler, RequestContext } from '../http/request-context.ts';
 import type { Frame } from '../protocol/frame.ts';
@@ -136,7 +136,7 @@ export function receive(transport: HttpTransport, { responseLimit }: ReceiveSett
     };
     const session = context.session();
     if (session !== undefined) return attach(session);
-    return whenAdmitted(context, admitSession(context), (user) => {
+    return admitSession(context, (user) => {
       attach(context.openSession(transport.name, user));
     });
   };

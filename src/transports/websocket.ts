@@ -4,7 +4,7 @@
  */
 import { type CloseStatus, CLOSE_REASONS } from '../base/close-reasons.ts';
 import { REFUSALS, Refusal } from '../base/refusal.ts';
-import { admitSession, whenAdmitted } from '../http/admission.ts';
+import { admitSession } from '../http/admission.ts';
 import type { Handler, RequestContext } from '../http/request-context.ts';
 import type {
   WebSocketConnection,
@@ -170,7 +170,7 @@ function serve(
     const { upgrade } = context.exchange;
     if (upgrade.type === 'none') return refuseOrdinary(context);
     if (upgrade.type === 'refused') return context.refuse('invalidUpgrade', upgrade.refusal);
-    return whenAdmitted(context, admitSession(context), (user) => {
+    return admitSession(context, (user) => {
       if (context.exchange.isDisconnected) return;
       const session = context.openSession(transport, user);
       const socket = upgrade.accept();

@@ -243,6 +243,16 @@ test('a refused call is not started', (t) => {
   void decisions.decide(client('192.0.2.2'), () => assert.fail('it was called'));
 });
 
+test('closing ends calls whose clients have disconnected, and leaves no timer', async (t) => {
+  const decisions = create(t);
+  const from = client();
+  const outcome = decisions.decide(from, never);
+  from.disconnect();
+  decisions.close();
+  assert.deepEqual(await outcome, { type: 'disconnected' });
+  assert.equal(decisions.size, 0);
+});
+
 test('closing ends the waiting of every request', async (t) => {
   const decisions = create(t);
   const outcomes = ['192.0.2.1', '192.0.2.2'].map((address) =>
