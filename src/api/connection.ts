@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { SockJSError } from '../base/errors.ts';
 import type { ConnectionInfo } from '../base/connection-info.ts';
-import { type CloseReason, isCloseCode } from '../base/close-reasons.ts';
+import { type CloseReason, type CloseStatus, isCloseCode } from '../base/close-reasons.ts';
 import type { Message } from '../protocol/message.ts';
 import { createMessage } from '../sessions/create-message.ts';
 import type { SockJSLogger, TransportName } from '../base/settings.ts';
@@ -15,7 +15,8 @@ export interface ConnectionBackend {
   /** What `authorize` answered. */
   readonly user: unknown;
   readonly transport: TransportName;
-  readonly isClosed: boolean;
+  /** Set as soon as an end is decided. */
+  readonly closeReason: CloseStatus | undefined;
   readonly bufferedBytes: number;
   readonly logger: SockJSLogger;
   send(message: Message): boolean;
@@ -25,8 +26,8 @@ export interface ConnectionBackend {
    * Calls `watcher` when it is over, and at once if it is.
    * @returns to be called by who need not know any more
    */
-  watchEnd(watcher: () => void): () => void;
-  end(end: CloseReason): void;
+  watchClose(watcher: () => void): () => void;
+  close(reason: CloseReason): void;
 }
 
 const LONGEST_REASON = 123;
@@ -164,7 +165,7 @@ export class SockJSConnection<User = unknown> {
   async sendAll(source: MessageSource<string>): Promise<boolean> {
     let count = 0;
     const messages = new AbortableIterator(typeof source === 'string' ? [source] : source);
-    const unwatch = linkOf(this).watchEnd(() => messages.end());
+    const unwatch = linkOf(this).watchClose(() => messages.end());
     try {
       for await (const message of messages) {
         if (!this.send(message) && !(await this.drained())) return false;
@@ -185,12 +186,12 @@ export class SockJSConnection<User = unknown> {
    */
   close(code = 3000, reason = 'Go away!'): void {
     checkEnd(code, reason);
-    linkOf(this).end({ code, reason, cause: 'application' });
+    linkOf(this).close({ code, reason, cause: 'application' });
   }
 
   /** True as soon as an end is decided, before `onClose` is called. */
   get isClosed(): boolean {
-    return linkOf(this).isClosed;
+    return linkOf(this).closeReason !== undefined;
   }
 
   /** Bytes that wait for the client, here (each message with 100 for its upkeep) or in its connection. */

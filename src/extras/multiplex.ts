@@ -58,15 +58,15 @@ class Topic {
 class Channel implements ConnectionBackend, HandlerOwner {
   readonly #link: ConnectionBackend;
   readonly #topic: Topic;
-  readonly #lifecycle: HandlerRunner;
-  #isOpen = true;
+  readonly #handlers: HandlerRunner;
+  #closeReason: CloseStatus | undefined;
 
   constructor(link: ConnectionBackend, topic: Topic) {
     this.#link = link;
     this.#topic = topic;
     const connection = new topic.connection();
     connect(connection, this);
-    this.#lifecycle = new HandlerRunner(connection, this, link.logger);
+    this.#handlers = new HandlerRunner(connection, this, link.logger);
   }
 
   get info(): ConnectionInfo {
@@ -89,41 +89,41 @@ class Channel implements ConnectionBackend, HandlerOwner {
     return this.#link.bufferedBytes;
   }
 
-  get isOpen(): boolean {
-    return this.#isOpen && !this.#link.isClosed;
+  get closeReason(): CloseStatus | undefined {
+    return this.#closeReason ?? this.#link.closeReason;
   }
 
-  get isClosed(): boolean {
-    return !this.isOpen;
+  get isOpen(): boolean {
+    return this.closeReason === undefined;
   }
 
   get isOpening(): boolean {
-    return this.#lifecycle.opening !== undefined;
+    return this.#handlers.opening !== undefined;
   }
 
   open(): void {
-    this.#lifecycle.open();
+    this.#handlers.open();
   }
 
   receive(text: string): void {
-    this.#lifecycle.deliver(text);
+    this.#handlers.deliver(text);
   }
 
   drained(): void {
-    if (this.isOpen) this.#lifecycle.drained();
+    if (this.isOpen) this.#handlers.drain();
   }
 
   send(message: Message): boolean {
     return this.isOpen && this.#link.send(this.#topic.wrap(message));
   }
 
-  watchEnd(watcher: () => void): () => void {
-    return this.#lifecycle.watchEnd(watcher);
+  watchClose(watcher: () => void): () => void {
+    return this.#handlers.watchClose(watcher);
   }
 
   whenDrained(): Promise<boolean> {
     return new Promise((resolve) => {
-      const unwatch = this.watchEnd(() => resolve(false));
+      const unwatch = this.watchClose(() => resolve(false));
       void this.#link.whenDrained().then((keepsUp) => {
         unwatch();
         resolve(keepsUp && this.isOpen);
@@ -131,17 +131,17 @@ class Channel implements ConnectionBackend, HandlerOwner {
     });
   }
 
-  end(end: CloseStatus): void {
+  close(reason: CloseStatus): void {
     if (!this.isOpen) return;
-    this.#link.send(createMessage(`uns,${this.#topic.name},${end.code},${end.reason}`));
-    this.over(end);
+    this.#link.send(createMessage(`uns,${this.#topic.name},${reason.code},${reason.reason}`));
+    this.onClosed(reason);
   }
 
-  /** Over, and the client knows. `onClose` never runs inside another handler. */
-  over(end: CloseStatus): void {
-    if (!this.#isOpen) return;
-    this.#isOpen = false;
-    queueMicrotask(() => this.#lifecycle.close(end));
+  /** The client knows of the end. `onClose` is called later, so that no handler runs inside another one. */
+  onClosed(reason: CloseStatus): void {
+    if (this.#closeReason !== undefined) return;
+    this.#closeReason = reason;
+    queueMicrotask(() => this.#handlers.close());
   }
 }
 
@@ -168,7 +168,7 @@ class MultiplexConnection extends SockJSConnection {
     const text = nameEnd < 0 ? '' : message.slice(nameEnd + 1);
     if (kind === 'msg') this.#channels.get(topic)?.receive(text);
     else if (kind === 'sub') this.#subscribe(topic);
-    else if (kind === 'uns') this.#channels.get(topic)?.over(CHANNEL_ENDS.unsubscribed);
+    else if (kind === 'uns') this.#channels.get(topic)?.onClosed(CHANNEL_ENDS.unsubscribed);
   }
 
   override onDrain(): void {
@@ -176,7 +176,7 @@ class MultiplexConnection extends SockJSConnection {
   }
 
   override onClose(code: number, reason: string): void {
-    for (const channel of this.#channels.values()) channel.over({ code, reason });
+    for (const channel of this.#channels.values()) channel.onClosed({ code, reason });
   }
 
   #subscribe(topic: Topic): void {

@@ -112,7 +112,7 @@ export class CompatWebSocket extends EventEmitter<Events> {
 
   #fail(what: string, error: unknown): void {
     const link = linkOf(this.#connection);
-    link.end(CLOSE_REASONS.internalError);
+    link.close(CLOSE_REASONS.internalError);
     link.logger.error(
       `${what} failed; its connection is closed with ${CLOSE_REASONS.internalError.code}: ${describeError(error)}`,
     );

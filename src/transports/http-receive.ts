@@ -12,6 +12,7 @@ import type { Receiver } from '../sessions/receiver.ts';
 import type { HttpTransport } from './transport.ts';
 
 class HttpReceiver implements Receiver, AnswerListener {
+  readonly renewable = true;
   readonly #exchange: Exchange;
   readonly #transport: HttpTransport;
   readonly #callback: string;
@@ -69,7 +70,7 @@ class HttpReceiver implements Receiver, AnswerListener {
     if (this.#headers === undefined) this.#exchange.end();
   }
 
-  expectProgress(): void {
+  watchProgress(): void {
     this.#exchange.expectProgress();
   }
 
@@ -78,19 +79,19 @@ class HttpReceiver implements Receiver, AnswerListener {
   }
 
   drained(): void {
-    this.#session.drained();
+    this.#session.onDrain();
   }
 
   sent(): void {
-    this.#session.sent(this);
+    this.#session.onDelivered(this);
   }
 
   gone(): void {
-    if (this.#isAttached) this.#session.interrupted(this);
+    if (this.#isAttached) this.#session.onClosed(this);
   }
 
   stalled(): void {
-    if (this.#isAttached) this.#session.stalled(this);
+    if (this.#isAttached) this.#session.onWriteTimeout(this);
     else this.abort();
   }
 

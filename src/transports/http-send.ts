@@ -40,19 +40,20 @@ async function accept(hit: Hit, sender: Sender): Promise<void> {
   const session = service.findSession(hit);
   if (session?.seemsOpen !== true) return service.refuse(hit, 'sessionNotFound');
   if (isEncoded(exchange)) return service.refuse(hit, 'contentEncoding');
-  if (session.isHeldBack && !(await session.ready())) {
-    return service.refuse(hit, session.isOpening ? 'sessionOpening' : 'rateLimited');
+  if (session.inputDelay !== undefined && !(await session.inputAllowed())) {
+    return service.refuse(hit, session.inputDelay === 'opening' ? 'sessionOpening' : 'rateLimited');
   }
   const body = await exchange.readBody(service.bodyLimits);
   if (body instanceof SockJSError) return refuseBody(hit, body);
   const json = sender.payload(body.toString('utf8'), exchange);
   if (json === '') return service.refuse(hit, 'bodyMissing');
-  const messages = isUtf8(body) ? decodeBody(json) : undefined;
+  const messages = isUtf8(body) ? decodeBody(json)?.messages : undefined;
   if (messages === undefined) return service.refuse(hit, 'bodyInvalid');
   if (messages.length > service.settings.maxMessagesPerBody) {
     return service.refuse(hit, 'tooManyMessages');
   }
-  if (!session.receive(messages, body.length)) return service.refuse(hit, 'sessionNotFound');
+  if (!session.receive(exchange, messages, body.length))
+    return service.refuse(hit, 'sessionNotFound');
   headers.push('Content-Type', PLAIN_TEXT);
   return exchange.answer(sender.status, headers, sender.answer);
 }

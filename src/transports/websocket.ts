@@ -14,6 +14,7 @@ import { admit } from '../http/admission.ts';
 import { memoizeEncoded } from './transport.ts';
 
 abstract class WebSocketReceiver implements Receiver, WebSocketListener {
+  readonly renewable = false;
   readonly full = false;
   protected readonly socket: WebSocketPort;
   protected readonly session: Session;
@@ -46,33 +47,33 @@ abstract class WebSocketReceiver implements Receiver, WebSocketListener {
   }
 
   /** The socket does so by itself. */
-  expectProgress(): void {}
+  watchProgress(): void {}
 
   abort(): void {
     this.socket.abort();
   }
 
   drained(): void {
-    this.session.drained();
+    this.session.onDrain();
   }
 
   /** The session is there until the socket has closed, so that somebody sees to that. */
   refused(fault: WebSocketFault): void {
-    this.session.end(CLOSE_REASONS[fault]);
+    this.session.close(CLOSE_REASONS[fault]);
   }
 
   closed(code: number, reason: string): void {
-    this.session.interrupted(this, { code, reason, cause: 'client' });
+    this.session.onClosed(this, { code, reason, cause: 'client' });
   }
 
   stalled(): void {
-    this.session.stalled(this);
+    this.session.onWriteTimeout(this);
   }
 
   /** What the client sent has reached the application, or waits for it; it may have been too much. */
   protected receive(messages: readonly (string | Uint8Array)[], bytes: number): void {
-    this.session.receive(messages, bytes);
-    if (this.session.isHeldBack) void this.holdBack();
+    this.session.receive(this, messages, bytes);
+    if (this.session.inputDelay !== undefined) void this.holdBack();
   }
 
   /** Reads nothing further until the session is ready for it. */
@@ -80,7 +81,7 @@ abstract class WebSocketReceiver implements Receiver, WebSocketListener {
     if (this.#isHeldBack) return;
     this.#isHeldBack = true;
     this.socket.pause();
-    await this.session.ready();
+    await this.session.inputAllowed();
     this.#isHeldBack = false;
     this.socket.resume();
   }
@@ -170,7 +171,7 @@ function upgrading(
         const session = service.openWebSocketSession(hit, transport, user);
         const receiver = new Receiving(socket, session);
         session.attach(receiver);
-        if (session.isOpening) void receiver.holdBack();
+        if (session.inputDelay !== undefined) void receiver.holdBack();
         return receiver;
       });
     });
