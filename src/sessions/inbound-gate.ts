@@ -22,7 +22,7 @@ export class InboundGate {
   async pass(opening: Promise<void> | undefined, rateLimitDelay: () => number): Promise<boolean> {
     if (this.#isAwaited) return false;
     this.#isAwaited = true;
-    if (opening !== undefined) await opening;
+    if (opening !== undefined) await this.#settled(opening);
     for (let delay = rateLimitDelay(); delay > 0; delay = rateLimitDelay()) {
       if (this.#isReleased) break;
       // oxlint-disable-next-line no-await-in-loop -- each delay depends on the input during the last one
@@ -36,6 +36,14 @@ export class InboundGate {
   release(): void {
     this.#isReleased = true;
     this.#wake?.();
+  }
+
+  async #settled(opening: Promise<void>): Promise<void> {
+    if (this.#isReleased) return;
+    await new Promise<void>((resolve) => {
+      this.#wake = resolve;
+      void opening.then(resolve);
+    });
   }
 
   async #delay(milliseconds: number): Promise<void> {

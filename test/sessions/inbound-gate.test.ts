@@ -3,6 +3,8 @@ import { test } from 'node:test';
 import { InboundGate } from '../../src/sessions/inbound-gate.ts';
 import { deferred } from '../support/fakes.ts';
 
+const never = new Promise<void>(() => undefined);
+
 /** Runs all microtasks that are due. */
 async function settled(): Promise<void> {
   await new Promise((resolve) => {
@@ -71,6 +73,16 @@ test('a second call is refused at once while another one waits', async () => {
   assert.equal(await gate.pass(undefined, () => 0), true);
 });
 
+test('release ends the wait for an onOpen that never settles', async () => {
+  const gate = new InboundGate();
+  const results = watch(gate.pass(never, () => 60_000));
+  await settled();
+  assert.deepEqual(results, []);
+  gate.release();
+  await settled();
+  assert.deepEqual(results, [true]);
+});
+
 test('release ends the wait for the rate limit, and its timer', async (t) => {
   const cleared: unknown[] = [];
   t.mock.method(globalThis, 'clearTimeout', (timer: unknown) => cleared.push(timer));
@@ -88,7 +100,7 @@ test('release ends the wait for the rate limit, and its timer', async (t) => {
 test('nothing waits after release', async () => {
   const gate = new InboundGate();
   gate.release();
-  assert.equal(await gate.pass(undefined, () => 60_000), true);
+  assert.equal(await gate.pass(never, () => 60_000), true);
 });
 
 test('a delay beyond the range of timers is shortened to it', async (t) => {

@@ -1,10 +1,10 @@
 /** Sessions in virtual time: what receivers get, when handlers are called, and how sessions end. */
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { type TestContext, test } from 'node:test';
 import { CLOSE_REASONS } from '../../src/base/close-reasons.ts';
 import { createMessage } from '../../src/sessions/create-message.ts';
 import { FakeReceiver, deferred } from '../support/fakes.ts';
-import { createRegistry, flushed } from './registry-fixture.ts';
+import { BYE, createRegistry, flushed } from './registry-fixture.ts';
 
 /** Stands for the request with which messages come. */
 const CLIENT = {};
@@ -298,12 +298,51 @@ test('messages and input wait while onOpen is pending', async (t) => {
   assert.deepEqual(connection.calls, ['open', 'early']);
 });
 
+/** Opens a session whose `onOpen` never settles, and waits for its input. */
+function openPending(t: TestContext) {
+  const { registry, open, pass } = createRegistry(t);
+  const { session, connection } = open('key');
+  connection.opening = new Promise<never>(() => undefined);
+  session.attach(new FakeReceiver(1));
+  const results: boolean[] = [];
+  void session.inputAllowed().then((allowed) => results.push(allowed));
+  return { registry, pass, session, connection, results };
+}
+
 /** Waits until promises that are settled have called back. */
 async function settled(): Promise<void> {
   await new Promise((resolve) => {
     setImmediate(resolve);
   });
 }
+
+test('waiting for an onOpen that never settles ends when the application closes the session', async (t) => {
+  const { session, connection, results } = openPending(t);
+  await settled();
+  assert.deepEqual(results, []);
+  connection.close();
+  await settled();
+  assert.deepEqual(results, [true]);
+  assert.equal(session.inputDelay, undefined);
+  assert.ok(session.receive(CLIENT, ['late'], 1), 'its client may not know yet');
+});
+
+test('waiting for an onOpen that never settles ends when the session times out', async (t) => {
+  const { session, pass, results } = openPending(t);
+  pass(6000);
+  await settled();
+  assert.deepEqual(results, [true]);
+  assert.equal(session.receive(CLIENT, ['late'], 1), false);
+});
+
+test('waiting for an onOpen that never settles ends when the registry drains', async (t) => {
+  const { registry, results } = openPending(t);
+  const drained = registry.drain(BYE, 2000);
+  await settled();
+  assert.deepEqual(results, [true]);
+  t.mock.timers.tick(2000);
+  await drained;
+});
 
 test('a client over maxMessagesPerSecond delays its input until it is within the limit', async (t) => {
   const { registry, open, pass } = createRegistry(t, { maxMessagesPerSecond: 2 });
