@@ -100,7 +100,7 @@ export const TRANSITIONS: Readonly<
     opened: go('open'),
     detach: go('new'),
     interrupt: end('closed'),
-    fail: lose('closing'),
+    fail: end('closing'),
     close: end('closing'),
     abort: end('closed'),
     deadline: end('closed', 'timeout'),
