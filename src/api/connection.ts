@@ -1,7 +1,7 @@
 /** The connection class, which applications extend. */
 import { randomUUID } from 'node:crypto';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { type CloseReason, isCloseCode } from '../base/close-reasons.ts';
+import { type CloseReason, type CloseStatus, isCloseCode } from '../base/close-reasons.ts';
 import type { ConnectionInfo } from '../base/connection-info.ts';
 import { SockJSError } from '../base/errors.ts';
 import type { SockJSLogger } from '../base/logging.ts';
@@ -16,7 +16,8 @@ export interface ConnectionBackend {
   /** Result of `authorize`. */
   readonly user: unknown;
   readonly transport: TransportName;
-  readonly isClosed: boolean;
+  /** Set once the connection is closing or closed. */
+  readonly closeReason: CloseStatus | undefined;
   readonly bufferedBytes: number;
   readonly logger: SockJSLogger;
   /** @returns false when the client falls behind */
@@ -24,11 +25,11 @@ export interface ConnectionBackend {
   /** Resolves to true once the client keeps up, or to false if the connection ends before that. */
   whenDrained(): Promise<boolean>;
   /**
-   * Calls `watcher` when the connection has ended, or at once if it has.
+   * Calls `watcher` when the connection closes, or at once if it is closed.
    * @returns a function that removes the watcher
    */
-  watchEnd(watcher: () => void): () => void;
-  end(reason: CloseReason): void;
+  watchClose(watcher: () => void): () => void;
+  close(reason: CloseReason): void;
 }
 
 const MAX_REASON_BYTES = 123;
@@ -166,7 +167,7 @@ export class SockJSConnection<User = unknown> {
   async sendAll(source: MessageSource<string>): Promise<boolean> {
     let count = 0;
     const messages = new AbortableIterator(typeof source === 'string' ? [source] : source);
-    const unwatch = backendOf(this).watchEnd(() => messages.abort());
+    const unwatch = backendOf(this).watchClose(() => messages.abort());
     try {
       for await (const message of messages) {
         if (!this.send(message) && !(await this.drained())) return false;
@@ -187,12 +188,12 @@ export class SockJSConnection<User = unknown> {
    */
   close(code = 3000, reason = 'Go away!'): void {
     checkCloseArguments(code, reason);
-    backendOf(this).end({ code, reason, cause: 'application' });
+    backendOf(this).close({ code, reason, cause: 'application' });
   }
 
   /** True once the connection is closing or closed, which is before `onClose` is called. */
   get isClosed(): boolean {
-    return backendOf(this).isClosed;
+    return backendOf(this).closeReason !== undefined;
   }
 
   /** Bytes that wait for the client: messages in the session, each with 100 bytes of overhead, and the socket's. */

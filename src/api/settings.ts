@@ -5,7 +5,7 @@ import type { Authorize } from '../http/authorize.ts';
 import type { HostSettings } from '../http/exchange.ts';
 import type { HttpSettings } from '../http/router-state.ts';
 import type { RouteSettings } from '../routes/route-table.ts';
-import type { SessionSettings } from '../sessions/settings.ts';
+import type { SessionSettings } from '../sessions/session-settings.ts';
 import { SETTING_DEFINITIONS } from './setting-definitions.ts';
 
 type Definitions = typeof SETTING_DEFINITIONS;

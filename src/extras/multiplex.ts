@@ -56,7 +56,7 @@ class Channel implements ConnectionBackend, HandlerOwner {
   readonly #session: ConnectionBackend;
   readonly #definition: ChannelDefinition;
   readonly #handlers: HandlerRunner;
-  #isOpen = true;
+  #closeReason: CloseStatus | undefined;
 
   /** @param session of the connection that carries the channel */
   constructor(session: ConnectionBackend, definition: ChannelDefinition) {
@@ -86,12 +86,12 @@ class Channel implements ConnectionBackend, HandlerOwner {
     return this.#session.bufferedBytes;
   }
 
-  get isOpen(): boolean {
-    return this.#isOpen && !this.#session.isClosed;
+  get closeReason(): CloseStatus | undefined {
+    return this.#closeReason ?? this.#session.closeReason;
   }
 
-  get isClosed(): boolean {
-    return !this.isOpen;
+  get isOpen(): boolean {
+    return this.closeReason === undefined;
   }
 
   get isOpening(): boolean {
@@ -107,20 +107,20 @@ class Channel implements ConnectionBackend, HandlerOwner {
   }
 
   drained(): void {
-    if (this.isOpen) this.#handlers.drained();
+    if (this.isOpen) this.#handlers.drain();
   }
 
   send(message: Message): boolean {
     return this.isOpen && this.#session.send(this.#definition.addPrefix(message));
   }
 
-  watchEnd(watcher: () => void): () => void {
-    return this.#handlers.watchEnd(watcher);
+  watchClose(watcher: () => void): () => void {
+    return this.#handlers.watchClose(watcher);
   }
 
   whenDrained(): Promise<boolean> {
     return new Promise((resolve) => {
-      const unwatch = this.watchEnd(() => resolve(false));
+      const unwatch = this.watchClose(() => resolve(false));
       void this.#session.whenDrained().then((keepsUp) => {
         unwatch();
         resolve(keepsUp && this.isOpen);
@@ -128,17 +128,17 @@ class Channel implements ConnectionBackend, HandlerOwner {
     });
   }
 
-  end(end: CloseStatus): void {
+  close({ code, reason }: CloseStatus): void {
     if (!this.isOpen) return;
-    this.#session.send(createMessage(`uns,${this.#definition.name},${end.code},${end.reason}`));
-    this.markClosed(end);
+    this.#session.send(createMessage(`uns,${this.#definition.name},${code},${reason}`));
+    this.onClosed({ code, reason });
   }
 
-  /** Closes the channel without a message to the client. `onClose` never runs inside another handler. */
-  markClosed(end: CloseStatus): void {
-    if (!this.#isOpen) return;
-    this.#isOpen = false;
-    queueMicrotask(() => this.#handlers.close(end));
+  /** The client knows of the end. `onClose` is called later, so that no handler runs inside another one. */
+  onClosed(reason: CloseStatus): void {
+    if (this.#closeReason !== undefined) return;
+    this.#closeReason = reason;
+    queueMicrotask(() => this.#handlers.close());
   }
 }
 
@@ -167,7 +167,7 @@ class MultiplexConnection extends SockJSConnection {
     if (kind === 'msg') this.#channels.get(definition)?.receive(text);
     else if (kind === 'sub') this.#subscribe(definition);
     else if (kind === 'uns')
-      this.#channels.get(definition)?.markClosed(CHANNEL_CLOSE_REASONS.unsubscribed);
+      this.#channels.get(definition)?.onClosed(CHANNEL_CLOSE_REASONS.unsubscribed);
   }
 
   override onDrain(): void {
@@ -175,7 +175,7 @@ class MultiplexConnection extends SockJSConnection {
   }
 
   override onClose(code: number, reason: string): void {
-    for (const channel of this.#channels.values()) channel.markClosed({ code, reason });
+    for (const channel of this.#channels.values()) channel.onClosed({ code, reason });
   }
 
   #subscribe(definition: ChannelDefinition): void {

@@ -114,7 +114,7 @@ export class CompatWebSocket extends EventEmitter<Events> {
 
   #closeAfterError(source: string, error: unknown): void {
     const backend = backendOf(this.#connection);
-    backend.end(CLOSE_REASONS.internalError);
+    backend.close(CLOSE_REASONS.internalError);
     backend.logger.error(
       `${source} failed; its connection is closed with ${CLOSE_REASONS.internalError.code}: ${describeError(error)}`,
     );

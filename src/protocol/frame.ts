@@ -1,13 +1,10 @@
-/**
- * The four frames that a server says, as data. What a frame looks like on a wire is the business of
- * the transport that writes it.
- */
+/** SockJS frames as data. Each transport encodes them in its own way. */
 import { MAX_MEMOIZED_BYTES } from '../base/memoize.ts';
 import { type Message, quote } from './message.ts';
 
 export interface OpenFrame {
   readonly type: 'open';
-  readonly text: 'o';
+  readonly text: string;
 }
 
 export interface HeartbeatFrame {
@@ -15,7 +12,7 @@ export interface HeartbeatFrame {
   readonly text: 'h';
 }
 
-/** Its text is made when a transport asks for it: a raw WebSocket never does. */
+/** Its text is made on demand: a raw WebSocket sends the messages themselves. */
 export class MessagesFrame {
   readonly type = 'messages';
   readonly messages: readonly Message[];
@@ -39,14 +36,19 @@ export interface CloseFrame {
 
 export type Frame = OpenFrame | HeartbeatFrame | MessagesFrame | CloseFrame;
 
-export const OPEN: OpenFrame = { type: 'open', text: 'o' };
+const OPEN_FRAME: OpenFrame = { type: 'open', text: 'o' };
 export const HEARTBEAT_FRAME: HeartbeatFrame = { type: 'heartbeat', text: 'h' };
+
+/** First frame of a session. */
+export function openFrame(): OpenFrame {
+  return OPEN_FRAME;
+}
 
 export function closeFrame(code: number, reason: string): CloseFrame {
   return { type: 'close', text: `c[${code},${quote(reason)}]`, code, reason };
 }
 
-/** For a second receiver: PROTOCOL "The session's life", 2. The session itself goes on. */
+/** Refuses a second receiver. PROTOCOL.md, "The session's life", 2. */
 export const OCCUPIED_FRAME: CloseFrame = closeFrame(2010, 'Another connection still open');
 
 function encodeMessages(messages: readonly Message[]): string {
@@ -59,12 +61,12 @@ function encodeMessages(messages: readonly Message[]): string {
   return `${text}]`;
 }
 
-// A broadcast puts the same messages into the queues of many sessions, which are then emptied one
-// after the other. Remembering the last frame turns a thousand encodings into one, and lets a
-// transport recognise by identity the frame whose bytes it has just made. Long frames are not kept.
+// A broadcast queues the same messages in many sessions, which are flushed one after the other. The last
+// frame is memoized, so that it is encoded once, and so that transports recognize it by identity and reuse
+// its bytes. Long frames are not memoized, so that their memory is freed.
 let lastFrame: MessagesFrame | undefined;
 
-function sameMessages(left: readonly Message[], right: readonly Message[]): boolean {
+function isSame(left: readonly Message[], right: readonly Message[]): boolean {
   return left.length === right.length && left.every((message, index) => message === right[index]);
 }
 
@@ -74,9 +76,9 @@ function isShort(messages: readonly Message[]): boolean {
   return size <= MAX_MEMOIZED_BYTES;
 }
 
-/** The frame for these messages; the same object when asked twice in a row. */
+/** @returns the frame for these messages, and the same object when called twice in a row with the same ones */
 export function messagesFrame(messages: readonly Message[]): MessagesFrame {
-  if (lastFrame !== undefined && sameMessages(lastFrame.messages, messages)) return lastFrame;
+  if (lastFrame !== undefined && isSame(lastFrame.messages, messages)) return lastFrame;
   const frame = new MessagesFrame(messages);
   lastFrame = isShort(messages) ? frame : undefined;
   return frame;

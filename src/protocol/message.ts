@@ -1,11 +1,11 @@
 /**
- * One application message and its JSON form. A broadcast hands the same `Message` to every session, so
- * the JSON is made at most once however many receivers there are.
+ * Application messages and their JSON form. A broadcast queues the same `Message` in every session, so that
+ * its JSON is made once.
  */
 import { SockJSError } from '../base/errors.ts';
 
-// PROTOCOL "Frames from the server": what has to be escaped beyond what JSON.stringify does (it escapes U+0000–001F
-// and lone surrogates).
+// Characters that JSON.stringify leaves as they are and some browsers mangle. PROTOCOL.md, "Frames from the
+// server".
 const ESCAPABLE = /[\u200c-\u200f\u2028-\u202f\u2060-\u206f\ufff0-\uffff]/;
 const ALL_ESCAPABLE = new RegExp(ESCAPABLE, 'g');
 
@@ -13,29 +13,32 @@ function unicodeEscape(character: string): string {
   return `\\u${character.charCodeAt(0).toString(16)}`;
 }
 
-/** The JSON string for `text`, with every character escaped that some browser mangles. */
+/** @returns `text` as a JSON string in which every character is escaped that some browser mangles */
 export function quote(text: string): string {
   const json = JSON.stringify(text);
   return ESCAPABLE.test(json) ? json.replace(ALL_ESCAPABLE, unicodeEscape) : json;
 }
 
-/** About what a waiting message takes in memory besides its data; empty ones must not be free. */
+/** Memory that a queued message takes besides its data, approximately. Limits count it too. */
 export const MESSAGE_OVERHEAD_BYTES = 100;
 
 export class Message {
-  /** Bytes travel on raw WebSockets only; SockJS frames are made of text. */
+  /** Bytes can be sent over raw WebSockets only, since SockJS frames are text. */
   readonly data: string | Uint8Array;
-  /** What it counts for in every limit: the bytes of the data itself, as UTF-8, and its own upkeep. */
+  /** Bytes that count against limits: the data, text as UTF-8, and `MESSAGE_OVERHEAD_BYTES`. */
   readonly size: number;
   #quoted: string | undefined;
 
-  /** @param byteLength length of the data in bytes, of text as UTF-8 */
+  /** @param byteLength length of the data in bytes, with text as UTF-8 */
   constructor(data: string | Uint8Array, byteLength: number) {
     this.data = data;
     this.size = MESSAGE_OVERHEAD_BYTES + byteLength;
   }
 
-  /** The text as a JSON string. */
+  /**
+   * The text as a JSON string.
+   * @throws SockJSError `ERR_MESSAGE_TYPE` for bytes
+   */
   get quoted(): string {
     return (this.#quoted ??= this.#quote());
   }
@@ -48,7 +51,7 @@ export class Message {
         'SockJS frames carry strings; bytes need rawwebsocket.',
       );
     }
-    // As many bytes as characters: plain ASCII, of which there is nothing to escape beyond JSON.
+    // Text with as many bytes as characters is ASCII, and JSON.stringify escapes all that it has to.
     return this.size - MESSAGE_OVERHEAD_BYTES === data.length ? JSON.stringify(data) : quote(data);
   }
 }
@@ -65,18 +68,22 @@ function parse(json: string): unknown {
   }
 }
 
-/**
- * The messages in the body of an `xhr_send` or `jsonp_send`: a JSON array of strings.
- * @returns undefined for anything else
- */
-export function decodeBody(json: string): string[] | undefined {
-  const value = parse(json);
-  return isArrayOfStrings(value) ? value : undefined;
+/** Content of the body of an `xhr_send` or `jsonp_send`. */
+export interface DecodedBody {
+  readonly messages: readonly string[];
 }
 
 /**
- * The messages in a WebSocket message: a JSON array of strings or one JSON string. An empty message
- * holds none.
+ * Decodes a JSON array of strings.
+ * @returns undefined for anything else
+ */
+export function decodeBody(json: string): DecodedBody | undefined {
+  const messages = parse(json);
+  return isArrayOfStrings(messages) ? { messages } : undefined;
+}
+
+/**
+ * Decodes the text of a WebSocket message: a JSON array of strings, one JSON string, or nothing.
  * @returns undefined for anything else
  */
 export function decodeWebSocketMessage(json: string): string[] | undefined {

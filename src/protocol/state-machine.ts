@@ -1,172 +1,187 @@
 /**
- * The life of one SockJS session, without a socket, a timer or a clock: every input carries the time,
- * and what the session has to say is pulled out of it with `nextFrame`.
+ * One SockJS session without a socket, a timer or a clock. Every input carries the time, and `nextFrame`
+ * returns the frames to write. transitions.ts holds the states; docs/session-states.md shows them.
  *
- * | state      | nextFrame says            | close()  | interrupt()  | deadline passes                        |
- * | ---------- | ------------------------- | -------- | ------------ | -------------------------------------- |
- * | connecting | `o`, and is open          | closing  | closed       | closed                                 |
- * | open       | messages, due heartbeat   | closing  | closing 1002 | with receiver: `h`, or closed if it    |
- * |            |                           |          |              | did not answer; without: closing       |
- * | closing    | messages, then the close  | –        | –            | closed                                 |
- * | closed     | nothing                   | –        | –            | –                                      |
- *
- * `closing` is where a session that is over waits for its close frame to be fetched, for as long as
- * `disconnectDelay`, so that a late poll learns how it ended. Nobody polls a WebSocket: such a session
- * is not `resumable`, and is closed as soon as it has no receiver.
- *
- * A client that is gone without a word is noticed on every transport. A poll ends with each heartbeat, and
- * a stream that has heard nothing from its client for `streamRenewalDelay` is renewed; then the next request
- * has to come. On a WebSocket every heartbeat is a ping too, and has to be answered within `pingTimeout`.
+ * A lost client is detected on every transport. Over HTTP it fails to send its next request: a poll ends with
+ * each heartbeat, and a stream whose client has sent nothing for `streamRenewalDelay` ends with its next
+ * frame. Over a WebSocket each heartbeat is a ping, and it fails to answer within `pingTimeout`.
  */
 import { CLOSE_REASONS, type CloseReason } from '../base/close-reasons.ts';
-import { type Frame, HEARTBEAT_FRAME, OPEN, closeFrame, messagesFrame } from './frame.ts';
+import { type Frame, HEARTBEAT_FRAME, closeFrame, messagesFrame, openFrame } from './frame.ts';
 import type { Message } from './message.ts';
+import { type SessionInput, type SessionState, TRANSITIONS } from './transitions.ts';
 
-export type SessionState = 'connecting' | 'open' | 'closing' | 'closed';
-
-/** Part of the settings of a router; delays in milliseconds. */
+/** Settings that the state machine reads. Delays in milliseconds. */
 export interface SessionTimings {
-  /** A receiver that has been told nothing for this long gets `h`; a WebSocket gets it this often. */
+  /** Idle time after which a receiver gets `h`. A WebSocket gets it at this interval, idle or not. */
   readonly heartbeatDelay: number;
-  /** How long the client of a WebSocket may be silent after a heartbeat. */
+  /** Time that a WebSocket client has to send anything after a heartbeat. */
   readonly pingTimeout: number;
-  /** How long a session lives without a receiver, and how long its close frame can be fetched. */
+  /** Limit for a first receiver to attach, and for the close frame to be fetched. */
   readonly disconnectDelay: number;
-  /** A stream whose client has been silent for so long has to be asked for anew. */
+  /** Time without input from its client after which a stream is renewed. */
   readonly streamRenewalDelay: number;
-  /** What a client may send on the average; for a second it may send as much at once. */
+  /** Rate limit for input. Bursts of up to one second's worth are allowed. */
   readonly maxMessagesPerSecond: number;
 }
 
-const SECOND = 1000;
+const SECOND_MS = 1000;
 
 export class SessionStateMachine {
-  readonly #rules: SessionTimings;
-  readonly #resumable: boolean;
-  #state: SessionState = 'connecting';
-  #receiving = false;
+  readonly #timings: SessionTimings;
+  readonly #maxDetachedMs: number;
+  #state: SessionState = 'new';
+  #isRenewable = false;
   #heartbeatDue = false;
-  #endSaid = false;
-  #hasLeft = false;
+  #closeFrameSent = false;
+  #clientGone = false;
   #queue: Message[] | undefined;
   #queuedBytes = 0;
   #deadline: number;
-  #end: CloseReason | undefined;
+  #closeReason: CloseReason | undefined;
   #heartbeatAt = 0;
-  /** When the oldest heartbeat of a WebSocket after which nothing was heard has to be answered. */
+  /** Time limit for input after the oldest heartbeat that is not answered yet. */
   #answerBy = Infinity;
-  #heardAt: number;
-  /** Up to when the client has used what it may send. */
-  #usedUntil = -Infinity;
+  #lastInputAt: number;
+  /** Time at which the client's input so far is within its rate limit again. */
+  #withinRateAt = -Infinity;
 
-  /** @param resumable whether another receiver may follow the first: true on HTTP */
-  constructor(rules: SessionTimings, resumable: boolean, now: number) {
-    this.#rules = rules;
-    this.#resumable = resumable;
-    this.#deadline = now + rules.disconnectDelay;
-    this.#heardAt = now;
+  /**
+   * @param maxDetachedMs limit for an open session to be without a receiver. With 0 the session is over,
+   * and closed, as soon as its receiver is gone
+   */
+  constructor(timings: SessionTimings, maxDetachedMs: number, now: number) {
+    this.#timings = timings;
+    this.#maxDetachedMs = maxDetachedMs;
+    this.#deadline = now + timings.disconnectDelay;
+    this.#lastInputAt = now;
   }
 
   get state(): SessionState {
     return this.#state;
   }
 
-  /** When `tick` has something to do, in the milliseconds of the caller's clock. */
+  /** Messages are accepted in both directions. */
+  get isOpen(): boolean {
+    return this.#state === 'open' || this.#state === 'detached';
+  }
+
+  /** The client may take the session for open: it is, or a close frame is still on its way to the client. */
+  get seemsOpen(): boolean {
+    if (this.isOpen) return true;
+    return (this.#state === 'closing' || this.#state === 'lingering') && !this.#clientGone;
+  }
+
+  /** Nothing more can be done for the client: it has the close frame, or it has left. */
+  get isSettled(): boolean {
+    if (this.#state === 'closed') return true;
+    return this.#state === 'lingering' && (this.#closeFrameSent || this.#clientGone);
+  }
+
+  /** Set as soon as an end is decided, and never changed. */
+  get closeReason(): CloseReason | undefined {
+    return this.#closeReason;
+  }
+
+  /** Time of the next `tick` that has an effect, on the caller's clock. */
   get deadline(): number {
     return this.#deadline;
   }
 
-  /** Bytes that wait here for a receiver. */
   get queuedBytes(): number {
     return this.#queuedBytes;
   }
 
-  /** Whether the end was said to a receiver, or came from the client's having left. */
-  get endSaid(): boolean {
-    return this.#endSaid;
-  }
-
-  /** The session ended because its client was gone: it cannot be unaware of that. */
-  get hasLeft(): boolean {
-    return this.#hasLeft;
-  }
-
-  /** Set as soon as the session is over for the application. */
-  get end(): CloseReason | undefined {
-    return this.#end;
-  }
-
   /**
-   * A receiver is there to take frames.
-   * @returns false if another one is attached already: PROTOCOL "The session's life", 2
+   * @param isRenewable true on HTTP, where one receiver follows another
+   * @returns false if the receiver is refused: another one is attached, or the session is closed
    */
-  attach(now: number): boolean {
-    if (this.#receiving) return false;
-    this.#receiving = true;
-    this.#heardAt = now;
-    this.#endSaid = false; // every receiver is told
-    this.#expectHeartbeat(now);
+  attach(now: number, isRenewable: boolean): boolean {
+    if (TRANSITIONS[this.#state].attach === undefined) return false;
+    this.#isRenewable = isRenewable;
+    this.#lastInputAt = now;
+    this.#closeFrameSent = false;
+    this.#answerBy = Infinity;
+    this.#apply('attach', now);
+    this.#scheduleHeartbeat(now);
     return true;
   }
 
-  /** The receiver was ended by the server: another one is awaited. */
+  /** The server has ended the receiver, and the next one is awaited. */
   detach(now: number): void {
-    this.#receiving = false;
     this.#heartbeatDue = false;
-    if (this.#state === 'open') this.#deadline = now + this.#rules.disconnectDelay;
-    else if (this.#state === 'closing' && !this.#resumable) this.#finish();
+    this.#apply('detach', now);
   }
 
-  /** The last answer has reached the client only now: the next receiver is awaited from here on. */
-  awaitReceiver(now: number): void {
-    if (!this.#receiving) this.#deadline = now + this.#rules.disconnectDelay;
+  /** The response of a detached receiver has only now reached the client. Its time limit starts again. */
+  delivered(now: number): void {
+    if (this.#state === 'detached') this.#deadline = now + this.#maxDetachedMs;
+    else if (this.#state === 'lingering') this.#deadline = now + this.#timings.disconnectDelay;
   }
 
-  /** The receiver broke off, or a WebSocket closed: PROTOCOL "The session's life", 4. */
-  interrupt(now: number, end: CloseReason = CLOSE_REASONS.interrupted): void {
-    this.#receiving = false;
-    this.fail(now, end);
-    if (!this.#resumable) this.#finish();
+  /** The receiver is gone. */
+  interrupt(now: number, reason: CloseReason): void {
+    this.#apply('interrupt', now, reason);
   }
 
-  /** Something that was said is lost: the session ends, and its receiver, if it has one, is told. */
-  fail(now: number, end: CloseReason = CLOSE_REASONS.interrupted): void {
-    this.#discard();
-    if (this.#end === undefined && !this.#receiving) {
-      this.#hasLeft = true;
-      this.#endSaid = true; // Who has left need not be told.
-    }
-    this.close(end, now);
+  /** A frame is lost after its receiver was detached. */
+  fail(now: number, reason: CloseReason): void {
+    this.#apply('fail', now, reason);
   }
 
-  /** Messages came from the client. */
+  /** Ends the session. Queued messages are delivered before the close frame. */
+  close(now: number, reason: CloseReason): void {
+    this.#apply('close', now, reason);
+  }
+
+  /** Ends the session at once, without a close frame. */
+  abort(now: number, reason: CloseReason): void {
+    this.#apply('abort', now, reason);
+  }
+
+  /**
+   * To be called when `deadline` has passed.
+   * @param hasInput whether bytes have come over the WebSocket since the last call
+   */
+  tick(now: number, hasInput: boolean): void {
+    if (now < this.#deadline) return;
+    if (this.#state === 'open') this.#checkHeartbeat(now, hasInput);
+    else this.#apply('deadline', now);
+  }
+
+  /** Counts messages from the client. */
   receive(messages: number, now: number): void {
-    this.#heardAt = now;
-    const cost = (messages * SECOND) / this.#rules.maxMessagesPerSecond;
-    this.#usedUntil = Math.max(this.#usedUntil, now - SECOND) + cost;
+    this.#lastInputAt = now;
+    const cost = (messages * SECOND_MS) / this.#timings.maxMessagesPerSecond;
+    this.#withinRateAt = Math.max(this.#withinRateAt, now - SECOND_MS) + cost;
   }
 
-  /** For how many milliseconds the client should be kept from sending more; 0 or less: not at all. */
-  debt(now: number): number {
-    return this.#usedUntil - now;
+  /** The latest input exceeded the rate limit. */
+  get isOverRate(): boolean {
+    return this.#withinRateAt > this.#lastInputAt;
   }
 
-  /** Whether a stream has heard nothing of its client for too long, and should end for the next to come. */
+  /** Milliseconds until the client is within its rate limit. 0 or less if it is. */
+  rateLimitDelay(now: number): number {
+    return this.#withinRateAt - now;
+  }
+
+  /** The stream should end, so that the client's next request shows that it is still there. */
   isStale(now: number): boolean {
-    return now - this.#heardAt >= this.#rules.streamRenewalDelay;
+    return this.#isRenewable && now - this.#lastInputAt >= this.#timings.streamRenewalDelay;
   }
 
-  /** @returns whether the message will be delivered if the session lives */
+  /** @returns false if the session is not open, and the message is dropped */
   send(message: Message): boolean {
-    if (this.#state !== 'open') return false;
+    if (!this.isOpen) return false;
     (this.#queue ??= []).push(message);
     this.#queuedBytes += message.size;
     return true;
   }
 
   /**
-   * Takes back what has waited longest, until at most `bytes` wait; but never the newest.
-   * @returns how many messages that were
+   * Drops the oldest queued messages until at most `bytes` are queued. The newest one stays.
+   * @returns number of dropped messages
    */
   dropOldest(bytes: number): number {
     const queue = this.#queue ?? [];
@@ -180,94 +195,78 @@ export class SessionStateMachine {
     return count;
   }
 
-  /** Ends the session from this side; what is queued goes out before the close frame. */
-  close(end: CloseReason, now: number): void {
-    if (this.#end !== undefined) return;
-    this.#end = end;
-    this.#deadline = now + this.#rules.disconnectDelay;
-    // A session that never had a receiver has nobody to tell: its id is free again.
-    this.#state = this.#state === 'connecting' && !this.#receiving ? 'closed' : 'closing';
-  }
-
-  /**
-   * The time has come to `deadline`.
-   * @param heard whether anything came over the WebSocket since the last time
-   */
-  tick(now: number, heard: boolean): void {
-    if (now < this.#deadline) return;
-    if (this.#state === 'open' && this.#receiving) {
-      this.#beat(now, heard);
-    } else if (this.#state === 'open') {
-      this.fail(now, CLOSE_REASONS.timeout);
-    } else {
-      this.#end ??= CLOSE_REASONS.timeout;
-      this.#finish();
-    }
-  }
-
-  /** The end, whatever was still to be said. */
-  terminate(end: CloseReason, now: number): void {
-    this.close(end, now);
-    this.#finish();
-  }
-
-  /** What to write next, if anything. All that is queued comes out as one frame. */
+  /** @returns the next frame to write. All queued messages go into one frame */
   nextFrame(now: number): Frame | undefined {
-    if (!this.#receiving || this.#state === 'closed') return undefined;
     if (this.#state === 'connecting') {
-      this.#state = 'open';
-      this.#expectHeartbeat(now);
-      return OPEN;
+      this.#apply('opened', now);
+      this.#scheduleHeartbeat(now);
+      return openFrame();
     }
+    if (this.#state !== 'open' && this.#state !== 'closing') return undefined;
     const messages = this.#queue;
     if (messages !== undefined) {
-      this.#discard();
-      if (this.#resumable) {
+      this.#dropQueue();
+      if (this.#isRenewable) {
         this.#heartbeatDue = false;
-        this.#expectHeartbeat(now);
+        this.#scheduleHeartbeat(now);
       }
       return messagesFrame(messages);
     }
-    if (this.#end !== undefined) {
-      if (this.#endSaid) return undefined;
-      this.#endSaid = true;
-      return closeFrame(this.#end.code, this.#end.reason);
-    }
+    if (this.#closeReason !== undefined) return this.#nextCloseFrame(this.#closeReason);
     if (!this.#heartbeatDue) return undefined;
     this.#heartbeatDue = false;
-    if (!this.#resumable) this.#expectAnswer(now);
+    if (!this.#isRenewable) this.#awaitAnswer(now);
     return HEARTBEAT_FRAME;
   }
 
-  #beat(now: number, heard: boolean): void {
-    if (heard) this.#answerBy = Infinity;
+  /** Every receiver gets the close frame once. */
+  #nextCloseFrame({ code, reason }: CloseReason): Frame | undefined {
+    if (this.#closeFrameSent) return undefined;
+    this.#closeFrameSent = true;
+    return closeFrame(code, reason);
+  }
+
+  #apply(input: SessionInput, now: number, given?: CloseReason): void {
+    const transition = TRANSITIONS[this.#state][input];
+    if (transition === undefined) return;
+    const { to, reason, discards, clientGone } = transition;
+    this.#state = to;
+    if (to === 'detached') this.#deadline = now + this.#maxDetachedMs;
+    if (discards) this.#dropQueue();
+    if (clientGone) this.#clientGone = true;
+    if (reason !== undefined) {
+      this.#closeReason = reason === 'given' ? given : CLOSE_REASONS[reason];
+      this.#deadline = now + this.#timings.disconnectDelay;
+    }
+    // A limit of 0 passes at once.
+    const isLimited = to === 'detached' || to === 'lingering';
+    if (isLimited && this.#maxDetachedMs === 0) this.#apply('deadline', now);
+  }
+
+  #checkHeartbeat(now: number, hasInput: boolean): void {
+    if (hasInput) this.#answerBy = Infinity;
     if (now >= this.#answerBy) {
       this.interrupt(now, CLOSE_REASONS.timeout);
     } else if (now >= this.#heartbeatAt) {
       this.#heartbeatDue = true;
-      this.#expectHeartbeat(now);
+      this.#scheduleHeartbeat(now);
     } else {
       this.#deadline = Math.min(this.#heartbeatAt, this.#answerBy);
     }
   }
 
-  #expectAnswer(now: number): void {
-    this.#answerBy = Math.min(this.#answerBy, now + this.#rules.pingTimeout);
-    this.#expectHeartbeat(now);
+  #awaitAnswer(now: number): void {
+    this.#answerBy = Math.min(this.#answerBy, now + this.#timings.pingTimeout);
+    this.#scheduleHeartbeat(now);
   }
 
-  #expectHeartbeat(now: number): void {
+  #scheduleHeartbeat(now: number): void {
     if (this.#state !== 'open') return;
-    this.#heartbeatAt = now + this.#rules.heartbeatDelay;
+    this.#heartbeatAt = now + this.#timings.heartbeatDelay;
     this.#deadline = Math.min(this.#heartbeatAt, this.#answerBy);
   }
 
-  #finish(): void {
-    this.#discard();
-    this.#state = 'closed';
-  }
-
-  #discard(): void {
+  #dropQueue(): void {
     this.#queue = undefined;
     this.#queuedBytes = 0;
   }

@@ -1,38 +1,35 @@
-/**
- * Gathers the sessions that have something to say and lets them say it together, once the code that
- * is running has returned. Sixteen sends are one frame and one write because of this file.
- */
+/** Collects sessions with something to send and flushes them together, so that a burst leaves as one frame. */
 export interface Flushable {
   flush(): void;
 }
 
 export class FlushQueue {
   readonly #schedule: (run: () => void) => void;
-  readonly #failed: (error: unknown) => void;
-  #waiting: Flushable[] = [];
+  readonly #onError: (error: unknown) => void;
+  #pending: Flushable[] = [];
 
   /**
-   * @param immediate after the running callback; else after all callbacks of this turn of the event loop
-   * @param failed is told what a session threw; the others are flushed all the same
+   * @param immediate flushes after the running callback; otherwise once per turn of the event loop
+   * @param onError receives what a `flush` throws. The others are flushed all the same
    */
-  constructor(immediate: boolean, failed: (error: unknown) => void) {
+  constructor(immediate: boolean, onError: (error: unknown) => void) {
     this.#schedule = immediate ? queueMicrotask : setImmediate;
-    this.#failed = failed;
+    this.#onError = onError;
   }
 
-  /** The same session may be added once until it is flushed; it keeps count of that itself. */
+  /** The caller sees to it that it is added once between two flushes. */
   add(session: Flushable): void {
-    if (this.#waiting.push(session) === 1) this.#schedule(this.#run);
+    if (this.#pending.push(session) === 1) this.#schedule(this.#run);
   }
 
   readonly #run = (): void => {
-    const sessions = this.#waiting;
-    this.#waiting = [];
+    const sessions = this.#pending;
+    this.#pending = [];
     for (const session of sessions) {
       try {
         session.flush();
       } catch (error) {
-        this.#failed(error);
+        this.#onError(error);
       }
     }
   };

@@ -1,14 +1,15 @@
 /**
- * The only code that calls the application: `onOpen` once, then `onMessage` in order, then `onClose`
- * once and last. What comes in while an asynchronous `onOpen` is under way waits here. Whatever a
- * handler throws, or rejects with, ends its own connection and nothing else.
+ * Calls the handlers of one connection: `onOpen` once, then `onMessage` in order, then `onClose` once and
+ * last. Messages wait while an asynchronous `onOpen` is pending. A handler that throws or rejects closes its
+ * own connection and no other.
  */
-import { type SockJSLogger, describeError } from '../base/logging.ts';
+import { type CloseReason, type CloseStatus, CLOSE_REASONS } from '../base/close-reasons.ts';
 import type { ConnectionInfo } from '../base/connection-info.ts';
+import { describeError } from '../base/logging.ts';
+import type { SockJSLogger } from '../base/logging.ts';
 import { MESSAGE_OVERHEAD_BYTES } from '../protocol/message.ts';
-import { type CloseStatus, CLOSE_REASONS, type CloseReason } from '../base/close-reasons.ts';
 
-/** What an application implements; `SockJSConnection` is the one that it sees. */
+/** Implemented by applications. `SockJSConnection` is its public face. */
 export interface ConnectionHandlers {
   onOpen(info: ConnectionInfo): unknown;
   onMessage(message: string): unknown;
@@ -17,17 +18,17 @@ export interface ConnectionHandlers {
   onClose(code: number, reason: string): unknown;
 }
 
-/** Whose life it is: a session, or a channel of a multiplexed one. */
+/** Session, or channel of a multiplexed one, whose handlers are called. */
 export interface HandlerOwner {
   readonly info: ConnectionInfo;
-  /** False from the moment that an end is decided: no message reaches the application after it. */
-  readonly isOpen: boolean;
-  /** Ends it; the application is told later. */
-  end(end: CloseReason): void;
+  /** Set as soon as an end is decided. No message is handled after that. */
+  readonly closeReason: CloseStatus | undefined;
+  /** Decides the end. `HandlerRunner.close` follows. */
+  close(reason: CloseReason): void;
 }
 
-// Transports hold a client back meanwhile; this bounds what none of them can: the channels of one session.
-const INBOX_LIMIT = 4 * 1024 * 1024;
+/** Limit for messages that wait for `onOpen`. Sessions delay their clients instead; channels cannot. */
+const MAX_INBOX_BYTES = 4 * 1024 * 1024;
 
 function isPromiseLike(value: unknown): value is PromiseLike<unknown> {
   return (
@@ -36,133 +37,137 @@ function isPromiseLike(value: unknown): value is PromiseLike<unknown> {
 }
 
 export class HandlerRunner {
-  readonly #application: ConnectionHandlers;
-  readonly #living: HandlerOwner;
+  readonly #handlers: ConnectionHandlers;
+  readonly #owner: HandlerOwner;
   readonly #logger: SockJSLogger;
-  #state: 'new' | 'opening' | 'open' | 'closed' = 'new';
+  /** `ending`: closed while `onOpen` is pending, after which `onClose` follows. */
+  #state: 'new' | 'opening' | 'ending' | 'accepted' | 'closed' = 'new';
   #opening: Promise<void> | undefined;
   #inbox: (string | Uint8Array)[] | undefined;
-  #inboxSize = 0;
-  #end: CloseStatus | undefined;
-  #watchers: Set<() => void> | undefined;
+  #inboxBytes = 0;
+  #closeWatchers: Set<() => void> | undefined;
 
-  constructor(application: ConnectionHandlers, living: HandlerOwner, logger: SockJSLogger) {
-    this.#application = application;
-    this.#living = living;
+  constructor(handlers: ConnectionHandlers, owner: HandlerOwner, logger: SockJSLogger) {
+    this.#handlers = handlers;
+    this.#owner = owner;
     this.#logger = logger;
   }
 
-  /** Settles when `onOpen` has; undefined when there is nothing to wait for. */
+  /** Settles with `onOpen`. Undefined unless `onOpen` is pending. */
   get opening(): Promise<void> | undefined {
     return this.#opening;
   }
 
-  /** `onOpen` has settled and did not refuse; the end has not been told. */
+  /** `onOpen` has settled, and `onClose` has not been called. */
   get isAccepted(): boolean {
-    return this.#state === 'open';
+    return this.#state === 'accepted';
   }
 
   open(): void {
     if (this.#state !== 'new') return;
     this.#state = 'opening';
-    const answer = this.#call('onOpen', (application) => application.onOpen(this.#living.info));
-    if (isPromiseLike(answer)) this.#opening = this.#settle(answer);
-    else this.#opened(answer);
+    const result = this.#call('onOpen', (handlers) => handlers.onOpen(this.#owner.info));
+    if (isPromiseLike(result)) this.#opening = this.#settle(result);
+    else this.#opened(result);
   }
 
   deliver(data: string | Uint8Array): void {
-    if (this.#state === 'opening') this.#keep(data);
-    else if (this.#state === 'open' && this.#living.isOpen) this.#handle(data);
+    if (this.#owner.closeReason !== undefined) return;
+    if (this.#state === 'accepted') this.#handle(data);
+    else if (this.#state === 'opening') this.#keep(data);
   }
 
-  drained(): void {
-    if (this.#state !== 'open') return;
+  drain(): void {
+    if (this.#state !== 'accepted') return;
     this.#watch(
       'onDrain',
-      this.#call('onDrain', (application) => application.onDrain()),
+      this.#call('onDrain', (handlers) => handlers.onDrain()),
     );
   }
 
-  /** See `Link`. */
-  watchEnd(watcher: () => void): () => void {
-    if (this.#state === 'closed' || this.#end !== undefined) watcher();
-    else (this.#watchers ??= new Set()).add(watcher);
-    return () => this.#watchers?.delete(watcher);
+  /**
+   * Calls `watcher` when the connection closes, at once if it has.
+   * @returns a function that removes the watcher
+   */
+  watchClose(watcher: () => void): () => void {
+    if (this.#state === 'closed' || this.#state === 'ending') watcher();
+    else (this.#closeWatchers ??= new Set()).add(watcher);
+    return () => this.#closeWatchers?.delete(watcher);
   }
 
-  close(end: CloseStatus): void {
-    for (const watcher of this.#watchers ?? []) watcher();
-    this.#watchers = undefined;
-    if (this.#state === 'opening') {
-      this.#end ??= end;
-    } else if (this.#state === 'open') {
-      this.#state = 'closed';
-      this.#watch(
-        'onClose',
-        this.#call('onClose', (application) => application.onClose(end.code, end.reason)),
-      );
-    } else {
-      this.#state = 'closed';
+  /** Calls `onClose` with the owner's close reason, once `onOpen` has settled. */
+  close(): void {
+    for (const watcher of this.#closeWatchers ?? []) watcher();
+    this.#closeWatchers = undefined;
+    if (this.#state === 'opening' || this.#state === 'ending') {
+      this.#state = 'ending';
+      return;
     }
+    const reason = this.#state === 'accepted' ? this.#owner.closeReason : undefined;
+    this.#state = 'closed';
+    if (reason === undefined) return;
+    this.#watch(
+      'onClose',
+      this.#call('onClose', (handlers) => handlers.onClose(reason.code, reason.reason)),
+    );
   }
 
   #keep(data: string | Uint8Array): void {
-    if (!this.#living.isOpen) return;
     (this.#inbox ??= []).push(data);
-    this.#inboxSize += data.length + MESSAGE_OVERHEAD_BYTES;
-    if (this.#inboxSize > INBOX_LIMIT) this.#living.end(CLOSE_REASONS.beforeAccept);
+    this.#inboxBytes += data.length + MESSAGE_OVERHEAD_BYTES;
+    if (this.#inboxBytes > MAX_INBOX_BYTES) this.#owner.close(CLOSE_REASONS.beforeAccept);
   }
 
-  async #settle(answer: PromiseLike<unknown>): Promise<void> {
-    let outcome: unknown;
+  async #settle(pending: PromiseLike<unknown>): Promise<void> {
+    let result: unknown;
     try {
-      outcome = await answer;
+      result = await pending;
     } catch (error) {
       this.#fail('onOpen', error);
     }
     this.#opening = undefined;
-    this.#opened(outcome);
+    this.#opened(result);
   }
 
-  #opened(answer: unknown): void {
-    this.#state = 'open';
-    if (answer === false) this.#living.end(CLOSE_REASONS.refused);
+  #opened(result: unknown): void {
+    const isEnding = this.#state === 'ending';
+    this.#state = 'accepted';
+    if (result === false) this.#owner.close(CLOSE_REASONS.refused);
     const inbox = this.#inbox;
     this.#inbox = undefined;
     for (const data of inbox ?? []) this.deliver(data);
-    if (this.#end !== undefined) this.close(this.#end);
+    if (isEnding) this.close();
   }
 
   #handle(data: string | Uint8Array): void {
-    // Told apart by hand, without a closure: this is the hot path.
+    // Not by `#call`: this is the hot path, and a closure per message costs.
     try {
-      const application = this.#application;
-      const text = typeof data === 'string';
-      this.#watch('onMessage', text ? application.onMessage(data) : application.onBinary(data));
+      const handlers = this.#handlers;
+      const isText = typeof data === 'string';
+      this.#watch('onMessage', isText ? handlers.onMessage(data) : handlers.onBinary(data));
     } catch (error) {
       this.#fail('onMessage', error);
     }
   }
 
-  #call(handler: string, call: (application: ConnectionHandlers) => unknown): unknown {
+  #call(name: string, call: (handlers: ConnectionHandlers) => unknown): unknown {
     try {
-      return call(this.#application);
+      return call(this.#handlers);
     } catch (error) {
-      this.#fail(handler, error);
+      this.#fail(name, error);
       return undefined;
     }
   }
 
-  #watch(handler: string, answer: unknown): void {
-    if (isPromiseLike(answer))
-      answer.then(undefined, (error: unknown) => this.#fail(handler, error));
+  #watch(name: string, result: unknown): void {
+    if (isPromiseLike(result)) result.then(undefined, (error: unknown) => this.#fail(name, error));
   }
 
-  #fail(handler: string, error: unknown): void {
-    this.#living.end(CLOSE_REASONS.internalError);
-    const name = this.#application.constructor.name;
+  #fail(name: string, error: unknown): void {
+    this.#owner.close(CLOSE_REASONS.internalError);
+    const className = this.#handlers.constructor.name;
     this.#logger.error(
-      `${name}.${handler} failed; its connection is closed with 1011: ${describeError(error)}`,
+      `${className}.${name} failed; its connection is closed with 1011: ${describeError(error)}`,
     );
   }
 }

@@ -1,42 +1,54 @@
-/**
- * Where those wait who may not send yet: while an asynchronous `onOpen` is under way, or because their
- * client was too quick.
- */
-const LONGEST_TIMEOUT = 2 ** 31 - 1;
+/** Cause of a delay of input. */
+export type InputDelay = 'opening' | 'rateLimit';
 
+const MAX_TIMEOUT_MS = 2 ** 31 - 1;
+
+/** Delays input while `onOpen` is pending or the client is over its rate limit, until the session ends. */
 export class InboundGate {
   #isAwaited = false;
-  #isOpen = false;
+  #isReleased = false;
   #wake: (() => void) | undefined;
 
-  /** Whether somebody waits here: then nobody reads what the client sends. */
+  /** Input is being delayed, so nothing that the client sends is read. */
   get isAwaited(): boolean {
     return this.#isAwaited;
   }
 
   /**
-   * Waits for `opening`, and then for as many milliseconds as `debt` says.
-   * @returns false at once if somebody waits already, or a client could pile up requests behind it
+   * Waits for `opening`, then until the delay of the rate limit, in milliseconds, is 0. It grows meanwhile by
+   * input that was read already.
+   * @returns false at once while another call waits, since a client could pile up requests
    */
-  async pass(opening: Promise<void> | undefined, debt: () => number): Promise<boolean> {
+  async pass(opening: Promise<void> | undefined, rateLimitDelay: () => number): Promise<boolean> {
     if (this.#isAwaited) return false;
     this.#isAwaited = true;
-    await opening;
-    const milliseconds = debt();
-    if (milliseconds > 0 && !this.#isOpen) await this.#wait(milliseconds);
+    if (opening !== undefined) await this.#settled(opening);
+    for (let delay = rateLimitDelay(); delay > 0; delay = rateLimitDelay()) {
+      if (this.#isReleased) break;
+      // oxlint-disable-next-line no-await-in-loop -- each delay depends on the input during the last one
+      await this.#delay(delay);
+    }
     this.#isAwaited = false;
     return true;
   }
 
-  /** The session is over: nobody has to wait for it. */
-  open(): void {
-    this.#isOpen = true;
+  /** The session is over: nothing waits for it any longer. */
+  release(): void {
+    this.#isReleased = true;
     this.#wake?.();
   }
 
-  async #wait(milliseconds: number): Promise<void> {
+  async #settled(opening: Promise<void>): Promise<void> {
+    if (this.#isReleased) return;
     await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, Math.min(milliseconds, LONGEST_TIMEOUT));
+      this.#wake = resolve;
+      void opening.then(resolve);
+    });
+  }
+
+  async #delay(milliseconds: number): Promise<void> {
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, Math.min(milliseconds, MAX_TIMEOUT_MS));
       this.#wake = () => {
         clearTimeout(timer);
         resolve();

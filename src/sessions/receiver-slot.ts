@@ -1,41 +1,33 @@
 /**
- * Where the frames of one session go: to the receiver that is attached. On HTTP it is let go when it is
- * full, and the next one is written to when its client has taken all of the last answer, not before.
+ * Receiver of one session, and the one before it for as long as its response is being delivered. The next
+ * receiver is written to only after that, so that the buffered bytes of a client are bounded however many
+ * requests it sends.
  */
-import { MESSAGE_OVERHEAD_BYTES } from '../protocol/message.ts';
-import type { SessionStateMachine } from '../protocol/state-machine.ts';
 import type { SockJSStats } from '../base/stats.ts';
 import type { Receiver } from './receiver.ts';
 
 export class ReceiverSlot {
-  readonly #core: SessionStateMachine;
   readonly #stats: SockJSStats;
-  readonly #isRenewable: boolean;
   #receiver: Receiver | undefined;
-  /** Let go with its last frame still on its way: the client is busy, not gone. */
-  #leaving: Receiver | undefined;
-  /** What the receiver had received when it was last asked. */
+  #flushing: Receiver | undefined;
   #bytesSeen: number | undefined;
 
-  /** @param isRenewable whether one receiver follows another: true on HTTP */
-  constructor(core: SessionStateMachine, stats: SockJSStats, isRenewable: boolean) {
-    this.#core = core;
+  constructor(stats: SockJSStats) {
     this.#stats = stats;
-    this.#isRenewable = isRenewable;
   }
 
-  get isAttached(): boolean {
-    return this.#receiver !== undefined;
+  /** Receiver to write to. Undefined while the response before it is being delivered. */
+  get ready(): Receiver | undefined {
+    return this.#flushing === undefined ? this.#receiver : undefined;
   }
 
-  /** Nobody is attached, but a client is still taking its last answer. */
-  get isLeaving(): boolean {
-    return this.#receiver === undefined && this.#leaving !== undefined;
+  /** No receiver is attached, and the client is still taking its last response. */
+  get isFlushing(): boolean {
+    return this.#receiver === undefined && this.#flushing !== undefined;
   }
 
-  /** Written, but not yet taken by the network; in bytes. */
   get bufferedBytes(): number {
-    return (this.#leaving ?? this.#receiver)?.bufferedBytes ?? 0;
+    return (this.#flushing ?? this.#receiver)?.bufferedBytes ?? 0;
   }
 
   /** False while the client does not keep up. */
@@ -45,73 +37,53 @@ export class ReceiverSlot {
 
   attach(receiver: Receiver): void {
     this.#receiver = receiver;
+    this.#bytesSeen = undefined;
     this.#stats.receiverAttached();
   }
 
-  /** @returns whether it was attached; if not, it had been let go before, or was never there */
-  detach(receiver: Receiver): boolean {
-    if (receiver === this.#leaving) this.#leaving = undefined;
+  /** Makes room for the next receiver. */
+  detach(): void {
+    const receiver = this.#receiver;
+    this.#release();
+    if (receiver !== undefined && receiver.bufferedBytes > 0) this.#flushing = receiver;
+  }
+
+  /**
+   * Removes a receiver that is gone.
+   * @returns false if it was not attached any more
+   */
+  remove(receiver: Receiver): boolean {
+    if (receiver === this.#flushing) this.#flushing = undefined;
     if (receiver !== this.#receiver) return false;
     this.#release();
     return true;
   }
 
-  /** @returns whether it was the one that was still on its way */
-  hasLeft(receiver: Receiver): boolean {
-    if (receiver !== this.#leaving) return false;
-    this.#leaving = undefined;
+  /** @returns false for a receiver whose response was not being delivered */
+  delivered(receiver: Receiver): boolean {
+    if (receiver !== this.#flushing) return false;
+    this.#flushing = undefined;
     return true;
   }
 
-  /** A client has been taking its last answer for a while. */
-  expectProgress(): void {
-    this.#leaving?.expectProgress();
+  /** Starts the write timeout of the last response. */
+  watchProgress(): void {
+    this.#flushing?.watchProgress();
   }
 
-  /** Drops the connection of whoever is attached. */
-  cutOff(): void {
+  /** Drops the connection of the attached receiver. */
+  abort(): void {
     const receiver = this.#receiver;
     this.#release();
     receiver?.abort();
   }
 
-  /** Whether anything has come in since the last time, as far as a receiver can tell. */
-  hasHeard(): boolean {
+  /** @returns whether bytes have come since the last call; true where the receiver cannot know */
+  hasInput(): boolean {
     const bytes = this.#receiver?.bytesReceived;
-    const hasHeard = bytes === undefined || bytes !== this.#bytesSeen;
+    const hasInput = bytes === undefined || bytes !== this.#bytesSeen;
     this.#bytesSeen = bytes;
-    return hasHeard;
-  }
-
-  /** Writes what the session has to say, as far as the receiver takes it. */
-  write(now: number): void {
-    if (this.#leaving !== undefined) return;
-    const receiver = this.#receiver;
-    if (receiver === undefined) return;
-    while (receiver.writable) {
-      const { queuedBytes } = this.#core;
-      const frame = this.#core.nextFrame(now);
-      if (frame === undefined) return;
-      receiver.write(frame);
-      if (frame.type === 'messages') {
-        const { length } = frame.messages;
-        this.#stats.sent(length, queuedBytes - length * MESSAGE_OVERHEAD_BYTES, now);
-      }
-      const isLast = frame.type === 'close';
-      const isFull = this.#isRenewable && (isLast || receiver.full || this.#core.isStale(now));
-      // A WebSocket is not let go until it has closed, so that its closing is watched over.
-      if (isLast || isFull) receiver.end();
-      if (isFull) {
-        this.#letGo(receiver, now);
-        return;
-      }
-    }
-  }
-
-  #letGo(receiver: Receiver, now: number): void {
-    this.#release();
-    this.#core.detach(now);
-    if (receiver.bufferedBytes > 0) this.#leaving = receiver;
+    return hasInput;
   }
 
   #release(): void {

@@ -1,35 +1,41 @@
-/**
- * All sessions of one router: found by key, watched over by one timer, and ended together.
- */
+/** Sessions of one router: looked up by key, checked by one timer, and closed together. */
 import { performance } from 'node:perf_hooks';
-import { type SockJSLogger, describeError } from '../base/logging.ts';
-import type { CloseReason } from '../base/close-reasons.ts';
 import { addressKey } from '../base/address-key.ts';
+import type { CloseReason } from '../base/close-reasons.ts';
+import { describeError } from '../base/logging.ts';
 import { type MemoryBudget, PROCESS_MEMORY_BUDGET } from '../base/memory-budget.ts';
+import type { SockJSLogger } from '../base/logging.ts';
 import { SockJSStats } from '../base/stats.ts';
-import type { ConnectionHandlers } from './handler-runner.ts';
-import { Session } from './session.ts';
-import type { SessionInit, SessionContext } from './receiver.ts';
 import { FlushQueue } from './flush-queue.ts';
-import type { SessionSettings } from './settings.ts';
+import type { ConnectionHandlers } from './handler-runner.ts';
+import type { SessionInit } from './session-context.ts';
+import type { SessionSettings } from './session-settings.ts';
+import { Session, type SessionOwner } from './session.ts';
 
-/** No deadline is noticed later than by this part of the delay that it ends. */
-const PRECISION = 4;
+/** A deadline is at most a quarter of its delay late. */
+const CHECKS_PER_DELAY = 4;
+
+/** @returns the interval in milliseconds at which deadlines are checked */
+function checkInterval(settings: SessionSettings): number {
+  const { sessionCheckInterval, disconnectDelay, heartbeatDelay, pingTimeout } = settings;
+  const shortest = Math.min(disconnectDelay, heartbeatDelay, pingTimeout) / CHECKS_PER_DELAY;
+  return Math.max(1, Math.floor(Math.min(sessionCheckInterval, shortest)));
+}
 
 export class SessionRegistry<App extends ConnectionHandlers = ConnectionHandlers> {
   readonly stats: SockJSStats;
-  readonly #context: SessionContext<Session>;
+  readonly #owner: SessionOwner;
   readonly #createApplication: (session: Session) => App;
   readonly #applications = new Map<Session, App>();
   readonly #byKey = new Map<string, Session>();
-  /** How many sessions there are of each address. */
-  readonly #byAddress = new Map<string, number>();
-  readonly #interval: number;
+  readonly #countByAddress = new Map<string, number>();
+  readonly #checkInterval: number;
   #timer: NodeJS.Timeout | undefined;
   #draining = false;
   #unsettled: Set<Session> | undefined;
-  #allSettled: (() => void) | undefined;
+  #onAllSettled: (() => void) | undefined;
 
+  /** @param createApplication creates the object whose handlers are called for a session */
   constructor(
     prefix: string,
     settings: SessionSettings,
@@ -40,36 +46,34 @@ export class SessionRegistry<App extends ConnectionHandlers = ConnectionHandlers
   ) {
     this.stats = new SockJSStats(prefix, clock);
     this.#createApplication = createApplication;
-    this.#context = {
+    this.#owner = {
       settings,
       logger,
       clock,
       stats: this.stats,
       budget,
-      turn: new FlushQueue(settings.immediateFlush, (error) => {
+      flushQueue: new FlushQueue(settings.immediateFlush, (error) => {
         logger.error(`A session could not be flushed: ${describeError(error)}`);
       }),
-      settled: (session) => this.#settled(session),
-      forget: (session) => this.#forget(session),
+      onSettled: (session) => this.#settle(session),
+      onClosed: (session) => this.#forget(session),
     };
-    const { sessionCheckInterval, disconnectDelay, heartbeatDelay, pingTimeout } = settings;
-    const shortest = Math.min(disconnectDelay, heartbeatDelay, pingTimeout) / PRECISION;
-    this.#interval = Math.max(1, Math.floor(Math.min(sessionCheckInterval, shortest)));
+    this.#checkInterval = checkInterval(settings);
   }
 
-  /** How many sessions there are, those included that only wait to tell a late poll how they ended. */
+  /** Number of sessions, including those that only keep a close frame for a late poll. */
   get size(): number {
     return this.#applications.size;
   }
 
-  /** True from `drain` on: no session is opened any more. */
+  /** True from `drain` on. No session may be opened any more. */
   get isDraining(): boolean {
     return this.#draining;
   }
 
-  /** How many sessions there are of this address. */
+  /** Number of sessions of one client address. */
   sizeOf(address: string): number {
-    return this.#byAddress.get(addressKey(address)) ?? 0;
+    return this.#countByAddress.get(addressKey(address)) ?? 0;
   }
 
   find(key: string): Session | undefined {
@@ -77,13 +81,13 @@ export class SessionRegistry<App extends ConnectionHandlers = ConnectionHandlers
   }
 
   /**
-   * A new session; it opens when its first receiver is attached.
-   * @throws whatever the application's constructor throws
+   * Creates a session. It opens when its first receiver is attached.
+   * @throws what the constructor of the application throws
    */
-  open(origin: SessionInit): Session {
-    const { transport, info, key } = origin;
+  open(init: SessionInit): Session {
+    const { transport, info, key } = init;
     let application: App | undefined;
-    const session = new Session(this.#context, origin, (created) => {
+    const session = new Session(this.#owner, init, (created) => {
       application = this.#createApplication(created);
       return application;
     });
@@ -91,11 +95,11 @@ export class SessionRegistry<App extends ConnectionHandlers = ConnectionHandlers
     if (key !== undefined) this.#byKey.set(key, session);
     this.#count(info.ip, 1);
     this.stats.sessionOpened(transport, info.ip);
-    this.#timer ??= setInterval(this.#tick, this.#interval);
+    this.#timer ??= setInterval(this.#tick, this.#checkInterval);
     return session;
   }
 
-  /** The applications of all sessions that are open, and that `onOpen` has accepted. */
+  /** Applications of all sessions that are open and accepted by `onOpen`. */
   *applications(): Generator<App, void, undefined> {
     for (const [session, application] of this.#applications) {
       if (session.isAccepted) yield application;
@@ -103,23 +107,21 @@ export class SessionRegistry<App extends ConnectionHandlers = ConnectionHandlers
   }
 
   /**
-   * Opens no more sessions, closes those that are there, and waits until each client has been told,
-   * but no longer than `timeout` ms; then cuts off the rest.
+   * Closes all sessions and opens no more. Waits until each client has its close frame, at most `timeout` ms,
+   * and then aborts the rest.
    */
-  async drain(end: CloseReason, timeout: number): Promise<void> {
+  async drain(reason: CloseReason, timeout: number): Promise<void> {
     this.#draining = true;
-    for (const session of this.#applications.keys()) session.end(end);
-    this.#unsettled = new Set(
-      [...this.#applications.keys()].filter((session) => !session.isSettled),
-    );
-    if (this.#unsettled.size > 0) await this.#waitForAll(timeout);
-    for (const session of this.#applications.keys()) session.terminate(end);
+    this.#unsettled = new Set(this.#applications.keys());
+    for (const session of this.#unsettled) session.close(reason);
+    if (this.#unsettled.size > 0) await this.#allSettled(timeout);
+    for (const session of this.#applications.keys()) session.abort(reason);
   }
 
-  async #waitForAll(timeout: number): Promise<void> {
+  async #allSettled(timeout: number): Promise<void> {
     await new Promise<void>((resolve) => {
       const timer = setTimeout(resolve, timeout);
-      this.#allSettled = () => {
+      this.#onAllSettled = () => {
         clearTimeout(timer);
         resolve();
       };
@@ -127,28 +129,27 @@ export class SessionRegistry<App extends ConnectionHandlers = ConnectionHandlers
   }
 
   readonly #tick = (): void => {
-    const now = this.#context.clock();
-    for (const session of this.#applications.keys()) {
-      if (session.deadline <= now) session.tick(now);
-    }
+    const now = this.#owner.clock();
+    for (const session of this.#applications.keys()) session.tick(now);
   };
 
   #count(ip: string, change: number): void {
     const address = addressKey(ip);
-    const count = (this.#byAddress.get(address) ?? 0) + change;
-    if (count > 0) this.#byAddress.set(address, count);
-    else this.#byAddress.delete(address);
+    const count = (this.#countByAddress.get(address) ?? 0) + change;
+    if (count > 0) this.#countByAddress.set(address, count);
+    else this.#countByAddress.delete(address);
   }
 
-  #settled(session: Session): void {
+  #settle(session: Session): void {
     if (this.#unsettled?.delete(session) === true && this.#unsettled.size === 0)
-      this.#allSettled?.();
+      this.#onAllSettled?.();
   }
 
   #forget(session: Session): void {
-    this.#applications.delete(session);
-    if (session.key !== undefined) this.#byKey.delete(session.key);
-    this.#count(session.info.ip, -1);
+    if (!this.#applications.delete(session)) return;
+    const { key, info } = session.init;
+    if (key !== undefined) this.#byKey.delete(key);
+    this.#count(info.ip, -1);
     if (this.#applications.size > 0) return;
     clearInterval(this.#timer);
     this.#timer = undefined;

@@ -1,283 +1,300 @@
 /**
- * The pump: joins a pure session to whatever receives its frames, and to the application. Everything
- * that an application does (`send`, `close`) only changes the session and asks to be flushed; frames
- * are written, and handlers are called, from `flush` or from the event of a client. So a handler never
- * runs inside another one, and `close()` in the middle of `onMessage` finds nothing half changed.
+ * One session of one client. This class alone drives the state machine, the receiver and the handlers.
+ * `send` and `close` only change the state machine and request a flush. Frames are written and handlers are
+ * called by a flush or by an event of the client, so that no handler runs inside another one.
  */
-import type { ConnectionInfo } from '../base/connection-info.ts';
-import { OCCUPIED_FRAME } from '../protocol/frame.ts';
 import { CLOSE_REASONS, type CloseReason } from '../base/close-reasons.ts';
-import type { Message } from '../protocol/message.ts';
-import { SessionStateMachine } from '../protocol/state-machine.ts';
+import type { ConnectionInfo } from '../base/connection-info.ts';
 import type { SockJSLogger } from '../base/logging.ts';
 import type { TransportName } from '../base/transport-name.ts';
-import { InboundGate } from './inbound-gate.ts';
-import { Backpressure, type SlowConsumer, limitOf, policyFor } from './backpressure.ts';
-import { type ConnectionHandlers, HandlerRunner, type HandlerOwner } from './handler-runner.ts';
-import { ReceiverSlot } from './receiver-slot.ts';
-import type { SessionInit, Receiver, SessionContext } from './receiver.ts';
+import { OCCUPIED_FRAME } from '../protocol/frame.ts';
+import { MESSAGE_OVERHEAD_BYTES, type Message } from '../protocol/message.ts';
+import { SessionStateMachine } from '../protocol/state-machine.ts';
+import { Backpressure } from './backpressure.ts';
 import type { Flushable } from './flush-queue.ts';
+import { type ConnectionHandlers, type HandlerOwner, HandlerRunner } from './handler-runner.ts';
+import { InboundGate, type InputDelay } from './inbound-gate.ts';
+import { ReceiverSlot } from './receiver-slot.ts';
+import type { Receiver } from './receiver.ts';
+import type { SessionContext, SessionInit } from './session-context.ts';
 
-export class Session implements Flushable, HandlerOwner, SlowConsumer {
-  readonly transport: TransportName;
-  readonly info: ConnectionInfo;
-  readonly user: unknown;
-  readonly key: string | undefined;
-  readonly #context: SessionContext<Session>;
-  readonly #core: SessionStateMachine;
-  readonly #lifecycle: HandlerRunner;
-  readonly #outlet: ReceiverSlot;
-  #flushing = false;
-  /** It was too quick, when last heard. */
-  #isInDebt = false;
-  /** There once somebody had to wait before sending. */
-  #gate: InboundGate | undefined;
-  /** There while a sender has been told to wait, and has to be told to go on. */
-  #lag: Backpressure | undefined;
-  #ended = false;
-  #forgotten = false;
+/** Registry of a session. It may get each event more than once. */
+export interface SessionOwner extends SessionContext {
+  /** Nothing more can be done for the client. */
+  onSettled(session: Session): void;
+  onClosed(session: Session): void;
+}
+
+export class Session implements Flushable, HandlerOwner {
+  /** Facts at the time of opening. Counters are increased and decreased under these. */
+  readonly init: SessionInit;
+  readonly #owner: SessionOwner;
+  readonly #machine: SessionStateMachine;
+  readonly #handlers: HandlerRunner;
+  readonly #slot: ReceiverSlot;
+  #flushRequested = false;
+  #endHandled = false;
+  /** Created when input is delayed for the first time. */
+  #inboundGate: InboundGate | undefined;
+  /** Set while the client does not keep up. */
+  #backpressure: Backpressure | undefined;
 
   constructor(
-    context: SessionContext<Session>,
-    { transport, info, user, key }: SessionInit,
-    createApplication: (session: Session) => ConnectionHandlers,
+    owner: SessionOwner,
+    init: SessionInit,
+    createHandlers: (session: Session) => ConnectionHandlers,
   ) {
-    this.#context = context;
-    [this.transport, this.info, this.user, this.key] = [transport, info, user, key];
-    const isRenewable = key !== undefined;
-    this.#core = new SessionStateMachine(context.settings, isRenewable, context.clock());
-    this.#outlet = new ReceiverSlot(this.#core, context.stats, isRenewable);
-    this.#lifecycle = new HandlerRunner(createApplication(this), this, context.logger);
+    this.#owner = owner;
+    this.init = init;
+    const maxDetachedMs = init.key === undefined ? 0 : owner.settings.disconnectDelay;
+    this.#machine = new SessionStateMachine(owner.settings, maxDetachedMs, owner.clock());
+    this.#slot = new ReceiverSlot(owner.stats);
+    this.#handlers = new HandlerRunner(createHandlers(this), this, owner.logger);
   }
 
-  get isOpen(): boolean {
-    return this.#core.state === 'open';
+  get transport(): TransportName {
+    return this.init.transport;
   }
 
-  /** Open, and `onOpen` has settled without refusing: what is meant for members may be sent. */
-  get isAccepted(): boolean {
-    return this.isOpen && this.#lifecycle.isAccepted;
+  get info(): ConnectionInfo {
+    return this.init.info;
   }
 
-  get isClosed(): boolean {
-    return this.#core.end !== undefined;
-  }
-
-  /** What waits for the client, here and in its connection; in bytes. */
-  get bufferedBytes(): number {
-    return this.#core.queuedBytes + this.#outlet.bufferedBytes;
+  get user(): unknown {
+    return this.init.user;
   }
 
   get logger(): SockJSLogger {
-    return this.#context.logger;
+    return this.#owner.logger;
   }
 
-  get deadline(): number {
-    return this.#core.deadline;
+  /** Open, and `onOpen` has settled without refusing. */
+  get isAccepted(): boolean {
+    return this.#machine.isOpen && this.#handlers.isAccepted;
   }
 
-  /** Whether nothing more can be done for the client: it was told the end, or there is no one to tell. */
-  get isSettled(): boolean {
-    return this.#forgotten || (this.#core.endSaid && !this.#outlet.isAttached);
-  }
-
-  /** For all that the client knows: an end may be on its way. */
+  /** The client may take the session for open: it is, or a close frame is still on its way to the client. */
   get seemsOpen(): boolean {
-    return this.isOpen || (this.#core.state === 'closing' && !this.#core.hasLeft);
+    return this.#machine.seemsOpen;
   }
 
-  /** Whether an asynchronous `onOpen` is under way. */
-  get isOpening(): boolean {
-    return this.#lifecycle.opening !== undefined;
+  get closeReason(): CloseReason | undefined {
+    return this.#machine.closeReason;
   }
 
-  /** Whether the client should send nothing now: `onOpen` is under way, or it was too quick. */
-  get isHeldBack(): boolean {
-    return this.isOpening || (this.#isInDebt && this.#core.debt(this.#context.clock()) > 0);
+  /** Bytes that wait for the client, here and in its connection. */
+  get bufferedBytes(): number {
+    return this.#machine.queuedBytes + this.#slot.bufferedBytes;
   }
 
-  /** Waits until the client may send again; false if somebody waits already. See `Gate`. */
-  ready(): Promise<boolean> {
-    this.#gate ??= new InboundGate();
-    return this.#gate.pass(this.#lifecycle.opening, () =>
-      this.isClosed ? 0 : this.#core.debt(this.#context.clock()),
-    );
+  /** Cause for which the client's input should not be read now. */
+  get inputDelay(): InputDelay | undefined {
+    if (this.#machine.closeReason !== undefined) return undefined;
+    if (this.#handlers.opening !== undefined) return 'opening';
+    return this.#machine.isOverRate && this.#rateLimitDelay() > 0 ? 'rateLimit' : undefined;
   }
 
-  // From the client
+  /** Waits while `inputDelay` is set. @returns false at once while another call waits */
+  inputAllowed(): Promise<boolean> {
+    this.#inboundGate ??= new InboundGate();
+    return this.#inboundGate.pass(this.#handlers.opening, () => this.#rateLimitDelay());
+  }
 
-  /** @returns false if another receiver is attached: this one has been told so, and ended */
+  /** @returns false if the receiver is refused, and ended with a frame that says so */
   attach(receiver: Receiver): boolean {
-    const now = this.#context.clock();
-    if (!this.#core.attach(now)) {
+    const now = this.#owner.clock();
+    if (!this.#machine.attach(now, receiver.renewable)) {
       receiver.write(OCCUPIED_FRAME);
       receiver.end();
       return false;
     }
-    this.#outlet.attach(receiver);
+    this.#slot.attach(receiver);
     this.#flush(now);
     return true;
   }
 
   /**
-   * @param bytes what they took on their way
-   * @returns whether the client may go on: they reach the application, unless an end is on its way
+   * @param _from receiver or request with which the messages came
+   * @param bytes bytes of the body or WebSocket message
+   * @returns false if there is no session any more as far as the client knows
    */
-  receive(messages: readonly (string | Uint8Array)[], bytes: number): boolean {
-    if (!this.isOpen) return this.seemsOpen;
-    const { settings, stats, clock } = this.#context;
+  receive(_from: object, messages: readonly (string | Uint8Array)[], bytes: number): boolean {
+    const machine = this.#machine;
+    if (!machine.isOpen) return this.seemsOpen;
+    const { settings, stats, clock } = this.#owner;
     if (messages.length > settings.maxMessagesPerBody) {
-      this.end(CLOSE_REASONS.tooManyMessages);
+      this.close(CLOSE_REASONS.tooManyMessages);
       return true;
     }
     const now = clock();
     stats.received(messages.length, bytes, now);
-    const wasHeldBack = this.#isInDebt && this.#core.debt(now) > 0;
-    this.#core.receive(messages.length, now);
-    for (const message of messages) this.#lifecycle.deliver(message);
-    this.#isInDebt = this.#core.debt(now) > 0;
-    if (this.#isInDebt && settings.rateLimitPolicy === 'close') this.end(CLOSE_REASONS.rateLimited);
-    else if (this.#isInDebt && !wasHeldBack) stats.throttled();
+    const wasDelayed = machine.isOverRate && machine.rateLimitDelay(now) > 0;
+    machine.receive(messages.length, now);
+    for (const message of messages) this.#handlers.deliver(message);
+    const isOver = machine.isOverRate;
+    if (isOver && settings.rateLimitPolicy === 'close') this.close(CLOSE_REASONS.rateLimited);
+    else if (isOver && !wasDelayed) stats.throttled();
     return true;
   }
 
-  /** The receiver can be written to again. */
-  drained(): void {
-    this.#flush(this.#context.clock());
+  onDrain(): void {
+    this.#flush(this.#owner.clock());
   }
 
-  /** All that a receiver was given has left, after it had been let go. */
-  sent(receiver: Receiver): void {
-    if (!this.#outlet.hasLeft(receiver)) return;
-    const now = this.#context.clock();
-    this.#core.awaitReceiver(now);
+  /** Everything that was written to a receiver has left, after it had been ended. */
+  onDelivered(receiver: Receiver): void {
+    if (!this.#slot.delivered(receiver)) return;
+    const now = this.#owner.clock();
+    this.#machine.delivered(now);
     this.#flush(now);
   }
 
-  /** A receiver has taken nothing of what was written for `writeTimeout`. */
-  stalled(receiver: Receiver): void {
-    this.interrupted(receiver, CLOSE_REASONS.writeTimeout);
+  /** The peer of a receiver has taken nothing of what was buffered for `writeTimeout`. */
+  onWriteTimeout(receiver: Receiver): void {
+    this.onClosed(receiver, CLOSE_REASONS.writeTimeout);
     receiver.abort();
   }
 
   /**
-   * A receiver broke off before all that it was given had left, or its WebSocket closed with `end`. If it
-   * had been let go already, its last frame is lost all the same, and the next receiver is told.
+   * A receiver is gone: its WebSocket has closed, or its response broke off. After it has been detached its
+   * last frame is lost all the same, and the next receiver gets the close frame.
    */
-  interrupted(receiver: Receiver, end?: CloseReason): void {
-    const now = this.#context.clock();
-    if (this.#outlet.detach(receiver)) this.#core.interrupt(now, end);
-    else this.#core.fail(now, end);
+  onClosed(receiver: Receiver, reason: CloseReason = CLOSE_REASONS.interrupted): void {
+    const now = this.#owner.clock();
+    if (this.#slot.remove(receiver)) this.#machine.interrupt(now, reason);
+    else this.#machine.fail(now, reason);
     this.#flush(now);
   }
 
-  // From the application
-
-  /** @returns whether the client keeps up: false asks the sender to wait */
+  /** @returns false if the sender should wait for `onDrain`, or the session is not open */
   send(message: Message): boolean {
-    if (!this.#core.send(message)) return false;
+    if (!this.#machine.send(message)) return false;
     this.#requestFlush();
-    if (this.#lag === undefined && this.#keepsUp) return true;
-    this.#lagsBehind(message);
+    if (this.#backpressure === undefined && this.#keepsUp) return true;
+    this.#applyBackpressure(message);
     return false;
   }
 
-  /** Resolves once the client keeps up, to true; or to false if the session ends before that. */
+  /** @returns a promise of true once the client keeps up, or of false if the session ends before that */
   whenDrained(): Promise<boolean> {
-    return this.#lag?.wait() ?? Promise.resolve(!this.isClosed);
+    return this.#backpressure?.wait() ?? Promise.resolve(this.closeReason === undefined);
   }
 
-  watchEnd(watcher: () => void): () => void {
-    return this.#lifecycle.watchEnd(watcher);
+  watchClose(watcher: () => void): () => void {
+    return this.#handlers.watchClose(watcher);
   }
 
-  end(end: CloseReason): void {
-    this.#core.close(end, this.#context.clock());
+  close(reason: CloseReason): void {
+    this.#machine.close(this.#owner.clock(), reason);
     this.#requestFlush();
   }
 
-  tick(now: number): void {
-    if (this.#outlet.isLeaving) return this.#outlet.expectProgress();
-    // A client that nobody reads cannot show that it is there.
-    const heard = this.#outlet.hasHeard() || this.#gate?.isAwaited === true;
-    this.#core.tick(now, heard);
-    this.#flush(now);
-  }
-
-  /** The end, at once, whatever was still to be said. */
-  terminate(end: CloseReason): void {
-    this.#core.terminate(end, this.#context.clock());
+  abort(reason: CloseReason): void {
+    this.#machine.abort(this.#owner.clock(), reason);
     this.flush();
   }
 
+  tick(now: number): void {
+    if (now < this.#machine.deadline) return;
+    if (this.#slot.isFlushing) return this.#slot.watchProgress();
+    // A client whose input is delayed cannot show that it is there.
+    const hasInput = this.#slot.hasInput() || this.#inboundGate?.isAwaited === true;
+    this.#machine.tick(now, hasInput);
+    this.#flush(now);
+  }
+
   flush(): void {
-    this.#flushing = false;
-    this.#flush(this.#context.clock());
+    this.#flushRequested = false;
+    this.#flush(this.#owner.clock());
+  }
+
+  #rateLimitDelay(): number {
+    return this.#machine.rateLimitDelay(this.#owner.clock());
   }
 
   #requestFlush(): void {
-    if (this.#flushing) return;
-    this.#flushing = true;
-    this.#context.turn.add(this);
+    if (this.#flushRequested) return;
+    this.#flushRequested = true;
+    this.#owner.flushQueue.add(this);
   }
 
   #flush(now: number): void {
-    this.#outlet.write(now);
-    if (this.isOpen) this.#lifecycle.open();
-    const { end } = this.#core;
-    if (end !== undefined) this.#over(end);
-    else if (this.#lag !== undefined) this.#catchUp(this.#lag);
+    this.#writeFrames(now);
+    if (this.#machine.isOpen) this.#handlers.open();
+    const { closeReason } = this.#machine;
+    if (closeReason !== undefined) this.#handleEnd(closeReason);
+    else if (this.#backpressure !== undefined) this.#checkDrain(this.#backpressure);
   }
 
-  #catchUp(lag: Backpressure): void {
-    if (this.#keepsUp) {
-      this.#lag = undefined;
-      lag.end(true);
-      this.#lifecycle.drained();
-    } else {
-      lag.update(this.bufferedBytes);
+  #writeFrames(now: number): void {
+    const machine = this.#machine;
+    const receiver = this.#slot.ready;
+    if (receiver === undefined) return;
+    while (receiver.writable) {
+      const { queuedBytes } = machine;
+      const frame = machine.nextFrame(now);
+      if (frame === undefined) return;
+      receiver.write(frame);
+      if (frame.type === 'messages') {
+        const { length } = frame.messages;
+        this.#owner.stats.sent(length, queuedBytes - length * MESSAGE_OVERHEAD_BYTES, now);
+      }
+      const isLast = frame.type === 'close' || receiver.full || machine.isStale(now);
+      if (isLast) return this.#endReceiver(receiver, now);
     }
+  }
+
+  #endReceiver(receiver: Receiver, now: number): void {
+    receiver.end();
+    // A WebSocket stays attached until it has closed, so that its close handshake has a time limit.
+    if (!receiver.renewable) return;
+    this.#slot.detach();
+    this.#machine.detach(now);
   }
 
   get #keepsUp(): boolean {
-    const { highWaterMark } = this.#context.settings;
-    return this.#core.queuedBytes < highWaterMark && this.#outlet.writable;
+    const { highWaterMark } = this.#owner.settings;
+    return this.#machine.queuedBytes < highWaterMark && this.#slot.writable;
   }
 
-  #lagsBehind(newest: Message): void {
-    const { settings, stats, budget, logger } = this.#context;
-    this.#lag ??= new Backpressure(stats, budget);
-    const waiting = this.bufferedBytes;
-    this.#lag.update(waiting);
-    const limit = limitOf(settings, budget);
-    // One message may exceed the limit on its own: what counts is that nothing piles up behind it.
-    if (waiting <= limit || (newest.size > limit && waiting - newest.size <= limit)) return;
-    if (policyFor(this, settings, logger) === 'close') return this.#giveUp(limit);
-    stats.dropped(this.#core.dropOldest(limit - (waiting - this.#core.queuedBytes)));
-    this.#lag.update(this.bufferedBytes);
-  }
-
-  #giveUp(limit: number): void {
-    const { clock, logger } = this.#context;
-    this.#core.interrupt(clock(), CLOSE_REASONS.slowConsumer);
-    logger.info(`Closed a client with 1013: over ${limit} bytes waited; see maxBufferedBytes.`);
-    this.#outlet.cutOff();
-  }
-
-  #over(end: CloseReason): void {
-    if (!this.#ended) {
-      this.#ended = true;
-      this.#context.stats.sessionEnded(this.transport, this.info.ip, end);
-      this.#gate?.open();
-      this.#lag?.end(false);
-      this.#lag = undefined;
+  #applyBackpressure(newest: Message): void {
+    const backpressure = (this.#backpressure ??= new Backpressure(this.#owner));
+    const limit = backpressure.exceededLimit(this.bufferedBytes, newest.size);
+    if (limit === undefined) return;
+    const { clock, logger, stats } = this.#owner;
+    if (backpressure.policyFor(this) === 'close') {
+      this.#machine.interrupt(clock(), CLOSE_REASONS.slowConsumer);
+      logger.info(`Closed a client with 1013: over ${limit} bytes waited; see maxBufferedBytes.`);
+      this.#slot.abort();
+    } else {
+      stats.dropped(this.#machine.dropOldest(limit - this.#slot.bufferedBytes));
+      backpressure.update(this.bufferedBytes);
     }
-    this.#lifecycle.close(end);
-    if (this.#core.state === 'closed' && !this.#forgotten) {
-      this.#forgotten = true;
-      this.#outlet.cutOff();
-      this.#context.forget(this);
+  }
+
+  #checkDrain(backpressure: Backpressure): void {
+    if (this.#keepsUp) {
+      this.#backpressure = undefined;
+      backpressure.end(true);
+      this.#handlers.drain();
+    } else {
+      backpressure.update(this.bufferedBytes);
     }
-    if (this.isSettled) this.#context.settled(this);
+  }
+
+  #handleEnd(reason: CloseReason): void {
+    if (!this.#endHandled) {
+      this.#endHandled = true;
+      this.#owner.stats.sessionEnded(this.init.transport, this.init.info.ip, reason);
+      this.#inboundGate?.release();
+      this.#backpressure?.end(false);
+      this.#backpressure = undefined;
+      this.#handlers.close();
+    }
+    if (this.#machine.state === 'closed') {
+      this.#slot.abort();
+      this.#owner.onClosed(this);
+    }
+    if (this.#machine.isSettled) this.#owner.onSettled(this);
   }
 }

@@ -15,6 +15,7 @@ export interface ReceiveSettings {
 }
 
 class HttpReceiver implements Receiver, ResponseListener {
+  readonly renewable = true;
   readonly #exchange: Exchange;
   readonly #transport: HttpTransport;
   readonly #callback: string;
@@ -83,24 +84,24 @@ class HttpReceiver implements Receiver, ResponseListener {
     this.#exchange.abort();
   }
 
-  expectProgress(): void {
+  watchProgress(): void {
     this.#exchange.watchProgress();
   }
 
   onDrain(): void {
-    this.#session.drained();
+    this.#session.onDrain();
   }
 
   onFinish(): void {
-    this.#session.sent(this);
+    this.#session.onDelivered(this);
   }
 
   onDisconnect(): void {
-    if (this.#isAttached) this.#session.interrupted(this);
+    if (this.#isAttached) this.#session.onClosed(this);
   }
 
   onWriteTimeout(): void {
-    if (this.#isAttached) this.#session.stalled(this);
+    if (this.#isAttached) this.#session.onWriteTimeout(this);
     else this.abort();
   }
 

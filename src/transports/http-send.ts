@@ -52,17 +52,17 @@ async function deliver(
   const session = context.session();
   if (session?.seemsOpen !== true) return context.refuse('sessionNotFound');
   if (isEncoded(exchange)) return context.refuse('contentEncoding');
-  if (session.isHeldBack && !(await session.ready())) {
-    return context.refuse(session.isOpening ? 'sessionOpening' : 'rateLimited');
+  if (session.inputDelay !== undefined && !(await session.inputAllowed())) {
+    return context.refuse(session.inputDelay === 'opening' ? 'sessionOpening' : 'rateLimited');
   }
   const body = await exchange.readBody(state.bodyLimits);
   if (body instanceof SockJSError) return refuseBody(context, body);
   const json = sender.extractJson(body.toString('utf8'), exchange);
   if (json === '') return context.refuse('bodyMissing');
-  const messages = isUtf8(body) ? decodeBody(json) : undefined;
+  const messages = isUtf8(body) ? decodeBody(json)?.messages : undefined;
   if (messages === undefined) return context.refuse('bodyInvalid');
   if (messages.length > maxMessages) return context.refuse('tooManyMessages');
-  if (!session.receive(messages, body.length)) return context.refuse('sessionNotFound');
+  if (!session.receive(exchange, messages, body.length)) return context.refuse('sessionNotFound');
   headers.push('Content-Type', PLAIN_TEXT);
   return exchange.respond(sender.status, headers, sender.responseBody);
 }

@@ -19,6 +19,7 @@ import { memoizeEncoding } from './transport.ts';
 
 abstract class WebSocketReceiver implements Receiver, WebSocketListener {
   readonly full = false;
+  readonly renewable = false;
   protected readonly socket: WebSocketConnection;
   protected readonly session: Session;
   /** Status of the WebSocket's close frame. */
@@ -37,7 +38,7 @@ abstract class WebSocketReceiver implements Receiver, WebSocketListener {
   /** Opens the session. Input waits while an asynchronous `onOpen` is pending. */
   attach(): void {
     this.session.attach(this);
-    if (this.session.isOpening) void this.#pauseUntilReady();
+    this.#pauseWhileDelayed();
   }
 
   get bufferedBytes(): number {
@@ -61,35 +62,38 @@ abstract class WebSocketReceiver implements Receiver, WebSocketListener {
   }
 
   /** The socket starts its write timeout by itself. */
-  expectProgress(): void {}
+  watchProgress(): void {}
 
   onDrain(): void {
-    this.session.drained();
+    this.session.onDrain();
   }
 
   /** Keeps the session until the socket has closed, so that its deadline ends a client that stays. */
   onFault(fault: WebSocketFault): void {
-    this.session.end(CLOSE_REASONS[fault]);
+    this.session.close(CLOSE_REASONS[fault]);
   }
 
   onClosed(code: number, reason: string): void {
-    this.session.interrupted(this, { code, reason, cause: 'client' });
+    this.session.onClosed(this, { code, reason, cause: 'client' });
   }
 
   onWriteTimeout(): void {
-    this.session.stalled(this);
+    this.session.onWriteTimeout(this);
   }
 
   protected receive(messages: readonly (string | Uint8Array)[], byteLength: number): void {
-    this.session.receive(messages, byteLength);
-    if (this.session.isHeldBack) void this.#pauseUntilReady();
+    this.session.receive(this, messages, byteLength);
+    this.#pauseWhileDelayed();
   }
 
-  async #pauseUntilReady(): Promise<void> {
-    if (this.#isPaused) return;
+  #pauseWhileDelayed(): void {
+    if (this.session.inputDelay !== undefined && !this.#isPaused) void this.#pauseUntilAllowed();
+  }
+
+  async #pauseUntilAllowed(): Promise<void> {
     this.#isPaused = true;
     this.socket.pause();
-    await this.session.ready();
+    await this.session.inputAllowed();
     this.#isPaused = false;
     this.socket.resume();
   }

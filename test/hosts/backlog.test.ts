@@ -40,7 +40,7 @@ test('an incomplete message that is too much for the backlog closes with 1013', 
   peer.send(frame(FIN, 'x').subarray(0, -1), Buffer.from('x'));
   assert.equal((await told.next())[0], 'text');
   peer.send(frame(TEXT, 'x'.repeat(11)));
-  assert.deepEqual(await peer.told.next(), ['closing', 1013, 'Too much is waiting']);
+  assert.deepEqual(await peer.told.next(), ['closing', 1013, 'Server is out of buffer memory']);
   peer.send(HELLO).socket.end();
   assert.deepEqual(await told.next(), ['refused', 'memoryLimit']);
   assert.equal(budget.bytes, 0);

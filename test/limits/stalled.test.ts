@@ -63,7 +63,7 @@ overAll(
   async (t, transport) => {
     const { port, ends, router } = await serveMuch(t, { writeTimeout: 200 });
     const socket = await deafTo(t, port, transport);
-    assert.deepEqual(await ends.next(), { code: 1013, reason: 'Client takes nothing' });
+    assert.deepEqual(await ends.next(), { code: 1013, reason: 'Client stopped reading' });
     assert.equal(router.stats.dump().closed.writeTimeout, 1);
     const gone = new Promise((resolve) => socket.once('close', resolve));
     socket.resume();
@@ -101,7 +101,7 @@ overAll(
     const socket = await deafTo(t, port, transport);
     const pinging = setInterval(() => socket.write(maskedFrame(PING, '')), 20);
     t.after(() => clearInterval(pinging));
-    assert.deepEqual(await ends.next(), { code: 1013, reason: 'Client takes nothing' });
+    assert.deepEqual(await ends.next(), { code: 1013, reason: 'Client stopped reading' });
   },
   WEBSOCKETS,
 );
@@ -113,7 +113,7 @@ test('xhr_streaming: nor do further requests on the same connection', async (t) 
   const socket = await deafTo(t, port, transport);
   const asking = setInterval(() => socket.write('GET /echo HTTP/1.1\r\nHost: a\r\n\r\n'), 20);
   t.after(() => clearInterval(asking));
-  assert.deepEqual(await ends.next(), { code: 1013, reason: 'Client takes nothing' });
+  assert.deepEqual(await ends.next(), { code: 1013, reason: 'Client stopped reading' });
 });
 
 test('a second poll gets nothing before the answer to the first is taken', async (t) => {

@@ -1,15 +1,15 @@
-/** Each file of protocol/ is covered wholly, lines and branches, by its own test alone. */
+/** Each file of protocol/ is fully covered, lines and branches, by the test of the same name alone. */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { globSync } from 'node:fs';
 import { basename } from 'node:path';
 import { test } from 'node:test';
 
-// A run inside a run would report to the outer one instead of its own standard output.
+// With this variable the inner run would report to the outer one instead of its standard output.
 const { NODE_TEST_CONTEXT: _outer, ...environment } = process.env;
 
 for (const file of globSync('src/protocol/*.ts')) {
-  test(`${file} is covered wholly by its own test`, () => {
+  test(`${file} is fully covered by its own test`, () => {
     const { status, stdout } = spawnSync(
       process.execPath,
       [

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { HEARTBEAT_FRAME, OPEN, closeFrame, messagesFrame } from '../../src/protocol/frame.ts';
+import { HEARTBEAT_FRAME, closeFrame, messagesFrame, openFrame } from '../../src/protocol/frame.ts';
 import { createMessage } from '../../src/sessions/create-message.ts';
 
 test('open is o and heartbeat is h', () => {
-  assert.equal(OPEN.text, 'o');
+  assert.equal(openFrame().text, 'o');
   assert.equal(HEARTBEAT_FRAME.text, 'h');
 });
 
@@ -21,24 +21,24 @@ test('messages are one array, in order', () => {
   assert.equal(frame.text, String.raw`a["a","\"",""]`);
 });
 
-test('the same messages asked for twice in a row are the same frame: a broadcast is encoded once', () => {
+test('the same messages twice in a row give the same frame, so that a broadcast is encoded once', () => {
   const [one, two] = [createMessage('one'), createMessage('two')];
   const frame = messagesFrame([one, two]);
   assert.equal(messagesFrame([one, two]), frame);
   assert.equal(frame.text, 'a["one","two"]');
 });
 
-test('equal texts of different messages are different frames', () => {
+test('different messages with equal texts give different frames', () => {
   assert.notEqual(messagesFrame([createMessage('same')]), messagesFrame([createMessage('same')]));
 });
 
-test('a beginning of other messages is not mistaken for them', () => {
+test('the first of the last messages alone gives another frame', () => {
   const [one, two] = [createMessage('one'), createMessage('two')];
   messagesFrame([one, two]);
   assert.equal(messagesFrame([one]).text, 'a["one"]');
 });
 
-test('a long frame is not remembered, so that it can be freed', () => {
+test('a long frame is not memoized, so that its memory can be freed', () => {
   const long = [createMessage('x'.repeat(70_000))];
   assert.notEqual(messagesFrame(long), messagesFrame(long));
 });

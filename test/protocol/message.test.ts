@@ -10,7 +10,7 @@ import {
 } from '../../src/protocol/message.ts';
 import { createMessage } from '../../src/sessions/create-message.ts';
 
-/** PROTOCOL "Frames from the server": what must never stand raw in a frame. */
+/** Characters that must be escaped in a frame. PROTOCOL.md, "Frames from the server". */
 const ESCAPED_RANGES: readonly (readonly [number, number])[] = [
   [0x0000, 0x001f],
   [0x200c, 0x200f],
@@ -43,18 +43,18 @@ test('text that needs no escape is quoted as JSON.stringify does', () => {
   }
 });
 
-test('plain text is quoted as JSON.stringify does', () => {
+test('quote escapes only what JSON.stringify does in other text', () => {
   assert.equal(
     quote('plain "text" with \\ and é, 漢字, 😀'),
     String.raw`"plain \"text\" with \\ and é, 漢字, 😀"`,
   );
 });
 
-test('a pair of surrogates is one character and stays', () => {
+test('a pair of surrogates is not escaped', () => {
   assert.equal(quote('\ud83d\ude00'), '"😀"');
 });
 
-test('every string comes back from its JSON', () => {
+test('JSON.parse restores every string', () => {
   fc.assert(
     fc.property(
       fc.string({ unit: fc.nat(0xffff).map((code) => String.fromCharCode(code)) }),
@@ -72,13 +72,13 @@ test('a message is quoted once', () => {
   assert.equal(message.quoted, message.quoted);
 });
 
-test('the size of a message is its bytes as UTF-8 and its upkeep: not even an empty one is free', () => {
+test('the size of a message is its bytes as UTF-8 and an overhead, also for an empty one', () => {
   assert.equal(createMessage('"é"').size, MESSAGE_OVERHEAD_BYTES + 4);
   assert.equal(createMessage(new Uint8Array(7)).size, MESSAGE_OVERHEAD_BYTES + 7);
   assert.equal(createMessage('').size, MESSAGE_OVERHEAD_BYTES);
 });
 
-test('bytes have no JSON', () => {
+test('bytes cannot be quoted', () => {
   assert.throws(
     () => createMessage(new Uint8Array(1)).quoted,
     (error) => {
@@ -111,12 +111,12 @@ for (const json of NEITHER) {
 }
 
 test('a body is an array of strings', () => {
-  assert.deepEqual(decodeBody('["a","b"]'), ['a', 'b']);
-  assert.deepEqual(decodeBody('[]'), []);
-  assert.deepEqual(decodeBody(' [ "a" ] '), ['a']);
+  assert.deepEqual(decodeBody('["a","b"]')?.messages, ['a', 'b']);
+  assert.deepEqual(decodeBody('[]')?.messages, []);
+  assert.deepEqual(decodeBody(' [ "a" ] ')?.messages, ['a']);
 });
 
-test('a body is not one string, which would be taken apart into characters', () => {
+test('a body is not one string', () => {
   assert.equal(decodeBody('"abc"'), undefined);
   assert.equal(decodeBody(''), undefined);
 });
@@ -128,6 +128,6 @@ test('a WebSocket message is an array of strings, one string, or empty', () => {
   assert.deepEqual(decodeWebSocketMessage(''), []);
 });
 
-test('lone surrogates come in as they were sent', () => {
-  assert.deepEqual(decodeBody(String.raw`["\ud800x\udc00"]`), ['\ud800x\udc00']);
+test('lone surrogates are decoded as they were sent', () => {
+  assert.deepEqual(decodeBody(String.raw`["\ud800x\udc00"]`)?.messages, ['\ud800x\udc00']);
 });

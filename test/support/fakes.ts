@@ -1,4 +1,4 @@
-/** Fakes of our own ports, for tests of the pump without a socket. */
+/** Fakes of our own ports, for tests of sessions without a socket. */
 import { ConnectionInfo } from '../../src/base/connection-info.ts';
 import type { Frame } from '../../src/protocol/frame.ts';
 import type { Receiver } from '../../src/sessions/receiver.ts';
@@ -11,8 +11,9 @@ export const INFO: ConnectionInfo = new ConnectionInfo({
   secure: false,
 });
 
-/** Keeps what it is given. Full after `limit` frames. */
+/** Keeps the frames that are written to it. */
 export class FakeReceiver implements Receiver {
+  readonly renewable: boolean;
   readonly texts: string[] = [];
   writable = true;
   bufferedBytes = 0;
@@ -22,8 +23,13 @@ export class FakeReceiver implements Receiver {
   watched = false;
   readonly #limit: number;
 
-  constructor(limit = Infinity) {
+  /**
+   * @param limit number of frames after which it is full
+   * @param renewable like a response; otherwise like a WebSocket
+   */
+  constructor(limit = Infinity, renewable = limit < Infinity) {
     this.#limit = limit;
+    this.renewable = renewable;
   }
 
   get full(): boolean {
@@ -38,7 +44,7 @@ export class FakeReceiver implements Receiver {
     this.ended = true;
   }
 
-  expectProgress(): void {
+  watchProgress(): void {
     this.watched = true;
   }
 

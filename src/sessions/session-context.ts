@@ -1,0 +1,28 @@
+import type { ConnectionInfo } from '../base/connection-info.ts';
+import type { MemoryBudget } from '../base/memory-budget.ts';
+import type { SockJSLogger } from '../base/logging.ts';
+import type { TransportName } from '../base/transport-name.ts';
+import type { SockJSStats } from '../base/stats.ts';
+import type { FlushQueue } from './flush-queue.ts';
+import type { SessionSettings } from './session-settings.ts';
+
+/** The request that opens a session. */
+export interface SessionInit {
+  readonly transport: TransportName;
+  readonly info: ConnectionInfo;
+  /** Result of `authorize`. */
+  readonly user: unknown;
+  /** Key under which later requests find the session. Undefined for a WebSocket, which no request follows. */
+  readonly key: string | undefined;
+}
+
+/** Shared by the sessions of one router. */
+export interface SessionContext {
+  readonly settings: SessionSettings;
+  readonly logger: SockJSLogger;
+  readonly stats: SockJSStats;
+  readonly budget: MemoryBudget;
+  readonly flushQueue: FlushQueue;
+  /** Monotonic clock in milliseconds. */
+  readonly clock: () => number;
+}

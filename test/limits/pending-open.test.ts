@@ -1,0 +1,54 @@
+/** An `onOpen` that never settles delays input, but no longer than its session lives. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { SockJSConnection } from '../../src/index.ts';
+import { poll, sendBody } from '../conformance/dialects.ts';
+import { newSession, until } from '../conformance/services.ts';
+import { serve } from '../support/service.ts';
+import { connectWebSocket } from '../support/ws.ts';
+
+class NeverOpening extends SockJSConnection {
+  override async onOpen(): Promise<void> {
+    await new Promise<never>(() => undefined);
+  }
+}
+
+for (const [target, status] of [
+  ['xhr_send', 204],
+  ['jsonp_send', 200],
+] as const) {
+  test(`${target} that waits for onOpen is answered ${status} when the router closes`, async (t) => {
+    const { port, router } = await serve(t, {}, NeverOpening);
+    const session = newSession();
+    assert.equal(await poll(port, session), 'o');
+    const headers = [['Content-Type', 'text/plain']] as const;
+    const pending = [1, 2].map(async () => {
+      const answer = await sendBody(port, session, '["early"]', { target, headers });
+      return answer.status;
+    });
+    // One request waits, and the other one is refused meanwhile.
+    assert.equal(await Promise.race(pending), 503);
+    const closed = router.close({ timeout: 5000 });
+    assert.deepEqual(new Set(await Promise.all(pending)), new Set([status, 503]));
+    assert.equal(await poll(port, session), 'c[1001,"Server is going away"]');
+    await closed;
+  });
+}
+
+test('xhr_send that waits for onOpen is answered 404 when its client has stopped polling', async (t) => {
+  const { port, router } = await serve(t, { disconnectDelay: 100 }, NeverOpening);
+  const session = newSession();
+  assert.equal(await poll(port, session), 'o');
+  assert.equal((await sendBody(port, session, '["early"]')).status, 404);
+  assert.equal(router.stats.dump().closed.timeout, 1);
+});
+
+test('a WebSocket whose onOpen is pending is read again when the router closes', async (t) => {
+  const { url, router } = await serve(t, {}, NeverOpening);
+  const client = await connectWebSocket(t, `${url}/000/s/websocket`);
+  assert.equal(await client.next(), 'o');
+  await until(() => router.stats.dump().connectionsActive === 1, 'the receiver is attached');
+  const began = performance.now();
+  await router.close({ timeout: 10_000 });
+  assert.ok(performance.now() - began < 5000, 'the close handshake was read');
+});

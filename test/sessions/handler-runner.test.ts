@@ -1,0 +1,229 @@
+/** Order of handler calls, and the effect of handlers that throw or reject. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { CloseReason, CloseStatus } from '../../src/base/close-reasons.ts';
+import {
+  type ConnectionHandlers,
+  HandlerRunner,
+  type HandlerOwner,
+} from '../../src/sessions/handler-runner.ts';
+import { INFO, deferred } from '../support/fakes.ts';
+import { Logs } from '../support/service.ts';
+
+const END: CloseReason = { code: 3000, reason: 'Go away!', cause: 'application' };
+
+type Handlers = Partial<ConnectionHandlers>;
+
+/** @returns a runner whose handlers record their calls, and then do what the test wants */
+function begin(handlers: Handlers = {}) {
+  const calls: string[] = [];
+  const logs = new Logs();
+  const owner: HandlerOwner & { closeReason: CloseStatus | undefined } = {
+    info: INFO,
+    closeReason: undefined,
+    close(reason): void {
+      calls.push(`close ${reason.code} ${reason.reason}`);
+      owner.closeReason ??= reason;
+    },
+  };
+  /** Decides the end, as the owner does, and calls `HandlerRunner.close`. */
+  const close = (): void => {
+    owner.closeReason ??= END;
+    runner.close();
+  };
+  const recording: ConnectionHandlers = {
+    onOpen(info) {
+      calls.push('open');
+      return handlers.onOpen?.(info);
+    },
+    onMessage(message) {
+      calls.push(message);
+      return handlers.onMessage?.(message);
+    },
+    onBinary(data) {
+      calls.push(`bytes ${data.length}`);
+      return handlers.onBinary?.(data);
+    },
+    onDrain() {
+      calls.push('drain');
+      return handlers.onDrain?.();
+    },
+    onClose(code, reason) {
+      calls.push(`closed ${code} ${reason}`);
+      return handlers.onClose?.(code, reason);
+    },
+  };
+  const runner = new HandlerRunner(recording, owner, logs);
+  return { calls, logs, owner, runner, close };
+}
+
+test('onOpen comes first, then messages in order, then onClose', () => {
+  const { calls, runner, close } = begin();
+  runner.open();
+  for (const data of ['a', 'b', new Uint8Array(3)]) runner.deliver(data);
+  close();
+  assert.deepEqual(calls, ['open', 'a', 'b', 'bytes 3', 'closed 3000 Go away!']);
+});
+
+test('onOpen and onClose are called once, and no handler after onClose', () => {
+  const { calls, runner, close } = begin();
+  runner.open();
+  runner.open();
+  close();
+  close();
+  runner.deliver('late');
+  runner.open();
+  assert.deepEqual(calls, ['open', 'closed 3000 Go away!']);
+});
+
+test('no handler is called for a connection that is closed before it opens', () => {
+  const { calls, runner, close } = begin();
+  close();
+  runner.open();
+  runner.deliver('x');
+  assert.deepEqual(calls, []);
+});
+
+test('no message is handled after an end is decided', () => {
+  const { calls, runner, owner } = begin({
+    onMessage: () => owner.close({ code: 4000, reason: 'enough', cause: 'application' }),
+  });
+  runner.open();
+  runner.deliver('a');
+  runner.deliver('b');
+  assert.deepEqual(calls, ['open', 'a', 'close 4000 enough']);
+});
+
+test('messages wait while onOpen is pending', async () => {
+  const { promise, resolve } = deferred();
+  const { calls, runner } = begin({ onOpen: () => promise });
+  runner.open();
+  runner.deliver('a');
+  runner.deliver('b');
+  assert.deepEqual(calls, ['open']);
+  resolve();
+  await runner.opening;
+  assert.deepEqual(calls, ['open', 'a', 'b']);
+  assert.equal(runner.opening, undefined);
+});
+
+test('onClose follows a pending onOpen, and messages that waited are dropped', async () => {
+  const { promise, resolve } = deferred();
+  const { calls, runner, close } = begin({ onOpen: () => promise });
+  runner.open();
+  runner.deliver('a');
+  close();
+  close();
+  assert.deepEqual(calls, ['open']);
+  resolve();
+  await runner.opening;
+  assert.deepEqual(calls, ['open', 'closed 3000 Go away!']);
+});
+
+for (const [how, onOpen] of [
+  ['false', () => false],
+  ['a promise of false', () => Promise.resolve(false)],
+] as const) {
+  test(`onOpen that returns ${how} closes with 1008`, async () => {
+    const { calls, runner } = begin({ onOpen });
+    runner.open();
+    await runner.opening;
+    assert.deepEqual(calls, ['open', 'close 1008 Refused']);
+  });
+}
+
+for (const [how, onOpen] of [
+  ['throws', () => assert.fail('no')],
+  ['rejects', () => Promise.reject(new Error('no'))],
+] as const) {
+  test(`an onOpen that ${how} closes its connection with 1011 and logs it`, async () => {
+    const { calls, runner, logs } = begin({ onOpen });
+    runner.open();
+    await runner.opening;
+    assert.deepEqual(calls, ['open', 'close 1011 Internal error']);
+    const [line] = logs.take();
+    assert.equal(line?.level, 'error');
+    assert.match(line?.line ?? '', /onOpen failed; its connection is closed with 1011: .*no/);
+  });
+}
+
+for (const [how, onMessage] of [
+  ['throws', () => assert.fail('broken')],
+  ['rejects', () => Promise.reject(new Error('broken'))],
+  [
+    'throws a string',
+    () => {
+      // oxlint-disable-next-line no-throw-literal, typescript/only-throw-error -- that is what is tested
+      throw 'broken';
+    },
+  ],
+] as const) {
+  test(`an onMessage that ${how} closes its connection with 1011 and logs it`, async () => {
+    const { calls, runner, logs } = begin({ onMessage });
+    runner.open();
+    runner.deliver('a');
+    await Promise.resolve().then(() => undefined);
+    runner.deliver('b');
+    assert.deepEqual(calls, ['open', 'a', 'close 1011 Internal error']);
+    assert.match(logs.take()[0]?.line ?? '', /onMessage failed.*broken/);
+  });
+}
+
+test('an onClose that rejects is logged', async () => {
+  const { runner, logs, close } = begin({ onClose: () => Promise.reject(new Error('broken')) });
+  runner.open();
+  close();
+  await Promise.resolve().then(() => undefined);
+  assert.match(logs.take()[0]?.line ?? '', /onClose failed/);
+});
+
+test('onDrain is called between onOpen and onClose only, and closes with 1011 if it throws', () => {
+  const { calls, runner, logs, close } = begin({ onDrain: () => assert.fail('broken') });
+  runner.drain();
+  runner.open();
+  runner.drain();
+  close();
+  runner.drain();
+  assert.deepEqual(calls, [
+    'open',
+    'drain',
+    'close 1011 Internal error',
+    'closed 1011 Internal error',
+  ]);
+  assert.match(logs.take()[0]?.line ?? '', /onDrain failed/);
+});
+
+test('messages over 4 MiB while onOpen is pending close with 1008', async () => {
+  const { promise, resolve } = deferred();
+  const { calls, runner } = begin({ onOpen: () => promise });
+  runner.open();
+  const half = 'x'.repeat(2 * 1024 * 1024 - 1);
+  for (let count = 0; count < 4; count += 1) runner.deliver(half);
+  assert.deepEqual(calls, ['open', 'close 1008 Too much sent before the connection was accepted']);
+  resolve();
+  await runner.opening;
+  assert.equal(calls.length, 2);
+});
+
+test('watchers are called once when the connection closes, unless they were removed', () => {
+  const { runner, close } = begin();
+  const seen: string[] = [];
+  runner.open();
+  runner.watchClose(() => seen.push('kept'));
+  const remove = runner.watchClose(() => seen.push('removed'));
+  remove();
+  close();
+  close();
+  assert.deepEqual(seen, ['kept']);
+});
+
+test('a watcher is called at once after the close, also while onOpen is still pending', () => {
+  for (const onOpen of [() => undefined, () => new Promise<never>(() => undefined)]) {
+    const { runner, close } = begin({ onOpen });
+    const seen: string[] = [];
+    runner.open();
+    close();
+    runner.watchClose(() => seen.push('called'));
+    assert.deepEqual(seen, ['called']);
+  }
+});

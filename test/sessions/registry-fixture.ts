@@ -1,0 +1,81 @@
+/** Sessions with a registry in virtual time: no socket, no waiting. */
+import assert from 'node:assert/strict';
+import type { TestContext } from 'node:test';
+import { SockJSConnection, connect } from '../../src/api/connection.ts';
+import { type SockJSSettings, resolveSettings } from '../../src/api/settings.ts';
+import { SessionRegistry } from '../../src/sessions/session-registry.ts';
+import type { Session } from '../../src/sessions/session.ts';
+import { INFO } from '../support/fakes.ts';
+import { Logs } from '../support/service.ts';
+
+export const BYE = { code: 1001, reason: 'bye', cause: 'goingAway' } as const;
+
+/** Records the calls of its handlers. */
+export class RecordingConnection extends SockJSConnection {
+  readonly calls: string[] = [];
+  /** Number of further messages that `onDrain` sends. */
+  sendsOnDrain = 0;
+  /** Returned by `onOpen`. */
+  opening: Promise<void> | undefined;
+
+  override onOpen(): void | Promise<void> {
+    this.calls.push('open');
+    return this.opening;
+  }
+
+  override onMessage(message: string): void {
+    this.calls.push(message);
+    if (message === 'close') this.close();
+    if (message === 'echo') this.send('echoed');
+  }
+
+  override onDrain(): void {
+    this.calls.push('drain');
+    this.sendsOnDrain -= 1;
+    if (this.sendsOnDrain >= 0) this.send('again');
+  }
+
+  override onClose(code: number, reason: string): void {
+    this.calls.push(`closed ${code} ${reason}`);
+  }
+}
+
+/** A registry whose clock and timers are moved by `pass`. */
+export function createRegistry(t: TestContext, input: SockJSSettings = {}) {
+  t.mock.timers.enable({ apis: ['setInterval', 'setTimeout'] });
+  let now = 0;
+  const created: RecordingConnection[] = [];
+  const logs = new Logs();
+  const createConnection = (session: Session): RecordingConnection => {
+    const connection = new RecordingConnection();
+    connect(connection, session);
+    created.push(connection);
+    return connection;
+  };
+  const settings = resolveSettings(input);
+  const registry = new SessionRegistry('/echo', settings, logs, createConnection, () => now);
+  const pass = (milliseconds: number): void => {
+    for (let step = 0; step < milliseconds; step += 250) {
+      now += 250;
+      t.mock.timers.tick(250);
+    }
+  };
+  /** Opens a session over HTTP if there is a key, over a WebSocket otherwise. */
+  const open = (key?: string): { session: Session; connection: RecordingConnection } => {
+    const session = registry.open({
+      transport: key === undefined ? 'websocket' : 'xhr',
+      info: INFO,
+      user: undefined,
+      key,
+    });
+    const connection = created.at(-1);
+    assert.ok(connection);
+    return { session, connection };
+  };
+  return { registry, logs, pass, open };
+}
+
+/** Waits until all flushes that were requested so far have run. */
+export async function flushed(): Promise<void> {
+  await Promise.resolve();
+}
