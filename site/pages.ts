@@ -33,6 +33,7 @@ export const GROUPS: readonly Group[] = [
       page('docs/settings.md', 'settings', 'Settings'),
       page('docs/errors.md', 'errors', 'Errors and close codes'),
       page('docs/compatibility.md', 'compatibility', 'Browsers'),
+      page('docs/session-states.md', 'session-states', 'Session states'),
       page('PROTOCOL.md', 'protocol', 'Protocol'),
       page('bench/RESULTS.md', 'benchmarks', 'Benchmarks'),
     ],

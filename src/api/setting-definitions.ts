@@ -65,11 +65,11 @@ const ORIGINS_AND_AUTHENTICATION = {
    * or `undefined`, `null` or `false` (403), refuses the client.
    */
   authorize: optional(functionOf<Authorize<unknown>>()),
-  /** Requests that may wait for `authorize` or for an `allowedOrigins` function at once. Further requests get 503. */
+  /** Requests that may wait for `authorize` at once, and as many for an `allowedOrigins` function. Others get 503. */
   maxPendingDecisions: setting(integer('requests', 1, MAX_COUNT), 1000),
   /**
-   * Requests from one address (IPv6: from one /64) that may wait for `authorize` or for an `allowedOrigins` function
-   * at once. Further requests get 503.
+   * Requests from one address (IPv6: from one /64) that may wait for `authorize` or an `allowedOrigins` function at
+   * once. Others get 503.
    */
   maxPendingDecisionsPerAddress: setting(integer('requests', 1, MAX_COUNT), 100),
 };

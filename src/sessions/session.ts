@@ -131,9 +131,9 @@ export class Session implements Flushable, HandlerOwner {
     const wasDelayed = machine.isOverRate && machine.rateLimitDelay(now) > 0;
     machine.receive(messages.length, now);
     for (const message of messages) this.#handlers.deliver(message);
-    const isOver = machine.isOverRate;
-    if (isOver && settings.rateLimitPolicy === 'close') this.close(CLOSE_REASONS.rateLimited);
-    else if (isOver && !wasDelayed) stats.throttled();
+    if (!machine.isOverRate) return true;
+    if (settings.rateLimitPolicy === 'close') this.close(CLOSE_REASONS.rateLimited);
+    else if (!wasDelayed) stats.throttled();
     return true;
   }
 
@@ -229,8 +229,7 @@ export class Session implements Flushable, HandlerOwner {
   #writeFrames(now: number): void {
     const machine = this.#machine;
     const receiver = this.#slot.ready;
-    if (receiver === undefined) return;
-    while (receiver.writable) {
+    while (receiver?.writable === true) {
       const { queuedBytes } = machine;
       const frame = machine.nextFrame(now);
       if (frame === undefined) return;
@@ -239,8 +238,9 @@ export class Session implements Flushable, HandlerOwner {
         const { length } = frame.messages;
         this.#owner.stats.sent(length, queuedBytes - length * MESSAGE_OVERHEAD_BYTES, now);
       }
-      const isLast = frame.type === 'close' || receiver.full || machine.isStale(now);
-      if (isLast) return this.#endReceiver(receiver, now);
+      if (frame.type === 'close' || receiver.full || machine.isStale(now)) {
+        return this.#endReceiver(receiver, now);
+      }
     }
   }
 
