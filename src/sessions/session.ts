@@ -221,15 +221,15 @@ export class Session implements Flushable, HandlerOwner {
   #flush(now: number): void {
     this.#writeFrames(now);
     if (this.#machine.isOpen) this.#handlers.open();
-    const { closeReason } = this.#machine;
-    if (closeReason !== undefined) this.#handleEnd(closeReason);
+    if (this.closeReason !== undefined) this.#handleEnd(this.closeReason);
     else if (this.#backpressure !== undefined) this.#checkDrain(this.#backpressure);
   }
 
   #writeFrames(now: number): void {
     const machine = this.#machine;
     const receiver = this.#slot.ready;
-    while (receiver?.writable === true) {
+    if (receiver === undefined) return;
+    while (receiver.writable) {
       const { queuedBytes } = machine;
       const frame = machine.nextFrame(now);
       if (frame === undefined) return;
@@ -238,9 +238,8 @@ export class Session implements Flushable, HandlerOwner {
         const { length } = frame.messages;
         this.#owner.stats.sent(length, queuedBytes - length * MESSAGE_OVERHEAD_BYTES, now);
       }
-      if (frame.type === 'close' || receiver.full || machine.isStale(now)) {
-        return this.#endReceiver(receiver, now);
-      }
+      const isLast = frame.type === 'close' || receiver.full || machine.isStale(now);
+      if (isLast) return this.#endReceiver(receiver, now);
     }
   }
 
