@@ -19,7 +19,7 @@ export function quote(text: string): string {
   return ESCAPABLE.test(json) ? json.replace(ALL_ESCAPABLE, unicodeEscape) : json;
 }
 
-/** Memory that a queued message takes besides its data, approximately. Limits count it too. */
+/** Approximate memory of a queued message in addition to its data. Limits count it too. */
 export const MESSAGE_OVERHEAD_BYTES = 100;
 
 export class Message {
