@@ -8,8 +8,14 @@ import { addNoCache } from './headers.ts';
 import type { DecisionKind, DecisionRequest, Outcome } from './pending-decisions.ts';
 import type { RequestContext } from './request-context.ts';
 
+export interface Admitted {
+  readonly type: 'admitted';
+  /** Result of `authorize`. */
+  readonly user: unknown;
+}
+
 export type Admission =
-  | { readonly type: 'admitted'; readonly user: unknown }
+  | Admitted
   | { readonly type: 'refused'; readonly reason: RefusalReason; readonly refusal?: Refusal }
   /** The client has disconnected: there is nobody to respond to. */
   | { readonly type: 'disconnected' };
@@ -125,8 +131,8 @@ function authorizeOnce(
   return admission.finally(() => opening.delete(key));
 }
 
-/** Decides whether a client may open a session. */
-function admitClient(context: RequestContext): Admission | Promise<Admission> {
+/** Decides whether a request may open a session. */
+export function admitSession(context: RequestContext): Admission | Promise<Admission> {
   const { authorize: ask } = context.state.settings;
   if (ask === undefined) return ADMITTED;
   const reason = limitReached(context);
@@ -136,31 +142,23 @@ function admitClient(context: RequestContext): Admission | Promise<Admission> {
   return authorizeOnce(context, ask);
 }
 
-/** Calls `proceed` if the request is admitted, and refuses it otherwise. */
-export function whenAdmitted(
-  context: RequestContext,
-  admission: Admission | Promise<Admission>,
-  proceed: (user: unknown) => void | Promise<void>,
-): void | Promise<void> {
-  if (admission instanceof Promise) {
-    return admission.then((settled) => whenAdmitted(context, settled, proceed));
-  }
-  if (admission.type === 'admitted') return proceed(admission.user);
+/** Refuses the request if that was decided. @returns whether it may go on */
+export function enforce(context: RequestContext, admission: Admission): admission is Admitted {
   if (admission.type === 'refused') context.refuse(admission.reason, admission.refusal);
-  return undefined;
+  return admission.type === 'admitted';
 }
 
 /**
- * Calls `open` if the request may open a session, and refuses it otherwise. The limits are checked in the same turn in
- * which the session opens: while the client waited for `authorize`, other sessions may have opened.
+ * Refuses the request if that was decided, or if a limit of sessions is reached. Call it in the same turn in which the
+ * session opens: while the client waited for `authorize`, other sessions may have opened.
+ * @returns whether it may open a session
  */
-export function admitSession(
+export function enforceSession(
   context: RequestContext,
-  open: (user: unknown) => void,
-): void | Promise<void> {
-  return whenAdmitted(context, admitClient(context), (user) => {
-    const reason = limitReached(context);
-    if (reason === undefined) open(user);
-    else context.refuse(reason);
-  });
+  admission: Admission,
+): admission is Admitted {
+  if (!enforce(context, admission)) return false;
+  const reason = limitReached(context);
+  if (reason !== undefined) context.refuse(reason);
+  return reason === undefined;
 }

@@ -46,15 +46,18 @@ export interface BodyLimits {
   readonly maxTotalBytes: number;
 }
 
+/** A request for a WebSocket. */
+export interface WebSocketUpgrade {
+  readonly type: 'websocket';
+  /** Completes the handshake. The caller sets a listener before it returns to the event loop. */
+  accept(): WebSocketConnection;
+}
+
 /** The upgrade that a request asks for, as far as it concerns this library. */
 export type Upgrade =
   | { readonly type: 'none' }
   | { readonly type: 'refused'; readonly refusal: Refusal }
-  | {
-      readonly type: 'websocket';
-      /** Completes the handshake. The caller sets a listener before it returns to the event loop. */
-      accept(): WebSocketConnection;
-    };
+  | WebSocketUpgrade;
 
 export const NO_UPGRADE: Upgrade = { type: 'none' };
 

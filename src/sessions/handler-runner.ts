@@ -5,6 +5,7 @@
  */
 import { type CloseReason, type CloseStatus, CLOSE_REASONS } from '../base/close-reasons.ts';
 import type { ConnectionInfo } from '../base/connection-info.ts';
+import { isThenable } from '../base/thenable.ts';
 import { describeError } from '../base/logging.ts';
 import type { SockJSLogger } from '../base/logging.ts';
 import { MESSAGE_OVERHEAD_BYTES } from '../protocol/message.ts';
@@ -29,12 +30,6 @@ export interface HandlerOwner {
 
 /** Limit for messages that wait for `onOpen`. Sessions delay their clients instead; channels cannot. */
 const MAX_INBOX_BYTES = 4 * 1024 * 1024;
-
-function isPromiseLike(value: unknown): value is PromiseLike<unknown> {
-  return (
-    typeof value === 'object' && value !== null && typeof Reflect.get(value, 'then') === 'function'
-  );
-}
 
 export class HandlerRunner {
   readonly #handlers: ConnectionHandlers;
@@ -66,8 +61,13 @@ export class HandlerRunner {
   open(): void {
     if (this.#state !== 'new') return;
     this.#state = 'opening';
-    const result = this.#call('onOpen', (handlers) => handlers.onOpen(this.#owner.info));
-    if (isPromiseLike(result)) this.#opening = this.#settle(result);
+    let result: unknown;
+    try {
+      result = this.#handlers.onOpen(this.#owner.info);
+    } catch (error) {
+      this.#fail('onOpen', error);
+    }
+    if (isThenable(result)) this.#opening = this.#settle(result);
     else this.#opened(result);
   }
 
@@ -79,10 +79,7 @@ export class HandlerRunner {
 
   drain(): void {
     if (this.#state !== 'accepted') return;
-    this.#watch(
-      'onDrain',
-      this.#call('onDrain', (handlers) => handlers.onDrain()),
-    );
+    this.#watch('onDrain', this.#call('onDrain'));
   }
 
   /**
@@ -106,10 +103,7 @@ export class HandlerRunner {
     const reason = this.#state === 'accepted' ? this.#owner.closeReason : undefined;
     this.#state = 'closed';
     if (reason === undefined) return;
-    this.#watch(
-      'onClose',
-      this.#call('onClose', (handlers) => handlers.onClose(reason.code, reason.reason)),
-    );
+    this.#watch('onClose', this.#call('onClose', reason.code, reason.reason));
   }
 
   #keep(data: string | Uint8Array): void {
@@ -140,7 +134,7 @@ export class HandlerRunner {
   }
 
   #handle(data: string | Uint8Array): void {
-    // Not by `#call`: this is the hot path, and a closure per message costs.
+    // Not by `#call`, which would cost an array for each message.
     try {
       const handlers = this.#handlers;
       const isText = typeof data === 'string';
@@ -150,9 +144,12 @@ export class HandlerRunner {
     }
   }
 
-  #call(name: string, call: (handlers: ConnectionHandlers) => unknown): unknown {
+  #call<Name extends keyof ConnectionHandlers>(
+    name: Name,
+    ...args: Parameters<ConnectionHandlers[Name]>
+  ): unknown {
     try {
-      return call(this.#handlers);
+      return Reflect.apply(this.#handlers[name], this.#handlers, args);
     } catch (error) {
       this.#fail(name, error);
       return undefined;
@@ -160,7 +157,9 @@ export class HandlerRunner {
   }
 
   #watch(name: string, result: unknown): void {
-    if (isPromiseLike(result)) result.then(undefined, (error: unknown) => this.#fail(name, error));
+    if (!isThenable(result)) return;
+    // `Promise.resolve` also takes thenables whose `then` throws.
+    Promise.resolve(result).catch((error: unknown) => this.#fail(name, error));
   }
 
   #fail(name: string, error: unknown): void {

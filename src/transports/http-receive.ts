@@ -1,6 +1,6 @@
 /** Receiving requests of the HTTP transports: a request finds or opens its session, and takes frames from it. */
 import type { RefusalReason } from '../base/refusal.ts';
-import { admitSession } from '../http/admission.ts';
+import { type Admission, admitSession, enforceSession } from '../http/admission.ts';
 import type { Exchange, HeaderList, ResponseListener } from '../http/exchange.ts';
 import type { Handler, RequestContext } from '../http/request-context.ts';
 import type { Frame } from '../protocol/frame.ts';
@@ -128,17 +128,21 @@ function readCallback(query: string): string {
 
 /** Returns the handler of requests that receive frames over this transport. */
 export function receive(transport: HttpTransport, { responseLimit }: ReceiveSettings): Handler {
+  const attach = (context: RequestContext, callback: string, session: Session): void => {
+    new HttpReceiver(context, transport, callback, session, responseLimit).attach();
+  };
+  const open = (context: RequestContext, callback: string, admission: Admission): void => {
+    if (!enforceSession(context, admission)) return;
+    attach(context, callback, context.openSession(transport.name, admission.user));
+  };
   return (context) => {
     const callback = transport.needsCallback ? readCallback(context.exchange.query) : '';
     const reason = transport.needsCallback ? checkCallback(callback) : undefined;
     if (reason !== undefined) return context.refuse(reason);
-    const attach = (session: Session): void => {
-      new HttpReceiver(context, transport, callback, session, responseLimit).attach();
-    };
     const session = context.session();
-    if (session !== undefined) return attach(session);
-    return admitSession(context, (user) => {
-      attach(context.openSession(transport.name, user));
-    });
+    if (session !== undefined) return attach(context, callback, session);
+    const admission = admitSession(context);
+    if (!(admission instanceof Promise)) return open(context, callback, admission);
+    return admission.then((settled) => open(context, callback, settled));
   };
 }

@@ -4,7 +4,8 @@
  */
 import { type CloseStatus, CLOSE_REASONS } from '../base/close-reasons.ts';
 import { REFUSALS, Refusal } from '../base/refusal.ts';
-import { admitSession } from '../http/admission.ts';
+import { type Admission, admitSession, enforceSession } from '../http/admission.ts';
+import type { WebSocketUpgrade } from '../http/exchange.ts';
 import type { Handler, RequestContext } from '../http/request-context.ts';
 import type {
   WebSocketConnection,
@@ -34,12 +35,6 @@ abstract class WebSocketReceiver implements Receiver, WebSocketListener {
   abstract write(frame: Frame): void;
   abstract onText(text: string, byteLength: number): void;
   abstract onBinary(data: Uint8Array): void;
-
-  /** Opens the session. Input waits while an asynchronous `onOpen` is pending. */
-  attach(): void {
-    this.session.attach(this);
-    this.#pauseWhileDelayed();
-  }
 
   get bufferedBytes(): number {
     return this.socket.bufferedBytes;
@@ -83,10 +78,11 @@ abstract class WebSocketReceiver implements Receiver, WebSocketListener {
 
   protected receive(messages: readonly (string | Uint8Array)[], byteLength: number): void {
     this.session.receive(this, messages, byteLength);
-    this.#pauseWhileDelayed();
+    this.pauseWhileDelayed();
   }
 
-  #pauseWhileDelayed(): void {
+  /** Stops reading while `onOpen` is pending or the client is over its rate limit. */
+  pauseWhileDelayed(): void {
     if (this.session.inputDelay !== undefined && !this.#isPaused) void this.#pauseUntilAllowed();
   }
 
@@ -166,22 +162,25 @@ function refuseOrdinary(context: RequestContext): void {
   context.refuse('invalidUpgrade', refusal);
 }
 
-function serve(
-  transport: 'websocket' | 'rawwebsocket',
-  ReceiverClass: new (socket: WebSocketConnection, session: Session) => WebSocketReceiver,
-): Handler {
+type ReceiverClass = new (socket: WebSocketConnection, session: Session) => WebSocketReceiver;
+
+function serve(transport: 'websocket' | 'rawwebsocket', Receiver: ReceiverClass): Handler {
+  const open = (context: RequestContext, upgrade: WebSocketUpgrade, admission: Admission): void => {
+    if (!enforceSession(context, admission) || context.exchange.isDisconnected) return;
+    const session = context.openSession(transport, admission.user);
+    const socket = upgrade.accept();
+    const receiver = new Receiver(socket, session);
+    socket.listen(receiver);
+    session.attach(receiver);
+    receiver.pauseWhileDelayed();
+  };
   return (context) => {
     const { upgrade } = context.exchange;
     if (upgrade.type === 'none') return refuseOrdinary(context);
     if (upgrade.type === 'refused') return context.refuse('invalidUpgrade', upgrade.refusal);
-    return admitSession(context, (user) => {
-      if (context.exchange.isDisconnected) return;
-      const session = context.openSession(transport, user);
-      const socket = upgrade.accept();
-      const receiver = new ReceiverClass(socket, session);
-      socket.listen(receiver);
-      receiver.attach();
-    });
+    const admission = admitSession(context);
+    if (!(admission instanceof Promise)) return open(context, upgrade, admission);
+    return admission.then((settled) => open(context, upgrade, settled));
   };
 }
 

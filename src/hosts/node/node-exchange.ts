@@ -9,6 +9,7 @@ import type {
   HeaderList,
   ResponseListener,
   Upgrade,
+  WebSocketUpgrade,
 } from '../../http/exchange.ts';
 import type { RequestTarget } from '../../http/prefix.ts';
 import { watchUpgradedSocket } from './disconnect-watch.ts';
@@ -182,7 +183,7 @@ export class NodeExchange implements Exchange {
   }
 
   /** Notes that the upgrade was accepted: there is no response any more. */
-  #mark(upgrade: Extract<Upgrade, { type: 'websocket' }>): Upgrade {
+  #mark(upgrade: WebSocketUpgrade): Upgrade {
     return {
       type: 'websocket',
       accept: () => {
