@@ -53,8 +53,7 @@ test('every file that is linked exists', () => {
 
 test('the benchmark table has the measured figures', () => {
   const results = readFileSync('bench/RESULTS.md', 'utf8');
-  const rows =
-    /^## Benchmarks$[^]*?^\| --- .*\n([^]*?)\n\n/m.exec(README)?.[1]?.split('\n') ?? [];
+  const rows = /^## Benchmarks$[^]*?^\| --- .*\n([^]*?)\n\n/m.exec(README)?.[1]?.split('\n') ?? [];
   assert.ok(rows.length >= 5);
   for (const row of rows) {
     const [, title = '', ...quoteForLog] = row.split('|').map((cell) => cell.trim());

@@ -15,7 +15,7 @@ function expandIPv6(address: string): string[] {
 
 /**
  * Returns the key that two requests of one client share: the IPv4 address, or the /64 network of an IPv6 address.
- * Where that network is all zeros, as in IPv4 addresses written as IPv6, the key is the whole address.
+ * If that network is all zeros, as in IPv4 addresses written as IPv6, the key is the whole address.
  */
 export function addressKey(address: string): string {
   if (!address.includes(':')) return address;

@@ -1,6 +1,6 @@
 /**
  * Close reasons that this library decides: code and reason of the close frame, and the cause under which stats
- * count them. docs/errors.md tells clients which ones to retry, and a test compares the two.
+ * count them. docs/errors.md lists which ones a client may retry, and a test compares the two.
  */
 
 export const CLOSE_REASONS = {
@@ -12,7 +12,7 @@ export const CLOSE_REASONS = {
   invalidFrame: { code: 1002, reason: 'Bad WebSocket frame', cause: 'invalidFrame' },
   /** Binary message on a WebSocket that carries SockJS frames. */
   textOnly: { code: 1003, reason: 'Only text is accepted here', cause: 'textOnly' },
-  /** No receiver within `disconnectDelay`, or no answer to a ping within `pingTimeout`. */
+  /** No receiver within `disconnectDelay`, or no input after a ping within `pingTimeout`. */
   timeout: { code: 1006, reason: 'Client is gone', cause: 'timeout' },
   /** Text message on a WebSocket that is not valid UTF-8. */
   invalidUtf8: { code: 1007, reason: 'Text was not UTF-8', cause: 'invalidUtf8' },

@@ -79,7 +79,7 @@ export function admitOrigin(context: RequestContext): Admission | Promise<Admiss
   const request = decisionRequest(context, 'allowedOrigins');
   return decide(
     context,
-    state.decisions.decide(request, () => state.originGuard.ask(origin)),
+    state.decisions.decide(request, () => state.originGuard.evaluate(origin)),
     admit,
   );
 }
@@ -96,7 +96,7 @@ function limitReached({ state, client }: RequestContext): RefusalReason | undefi
 
 function authorize(
   context: RequestContext,
-  ask: Authorize<unknown>,
+  callAuthorize: Authorize<unknown>,
 ): Admission | Promise<Admission> {
   const { state, exchange } = context;
   const outcome = state.decisions.decide(decisionRequest(context, 'authorize'), (call) => {
@@ -108,7 +108,7 @@ function authorize(
         return call.signal;
       },
     };
-    return ask(new SessionRequest(context.head, pending));
+    return callAuthorize(new SessionRequest(context.head, pending));
   });
   return decide(context, outcome, (user) => {
     if (user instanceof Refusal) return refused('unauthorized', user);
@@ -120,12 +120,12 @@ function authorize(
 /** Reserves the key of a session that is being authorized, so that a second request does not open it too. */
 function authorizeOnce(
   context: RequestContext,
-  ask: Authorize<unknown>,
+  callAuthorize: Authorize<unknown>,
 ): Admission | Promise<Admission> {
   const { opening } = context.state;
   const { key } = context;
   if (opening.has(key)) return refused('sessionOpening');
-  const admission = authorize(context, ask);
+  const admission = authorize(context, callAuthorize);
   if (!(admission instanceof Promise)) return admission;
   opening.add(key);
   return admission.finally(() => opening.delete(key));
@@ -133,13 +133,13 @@ function authorizeOnce(
 
 /** Decides whether a request may open a session. */
 export function admitSession(context: RequestContext): Admission | Promise<Admission> {
-  const { authorize: ask } = context.state.settings;
-  if (ask === undefined) return ADMITTED;
+  const { authorize: callAuthorize } = context.state.settings;
+  if (callAuthorize === undefined) return ADMITTED;
   const reason = limitReached(context);
   if (reason !== undefined) return refused(reason);
   // Two WebSockets may use one session id.
-  if (context.exchange.upgrade.type !== 'none') return authorize(context, ask);
-  return authorizeOnce(context, ask);
+  if (context.exchange.upgrade.type !== 'none') return authorize(context, callAuthorize);
+  return authorizeOnce(context, callAuthorize);
 }
 
 /** Refuses the request if that was decided. @returns whether it may go on */

@@ -47,7 +47,7 @@ export class SessionRequest extends ConnectionInfo {
   }
 
   /**
-   * Aborts when the answer is no longer needed: the client has disconnected, `authorizeTimeout` has passed, or the
+   * Aborts when the result is no longer needed: the client has disconnected, `authorizeTimeout` has passed, or the
    * router is closing. Pass it to `fetch` or to a database driver.
    */
   get signal(): AbortSignal {

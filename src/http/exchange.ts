@@ -53,7 +53,7 @@ export interface WebSocketUpgrade {
   accept(): WebSocketConnection;
 }
 
-/** The upgrade that a request asks for, as far as it concerns this library. */
+/** The upgrade that a request contains, as far as it concerns this library. */
 export type Upgrade =
   | { readonly type: 'none' }
   | { readonly type: 'refused'; readonly refusal: Refusal }

@@ -103,10 +103,10 @@ export class OriginGuard {
   }
 
   /** Calls the `allowedOrigins` function. Only `true`, or a promise of it, admits. */
-  ask(origin: string): boolean | Promise<boolean> {
+  evaluate(origin: string): boolean | Promise<boolean> {
     if (typeof this.#allowed !== 'function') return false;
-    const answer: unknown = this.#allowed(origin);
-    if (!isThenable(answer)) return answer === true;
-    return Promise.resolve(answer).then((value) => value === true);
+    const result: unknown = this.#allowed(origin);
+    if (!isThenable(result)) return result === true;
+    return Promise.resolve(result).then((value) => value === true);
   }
 }

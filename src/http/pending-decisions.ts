@@ -72,19 +72,19 @@ export class PendingDecisions {
   }
 
   /**
-   * Calls the application, and waits for its answer if that is a promise or a thenable.
-   * @returns the outcome, as a promise only if the answer is one
-   * @throws what the call throws; the promise rejects with what the answer rejects with
+   * Calls the application, and waits for its result if that is a promise or a thenable.
+   * @returns the outcome, as a promise only if the result is one
+   * @throws what the call throws; the promise rejects with what the result rejects with
    */
   decide<Value>(
     request: DecisionRequest,
-    ask: (call: DecisionCall) => Value | PromiseLike<Value>,
+    start: (call: DecisionCall) => Value | PromiseLike<Value>,
   ): Outcome<Value> | Promise<Outcome<Value>> {
     if (this.#isFull(request)) return { type: 'limit' };
     const call = new DecisionCall();
-    const answer = ask(call);
-    if (!isThenable(answer)) return { type: 'decided', value: answer };
-    return this.#wait(request, call, answer);
+    const result = start(call);
+    if (!isThenable(result)) return { type: 'decided', value: result };
+    return this.#wait(request, call, result);
   }
 
   /** Ends every call: the outcome of a waiting request is `closed`, and its signal aborts. */
@@ -95,7 +95,7 @@ export class PendingDecisions {
   #wait<Value>(
     request: DecisionRequest,
     call: DecisionCall,
-    answer: PromiseLike<Value>,
+    result: PromiseLike<Value>,
   ): Promise<Outcome<Value>> {
     const release = this.#count(request);
     let settle = ignore;
@@ -120,7 +120,7 @@ export class PendingDecisions {
       };
     });
     // `Promise.resolve` also takes thenables whose `then` throws or calls back twice.
-    const decided = Promise.resolve(answer)
+    const decided = Promise.resolve(result)
       .finally(settle)
       .then((value): Outcome<Value> => ({ type: 'decided', value }));
     return Promise.race([decided, stopped]);

@@ -4,7 +4,7 @@
  *
  * A lost client is detected on every transport. Over HTTP it fails to send its next request: a poll ends with
  * each heartbeat, and a stream whose client has sent nothing for `streamRenewalDelay` ends with its next
- * frame. Over a WebSocket each heartbeat is a ping, and it fails to answer within `pingTimeout`.
+ * frame. Over a WebSocket each heartbeat is a ping, and it sends nothing within `pingTimeout`.
  */
 import { CLOSE_REASONS, type CloseReason } from '../base/close-reasons.ts';
 import { type Frame, HEARTBEAT_FRAME, closeFrame, messagesFrame, openFrame } from './frame.ts';
@@ -40,7 +40,7 @@ export class SessionStateMachine {
   #deadline: number;
   #closeReason: CloseReason | undefined;
   #heartbeatAt = 0;
-  /** Time limit for input after the oldest heartbeat that is not answered yet. */
+  /** Time limit for input after the oldest heartbeat since which there was none. */
   #answerBy = Infinity;
   #lastInputAt: number;
   /** Time at which the client's input so far is within its rate limit again. */

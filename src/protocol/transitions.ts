@@ -52,7 +52,7 @@ export const INPUTS: Readonly<Record<SessionInput, string>> = {
   opened: 'The open frame is written.',
   detach: 'The server has ended the receiver, and another one may follow.',
   interrupt:
-    'The receiver is gone: its response broke off, its WebSocket closed, or a ping was not answered in time.',
+    'The receiver is gone: its response broke off, its WebSocket closed, or no input followed a ping in time.',
   fail: 'A frame is lost after its receiver was detached.',
   close: 'The application, a limit or `router.close()` ends the session.',
   abort: 'The session ends at once, without a close frame.',

@@ -100,7 +100,7 @@ export class Session implements Flushable, HandlerOwner {
     return this.#inboundGate.pass(this.#handlers.opening, () => this.#rateLimitDelay());
   }
 
-  /** @returns false if the receiver is refused, and ended with a frame that says so */
+  /** @returns false if the receiver is refused, and ended with a close frame */
   attach(receiver: Receiver): boolean {
     const now = this.#owner.clock();
     if (!this.#machine.attach(now, receiver.renewable)) {

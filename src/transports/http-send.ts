@@ -39,8 +39,8 @@ function isEncoded(exchange: Exchange): boolean {
 
 /**
  * Hands the messages of a body to the session. The session is looked up before the body is read, so that a body
- * without a session costs nothing. The response leaves after the application had the messages: it tells the client
- * that it may send the next ones. While a close frame is on its way, a client gets the usual response and its messages
+ * without a session costs nothing. The response leaves after the application had the messages: it lets the client
+ * send the next ones. While a close frame is on its way, a client gets the usual response and its messages
  * are dropped: if it were refused, sockjs-client would give up before it has read the close frame.
  */
 async function deliver(

@@ -19,7 +19,7 @@ function judge(allowed: AllowedOrigins, request: Request): boolean | Promise<boo
   const visitor = { header: (name: string) => headers.get(name) };
   const guard = new OriginGuard(allowed);
   const verdict = guard.judge(visitor, request.host ?? 'example.com');
-  return verdict.allowed ?? guard.ask(verdict.origin ?? '');
+  return verdict.allowed ?? guard.evaluate(verdict.origin ?? '');
 }
 
 const CASES: readonly (readonly [
