@@ -12,9 +12,10 @@ import {
   handleRequest,
   handleUpgrade,
 } from '../hosts/node/node-host.ts';
-import { attach, detach } from '../hosts/node/server-attachment.ts';
+import { SERVER_HOSTS } from '../hosts/server-hosts.ts';
 import type { Authorize } from '../http/authorize.ts';
 import { RouterState } from '../http/router-state.ts';
+import type { ServerHost } from '../http/server-host.ts';
 import { Dispatcher } from '../routes/dispatcher.ts';
 import { RouteTable } from '../routes/route-table.ts';
 import { SessionRegistry } from '../sessions/session-registry.ts';
@@ -72,7 +73,7 @@ export class SockJSRouter<C extends SockJSConnection = SockJSConnection> {
   readonly #sessions: SessionRegistry<C>;
   readonly #state: RouterState;
   readonly #dispatcher: Dispatcher;
-  readonly #servers = new Set<Server>();
+  readonly #servers = new Map<Server, ServerHost>();
   readonly #ownServers = new Set<Server>();
   #closed: Promise<void> | undefined;
 
@@ -122,17 +123,18 @@ export class SockJSRouter<C extends SockJSConnection = SockJSConnection> {
    * argument is no server
    */
   attach(server: Server): this {
-    if (typeof server?.on !== 'function' || typeof server.emit !== 'function') {
+    const host = SERVER_HOSTS.find((candidate) => candidate.accepts(server));
+    if (host === undefined) {
       throw new SockJSError('ERR_ARGUMENT', 'attach() takes an http.Server or https.Server.');
     }
-    attach(server, this.#dispatcher);
-    this.#servers.add(server);
+    host.attach(server, this.#dispatcher);
+    this.#servers.set(server, host);
     return this;
   }
 
   /** Leaves the server as it was. Open sessions stay open until they end or `close` is called. */
   detach(server: Server): this {
-    detach(server, this.#dispatcher);
+    this.#servers.get(server)?.detach(server, this.#dispatcher);
     this.#servers.delete(server);
     return this;
   }
@@ -201,6 +203,6 @@ export class SockJSRouter<C extends SockJSConnection = SockJSConnection> {
     this.#state.decisions.close();
     await nextTurn(); // The waiting requests are refused in reactions of promises.
     await Promise.all([...this.#ownServers].map(closeHttpServer));
-    for (const server of this.#servers) this.detach(server);
+    for (const server of this.#servers.keys()) this.detach(server);
   }
 }

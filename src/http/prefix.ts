@@ -41,10 +41,6 @@ export class PrefixTable<Router extends { readonly prefix: string }> {
     return this.#routers.length;
   }
 
-  has(router: Router): boolean {
-    return this.#routers.includes(router);
-  }
-
   /** @throws SockJSError `ERR_ATTACHED` if the table has a router with this prefix */
   add(router: Router): void {
     if (this.#routers.some(({ prefix }) => prefix === router.prefix)) {

@@ -3,7 +3,7 @@ import { createServer } from 'node:http';
 import { type TestContext, test } from 'node:test';
 import { connectionCreator } from '../../src/api/connection-factory.ts';
 import { resolveSettings } from '../../src/api/settings.ts';
-import { attach } from '../../src/hosts/node/server-attachment.ts';
+import { NODE_SERVER_HOST } from '../../src/hosts/node/server-attachment.ts';
 import { RouterState } from '../../src/http/router-state.ts';
 import { Dispatcher, type SessionStep } from '../../src/routes/dispatcher.ts';
 import { RouteTable } from '../../src/routes/route-table.ts';
@@ -23,7 +23,7 @@ async function serve(
   const state = new RouterState('/echo', settings, logger, sessions);
   const dispatcher = new Dispatcher(state, new RouteTable('/echo', settings), settings, step);
   const server = createServer();
-  attach(server, dispatcher);
+  NODE_SERVER_HOST.attach(server, dispatcher);
   t.after(() => sessions.drain({ code: 1001, reason: '', cause: 'goingAway' }, 0));
   return { port: await startServer(t, server), logger };
 }

@@ -13,7 +13,7 @@ import type {
 } from '../../http/exchange.ts';
 import type { RequestTarget } from '../../http/prefix.ts';
 import { watchUpgradedSocket } from './disconnect-watch.ts';
-import { createResponse, isChunked } from './node-internals.ts';
+import { createResponse, isChunked, needsDrain } from './node-internals.ts';
 import { readBody } from './request-body.ts';
 import { WriteWatchdog } from './write-watchdog.ts';
 
@@ -104,7 +104,7 @@ export class NodeExchange implements Exchange {
 
   get writable(): boolean {
     if (this.#isFlowing) return !this.#request.socket.writableNeedDrain;
-    return this.#response?.writableNeedDrain !== true;
+    return this.#response === undefined || !needsDrain(this.#response);
   }
 
   header(name: string): string | undefined {

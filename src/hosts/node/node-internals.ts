@@ -29,6 +29,11 @@ export function createResponse(request: IncomingMessage): ServerResponse {
   return response;
 }
 
+/** Returns whether a response takes no more data before its `drain` event. */
+export function needsDrain(response: ServerResponse): boolean {
+  return response.writableNeedDrain;
+}
+
 /** Returns whether a response is chunked. Known once its head has been written. */
 export function isChunked(response: ServerResponse): boolean {
   return response.chunkedEncoding;

@@ -8,6 +8,7 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { ExchangeHandler } from '../../http/exchange.ts';
 import { PrefixTable, splitTarget } from '../../http/prefix.ts';
+import type { ServerHost } from '../../http/server-host.ts';
 import { isWebSocketRequest } from '../../websocket/handshake.ts';
 import { serveRequest, serveUpgrade } from './node-host.ts';
 import { hasPendingResponse, serveConnection } from './node-internals.ts';
@@ -141,19 +142,24 @@ class ServerAttachment {
 
 const attachments = new WeakMap<Server, ServerAttachment>();
 
-/**
- * Attaches a router to a server.
- * @throws SockJSError `ERR_ATTACHED` if a router with its prefix is attached to the server
- */
-export function attach(server: Server, router: ExchangeHandler): void {
+function attachmentOf(server: Server): ServerAttachment {
   let attachment = attachments.get(server);
   if (attachment === undefined) {
     attachment = new ServerAttachment(server);
     attachments.set(server, attachment);
   }
-  attachment.add(router);
+  return attachment;
 }
 
-export function detach(server: Server, router: ExchangeHandler): void {
-  if (attachments.get(server)?.remove(router) === true) attachments.delete(server);
-}
+export const NODE_SERVER_HOST: ServerHost = {
+  accepts(server) {
+    if (typeof server !== 'object' || server === null) return false;
+    return 'on' in server && typeof server.on === 'function' && 'emit' in server;
+  },
+  attach(server, router) {
+    attachmentOf(server).add(router);
+  },
+  detach(server, router) {
+    if (attachments.get(server)?.remove(router) === true) attachments.delete(server);
+  },
+};
