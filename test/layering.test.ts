@@ -6,7 +6,7 @@ import {
   findCycles,
   findUpwardImports,
   parseLayers,
-} from './support/import-graph.ts';
+} from './import-graph.ts';
 
 const SOURCES: Sources = new Map(
   globSync('src/**/*.ts').map((file) => [file, readFileSync(file, 'utf8')]),

@@ -8,8 +8,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { pathToFileURL } from 'node:url';
-import { SockJSRouter, type SockJSSettings } from '../src/index.ts';
-import { Echo, Logs, listening, serve, stopped } from './support/service.ts';
+import { SockJSRouter, type SockJSSettings } from '../../src/index.ts';
+import { Echo, Logs, listening, serve, stopped } from '../support/service.ts';
 
 const IFRAME_POLICIES: readonly (readonly [SockJSSettings, ends: string])[] = [
   [{}, `; frame-ancestors 'self'`],

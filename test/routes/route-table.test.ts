@@ -2,9 +2,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
-import { resolveSettings } from '../src/api/settings.ts';
-import { splitTarget } from '../src/http/prefix.ts';
-import { RouteTable, type RouteMatch } from '../src/routes/route-table.ts';
+import { resolveSettings } from '../../src/api/settings.ts';
+import { splitTarget } from '../../src/http/prefix.ts';
+import { RouteTable, type RouteMatch } from '../../src/routes/route-table.ts';
 
 const TABLE = new RouteTable('/echo', resolveSettings({}));
 

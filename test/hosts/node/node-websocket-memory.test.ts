@@ -1,31 +1,31 @@
 /** Incomplete messages of WebSockets are counted in the backlog, and refused where too much waits. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { until } from '../support/client.ts';
 import { pair } from './port.ts';
-import { CLOSE, FIN, TEXT, closing, frame } from './wire.ts';
+import { OPCODE, encodeClose, encodeFrame } from '../../../testkit/websocket-frames.ts';
+import { until } from '../../../testkit/until.ts';
 
-const HELLO = frame(FIN | TEXT, 'Hello');
-const GOODBYE = frame(FIN | CLOSE, closing(1000, 'bye'));
+const HELLO = encodeFrame(OPCODE.text, 'Hello');
+const GOODBYE = encodeFrame(OPCODE.close, encodeClose(1000, 'bye'));
 
 test('an incomplete message is in the backlog until it is complete', async (t) => {
   const { peer, told, budget } = await pair(t);
-  peer.send(frame(TEXT, 'abc'));
-  await until('it is counted', () => budget.bytes === 3);
-  peer.send(frame(FIN, 'd'));
+  peer.send(encodeFrame(OPCODE.text, 'abc', { fin: false }));
+  await until(() => budget.bytes === 3, 'it is counted');
+  peer.send(encodeFrame(OPCODE.continuation, 'd'));
   assert.deepEqual(await told.next(), ['text', 'abcd']);
-  await until('it is counted no more', () => budget.bytes === 0);
+  await until(() => budget.bytes === 0, 'it is counted no more');
 });
 
 for (const [what, end] of [
   ['a reset', undefined],
   ['a close frame', GOODBYE],
-  ['a fault', frame(FIN | 3)],
+  ['a fault', encodeFrame(3)],
 ] as const) {
   test(`the backlog is what it was after ${what} within a message, and never less`, async (t) => {
     const { peer, told, budget } = await pair(t);
-    peer.send(frame(TEXT, 'abc'));
-    await until('it is counted', () => budget.bytes === 3);
+    peer.send(encodeFrame(OPCODE.text, 'abc', { fin: false }));
+    await until(() => budget.bytes === 3, 'it is counted');
     if (end === undefined) peer.socket.resetAndDestroy();
     else peer.send(end).socket.end();
     while ((await told.next())[0] !== 'closed');
@@ -35,11 +35,11 @@ for (const [what, end] of [
 
 test('an incomplete message that is too much for the backlog closes with 1013', async (t) => {
   const { peer, told, budget } = await pair(t, { maxTotalBufferedBytes: 10, highWaterMark: 10 });
-  peer.send(frame(TEXT, '0123456789'));
-  await until('it is counted', () => budget.bytes === 10);
-  peer.send(frame(FIN, 'x').subarray(0, -1), Buffer.from('x'));
+  peer.send(encodeFrame(OPCODE.text, '0123456789', { fin: false }));
+  await until(() => budget.bytes === 10, 'it is counted');
+  peer.send(encodeFrame(OPCODE.continuation, 'x').subarray(0, -1), Buffer.from('x'));
   assert.equal((await told.next())[0], 'text');
-  peer.send(frame(TEXT, 'x'.repeat(11)));
+  peer.send(encodeFrame(OPCODE.text, 'x'.repeat(11), { fin: false }));
   assert.deepEqual(await peer.told.next(), ['closing', 1013, 'Server is out of buffer memory']);
   peer.send(HELLO).socket.end();
   assert.deepEqual(await told.next(), ['refused', 'memoryLimit']);
@@ -48,15 +48,15 @@ test('an incomplete message that is too much for the backlog closes with 1013', 
 
 test('a short message waits for its rest also where too much waits', async (t) => {
   const { peer, told, budget } = await pair(t, { maxTotalBufferedBytes: 10, highWaterMark: 20 });
-  peer.send(frame(TEXT, 'x'.repeat(20)));
-  await until('it is counted', () => budget.bytes === 20);
-  peer.send(frame(FIN, ''));
+  peer.send(encodeFrame(OPCODE.text, 'x'.repeat(20), { fin: false }));
+  await until(() => budget.bytes === 20, 'it is counted');
+  peer.send(encodeFrame(OPCODE.continuation, ''));
   assert.deepEqual(await told.next(), ['text', 'x'.repeat(20)]);
 });
 
 test('a message that is not complete within bodyTimeout closes with 1008', async (t) => {
   const { peer, told, budget } = await pair(t, { bodyTimeout: 50 });
-  peer.send(frame(TEXT, 'abc'));
+  peer.send(encodeFrame(OPCODE.text, 'abc', { fin: false }));
   assert.deepEqual(await peer.told.next(), ['closing', 1008, 'Message took too long']);
   peer.socket.end();
   assert.deepEqual(await told.next(), ['refused', 'messageTimeout']);
@@ -65,13 +65,13 @@ test('a message that is not complete within bodyTimeout closes with 1008', async
 
 test('each message has its own time, however many are cut by chunks', async (t) => {
   const { peer, told, budget } = await pair(t, { bodyTimeout: 300 });
-  const whole = frame(FIN | TEXT, 'one of many');
+  const whole = encodeFrame(OPCODE.text, 'one of many');
   peer.send(whole.subarray(0, 8));
   const begin = performance.now();
   while (performance.now() - begin < 700) {
     peer.send(whole.subarray(8), whole.subarray(0, 8));
     assert.deepEqual(await told.next(), ['text', 'one of many']);
-    await until('the next has begun', () => budget.bytes === 2);
+    await until(() => budget.bytes === 2, 'the next has begun');
   }
   peer.send(whole.subarray(8));
   assert.deepEqual(await told.next(), ['text', 'one of many']);
@@ -79,10 +79,10 @@ test('each message has its own time, however many are cut by chunks', async (t) 
 
 test('the time in which we do not read does not count', async (t) => {
   const { peer, told, port, budget } = await pair(t, { bodyTimeout: 50 });
-  peer.send(frame(TEXT, 'abc'));
-  await until('it is counted', () => budget.bytes === 3);
+  peer.send(encodeFrame(OPCODE.text, 'abc', { fin: false }));
+  await until(() => budget.bytes === 3, 'it is counted');
   port.pause();
-  peer.send(frame(FIN, 'd'));
+  peer.send(encodeFrame(OPCODE.continuation, 'd'));
   await new Promise((resolve) => {
     setTimeout(resolve, 200);
   });
@@ -93,7 +93,7 @@ test('the time in which we do not read does not count', async (t) => {
 
 test('a goodbye within a message that is too much for the backlog is still a goodbye', async (t) => {
   const { peer, told } = await pair(t, { maxTotalBufferedBytes: 10 });
-  peer.send(frame(TEXT, 'x'.repeat(11)), GOODBYE);
+  peer.send(encodeFrame(OPCODE.text, 'x'.repeat(11), { fin: false }), GOODBYE);
   assert.deepEqual(await peer.told.next(), ['closing', 1000, 'bye']);
   assert.deepEqual(await told.next(), ['closed', 1000, 'bye']);
 });

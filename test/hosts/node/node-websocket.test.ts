@@ -1,13 +1,13 @@
-/** RFC 6455 over a socket: the closing handshake both ways, pings, half-closed and lost connections, what waits. */
+/** RFC 6455 over a socket: the encodeClose handshake both ways, pings, half-closed and lost connections, what waits. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { CLOSE_REASONS } from '../../src/base/close-reasons.ts';
-import { until } from '../support/client.ts';
+import { CLOSE_REASONS } from '../../../src/base/close-reasons.ts';
 import { pair } from './port.ts';
-import { BINARY, CLOSE, FIN, PING, TEXT, closing, frame } from './wire.ts';
+import { OPCODE, encodeClose, encodeFrame } from '../../../testkit/websocket-frames.ts';
+import { until } from '../../../testkit/until.ts';
 
-const HELLO = frame(FIN | TEXT, 'Hello');
-const GOODBYE = frame(FIN | CLOSE, closing(1000, 'bye'));
+const HELLO = encodeFrame(OPCODE.text, 'Hello');
+const GOODBYE = encodeFrame(OPCODE.close, encodeClose(1000, 'bye'));
 const LARGE = 'x'.repeat(4 * 1024 * 1024);
 
 /** A port whose client takes nothing of what waits. */
@@ -36,7 +36,7 @@ async function fill(
 
 test('bytes that came with the upgrade are read first', async (t) => {
   const { told, peer } = await pair(t, {}, HELLO.subarray(0, 8));
-  peer.send(HELLO.subarray(8), frame(FIN | BINARY, 'b'));
+  peer.send(HELLO.subarray(8), encodeFrame(OPCODE.binary, 'b'));
   assert.deepEqual(await told.take(2), [
     ['text', 'Hello'],
     ['binary', '62'],
@@ -60,36 +60,36 @@ test('what is sent arrives in its order', async (t) => {
   ]);
 });
 
-// 5.5.1, 7.1: closing
+// 5.5.1, 7.1: encodeClose
 
 for (const [what, payload, answer] of [
-  ['1000 and a reason', closing(1000, 'bye'), [1000, 'bye']],
-  ['a code alone', closing(4000), [4000, '']],
+  ['1000 and a reason', encodeClose(1000, 'bye'), [1000, 'bye']],
+  ['a code alone', encodeClose(4000), [4000, '']],
   ['no code', '', [1005, '']],
 ] as const) {
-  test(`5.5.1: a close frame with ${what} is answered by the same, and the server hangs up`, async (t) => {
+  test(`5.5.1: a close encodeFrame with ${what} is answered by the same, and the server hangs up`, async (t) => {
     const { peer, told } = await pair(t);
-    peer.send(frame(FIN | CLOSE, payload));
+    peer.send(encodeFrame(OPCODE.close, payload));
     assert.deepEqual(await peer.told.take(2), [['closing', ...answer], ['end']]);
     assert.deepEqual(await told.next(), ['closed', ...answer]);
   });
 }
 
-test('5.5.1: after its close frame the server sends nothing, and closes once', async (t) => {
+test('5.5.1: after its close encodeFrame the server sends nothing, and closes once', async (t) => {
   const { port, peer, told } = await pair(t);
   port.close(3000, 'a');
   port.close(3001, 'b');
   port.sendText('late');
   port.sendBinary(Buffer.from('late'));
   port.ping();
-  peer.send(frame(FIN | PING, 'late'), HELLO);
+  peer.send(encodeFrame(OPCODE.ping, 'late'), HELLO);
   assert.deepEqual(await told.next(), ['text', 'Hello']); // What was on its way is still read.
   peer.send(GOODBYE);
   assert.deepEqual(await peer.told.take(2), [['closing', 3000, 'a'], ['end']]);
   assert.deepEqual(await told.next(), ['closed', 1000, 'bye']);
 });
 
-test('7.1.1: the server waits for the answer to its close frame before it hangs up', async (t) => {
+test('7.1.1: the server waits for the answer to its close encodeFrame before it hangs up', async (t) => {
   const { port, peer, socket } = await pair(t);
   port.close(3000, '');
   assert.deepEqual(await peer.told.next(), ['closing', 3000, '']);
@@ -109,16 +109,16 @@ test('7.1.5: a connection that is reset is 1006', async (t) => {
   assert.deepEqual(await told.next(), ['closed', 1006, '']);
 });
 
-test('7.1.5: a close frame that never comes whole is 1006', async (t) => {
+test('7.1.5: a close encodeFrame that never comes whole is 1006', async (t) => {
   const { peer, told } = await pair(t);
   peer.send(GOODBYE.subarray(0, -1)).socket.end();
   assert.deepEqual(await told.next(), ['closed', 1006, '']);
 });
 
-test('a close frame waits its turn behind what is being sent, and so does hanging up', async (t) => {
+test('a close encodeFrame waits its turn behind what is being sent, and so does hanging up', async (t) => {
   const { port, peer, told } = await deafPair(t);
   peer.send(GOODBYE);
-  await until('the close frame is read', () => port.bytesReceived === GOODBYE.length);
+  await until(() => port.bytesReceived === GOODBYE.length, 'the close encodeFrame is read');
   peer.socket.resume();
   const frames = await peer.told.take(4);
   assert.deepEqual(
@@ -136,7 +136,7 @@ test('a close frame waits its turn behind what is being sent, and so does hangin
 test('a client that has sent its last byte still gets what waits, whatever is sent later', async (t) => {
   const { port, peer, socket, told } = await deafPair(t);
   peer.socket.end();
-  await until('the server is hanging up', () => socket.writableEnded);
+  await until(() => socket.writableEnded, 'the server is hanging up');
   port.sendText('too late');
   peer.socket.resume();
   const frames = await peer.told.take(3);
@@ -166,11 +166,11 @@ for (const [what, last] of [
 
 // 7.1.7: faults
 
-const TOO_LONG = frame(FIN | TEXT, '', { announced: 1_000_001 });
+const TOO_LONG = encodeFrame(OPCODE.text, '', { declaredLength: 1_000_001 });
 
 for (const [what, bytes, fault] of [
-  ['a reserved bit', frame(FIN | 0x40 | TEXT), 'invalidFrame'],
-  ['no UTF-8', frame(FIN | TEXT, Buffer.from([0xff])), 'invalidUtf8'],
+  ['a reserved bit', encodeFrame(FIN | 0x40 | OPCODE.text), 'invalidFrame'],
+  ['no UTF-8', encodeFrame(OPCODE.text, Buffer.from([0xff])), 'invalidUtf8'],
   ['too long a message', TOO_LONG, 'messageTooLarge'],
 ] as const) {
   const { code, reason } = CLOSE_REASONS[fault];
@@ -201,7 +201,7 @@ test('a client that says goodbye once it is refused is hung up on', async (t) =>
 
 test('7.1.7: a client that does not hang up after a fault is hung up on within seconds', async (t) => {
   const { peer, told } = await pair(t);
-  peer.send(frame(FIN | 3));
+  peer.send(encodeFrame(3));
   const { code, reason } = CLOSE_REASONS.invalidFrame;
   assert.deepEqual(await peer.told.next(), ['closing', code, reason]);
   assert.deepEqual(await told.take(2), [
@@ -211,10 +211,10 @@ test('7.1.7: a client that does not hang up after a fault is hung up on within s
   assert.equal(told.size, 0);
 });
 
-test('7.1.7: a fault after our close frame is answered by none', async (t) => {
+test('7.1.7: a fault after our close encodeFrame is answered by none', async (t) => {
   const { port, peer, told } = await pair(t);
   port.close(3000, '');
-  peer.send(frame(FIN | 3)).socket.end();
+  peer.send(encodeFrame(3)).socket.end();
   assert.deepEqual(await peer.told.take(2), [['closing', 3000, ''], ['end']]);
   assert.deepEqual(await told.next(), ['closed', 1006, '']);
 });
@@ -224,7 +224,7 @@ test('7.1.7: a fault after our close frame is answered by none', async (t) => {
 test('5.5.2, 5.5.3: every ping is answered by a pong with the same content', async (t) => {
   const { peer } = await pair(t);
   const contents = ['', 'a', 'x'.repeat(125)];
-  peer.send(...contents.map((content) => frame(FIN | PING, content)));
+  peer.send(...contents.map((content) => encodeFrame(OPCODE.ping, content)));
   assert.deepEqual(
     await peer.told.take(3),
     contents.map((content) => ['pong', Buffer.from(content).toString('hex')]),
@@ -235,10 +235,10 @@ test('pings without end whose pongs nobody reads take no room', async (t) => {
   const { port, peer } = await deafPair(t);
   const before = port.bufferedBytes;
   const pings = Buffer.concat(
-    Array.from({ length: 10_000 }, () => frame(FIN | PING, 'x'.repeat(99))),
+    Array.from({ length: 10_000 }, () => encodeFrame(OPCODE.ping, 'x'.repeat(99))),
   );
   peer.send(pings);
-  await until('all pings are read', () => port.bytesReceived === pings.length);
+  await until(() => port.bytesReceived === pings.length, 'all pings are read');
   assert.ok(port.bufferedBytes <= before);
 });
 
@@ -252,7 +252,7 @@ test('a port that is paused finishes its chunk, and reads no other', async (t) =
   assert.deepEqual(await told.next(), ['text', 'Hello']);
   port.pause();
   const before = port.bytesReceived ?? 0;
-  for (let count = 0; count < 50; count += 1) peer.send(frame(FIN | BINARY, Buffer.alloc(100_000)));
+  for (let count = 0; count < 50; count += 1) peer.send(encodeFrame(OPCODE.binary, Buffer.alloc(100_000)));
   for (let turn = 0; turn < 50; turn += 1) await new Promise(setImmediate);
   assert.equal(told.size, 0);
   assert.ok((port.bytesReceived ?? 0) - before <= 200_000);

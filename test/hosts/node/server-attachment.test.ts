@@ -6,10 +6,10 @@ import { createServer as createSecureServer } from 'node:https';
 import type { Socket } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import { type TLSSocket, connect as connectSecurely } from 'node:tls';
-import { SockJSConnection, SockJSRouter } from '../../src/index.ts';
-import { selfSigned } from '../client/certificate.ts';
-import { HttpConnection, encodeRequest } from '../support/http.ts';
-import { listening, stopped } from '../support/service.ts';
+import { SockJSConnection, SockJSRouter } from '../../../src/index.ts';
+import { RawHttpConnection, encodeRequest } from '../../../testkit/raw-http.ts';
+import { listen, stop } from '../../../testkit/server.ts';
+import { selfSignedCertificate } from '../../../testkit/certificate.ts';
 
 const H2C = [
   ['Connection', 'Upgrade, HTTP2-Settings'],
@@ -32,8 +32,8 @@ function attached(server: Server): SockJSRouter {
 }
 
 async function started(t: TestContext, server: Server): Promise<number> {
-  t.after(() => stopped(server));
-  return listening(server);
+  t.after(() => stop(server));
+  return listen(server);
 }
 
 function listenersOf(socket: Socket): Record<string, number> {
@@ -51,14 +51,14 @@ for (const { what, headers } of [
     attached(server);
     const port = await started(t, server);
     const accepted = once(server, 'connection');
-    const connection = new HttpConnection(port);
+    const connection = new RawHttpConnection(port);
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- what Node documents for this event
     const [socket] = (await accepted) as [Socket];
-    assert.equal((await connection.ask({ path: '/plain' })).body, 'own');
+    assert.equal((await connection.request({ path: '/plain' })).body, 'own');
     const before = listenersOf(socket);
     for (let count = 0; count < MANY; count++) {
       // oxlint-disable-next-line no-await-in-loop -- one after the other, on one connection
-      assert.equal((await connection.ask({ path: '/other', headers })).body, 'own');
+      assert.equal((await connection.request({ path: '/other', headers })).body, 'own');
     }
     assert.deepEqual(listenersOf(socket), before);
     assert.ok(socket.listenerCount('error') > 0, 'a reset must not end the process');
@@ -74,17 +74,17 @@ test('a connection that wanted upgrades is new to the application once', async (
     connections += 1;
   });
   const port = await started(t, server);
-  const connection = new HttpConnection(port);
+  const connection = new RawHttpConnection(port);
   for (const path of ['/a', '/b', '/c']) {
     // oxlint-disable-next-line no-await-in-loop -- one after the other, on one connection
-    assert.equal((await connection.ask({ path, headers: H2C })).body, 'own');
+    assert.equal((await connection.request({ path, headers: H2C })).body, 'own');
   }
   assert.equal(connections, 1);
   connection.close();
 });
 
 test('over TLS, too, an upgrade that nobody gives is answered as a plain request', async (t) => {
-  const certified = selfSigned();
+  const certified = selfSignedCertificate();
   const server = createSecureServer(certified, (incoming, response) => {
     response.end(`own ${incoming.url}`);
   });
@@ -109,7 +109,7 @@ test('a head of which Node may have forgotten a part is not parsed once more', a
   });
   server.maxHeadersCount = 50;
   attached(server);
-  const connection = new HttpConnection(await started(t, server));
+  const connection = new RawHttpConnection(await started(t, server));
   // If the last header is lost, the body is taken for a request.
   const many = Array.from({ length: 100 }, () => ['A', 'b'] as const);
   const body = 'GET /smuggled HTTP/1.1\r\nHost: localhost\r\n\r\n';
@@ -127,8 +127,8 @@ test('a router that left a server whose emit was covered meanwhile gives no upgr
   server.on('upgrade', (_incoming, socket) => {
     socket.end('HTTP/1.1 426 Own\r\nContent-Length: 0\r\n\r\n');
   });
-  const connection = new HttpConnection(await started(t, server));
-  const { status } = await connection.ask({ path: '/ws', headers: TO_WEB_SOCKET });
+  const connection = new RawHttpConnection(await started(t, server));
+  const { status } = await connection.request({ path: '/ws', headers: TO_WEB_SOCKET });
   assert.equal(status, 426);
   connection.close();
 });

@@ -2,50 +2,50 @@
 import assert from 'node:assert/strict';
 import { type Socket, connect, createServer } from 'node:net';
 import type { TestContext } from 'node:test';
-import { MemoryBudget } from '../../src/base/memory-budget.ts';
-import { NodeWebSocket } from '../../src/hosts/node/node-websocket.ts';
-import type { HostSettings } from '../../src/http/exchange.ts';
+import { MemoryBudget } from '../../../src/base/memory-budget.ts';
+import { NodeWebSocket } from '../../../src/hosts/node/node-websocket.ts';
+import type { HostSettings } from '../../../src/http/exchange.ts';
 import type {
   WebSocketConnection,
   WebSocketListener,
-} from '../../src/http/websocket-connection.ts';
-import { Queue } from '../support/client.ts';
+} from '../../../src/http/websocket-connection.ts';
 import { Reference } from './reference.ts';
 import type { Told } from './wire.ts';
+import { AsyncQueue } from '../../../testkit/async-queue.ts';
 
 /** What a listener is told, in its order. */
 class Listener implements WebSocketListener {
-  readonly told: Queue<Told> = new Queue('something to be told');
+  readonly told: AsyncQueue<Told> = new AsyncQueue('something to be told');
 
   onText(text: string): void {
-    this.told.put(['text', text]);
+    this.told.push(['text', text]);
   }
 
   onBinary(data: Uint8Array): void {
-    this.told.put(['binary', Buffer.from(data).toString('hex')]);
+    this.told.push(['binary', Buffer.from(data).toString('hex')]);
   }
 
   onDrain(): void {
-    this.told.put(['drained']);
+    this.told.push(['drained']);
   }
 
   onFault(fault: string): void {
-    this.told.put(['refused', fault]);
+    this.told.push(['refused', fault]);
   }
 
   onClosed(code: number, reason: string): void {
-    this.told.put(['closed', code, reason]);
+    this.told.push(['closed', code, reason]);
   }
 
   onWriteTimeout(): void {
-    this.told.put(['stalled']);
+    this.told.push(['stalled']);
   }
 }
 
 /** The client's end, frame by frame. */
 class Peer {
   readonly socket: Socket;
-  readonly told: Queue<Told> = new Queue('a frame or the end');
+  readonly told: AsyncQueue<Told> = new AsyncQueue('a frame or the end');
 
   constructor(port: number) {
     const reference = new Reference(false);
@@ -54,9 +54,9 @@ class Peer {
     this.socket.on('error', () => {});
     this.socket.on('data', (chunk: Buffer) => {
       reference.push(chunk);
-      for (const told of reference.told.splice(0)) this.told.put(told);
+      for (const told of reference.told.splice(0)) this.told.push(told);
     });
-    this.socket.on('end', () => this.told.put(['end']));
+    this.socket.on('end', () => this.told.push(['end']));
   }
 
   send(...frames: readonly Uint8Array[]): this {
@@ -68,7 +68,7 @@ class Peer {
 export interface Pair {
   readonly peer: Peer;
   readonly port: WebSocketConnection;
-  readonly told: Queue<Told>;
+  readonly told: AsyncQueue<Told>;
   readonly budget: MemoryBudget;
   /** The server's end. */
   readonly socket: Socket;
@@ -92,7 +92,7 @@ export async function pair(
 ): Promise<Pair> {
   const listener = new Listener();
   const budget = new MemoryBudget();
-  const opened = new Queue<{ port: WebSocketConnection; socket: Socket }>('a connection');
+  const opened = new AsyncQueue<{ port: WebSocketConnection; socket: Socket }>('a connection');
   // As sockets of node:http are.
   const server = createServer({ allowHalfOpen: true }, (socket) => {
     t.after(() => socket.destroy());
@@ -100,7 +100,7 @@ export async function pair(
     if (head !== undefined) socket.unshift(Buffer.from(head));
     const port = new NodeWebSocket(socket, { ...SETTINGS, ...settings }, budget);
     port.listen(listener);
-    opened.put({ port, socket });
+    opened.push({ port, socket });
   });
   await new Promise<void>((resolve) => {
     server.listen(0, '127.0.0.1', resolve);
