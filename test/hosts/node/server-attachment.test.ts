@@ -1,14 +1,14 @@
-/** What is left on a server and on its connections by those that wanted an upgrade, and by a router that was there. */
+/** Upgrades that no router handles, and the state of a server and its connections after them. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { type Server, createServer } from 'node:http';
 import { createServer as createSecureServer } from 'node:https';
 import type { Socket } from 'node:net';
-import { type TestContext, test } from 'node:test';
-import { type TLSSocket, connect as connectSecurely } from 'node:tls';
+import { test } from 'node:test';
 import { SockJSConnection, SockJSRouter } from '../../../src/index.ts';
-import { RawHttpConnection, encodeRequest } from '../../../testkit/raw-http.ts';
-import { listen, stop } from '../../../testkit/server.ts';
+import { httpConnection } from '../../../testkit/raw-http.ts';
+import { UPGRADE_HEADERS } from '../../../testkit/raw-websocket.ts';
+import { startServer } from '../../../testkit/server.ts';
 import { selfSignedCertificate } from '../../../testkit/certificate.ts';
 
 const H2C = [
@@ -17,118 +17,98 @@ const H2C = [
   ['HTTP2-Settings', 'AAMAAABkAAQAAP__'],
 ] as const;
 
-const TO_WEB_SOCKET = [
-  ['Connection', 'Upgrade'],
-  ['Upgrade', 'websocket'],
-  ['Sec-WebSocket-Version', '13'],
-  ['Sec-WebSocket-Key', 'dGhlIHNhbXBsZSBub25jZQ=='],
-] as const;
+/** More than the 10 listeners of one event after which Node warns. */
+const MANY_REQUESTS = 15;
 
-/** More than the ten listeners of which Node warns. */
-const MANY = 15;
-
-function attached(server: Server): SockJSRouter {
+function attachRouter(server: Server): SockJSRouter {
   return new SockJSRouter(SockJSConnection, '/echo', { logger: false }).attach(server);
 }
 
-async function started(t: TestContext, server: Server): Promise<number> {
-  t.after(() => stop(server));
-  return listen(server);
-}
-
-function listenersOf(socket: Socket): Record<string, number> {
+function countListeners(socket: Socket): Record<string, number> {
   return Object.fromEntries(
     socket.eventNames().map((name) => [String(name), socket.listenerCount(name)]),
   );
 }
 
-for (const { what, headers } of [
-  { what: 'to HTTP/2', headers: H2C },
-  { what: 'to a WebSocket that nobody serves', headers: TO_WEB_SOCKET },
+for (const { target, headers } of [
+  { target: 'to HTTP/2', headers: H2C },
+  { target: 'to a WebSocket at another path', headers: UPGRADE_HEADERS },
 ]) {
-  test(`many upgrades ${what} leave no listeners on their connection`, async (t) => {
+  test(`upgrades ${target} that nobody handles leave no listeners on their connection`, async (t) => {
     const server = createServer((_incoming, response) => response.end('own'));
-    attached(server);
-    const port = await started(t, server);
+    attachRouter(server);
+    const port = await startServer(t, server);
     const accepted = once(server, 'connection');
-    const connection = new RawHttpConnection(port);
-    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- what Node documents for this event
+    const connection = httpConnection(t, port);
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the argument that Node documents for this event
     const [socket] = (await accepted) as [Socket];
     assert.equal((await connection.request({ path: '/plain' })).body, 'own');
-    const before = listenersOf(socket);
-    for (let count = 0; count < MANY; count++) {
-      // oxlint-disable-next-line no-await-in-loop -- one after the other, on one connection
+    const before = countListeners(socket);
+    for (let count = 0; count < MANY_REQUESTS; count++) {
       assert.equal((await connection.request({ path: '/other', headers })).body, 'own');
     }
-    assert.deepEqual(listenersOf(socket), before);
+    assert.deepEqual(countListeners(socket), before);
     assert.ok(socket.listenerCount('error') > 0, 'a reset must not end the process');
-    connection.close();
   });
 }
 
-test('a connection that wanted upgrades is new to the application once', async (t) => {
+test('the application gets one connection event for a connection with several upgrades', async (t) => {
   const server = createServer((_incoming, response) => response.end('own'));
-  attached(server);
+  attachRouter(server);
   let connections = 0;
   server.on('connection', () => {
     connections += 1;
   });
-  const port = await started(t, server);
-  const connection = new RawHttpConnection(port);
+  const port = await startServer(t, server);
+  const connection = httpConnection(t, port);
   for (const path of ['/a', '/b', '/c']) {
-    // oxlint-disable-next-line no-await-in-loop -- one after the other, on one connection
     assert.equal((await connection.request({ path, headers: H2C })).body, 'own');
   }
   assert.equal(connections, 1);
-  connection.close();
 });
 
-test('over TLS, too, an upgrade that nobody gives is answered as a plain request', async (t) => {
-  const certified = selfSignedCertificate();
-  const server = createSecureServer(certified, (incoming, response) => {
+test('over TLS, an upgrade that nobody handles is served as a plain request', async (t) => {
+  const certificate = selfSignedCertificate();
+  const server = createSecureServer(certificate, (incoming, response) => {
     response.end(`own ${incoming.url}`);
   });
-  attached(server);
-  const port = await started(t, server);
-  const socket: TLSSocket = connectSecurely({ port, host: '127.0.0.1', ca: certified.cert });
+  attachRouter(server);
+  const port = await startServer(t, server);
+  const connection = httpConnection(t, { port, tls: { ca: certificate.cert } });
   for (const path of ['/a', '/b', '/c']) {
-    socket.write(encodeRequest({ path, headers: H2C }));
-    // oxlint-disable-next-line no-await-in-loop -- one after the other, on one connection
-    const data: unknown[] = await once(socket, 'data', { signal: AbortSignal.timeout(10_000) });
-    assert.match(String(data[0]), new RegExp(`^HTTP/1.1 200 [^]*own ${path}$`));
+    const { status, body } = await connection.request({ path, headers: H2C });
+    assert.deepEqual({ status, body }, { status: 200, body: `own ${path}` });
   }
-  socket.destroy();
 });
 
-test('a head of which Node may have forgotten a part is not parsed once more', async (t) => {
-  const seen: (string | undefined)[] = [];
+test('a request of which Node may have dropped headers is not parsed again', async (t) => {
+  const urls: (string | undefined)[] = [];
   const server = createServer((incoming, response) => {
-    seen.push(incoming.url);
+    urls.push(incoming.url);
     incoming.resume();
     response.end('own');
   });
   server.maxHeadersCount = 50;
-  attached(server);
-  const connection = new RawHttpConnection(await started(t, server));
-  // If the last header is lost, the body is taken for a request.
+  attachRouter(server);
+  const connection = httpConnection(t, await startServer(t, server));
+  // Without the last header, Content-Length, the body would be parsed as a request.
   const many = Array.from({ length: 100 }, () => ['A', 'b'] as const);
   const body = 'GET /smuggled HTTP/1.1\r\nHost: localhost\r\n\r\n';
   connection.send({ method: 'POST', path: '/outer', headers: [...H2C, ...many], body });
   await connection.readToEnd();
-  assert.deepEqual(seen, []);
+  assert.deepEqual(urls, []);
 });
 
-test('a router that left a server whose emit was covered meanwhile gives no upgrade away', async (t) => {
+test('a detached router leaves upgrades to the application where emit was replaced after it', async (t) => {
   const server = createServer((_incoming, response) => response.end('plain'));
-  const router = attached(server);
+  const router = attachRouter(server);
   // oxlint-disable-next-line typescript/unbound-method -- the Proxy passes `this` on
   server.emit = new Proxy(server.emit, {});
   router.detach(server);
   server.on('upgrade', (_incoming, socket) => {
     socket.end('HTTP/1.1 426 Own\r\nContent-Length: 0\r\n\r\n');
   });
-  const connection = new RawHttpConnection(await started(t, server));
-  const { status } = await connection.request({ path: '/ws', headers: TO_WEB_SOCKET });
+  const connection = httpConnection(t, await startServer(t, server));
+  const { status } = await connection.request({ path: '/ws', headers: UPGRADE_HEADERS });
   assert.equal(status, 426);
-  connection.close();
 });

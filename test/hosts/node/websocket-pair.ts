@@ -1,6 +1,5 @@
-/** A `WebSocketConnection` on a real socket, without HTTP before it and without sessions behind it. */
-import assert from 'node:assert/strict';
-import { type Socket, connect, createServer } from 'node:net';
+/** A `NodeWebSocket` and its client on a real socket, without a handshake and without sessions. */
+import { type Socket, createServer } from 'node:net';
 import type { TestContext } from 'node:test';
 import { MemoryBudget } from '../../../src/base/memory-budget.ts';
 import { NodeWebSocket } from '../../../src/hosts/node/node-websocket.ts';
@@ -9,66 +8,90 @@ import type {
   WebSocketConnection,
   WebSocketListener,
 } from '../../../src/http/websocket-connection.ts';
-import { Reference } from './reference.ts';
-import type { Told } from './wire.ts';
 import { AsyncQueue } from '../../../testkit/async-queue.ts';
+import {
+  ConnectionEndedError,
+  type RawConnection,
+  rawConnection,
+} from '../../../testkit/raw-connection.ts';
+import { listen } from '../../../testkit/server.ts';
+import {
+  OPCODE,
+  type WsFrame,
+  decodeClose,
+  decodeText,
+  readServerFrame,
+} from '../../../testkit/websocket-frames.ts';
+import type { WsEvent } from '../../websocket/frame-recorder.ts';
 
-/** What a listener is told, in its order. */
-class Listener implements WebSocketListener {
-  readonly told: AsyncQueue<Told> = new AsyncQueue('something to be told');
+class RecordingListener implements WebSocketListener {
+  readonly events: AsyncQueue<WsEvent> = new AsyncQueue('an event of the WebSocket');
 
   onText(text: string): void {
-    this.told.push(['text', text]);
+    this.events.push(['text', text]);
   }
 
   onBinary(data: Uint8Array): void {
-    this.told.push(['binary', Buffer.from(data).toString('hex')]);
+    this.events.push(['binary', Buffer.from(data).toString('hex')]);
   }
 
   onDrain(): void {
-    this.told.push(['drained']);
+    this.events.push(['drain']);
   }
 
   onFault(fault: string): void {
-    this.told.push(['refused', fault]);
+    this.events.push(['fault', fault]);
   }
 
   onClosed(code: number, reason: string): void {
-    this.told.push(['closed', code, reason]);
+    this.events.push(['closed', code, reason]);
   }
 
   onWriteTimeout(): void {
-    this.told.push(['stalled']);
+    this.events.push(['writeTimeout']);
   }
 }
 
-/** The client's end, frame by frame. */
-class Peer {
-  readonly socket: Socket;
-  readonly told: AsyncQueue<Told> = new AsyncQueue('a frame or the end');
+function eventOf({ opcode, payload }: WsFrame): WsEvent {
+  if (opcode === OPCODE.text) return ['text', decodeText(payload)];
+  if (opcode === OPCODE.binary) return ['binary', payload.toString('hex')];
+  if (opcode === OPCODE.ping) return ['ping', payload.toString('hex')];
+  if (opcode === OPCODE.pong) return ['pong', payload.toString('hex')];
+  const { code, reason } = decodeClose(payload);
+  return ['close', code, reason];
+}
 
-  constructor(port: number) {
-    const reference = new Reference(false);
-    // Half open: what hangs up is said by each test.
-    this.socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true });
-    this.socket.on('error', () => {});
-    this.socket.on('data', (chunk: Buffer) => {
-      reference.push(chunk);
-      for (const told of reference.told.splice(0)) this.told.push(told);
-    });
-    this.socket.on('end', () => this.told.push(['end']));
+/** Sends frames as they are, and replies to none: each test decides about pongs, close frames and the end. */
+class FrameClient {
+  readonly raw: RawConnection;
+  /** Frames of the server in their order, and `end`. */
+  readonly events: AsyncQueue<WsEvent> = new AsyncQueue('a frame or the end');
+
+  constructor(raw: RawConnection) {
+    this.raw = raw;
+    void this.#read();
   }
 
   send(...frames: readonly Uint8Array[]): this {
-    this.socket.write(Buffer.concat(frames));
+    this.raw.write(Buffer.concat(frames));
     return this;
+  }
+
+  async #read(): Promise<void> {
+    try {
+      for (;;) this.events.push(eventOf(await readServerFrame(this.raw)));
+    } catch (error) {
+      if (error instanceof ConnectionEndedError) this.events.push(['end']);
+      else this.events.end(error instanceof Error ? error : new Error(String(error)));
+    }
   }
 }
 
-export interface Pair {
-  readonly peer: Peer;
-  readonly port: WebSocketConnection;
-  readonly told: AsyncQueue<Told>;
+export interface WebSocketPair {
+  readonly client: FrameClient;
+  readonly webSocket: WebSocketConnection;
+  /** Events of the listener of `webSocket`. */
+  readonly events: AsyncQueue<WsEvent>;
   readonly budget: MemoryBudget;
   /** The server's end. */
   readonly socket: Socket;
@@ -84,31 +107,26 @@ const SETTINGS: HostSettings = {
   writeTimeout: 30_000,
 };
 
-/** A client and the port that serves it, until the test ends. @param head bytes that came with the upgrade */
-export async function pair(
+/** @param head bytes that came with the upgrade */
+export async function webSocketPair(
   t: TestContext,
   settings: Partial<HostSettings> = {},
   head?: Buffer,
-): Promise<Pair> {
-  const listener = new Listener();
+): Promise<WebSocketPair> {
+  const listener = new RecordingListener();
   const budget = new MemoryBudget();
-  const opened = new AsyncQueue<{ port: WebSocketConnection; socket: Socket }>('a connection');
-  // As sockets of node:http are.
+  const opened = new AsyncQueue<{ webSocket: WebSocketConnection; socket: Socket }>('a connection');
+  // Half open, as sockets of `node:http` are.
   const server = createServer({ allowHalfOpen: true }, (socket) => {
     t.after(() => socket.destroy());
     socket.on('error', () => {});
     if (head !== undefined) socket.unshift(Buffer.from(head));
-    const port = new NodeWebSocket(socket, { ...SETTINGS, ...settings }, budget);
-    port.listen(listener);
-    opened.push({ port, socket });
-  });
-  await new Promise<void>((resolve) => {
-    server.listen(0, '127.0.0.1', resolve);
+    const webSocket = new NodeWebSocket(socket, { ...SETTINGS, ...settings }, budget);
+    webSocket.listen(listener);
+    opened.push({ webSocket, socket });
   });
   t.after(() => server.close());
-  const address = server.address();
-  assert.ok(typeof address === 'object' && address !== null);
-  const peer = new Peer(address.port);
-  t.after(() => peer.socket.destroy());
-  return { peer, budget, told: listener.told, ...(await opened.next()) };
+  const target = { port: await listen(server), allowHalfOpen: true };
+  const client = new FrameClient(rawConnection(t, target, { timeout: Infinity }));
+  return { client, budget, events: listener.events, ...(await opened.next()) };
 }
