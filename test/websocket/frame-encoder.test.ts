@@ -6,6 +6,7 @@ import {
   PING_FRAME,
   encodeBinary,
   encodeClose,
+  encodePingWithText,
   encodePong,
   encodeText,
 } from '../../src/websocket/frame-encoder.ts';
@@ -74,6 +75,15 @@ for (const length of [0, 1, 124, 125]) {
 
 test('5.5.2: ws reads our ping', () => {
   assert.deepEqual(readBack(PING_FRAME), [['ping', '']]);
+});
+
+test('5.5.2: ws reads a heartbeat as a ping and a text', () => {
+  const heartbeat = encodePingWithText('h');
+  assert.deepEqual(readBack(heartbeat), [
+    ['ping', ''],
+    ['text', 'h'],
+  ]);
+  assert.equal(encodePingWithText('h'), heartbeat, 'it is memoized');
 });
 
 for (const [code, reason] of [
