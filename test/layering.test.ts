@@ -1,12 +1,7 @@
 import assert from 'node:assert/strict';
 import { globSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
-import {
-  type Sources,
-  findCycles,
-  findUpwardImports,
-  parseLayers,
-} from './support/import-graph.ts';
+import { type Sources, findCycles, findUpwardImports, parseLayers } from './import-graph.ts';
 
 const SOURCES: Sources = new Map(
   globSync('src/**/*.ts').map((file) => [file, readFileSync(file, 'utf8')]),

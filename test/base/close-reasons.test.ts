@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { CLOSE_REASONS, isCloseCode } from '../../src/base/close-reasons.ts';
 
 for (const [name, { cause, code, reason }] of Object.entries(CLOSE_REASONS)) {
-  test(`${name} is counted under its own name, and fits into a close frame`, () => {
+  test(`${name} is counted under its own name and fits into a close frame`, () => {
     assert.equal(cause, name);
     assert.ok(code >= 1000 && code < 5000);
     assert.ok(Buffer.byteLength(reason) <= 123);

@@ -8,11 +8,10 @@ import {
   escapeControl,
 } from '../../src/base/logging.ts';
 import { SockJSConnection } from '../../src/index.ts';
-import { poll, sendBody } from '../conformance/dialects.ts';
-import { UPGRADE } from '../limits/transports.ts';
-import { ask } from '../support/http.ts';
-import { serve } from '../support/service.ts';
-import { connectWebSocket } from '../support/ws.ts';
+import { UPGRADE_HEADERS, openWebSocket } from '../../testkit/raw-websocket.ts';
+import { httpRequest } from '../../testkit/raw-http.ts';
+import { poll, postBody } from '../../testkit/sockjs-http.ts';
+import { startRouter } from '../../testkit/server.ts';
 
 // oxlint-disable-next-line no-control-regex -- these are what must not be in a log line
 const CONTROL = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/;
@@ -87,10 +86,10 @@ test('the silent logger writes nothing', (t) => {
 });
 
 test('client input in log lines is escaped and cut', async (t) => {
-  const { port, logs } = await serve(t);
+  const { port, logger } = await startRouter(t);
   const origin = `http://evil.example/\u0085${'x'.repeat(5000)}`;
-  await ask(port, { path: '/echo/info', headers: [['Origin', origin]] });
-  const [entry] = logs.take();
+  await httpRequest(port, { path: '/echo/info', headers: [['Origin', origin]] });
+  const [entry] = logger.take();
   assert.ok(entry !== undefined && entry.line.length < 500, `${entry?.line.length} characters`);
   assert.doesNotMatch(entry.line, CONTROL);
 });
@@ -108,32 +107,32 @@ class Failing extends SockJSConnection {
 }
 
 test('no log line of any level contains a session id', async (t) => {
-  const { port, url, logs } = await serve(
+  const { port, logger } = await startRouter(
     t,
     { maxBufferedBytes: 2000, maxMessageBytes: 5000, maxSessions: 3, allowedOrigins: [] },
     Failing,
   );
   await poll(port, SESSION);
-  for (const body of ['{', '["failed"]', 'x'.repeat(6000)]) await sendBody(port, SESSION, body);
-  const slow = await connectWebSocket(t, `${url}/000/${ID}/websocket`);
+  for (const body of ['{', '["failed"]', 'x'.repeat(6000)]) await postBody(port, SESSION, body);
+  const slow = await openWebSocket(t, port, `/echo/000/${ID}/websocket`);
   slow.send('"slowConsumer"');
   await slow.closed();
   for (const headers of [
     [['Origin', 'http://evil.example']],
-    UPGRADE.slice(2),
-    UPGRADE.slice(1),
+    UPGRADE_HEADERS.slice(2),
+    UPGRADE_HEADERS.slice(1),
   ] as const)
-    await ask(port, { path: `${SESSION}/websocket`, headers });
+    await httpRequest(port, { path: `${SESSION}/websocket`, headers });
   for (let count = 0; count < 4; count += 1)
-    await ask(port, { method: 'POST', path: `/echo/000/${ID}${count}/xhr` });
-  const lines = logs.take();
+    await httpRequest(port, { method: 'POST', path: `/echo/000/${ID}${count}/xhr` });
+  const lines = logger.take();
   assert.ok(lines.length >= 4, `${lines.length} lines`);
   for (const { line } of lines) assert.doesNotMatch(line, new RegExp(ID));
 });
 
 test('logger: false turns logging off', async (t) => {
   const written = t.mock.method(process.stderr, 'write', () => true);
-  const { port } = await serve(t, { logger: false });
-  await ask(port, { path: '/echo/info', headers: [['Origin', 'http://evil.example']] });
+  const { port } = await startRouter(t, { logger: false });
+  await httpRequest(port, { path: '/echo/info', headers: [['Origin', 'http://evil.example']] });
   assert.equal(written.mock.callCount(), 0);
 });

@@ -1,10 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { memoizeLast } from '../../src/base/memoize.ts';
-import { XHR } from '../../src/transports/xhr.ts';
-import { MessagesFrame } from '../../src/protocol/frame.ts';
-import { createMessage } from '../../src/sessions/create-message.ts';
-import { collectGarbage } from '../support/garbage.ts';
+import { collectGarbage } from '../../testkit/memory.ts';
 
 const MAX_LENGTH = 10;
 
@@ -36,10 +33,4 @@ test('a result over the limit can be garbage collected', async () => {
   const result = new WeakRef(memoized(1000));
   await collectGarbage();
   assert.equal(result.deref(), undefined);
-});
-
-test('a transport encodes a frame to the same text for every client', () => {
-  const frame = new MessagesFrame([createMessage('x')]);
-  assert.equal(XHR.encode(frame, ''), 'a["x"]\n');
-  assert.equal(XHR.encode(frame, ''), XHR.encode(frame, ''));
 });

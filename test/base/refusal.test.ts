@@ -2,10 +2,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Refusal, SockJSError, type SockJSSettings } from '../../src/index.ts';
-import { newSession } from '../conformance/services.ts';
-import { type Answer, ask } from '../support/http.ts';
-import { serve } from '../support/service.ts';
-import { overAll, refused } from '../limits/transports.ts';
+import { TRANSPORTS, newSession, openRequest } from '../../testkit/transports.ts';
+import { startRouter } from '../../testkit/server.ts';
+import { testEach } from '../../testkit/node-test.ts';
+import { type RawResponse, httpRequest } from '../../testkit/raw-http.ts';
 
 function refusing(headers: Readonly<Record<string, string>>): SockJSSettings {
   return { authorize: () => new Refusal(401, '{"e":1}', headers) };
@@ -13,10 +13,10 @@ function refusing(headers: Readonly<Record<string, string>>): SockJSSettings {
 
 const JSON_TYPE = 'application/json';
 
-overAll('a Refusal sets the Content-Type of its text', async (t, transport) => {
+testEach(TRANSPORTS, 'a Refusal sets the Content-Type of its text', async (t, transport) => {
   for (const name of ['Content-Type', 'content-type', 'CONTENT-TYPE']) {
-    const { port } = await serve(t, refusing({ [name]: JSON_TYPE }));
-    const { status, body, head } = await refused(port, transport);
+    const { port } = await startRouter(t, refusing({ [name]: JSON_TYPE }));
+    const { status, body, head } = await httpRequest(port, openRequest(transport));
     assert.deepEqual({ status, body }, { status: 401, body: '{"e":1}' });
     assert.deepEqual(head.all('content-type'), [JSON_TYPE]);
     assert.deepEqual(head.all('content-length'), ['7']);
@@ -24,25 +24,25 @@ overAll('a Refusal sets the Content-Type of its text', async (t, transport) => {
 });
 
 test('a Refusal without text may set a Content-Type', async (t) => {
-  const { port } = await serve(t, {
+  const { port } = await startRouter(t, {
     authorize: () => new Refusal(401, '', { 'Content-Type': JSON_TYPE }),
   });
-  const { head, body } = await ask(port, { method: 'POST', path: `${newSession()}/xhr` });
+  const { head, body } = await httpRequest(port, { method: 'POST', path: `${newSession()}/xhr` });
   assert.equal(body, '');
   assert.deepEqual(head.all('content-type'), [JSON_TYPE]);
 });
 
 /** Sends a poll with an `Origin` header to a router that sets the cookie of a load balancer. */
 async function pollRefused(
-  t: Parameters<typeof serve>[0],
+  t: Parameters<typeof startRouter>[0],
   headers: Readonly<Record<string, string>>,
-): Promise<Answer> {
-  const { port } = await serve(t, {
+): Promise<RawResponse> {
+  const { port } = await startRouter(t, {
     ...refusing(headers),
     jsessionid: true,
     allowedOrigins: ['https://app.example'],
   });
-  return ask(port, {
+  return httpRequest(port, {
     method: 'POST',
     path: `${newSession()}/xhr`,
     headers: [['Origin', 'https://app.example']],

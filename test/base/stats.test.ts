@@ -4,24 +4,24 @@ import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { type TestContext, test } from 'node:test';
 import { Refusal, type SockJSSettings, SockJSConnection } from '../../src/index.ts';
 import { REFUSALS } from '../../src/base/refusal.ts';
-import { poll } from '../conformance/dialects.ts';
-import { newSession } from '../conformance/services.ts';
-import { until } from '../support/client.ts';
-import { HttpConnection, type RequestOptions, ask } from '../support/http.ts';
-import { serve } from '../support/service.ts';
-import { connectWebSocket } from '../support/ws.ts';
+import { httpConnection, type RawRequest, httpRequest } from '../../testkit/raw-http.ts';
+import { newSession } from '../../testkit/transports.ts';
+import { openWebSocket } from '../../testkit/raw-websocket.ts';
+import { poll } from '../../testkit/sockjs-http.ts';
+import { startRouter } from '../../testkit/server.ts';
+import { until } from '../../testkit/until.ts';
 
 const ID = 'SECRET-SESSION-ID';
 const SESSION = `/echo/000/${ID}`;
-const post = (target: string, body = ''): RequestOptions => ({
+const post = (endpoint: string, body = ''): RawRequest => ({
   method: 'POST',
-  path: `${SESSION}/${target}`,
+  path: `${SESSION}/${endpoint}`,
   body,
 });
 
 interface Case {
   readonly reason: keyof typeof REFUSALS;
-  readonly request: RequestOptions;
+  readonly request: RawRequest;
   readonly settings?: SockJSSettings;
   /** Whether the session is open before the request. */
   readonly isOpen?: boolean;
@@ -98,17 +98,17 @@ function nonZero(counters: Readonly<Record<string, number>>): Record<string, num
 for (const { reason, request, settings = {}, isOpen = false } of REFUSED) {
   test(`${reason} is counted and published: ${request.path.replace(ID, 'ID')}`, async (t) => {
     const events = recordChannel(t, 'sockjs-server:refuse');
-    const { port, router, logs } = await serve(t, settings);
+    const { port, router, logger } = await startRouter(t, settings);
     if (isOpen) assert.equal(await poll(port, SESSION), 'o');
     if (reason.endsWith('essionLimit')) assert.equal(await poll(port, newSession()), 'o');
-    const { status } = await ask(port, request);
+    const { status } = await httpRequest(port, request);
     assert.deepEqual(nonZero(router.stats.dump().refused), { [reason]: 1 });
     assert.deepEqual(events, [{ prefix: '/echo', reason, status, address: '127.0.0.1' }]);
-    for (const { line } of logs.take()) assert.doesNotMatch(line, new RegExp(ID));
+    for (const { line } of logger.take()) assert.doesNotMatch(line, new RegExp(ID));
   });
 }
 
-test('every refusal is in the table above, except those that take time and have other tests', () => {
+test('the table above has every refusal except those that other tests cover', () => {
   const covered = new Set(REFUSED.map(({ reason }) => reason));
   const others = Object.keys(REFUSALS).filter(
     (name) => !covered.has(name as keyof typeof REFUSALS),
@@ -157,34 +157,34 @@ for (const [cause, code, send, settings = {}] of CLOSED) {
   test(`the close cause ${cause} is counted and published`, async (t) => {
     const opened = recordChannel(t, 'sockjs-server:open');
     const closed = recordChannel(t, 'sockjs-server:close');
-    const { url, router, logs } = await serve(t, settings, Closing);
-    const client = await connectWebSocket(t, `${url}/000/${ID}/websocket`);
+    const { port, router, logger } = await startRouter(t, settings, Closing);
+    const client = await openWebSocket(t, port, `/echo/000/${ID}/websocket`);
     assert.equal(await client.next(), 'o');
     const session = { prefix: '/echo', transport: 'websocket', address: '127.0.0.1' };
     assert.deepEqual(opened, [session]);
-    if (cause === 'client') client.socket.close(1000);
+    if (cause === 'client') client.close(1000);
     else client.send(send);
     await client.closed();
-    await until('the close event is published', () => closed.length > 0);
+    await until(() => closed.length > 0, 'the close event');
     assert.deepEqual(nonZero(router.stats.dump().closed), { [cause]: 1 });
     const [event] = closed;
     assert.ok(typeof event === 'object' && event !== null && 'reason' in event);
     assert.deepEqual(closed, [{ ...session, code, reason: event.reason, cause }]);
-    for (const { line } of logs.take()) assert.doesNotMatch(line, new RegExp(ID));
+    for (const { line } of logger.take()) assert.doesNotMatch(line, new RegExp(ID));
   });
 }
 
-test('onOpen that returns false counts as refused, bytes as textOnly, an aborted poll as interrupted', async (t) => {
-  const { url, port, router } = await serve(t, {}, Closing);
-  await (await connectWebSocket(t, `${url}/000/a/websocket?how=refused`)).closed();
-  const client = await connectWebSocket(t, `${url}/000/a/websocket`);
-  client.socket.send(Buffer.from('bytes'));
+test('onOpen that returns false counts as refused, binary data as textOnly, an aborted poll as interrupted', async (t) => {
+  const { port, router } = await startRouter(t, {}, Closing);
+  await (await openWebSocket(t, port, '/echo/000/a/websocket?how=refused')).closed();
+  const client = await openWebSocket(t, port, '/echo/000/a/websocket');
+  client.send(Buffer.from('bytes'));
   await client.closed();
   assert.equal(await poll(port, SESSION), 'o');
-  const lost = new HttpConnection(port).send(post('xhr'));
-  await until('the poll is attached', () => router.stats.dump().connectionsActive === 1);
+  const lost = httpConnection(t, port).send(post('xhr'));
+  await until(() => router.stats.dump().connectionsActive === 1, 'the poll to be attached');
   lost.abort();
-  await until('the session has ended', () => router.stats.dump().sessionsActive === 0);
+  await until(() => router.stats.dump().sessionsActive === 0, 'the session to end');
   assert.deepEqual(nonZero(router.stats.dump().closed), {
     refused: 1,
     textOnly: 1,

@@ -1,30 +1,29 @@
-/** PROTOCOL "Headers": caching, CORS, preflight and the load balancer's cookie. */
+/** PROTOCOL "Headers": caching, CORS, preflights and the cookie for load balancers. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { HttpConnection, type ResponseHead, ask } from '../support/http.ts';
-import { serve } from '../support/service.ts';
-import { DIALECTS, Receiver, poll } from './dialects.ts';
-import { newSession, startServices } from './services.ts';
+import { startServices } from './services.ts';
+import { HTTP_TRANSPORTS, newSession } from '../../testkit/transports.ts';
+import { type Headers, type ResponseHead, httpRequest } from '../../testkit/raw-http.ts';
+import { Receiver, poll } from '../../testkit/sockjs-http.ts';
+import { startRouter } from '../../testkit/server.ts';
 
 const { port } = await startServices();
 const YEAR = 31_536_000;
 const NEVER_CACHED = 'no-store, no-cache, no-transform, must-revalidate, max-age=0';
 
-type Headers = readonly (readonly [string, string])[];
-
-/** The head of the answer to a receiving request of a new session. */
+/** Head of the response to a receiving request of a new session. */
 async function receiverHead(
-  dialect: (typeof DIALECTS)[number],
+  transport: (typeof HTTP_TRANSPORTS)[number],
   headers: Headers = [],
   prefix = '/echo',
 ): Promise<ResponseHead> {
-  const receiver = new Receiver(port, newSession(prefix), dialect, { headers });
+  const receiver = new Receiver(port, newSession(prefix), transport, { headers });
   const head = await receiver.head();
-  receiver.connection.close();
+  receiver.close();
   return head;
 }
 
-/** The head of the answer to a sending request of a session that is open. */
+/** Head of the response to a sending request of an open session. */
 async function senderHead(
   target: string,
   body: string,
@@ -33,17 +32,19 @@ async function senderHead(
 ): Promise<ResponseHead> {
   const session = newSession(prefix);
   await poll(port, session);
-  return (await ask(port, { method: 'POST', path: `${session}/${target}`, body, headers })).head;
+  return (await httpRequest(port, { method: 'POST', path: `${session}/${target}`, body, headers }))
+    .head;
 }
 
-/** Every way to get an answer from a session URL, by name. */
-const SESSION_ANSWERS: readonly {
+/** Requests to session URLs. */
+const SESSION_REQUESTS: readonly {
   name: string;
   head: (headers?: Headers, prefix?: string) => Promise<ResponseHead>;
 }[] = [
-  ...DIALECTS.map((dialect) => ({
-    name: dialect.name,
-    head: async (headers: Headers = [], prefix = '/echo') => receiverHead(dialect, headers, prefix),
+  ...HTTP_TRANSPORTS.map((transport) => ({
+    name: transport.name,
+    head: async (headers: Headers = [], prefix = '/echo') =>
+      receiverHead(transport, headers, prefix),
   })),
   {
     name: 'xhr_send',
@@ -59,7 +60,7 @@ const SESSION_ANSWERS: readonly {
     name: 'xhr_send to an unknown session',
     head: async (headers = [], prefix = '/echo') =>
       (
-        await ask(port, {
+        await httpRequest(port, {
           method: 'POST',
           path: `${newSession(prefix)}/xhr_send`,
           body: '["x"]',
@@ -74,14 +75,14 @@ const SESSION_ANSWERS: readonly {
   {
     name: 'jsonp without a callback',
     head: async (headers = [], prefix = '/echo') =>
-      (await ask(port, { path: `${newSession(prefix)}/jsonp`, headers })).head,
+      (await httpRequest(port, { path: `${newSession(prefix)}/jsonp`, headers })).head,
   },
 ];
 
 function assertCacheable(head: ResponseHead): void {
   assert.equal(head.header('Cache-Control'), `public, max-age=${YEAR}`);
   const inSeconds = (Date.parse(head.header('Expires') ?? '') - Date.now()) / 1000;
-  assert.ok(Math.abs(inSeconds - YEAR) < 60, `Expires lies ${inSeconds} s ahead`);
+  assert.ok(Math.abs(inSeconds - YEAR) < 60, `Expires is ${inSeconds} s ahead`);
   assert.equal(head.header('Last-Modified'), undefined);
 }
 
@@ -94,24 +95,24 @@ function assertNeverCached(head: ResponseHead): void {
 // Caching
 
 test('/info is never cached', async () => {
-  assertNeverCached((await ask(port, { path: '/echo/info' })).head);
+  assertNeverCached((await httpRequest(port, { path: '/echo/info' })).head);
 });
 
-for (const { name, head } of SESSION_ANSWERS) {
-  test(`the answer of ${name} is never cached`, async () => assertNeverCached(await head()));
+for (const { name, head } of SESSION_REQUESTS) {
+  test(`the response to ${name} is never cached`, async () => assertNeverCached(await head()));
 }
 
-test('a wrong method on a session URL is not cached either', async () => {
-  assertNeverCached((await ask(port, { path: `${newSession()}/xhr` })).head);
+test('the response to a wrong method on a session URL is never cached', async () => {
+  assertNeverCached((await httpRequest(port, { path: `${newSession()}/xhr` })).head);
 });
 
 test('the iframe page can be cached for a year', async () => {
-  assertCacheable((await ask(port, { path: '/echo/iframe.html' })).head);
+  assertCacheable((await httpRequest(port, { path: '/echo/iframe.html' })).head);
 });
 
-test('so does the answer that it has not changed say', async () => {
+test('the response 304 can be cached for a year', async () => {
   const headers = [['If-None-Match', '*'] as const];
-  assertCacheable((await ask(port, { path: '/echo/iframe.html', headers })).head);
+  assertCacheable((await httpRequest(port, { path: '/echo/iframe.html', headers })).head);
 });
 
 // CORS
@@ -120,15 +121,16 @@ for (const origin of ['http://a.example', 'https://a.example:8443', 'null']) {
   for (const { name, head } of [
     {
       name: '/info',
-      head: async (headers: Headers) => (await ask(port, { path: '/echo/info', headers })).head,
+      head: async (headers: Headers) =>
+        (await httpRequest(port, { path: '/echo/info', headers })).head,
     },
-    ...SESSION_ANSWERS,
+    ...SESSION_REQUESTS,
   ]) {
-    test(`${name} echoes the origin ${origin} and admits credentials`, async () => {
-      const answer = await head([['Origin', origin]]);
-      assert.deepEqual(answer.all('Access-Control-Allow-Origin'), [origin]);
-      assert.deepEqual(answer.all('Access-Control-Allow-Credentials'), ['true']);
-      assert.deepEqual(answer.all('Vary'), ['Origin']);
+    test(`${name} echoes the origin ${origin} and allows credentials`, async () => {
+      const response = await head([['Origin', origin]]);
+      assert.deepEqual(response.all('Access-Control-Allow-Origin'), [origin]);
+      assert.deepEqual(response.all('Access-Control-Allow-Credentials'), ['true']);
+      assert.deepEqual(response.all('Vary'), ['Origin']);
     });
   }
 }
@@ -136,44 +138,42 @@ for (const origin of ['http://a.example', 'https://a.example:8443', 'null']) {
 for (const { name, head } of [
   {
     name: '/info',
-    head: async () => (await ask(port, { path: '/echo/info' })).head,
+    head: async () => (await httpRequest(port, { path: '/echo/info' })).head,
   },
-  ...SESSION_ANSWERS,
+  ...SESSION_REQUESTS,
 ]) {
-  test(`${name} without an Origin is open to all, without credentials`, async () => {
-    const answer = await head();
-    assert.deepEqual(answer.all('Access-Control-Allow-Origin'), ['*']);
-    assert.deepEqual(answer.all('Access-Control-Allow-Credentials'), []);
-    assert.deepEqual(answer.all('Access-Control-Allow-Headers'), []);
+  test(`${name} without an Origin allows all origins and no credentials`, async () => {
+    const response = await head();
+    assert.deepEqual(response.all('Access-Control-Allow-Origin'), ['*']);
+    assert.deepEqual(response.all('Access-Control-Allow-Credentials'), []);
+    assert.deepEqual(response.all('Access-Control-Allow-Headers'), []);
   });
 }
 
 for (const path of ['/echo', '/echo/iframe.html']) {
-  test(`${path} is no matter of CORS`, async () => {
+  test(`${path} has no CORS headers`, async () => {
     const headers = [['Origin', 'http://a.example'] as const];
-    const { head } = await ask(port, { path, headers });
+    const { head } = await httpRequest(port, { path, headers });
     assert.equal(head.status, 200);
     assert.equal(head.header('Access-Control-Allow-Origin'), undefined);
   });
 }
 
-test('an origin that is not allowed gets 403 and no CORS header, on every URL of a session', async (t) => {
-  const { port: own, logs } = await serve(t, { allowedOrigins: ['https://good.example'] });
-  const connection = new HttpConnection(own);
+test('an origin that is not allowed gets 403 and no CORS header on every URL of a session', async (t) => {
+  const { port: own, logger } = await startRouter(t, { allowedOrigins: ['https://good.example'] });
   const headers = [['Origin', 'https://evil.example'] as const];
   const heads = await Promise.all(
     ['xhr', 'xhr_send', 'xhr_streaming'].map(async (target) => {
       const request = { method: 'POST', path: `${newSession()}/${target}`, headers };
-      return (await ask(own, request)).head;
+      return (await httpRequest(own, request)).head;
     }),
   );
-  connection.close();
   for (const head of heads) {
     assert.equal(head.status, 403);
     assert.equal(head.header('Access-Control-Allow-Origin'), undefined);
     assert.equal(head.header('Access-Control-Allow-Credentials'), undefined);
   }
-  assert.equal(logs.take().filter(({ level }) => level === 'warn').length, 1);
+  assert.equal(logger.take().filter(({ level }) => level === 'warn').length, 1);
 });
 
 // Preflight
@@ -185,9 +185,9 @@ for (const { path, methods } of [
   { path: '/echo/0/preflight/xhr_streaming', methods: 'OPTIONS, POST' },
 ]) {
   for (const origin of [undefined, 'http://a.example', 'null']) {
-    test(`preflight of ${path} with Origin: ${origin ?? '(none)'}`, async () => {
+    test(`a preflight of ${path} with Origin ${origin ?? '(none)'} allows ${methods}`, async () => {
       const headers = origin === undefined ? [] : [['Origin', origin] as const];
-      const { head, body } = await ask(port, { method: 'OPTIONS', path, headers });
+      const { head, body } = await httpRequest(port, { method: 'OPTIONS', path, headers });
       assert.equal(head.status, 204);
       assert.equal(body, '');
       assertCacheable(head);
@@ -200,47 +200,51 @@ for (const { path, methods } of [
     });
   }
 
-  test(`preflight of ${path} allows the headers that are asked for`, async () => {
+  test(`a preflight of ${path} allows the requested headers`, async () => {
     const headers = [['Access-Control-Request-Headers', 'a, b, X-C'] as const];
-    const { head } = await ask(port, { method: 'OPTIONS', path, headers });
+    const { head } = await httpRequest(port, { method: 'OPTIONS', path, headers });
     assert.deepEqual(head.all('Access-Control-Allow-Headers'), ['a, b, X-C']);
   });
 
-  test(`preflight of ${path} allows no headers for an empty question`, async () => {
+  test(`a preflight of ${path} with an empty list allows no headers`, async () => {
     const headers = [['Access-Control-Request-Headers', ''] as const];
-    const { head } = await ask(port, { method: 'OPTIONS', path, headers });
+    const { head } = await httpRequest(port, { method: 'OPTIONS', path, headers });
     assert.deepEqual(head.all('Access-Control-Allow-Headers'), []);
   });
 }
 
-test('requested headers come back on the request itself too', async () => {
+test('requested headers are also allowed in the response to the request itself', async () => {
   const headers = [['Access-Control-Request-Headers', 'a, b, c'] as const];
-  const { head } = await ask(port, { method: 'POST', path: `${newSession()}/xhr`, headers });
+  const { head } = await httpRequest(port, {
+    method: 'POST',
+    path: `${newSession()}/xhr`,
+    headers,
+  });
   assert.deepEqual(head.all('Access-Control-Allow-Headers'), ['a, b, c']);
 });
 
 test('a preflight opens no session', async () => {
   const session = newSession();
-  await ask(port, { method: 'OPTIONS', path: `${session}/xhr` });
+  await httpRequest(port, { method: 'OPTIONS', path: `${session}/xhr` });
   assert.equal(await poll(port, session), 'o');
 });
 
 // JSESSIONID
 
-for (const { name, head } of SESSION_ANSWERS) {
+for (const { name, head } of SESSION_REQUESTS) {
   test(`with jsessionid on, ${name} sets the cookie`, async () => {
-    const answer = await head([], '/cookie_needed_echo');
-    assert.deepEqual(answer.all('Set-Cookie'), ['JSESSIONID=dummy; path=/']);
+    const response = await head([], '/cookie_needed_echo');
+    assert.deepEqual(response.all('Set-Cookie'), ['JSESSIONID=dummy; path=/']);
   });
 
-  test(`with jsessionid on, ${name} gives the client's cookie back`, async () => {
-    const answer = await head([['Cookie', 'JSESSIONID=abcdef']], '/cookie_needed_echo');
-    assert.deepEqual(answer.all('Set-Cookie'), ['JSESSIONID=abcdef; path=/']);
+  test(`with jsessionid on, ${name} returns the cookie of the client`, async () => {
+    const response = await head([['Cookie', 'JSESSIONID=abcdef']], '/cookie_needed_echo');
+    assert.deepEqual(response.all('Set-Cookie'), ['JSESSIONID=abcdef; path=/']);
   });
 
   test(`with jsessionid off, ${name} sets no cookie`, async () => {
-    const answer = await head([['Cookie', 'JSESSIONID=abcdef']]);
-    assert.deepEqual(answer.all('Set-Cookie'), []);
+    const response = await head([['Cookie', 'JSESSIONID=abcdef']]);
+    assert.deepEqual(response.all('Set-Cookie'), []);
   });
 }
 
@@ -251,23 +255,23 @@ for (const { cookie, value } of [
   { cookie: 'JSESSIONID=', value: 'dummy' },
   { cookie: 'JSESSIONID=a b', value: 'dummy' },
 ]) {
-  test(`Cookie: ${cookie} is answered by JSESSIONID=${value}`, async () => {
+  test(`Cookie: ${cookie} gets JSESSIONID=${value}`, async () => {
     const headers = [['Cookie', cookie] as const];
     const path = `${newSession('/cookie_needed_echo')}/xhr`;
-    const { head } = await ask(port, { method: 'POST', path, headers });
+    const { head } = await httpRequest(port, { method: 'POST', path, headers });
     assert.deepEqual(head.all('Set-Cookie'), [`JSESSIONID=${value}; path=/`]);
   });
 }
 
-test('with jsessionid on, a preflight sets the cookie as well', async () => {
+test('with jsessionid on, a preflight sets the cookie', async () => {
   const path = `${newSession('/cookie_needed_echo')}/xhr`;
-  const { head } = await ask(port, { method: 'OPTIONS', path });
+  const { head } = await httpRequest(port, { method: 'OPTIONS', path });
   assert.deepEqual(head.all('Set-Cookie'), ['JSESSIONID=dummy; path=/']);
 });
 
 for (const below of ['', '/', '/info', '/iframe.html']) {
-  test(`with jsessionid on, ${below || 'the greeting'} sets no cookie all the same`, async () => {
-    const { head } = await ask(port, { path: `/cookie_needed_echo${below}` });
+  test(`with jsessionid on, ${below || 'the greeting'} sets no cookie`, async () => {
+    const { head } = await httpRequest(port, { path: `/cookie_needed_echo${below}` });
     assert.equal(head.status, 200);
     assert.deepEqual(head.all('Set-Cookie'), []);
   });

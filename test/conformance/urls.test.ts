@@ -1,11 +1,12 @@
-/** PROTOCOL "URLs": what each URL below a service answers. */
+/** PROTOCOL "URLs": the response of each URL below a service. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type ConnectionInfo, SockJSConnection } from '../../src/index.ts';
-import { HttpConnection, ask } from '../support/http.ts';
-import { serve } from '../support/service.ts';
-import { XHR, messagesIn, poll, send } from './dialects.ts';
-import { newSession, startServices } from './services.ts';
+import { startServices } from './services.ts';
+import { httpConnection, httpRequest } from '../../testkit/raw-http.ts';
+import { XHR, newSession, parseMessages } from '../../testkit/transports.ts';
+import { poll, sendMessages } from '../../testkit/sockjs-http.ts';
+import { startRouter } from '../../testkit/server.ts';
 
 const { port } = await startServices();
 const SERVICES = [
@@ -27,8 +28,8 @@ interface Info {
 }
 
 async function info(at: number, base: string): Promise<Info> {
-  const { body } = await ask(at, { path: `${base}/info` });
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- every field is looked at below
+  const { body } = await httpRequest(at, { path: `${base}/info` });
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the tests check every field
   return JSON.parse(body) as Info;
 }
 
@@ -36,8 +37,8 @@ async function info(at: number, base: string): Promise<Info> {
 
 for (const base of SERVICES) {
   for (const path of [base, `${base}/`]) {
-    test(`GET ${path} greets, without a cookie`, async () => {
-      const { head, body } = await ask(port, { path });
+    test(`GET ${path} is the greeting, without a cookie`, async () => {
+      const { head, body } = await httpRequest(port, { path });
       assert.equal(head.status, 200);
       assert.equal(body, 'Welcome to SockJS!\n');
       assert.equal(head.header('Content-Type'), 'text/plain; charset=UTF-8');
@@ -46,8 +47,8 @@ for (const base of SERVICES) {
   }
 }
 
-test('the greeting does not mind a query', async () => {
-  const { status, body } = await ask(port, { path: '/echo?t=1' });
+test('the greeting ignores a query', async () => {
+  const { status, body } = await httpRequest(port, { path: '/echo?t=1' });
   assert.deepEqual({ status, body }, { status: 200, body: 'Welcome to SockJS!\n' });
 });
 
@@ -58,8 +59,8 @@ for (const { base, websocket, cookie } of [
   { base: '/disabled_websocket_echo', websocket: false, cookie: false },
   { base: '/cookie_needed_echo', websocket: true, cookie: true },
 ]) {
-  test(`GET ${base}/info says what the service can`, async () => {
-    const { head, body } = await ask(port, { path: `${base}/info` });
+  test(`GET ${base}/info lists the options of the service`, async () => {
+    const { head, body } = await httpRequest(port, { path: `${base}/info` });
     assert.equal(head.status, 200);
     assert.equal(head.header('Content-Type'), 'application/json; charset=UTF-8');
     assert.equal(head.header('Set-Cookie'), undefined);
@@ -72,41 +73,40 @@ for (const { base, websocket, cookie } of [
 
 test('the entropy of /info differs on every call and uses all 32 bits', async () => {
   const values = new Set<number>();
-  let seen = 0;
+  let bits = 0;
   for (let call = 0; call < 64; call += 1) {
     const { entropy } = await info(port, '/echo');
     values.add(entropy);
-    seen |= entropy;
+    bits |= entropy;
   }
-  // 64 draws of 32 bits agree once in two million runs.
+  // Two of 64 random values of 32 bits are equal once in two million runs.
   assert.equal(values.size, 64);
-  assert.equal(seen >>> 0, 0xffff_ffff);
+  assert.equal(bits >>> 0, 0xffff_ffff);
 });
 
-test('/info does not name a base_url by itself', async () => {
+test('/info has no base_url by default', async () => {
   assert.equal(Object.hasOwn(await info(port, '/echo'), 'base_url'), false);
 });
 
-test('/info names the base_url that is configured', async (t) => {
-  const { port: own } = await serve(t, { baseUrl: 'https://node7.example.com/echo' });
+test('/info has the configured base_url', async (t) => {
+  const { port: own } = await startRouter(t, { baseUrl: 'https://node7.example.com/echo' });
   assert.equal((await info(own, '/echo')).base_url, 'https://node7.example.com/echo');
 });
 
-test('/info is answered at once: the client takes its timeouts from it', async () => {
-  const connection = new HttpConnection(port);
+test('/info responds at once, because the client derives its timeouts from it', async (t) => {
+  const connection = httpConnection(t, port);
   const times: number[] = [];
   for (let call = 0; call < 15; call += 1) {
     const start = performance.now();
-    await connection.ask({ path: '/echo/info' });
+    await connection.request({ path: '/echo/info' });
     times.push(performance.now() - start);
   }
-  connection.close();
   const median = times.toSorted((left, right) => left - right)[7] ?? Infinity;
   assert.ok(median < 100, `the median of 15 calls is ${median} ms`);
 });
 
 test('OPTIONS /info is a preflight for GET', async () => {
-  const { head, body } = await ask(port, { method: 'OPTIONS', path: '/echo/info' });
+  const { head, body } = await httpRequest(port, { method: 'OPTIONS', path: '/echo/info' });
   assert.equal(head.status, 204);
   assert.equal(body, '');
   assert.equal(head.header('Access-Control-Allow-Methods'), 'OPTIONS, GET');
@@ -141,7 +141,7 @@ for (const name of [
   'iframe.html?t=0123',
 ]) {
   test(`GET /echo/${name} is the iframe page`, async () => {
-    const { head, body } = await ask(port, { path: `/echo/${name}` });
+    const { head, body } = await httpRequest(port, { path: `/echo/${name}` });
     assert.equal(head.status, 200);
     assert.equal(body, IFRAME('/echo/sockjs.js'));
     assert.equal(head.header('Content-Type'), 'text/html; charset=UTF-8');
@@ -151,15 +151,15 @@ for (const name of [
   });
 }
 
-test('the iframe page loads the client script that is configured', async (t) => {
+test('the iframe page loads the configured client script', async (t) => {
   const sockjsUrl = 'https://cdn.example.com/sockjs.js?a=1&b=2';
-  const { port: own } = await serve(t, { sockjsUrl });
-  const { body } = await ask(own, { path: '/echo/iframe.html' });
+  const { port: own } = await startRouter(t, { sockjsUrl });
+  const { body } = await httpRequest(own, { path: '/echo/iframe.html' });
   assert.equal(body, IFRAME('https://cdn.example.com/sockjs.js?a=1&amp;b=2'));
 });
 
-test('the client script that the iframe page names by default is there', async () => {
-  const { head, body } = await ask(port, { path: '/echo/sockjs.js' });
+test('the default client script of the iframe page is served', async () => {
+  const { head, body } = await httpRequest(port, { path: '/echo/sockjs.js' });
   assert.equal(head.status, 200);
   assert.equal(head.header('Content-Type'), 'application/javascript; charset=UTF-8');
   assert.match(body, /SockJS/);
@@ -168,30 +168,29 @@ test('the client script that the iframe page names by default is there', async (
 for (const { name, tag } of [
   { name: 'its ETag', tag: (etag: string) => etag },
   { name: 'its ETag as a weak one', tag: (etag: string) => `W/${etag}` },
-  { name: 'a list that holds its ETag', tag: (etag: string) => `"other", ${etag}` },
+  { name: 'a list with its ETag', tag: (etag: string) => `"other", ${etag}` },
   { name: '*', tag: () => '*' },
 ]) {
-  test(`the iframe page is not sent again to a client with If-None-Match: ${name}`, async () => {
-    const connection = new HttpConnection(port);
-    const first = await connection.ask({ path: '/echo/iframe.html' });
+  test(`the iframe page is not sent again for If-None-Match with ${name}`, async (t) => {
+    const connection = httpConnection(t, port);
+    const first = await connection.request({ path: '/echo/iframe.html' });
     const etag = first.head.header('ETag') ?? '';
     const headers = [['If-None-Match', tag(etag)] as const];
-    const { head } = await connection.ask({ path: '/echo/iframe.html', headers });
+    const { head } = await connection.request({ path: '/echo/iframe.html', headers });
     assert.equal(head.status, 304);
     assert.equal(head.header('Content-Type'), undefined);
     assert.equal(head.header('ETag'), etag);
-    // No body: the next answer starts right after this head.
-    assert.equal((await connection.ask({ path: '/echo' })).body, 'Welcome to SockJS!\n');
-    connection.close();
+    // Without a body, the next response starts right after this head.
+    assert.equal((await connection.request({ path: '/echo' })).body, 'Welcome to SockJS!\n');
   });
 }
 
-test('the iframe page is sent to a client that has another version', async () => {
+test('the iframe page is sent for another ETag', async () => {
   const headers = [['If-None-Match', '"stale"'] as const];
-  assert.equal((await ask(port, { path: '/echo/iframe.html', headers })).status, 200);
+  assert.equal((await httpRequest(port, { path: '/echo/iframe.html', headers })).status, 200);
 });
 
-// Nothing there
+// Unknown URLs
 
 for (const below of [
   '/a',
@@ -225,7 +224,7 @@ for (const below of [
 ]) {
   for (const method of ['GET', 'POST', 'OPTIONS']) {
     test(`${method} /echo${below} is 404`, async () => {
-      const { head, body } = await ask(port, { method, path: `/echo${below}` });
+      const { head, body } = await httpRequest(port, { method, path: `/echo${below}` });
       assert.equal(head.status, 404);
       assert.equal(head.header('Set-Cookie'), undefined);
       assert.equal(body, 'Not found.');
@@ -234,8 +233,8 @@ for (const below of [
 }
 
 for (const path of ['/', '/ech', '/echoes', '/echoes/info', '/ECHO', '/other']) {
-  test(`${path} belongs to no service and is 404`, async () => {
-    assert.equal((await ask(port, { path })).status, 404);
+  test(`${path} is 404, below no service`, async () => {
+    assert.equal((await httpRequest(port, { path })).status, 404);
   });
 }
 
@@ -243,8 +242,8 @@ for (const path of [
   '/disabled_websocket_echo/websocket',
   '/disabled_websocket_echo/0/s/websocket',
 ]) {
-  test(`${path} is 404: that transport is disabled`, async () => {
-    assert.equal((await ask(port, { path })).status, 404);
+  test(`${path} of a disabled transport is 404`, async () => {
+    assert.equal((await httpRequest(port, { path })).status, 404);
   });
 }
 
@@ -266,7 +265,7 @@ for (const { path, allow, wrong } of [
 ]) {
   for (const method of wrong) {
     test(`${method} ${path} is 405`, async () => {
-      const { head, body } = await ask(port, { method, path });
+      const { head, body } = await httpRequest(port, { method, path });
       assert.equal(head.status, 405);
       assert.equal(head.header('Allow'), allow);
       assert.equal(head.header('Content-Type'), undefined);
@@ -277,11 +276,11 @@ for (const { path, allow, wrong } of [
 
 // Session URLs
 
-test('the server part of a session URL does not count', async () => {
+test('the server part of a session URL is ignored', async () => {
   const session = newSession();
   assert.equal(await poll(port, session), 'o');
-  const elsewhere = session.replace('/000/', '/999/');
-  await send(port, elsewhere, 'x');
+  const otherServer = session.replace('/000/', '/999/');
+  await sendMessages(port, otherServer, 'x');
   assert.equal(await poll(port, session.replace('/000/', '/a%20b/')), 'a["x"]');
 });
 
@@ -294,44 +293,44 @@ for (const id of [
   '~!$&()*,;=:@',
   'x'.repeat(500),
 ]) {
-  test(`${id.slice(0, 20)} is a session id`, async () => {
+  test(`${id.slice(0, 20)} is accepted as a session id`, async () => {
     const session = `${newSession()}${id}`;
     assert.equal(await poll(port, session), 'o');
-    await send(port, session, 'mine');
+    await sendMessages(port, session, 'mine');
     assert.equal(await poll(port, session), 'a["mine"]');
   });
 }
 
-test('session ids differ by every character, case included', async () => {
+test('session ids are compared character by character, with their case', async () => {
   const session = newSession();
   assert.equal(await poll(port, `${session}a`), 'o');
   assert.equal(await poll(port, `${session}A`), 'o');
   assert.equal(await poll(port, `${session}%61`), 'o');
 });
 
-test('a query does not change which session is meant', async () => {
+test('a query does not change the session', async () => {
   const session = newSession();
-  assert.equal(await poll(port, session, { ...XHR, target: 'xhr?t=1' }), 'o');
-  await send(port, session, 'x');
-  assert.equal(await poll(port, session, { ...XHR, target: 'xhr?t=2' }), 'a["x"]');
+  assert.equal(await poll(port, session, { ...XHR, path: 'xhr?t=1' }), 'o');
+  await sendMessages(port, session, 'x');
+  assert.equal(await poll(port, session, { ...XHR, path: 'xhr?t=2' }), 'a["x"]');
 });
 
-test('the same session id below two services means two sessions', async () => {
+test('the same session id below two services is two sessions', async () => {
   const session = newSession();
   assert.equal(await poll(port, session), 'o');
   assert.equal(await poll(port, session.replace('/echo', '/amplify')), 'o');
-  await send(port, session, 'x');
-  assert.deepEqual(messagesIn(await poll(port, session)), ['x']);
+  await sendMessages(port, session, 'x');
+  assert.deepEqual(parseMessages(await poll(port, session)), ['x']);
 });
 
-test('the session id never reaches the application', async (t) => {
+test('the application does not get the session id', async (t) => {
   const seen: { info: ConnectionInfo; id: string }[] = [];
-  class Curious extends SockJSConnection {
+  class Recorder extends SockJSConnection {
     override onOpen(about: ConnectionInfo): void {
       seen.push({ info: about, id: this.id });
     }
   }
-  const { port: own } = await serve(t, {}, Curious);
+  const { port: own } = await startRouter(t, {}, Recorder);
   const session = newSession();
   const secret = session.slice(session.lastIndexOf('/') + 1);
   assert.equal(await poll(own, session), 'o');

@@ -1,4 +1,4 @@
-/** Who the client is, through proxies that are trusted and others that are not. */
+/** Address, host and scheme of a client behind trusted and untrusted proxies. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ClientAddressReader } from '../../src/http/client-address.ts';
@@ -16,18 +16,18 @@ function read(
 }
 
 const ADDRESSES: readonly (readonly [
-  what: string,
+  title: string,
   trusted: string[],
   peer: string,
   headers: Headers,
   address: string,
 ])[] = [
-  ['the peer without proxies', [], '1.2.3.4', {}, '1.2.3.4'],
+  ['the peer, without a trusted proxy', [], '1.2.3.4', {}, '1.2.3.4'],
   ['an IPv4 peer on an IPv6 socket', [], '::ffff:1.2.3.4', {}, '1.2.3.4'],
   ['an IPv6 peer without its zone', [], 'fe80::1%eth0', {}, 'fe80::1'],
   ['a peer of a socket without address', ['loopback'], '', { 'x-forwarded-for': '9.9.9.9' }, ''],
   [
-    'the peer, not what it forwards, if nobody is trusted',
+    'the peer and not its forwarded address, if no proxy is trusted',
     [],
     '1.2.3.4',
     { 'x-forwarded-for': '9.9.9.9' },
@@ -41,14 +41,14 @@ const ADDRESSES: readonly (readonly [
     '1.2.3.4',
   ],
   [
-    'what a trusted proxy forwards',
+    'the address that a trusted proxy forwards',
     ['loopback'],
     '127.0.0.1',
     { 'x-forwarded-for': '9.9.9.9' },
     '9.9.9.9',
   ],
   [
-    'the right-hand end: what stands left of it may be forged',
+    'the rightmost address: those before it may be forged',
     ['loopback'],
     '127.0.0.1',
     { 'x-forwarded-for': '6.6.6.6, 9.9.9.9' },
@@ -62,67 +62,73 @@ const ADDRESSES: readonly (readonly [
     '9.9.9.9',
   ],
   [
-    'the farthest proxy, if all are trusted',
+    'the leftmost proxy, if all are trusted',
     ['10.0.0.0/8'],
     '10.0.0.1',
     { 'x-forwarded-for': '10.0.0.3, 10.0.0.2' },
     '10.0.0.3',
   ],
   [
-    'the last good address before nonsense',
+    'the proxy, if it forwards no address',
     ['loopback'],
     '127.0.0.1',
     { 'x-forwarded-for': 'unknown' },
     '127.0.0.1',
   ],
   [
-    'an address with a port',
+    'a forwarded address without its port',
     ['loopback'],
     '127.0.0.1',
     { 'x-forwarded-for': '9.9.9.9:1234' },
     '9.9.9.9',
   ],
   [
-    'an IPv6 address with a port',
+    'a forwarded IPv6 address without its port',
     ['loopback'],
     '::1',
     { 'x-forwarded-for': '[2001:db8::1]:1234' },
     '2001:db8::1',
   ],
-  ['nothing forwarded', ['loopback'], '127.0.0.1', {}, '127.0.0.1'],
+  ['the proxy, if it forwards nothing', ['loopback'], '127.0.0.1', {}, '127.0.0.1'],
   [
-    'the standard header',
+    'the address in Forwarded',
     ['loopback'],
     '127.0.0.1',
     { forwarded: 'for=6.6.6.6, for=9.9.9.9;proto=https' },
     '9.9.9.9',
   ],
   [
-    'the standard header with IPv6',
+    'the IPv6 address in Forwarded',
     ['loopback'],
     '127.0.0.1',
     { forwarded: 'For="[2001:db8::1]:80"' },
     '2001:db8::1',
   ],
   [
-    "the proxy, if the two headers do not agree: one of them is the client's own",
+    'the proxy, if the two headers differ: one of them is from the client',
     ['loopback'],
     '127.0.0.1',
     { forwarded: 'for=9.9.9.9;proto=https;host=intra', 'x-forwarded-for': '6.6.6.6' },
     '127.0.0.1',
   ],
   [
-    'whom both headers name',
+    'the address in both headers',
     ['loopback'],
     '127.0.0.1',
     { forwarded: 'for=9.9.9.9', 'x-forwarded-for': '9.9.9.9' },
     '9.9.9.9',
   ],
-  ['a hidden client', ['loopback'], '127.0.0.1', { forwarded: 'for=_secret' }, '127.0.0.1'],
+  [
+    'the proxy, if Forwarded hides the client',
+    ['loopback'],
+    '127.0.0.1',
+    { forwarded: 'for=_secret' },
+    '127.0.0.1',
+  ],
 ];
 
-for (const [what, trusted, peer, headers, address] of ADDRESSES) {
-  test(`the client is ${what}`, () => {
+for (const [title, trusted, peer, headers, address] of ADDRESSES) {
+  test(`the client address is ${title}`, () => {
     assert.equal(read(trusted, peer, headers).address, address);
   });
 }
@@ -149,7 +155,7 @@ test('host and scheme come from a trusted proxy', () => {
   });
 });
 
-test('host and scheme come from the standard header', () => {
+test('host and scheme come from Forwarded', () => {
   const headers = { host: 'a.com', forwarded: 'for=9.9.9.9;host="b.com";proto=https' };
   assert.deepEqual(read(['loopback'], '127.0.0.1', headers), {
     address: '9.9.9.9',
@@ -158,6 +164,6 @@ test('host and scheme come from the standard header', () => {
   });
 });
 
-test('an encrypted connection of its own is secure', () => {
+test('an encrypted connection is secure', () => {
   assert.equal(read(['loopback'], '127.0.0.1', { host: 'a.com' }, true).secure, true);
 });

@@ -49,7 +49,7 @@ async function settle(): Promise<void> {
   for (let turn = 0; turn < 10; turn += 1) await Promise.resolve();
 }
 
-test('a plain answer is returned at once and does not count', (t) => {
+test('a plain result is returned at once and does not count', (t) => {
   const decisions = create(t);
   assert.deepEqual(
     decisions.decide(client(), () => 'user'),
@@ -58,7 +58,7 @@ test('a plain answer is returned at once and does not count', (t) => {
   assert.equal(decisions.size, 0);
 });
 
-test('what the call throws is thrown', (t) => {
+test('an error of the call is thrown', (t) => {
   const decisions = create(t);
   assert.throws(
     () =>
@@ -186,7 +186,7 @@ test('a rejection after the client has disconnected is ignored', async (t) => {
   assert.equal(decisions.size, 0);
 });
 
-test('connecting and disconnecting in a loop starts no more calls than one address may have', async (t) => {
+test('connecting and disconnecting in a loop starts at most the calls that one address may have', async (t) => {
   const decisions = create(t);
   let calls = 0;
   for (let count = 0; count < 100; count += 1) {
@@ -201,7 +201,7 @@ test('connecting and disconnecting in a loop starts no more calls than one addre
   assert.equal(calls, 3);
 });
 
-test('one address takes its share and no more', (t) => {
+test('one address has at most its share', (t) => {
   const decisions = create(t);
   for (let count = 0; count < 3; count += 1) void decisions.decide(client(), never);
   assert.deepEqual(decisions.decide(client(), never), { type: 'limit' });
@@ -227,7 +227,7 @@ test('IPv6 clients share the limit of their /64', (t) => {
   assert.ok(decisions.decide(client('2001:db8:0:1::1'), never) instanceof Promise);
 });
 
-test('each kind has a total of its own', (t) => {
+test('each kind has its own total', (t) => {
   const decisions = create(t);
   for (let host = 0; host < 10; host += 1) {
     void decisions.decide(client(`192.0.2.${host}`), never);
@@ -253,7 +253,7 @@ test('closing ends calls whose clients have disconnected, and leaves no timer', 
   assert.equal(decisions.size, 0);
 });
 
-test('closing ends the waiting of every request', async (t) => {
+test('closing ends the wait of every request', async (t) => {
   const decisions = create(t);
   const outcomes = ['192.0.2.1', '192.0.2.2'].map((address) =>
     Promise.resolve(decisions.decide(client(address), never)),

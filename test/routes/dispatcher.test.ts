@@ -36,13 +36,13 @@ test('without a step, a session request goes to its handler', async (t) => {
 });
 
 test('a step that resolves to true lets the request pass', async (t) => {
-  const seen: string[] = [];
+  const ids: string[] = [];
   const { port } = await serve(t, async ({ sessionId }) => {
-    seen.push(sessionId);
+    ids.push(sessionId);
     return true;
   });
   assert.equal((await httpRequest(port, POLL)).body, 'o\n');
-  assert.deepEqual(seen, ['session']);
+  assert.deepEqual(ids, ['session']);
 });
 
 test('a step that resolves to false has handled the request', async (t) => {

@@ -7,8 +7,8 @@ import {
   type BackpressureSettings,
   type SlowConsumer,
 } from '../../src/sessions/backpressure.ts';
-import { INFO } from '../support/fakes.ts';
-import { Logs } from '../support/service.ts';
+import { INFO } from './fake-receiver.ts';
+import { RecordingLogger } from '../../testkit/logger.ts';
 
 const CLIENT: SlowConsumer = { info: INFO, transport: 'xhr', user: 'alice', bufferedBytes: 1000 };
 
@@ -23,7 +23,7 @@ function create(settings: Partial<BackpressureSettings> = {}) {
     },
     stats: new SockJSStats('/echo', () => 0),
     budget: new MemoryBudget(),
-    logger: new Logs(),
+    logger: new RecordingLogger(),
   };
   return { ...context, backpressure: new Backpressure(context) };
 }

@@ -7,8 +7,9 @@ import {
   HandlerRunner,
   type HandlerOwner,
 } from '../../src/sessions/handler-runner.ts';
-import { INFO, deferred } from '../support/fakes.ts';
-import { Logs } from '../support/service.ts';
+import { deferred } from '../../testkit/until.ts';
+import { INFO } from './fake-receiver.ts';
+import { RecordingLogger } from '../../testkit/logger.ts';
 
 const END: CloseReason = { code: 3000, reason: 'Go away!', cause: 'application' };
 
@@ -17,7 +18,7 @@ type Handlers = Partial<ConnectionHandlers>;
 /** @returns a runner whose handlers record their calls, and then do what the test wants */
 function begin(handlers: Handlers = {}) {
   const calls: string[] = [];
-  const logs = new Logs();
+  const logger = new RecordingLogger();
   const owner: HandlerOwner & { closeReason: CloseStatus | undefined } = {
     info: INFO,
     closeReason: undefined,
@@ -53,8 +54,8 @@ function begin(handlers: Handlers = {}) {
       return handlers.onClose?.(code, reason);
     },
   };
-  const runner = new HandlerRunner(recording, owner, logs);
-  return { calls, logs, owner, runner, close };
+  const runner = new HandlerRunner(recording, owner, logger);
+  return { calls, logger, owner, runner, close };
 }
 
 test('onOpen comes first, then messages in order, then onClose', () => {
@@ -137,11 +138,11 @@ for (const [how, onOpen] of [
   ['rejects', () => Promise.reject(new Error('no'))],
 ] as const) {
   test(`an onOpen that ${how} closes its connection with 1011 and logs it`, async () => {
-    const { calls, runner, logs } = begin({ onOpen });
+    const { calls, runner, logger } = begin({ onOpen });
     runner.open();
     await runner.opening;
     assert.deepEqual(calls, ['open', 'close 1011 Internal error']);
-    const [line] = logs.take();
+    const [line] = logger.take();
     assert.equal(line?.level, 'error');
     assert.match(line?.line ?? '', /onOpen failed; its connection is closed with 1011: .*no/);
   });
@@ -159,26 +160,26 @@ for (const [how, onMessage] of [
   ],
 ] as const) {
   test(`an onMessage that ${how} closes its connection with 1011 and logs it`, async () => {
-    const { calls, runner, logs } = begin({ onMessage });
+    const { calls, runner, logger } = begin({ onMessage });
     runner.open();
     runner.deliver('a');
     await Promise.resolve().then(() => undefined);
     runner.deliver('b');
     assert.deepEqual(calls, ['open', 'a', 'close 1011 Internal error']);
-    assert.match(logs.take()[0]?.line ?? '', /onMessage failed.*broken/);
+    assert.match(logger.take()[0]?.line ?? '', /onMessage failed.*broken/);
   });
 }
 
 test('an onClose that rejects is logged', async () => {
-  const { runner, logs, close } = begin({ onClose: () => Promise.reject(new Error('broken')) });
+  const { runner, logger, close } = begin({ onClose: () => Promise.reject(new Error('broken')) });
   runner.open();
   close();
   await Promise.resolve().then(() => undefined);
-  assert.match(logs.take()[0]?.line ?? '', /onClose failed/);
+  assert.match(logger.take()[0]?.line ?? '', /onClose failed/);
 });
 
 test('onDrain is called between onOpen and onClose only, and closes with 1011 if it throws', () => {
-  const { calls, runner, logs, close } = begin({ onDrain: () => assert.fail('broken') });
+  const { calls, runner, logger, close } = begin({ onDrain: () => assert.fail('broken') });
   runner.drain();
   runner.open();
   runner.drain();
@@ -190,7 +191,7 @@ test('onDrain is called between onOpen and onClose only, and closes with 1011 if
     'close 1011 Internal error',
     'closed 1011 Internal error',
   ]);
-  assert.match(logs.take()[0]?.line ?? '', /onDrain failed/);
+  assert.match(logger.take()[0]?.line ?? '', /onDrain failed/);
 });
 
 test('messages over 4 MiB while onOpen is pending close with 1008', async () => {

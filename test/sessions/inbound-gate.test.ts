@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { InboundGate } from '../../src/sessions/inbound-gate.ts';
-import { deferred } from '../support/fakes.ts';
+import { deferred } from '../../testkit/until.ts';
 
 const never = new Promise<void>(() => undefined);
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { SockJSStats } from '../../src/base/stats.ts';
 import { ReceiverSlot } from '../../src/sessions/receiver-slot.ts';
-import { FakeReceiver } from '../support/fakes.ts';
+import { FakeReceiver } from './fake-receiver.ts';
 
 function create() {
   const stats = new SockJSStats('/echo', () => 0);

@@ -5,8 +5,8 @@ import { SockJSConnection, connect } from '../../src/api/connection.ts';
 import { type SockJSSettings, resolveSettings } from '../../src/api/settings.ts';
 import { SessionRegistry } from '../../src/sessions/session-registry.ts';
 import type { Session } from '../../src/sessions/session.ts';
-import { INFO } from '../support/fakes.ts';
-import { Logs } from '../support/service.ts';
+import { INFO } from './fake-receiver.ts';
+import { RecordingLogger } from '../../testkit/logger.ts';
 
 export const BYE = { code: 1001, reason: 'bye', cause: 'goingAway' } as const;
 
@@ -45,7 +45,7 @@ export function createRegistry(t: TestContext, input: SockJSSettings = {}) {
   t.mock.timers.enable({ apis: ['setInterval', 'setTimeout'] });
   let now = 0;
   const created: RecordingConnection[] = [];
-  const logs = new Logs();
+  const logger = new RecordingLogger();
   const createConnection = (session: Session): RecordingConnection => {
     const connection = new RecordingConnection();
     connect(connection, session);
@@ -53,7 +53,7 @@ export function createRegistry(t: TestContext, input: SockJSSettings = {}) {
     return connection;
   };
   const settings = resolveSettings(input);
-  const registry = new SessionRegistry('/echo', settings, logs, createConnection, () => now);
+  const registry = new SessionRegistry('/echo', settings, logger, createConnection, () => now);
   const pass = (milliseconds: number): void => {
     for (let step = 0; step < milliseconds; step += 250) {
       now += 250;
@@ -72,7 +72,7 @@ export function createRegistry(t: TestContext, input: SockJSSettings = {}) {
     assert.ok(connection);
     return { session, connection };
   };
-  return { registry, logs, pass, open };
+  return { registry, logger, pass, open };
 }
 
 /** Waits until all flushes that were requested so far have run. */

@@ -1,7 +1,7 @@
 /** The registry in virtual time: deadlines, counting, and draining. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { FakeReceiver, INFO } from '../support/fakes.ts';
+import { FakeReceiver, INFO } from './fake-receiver.ts';
 import { BYE, createRegistry, flushed } from './registry-fixture.ts';
 
 /** Stands for the request with which messages come. */

@@ -3,7 +3,8 @@ import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { CLOSE_REASONS } from '../../src/base/close-reasons.ts';
 import { createMessage } from '../../src/sessions/create-message.ts';
-import { FakeReceiver, deferred } from '../support/fakes.ts';
+import { deferred } from '../../testkit/until.ts';
+import { FakeReceiver } from './fake-receiver.ts';
 import { BYE, createRegistry, flushed } from './registry-fixture.ts';
 
 /** Stands for the request with which messages come. */
@@ -215,7 +216,7 @@ test('messages that onDrain sends are flushed too', async (t) => {
 });
 
 test('a client over maxBufferedBytes is closed with 1013 and aborted', async (t) => {
-  const { open, logs } = createRegistry(t, { maxBufferedBytes: 10 });
+  const { open, logger } = createRegistry(t, { maxBufferedBytes: 10 });
   const { session, connection } = open('key');
   const receiver = new FakeReceiver(Infinity, true);
   session.attach(receiver);
@@ -228,7 +229,7 @@ test('a client over maxBufferedBytes is closed with 1013 and aborted', async (t)
   assert.equal(connection.bufferedBytes, 0);
   await flushed();
   assert.deepEqual(connection.calls, ['open', 'closed 1013 Client does not keep up']);
-  assert.match(logs.take()[0]?.line ?? '', /over 10 bytes waited; see maxBufferedBytes/);
+  assert.match(logger.take()[0]?.line ?? '', /over 10 bytes waited; see maxBufferedBytes/);
 });
 
 test('maxBufferedBytes holds between polls too, and the next poll gets 1013', async (t) => {

@@ -1,4 +1,4 @@
-/** The guard: who may talk to this server. */
+/** Requests that the origin guard admits and refuses. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type AllowedOrigins, OriginGuard } from '../../src/http/origin-guard.ts';
@@ -16,48 +16,48 @@ function judge(allowed: AllowedOrigins, request: Request): boolean | Promise<boo
     ['sec-fetch-site', request.site],
     ['referer', request.referer],
   ]);
-  const visitor = { header: (name: string) => headers.get(name) };
+  const reader = { header: (name: string) => headers.get(name) };
   const guard = new OriginGuard(allowed);
-  const verdict = guard.judge(visitor, request.host ?? 'example.com');
+  const verdict = guard.judge(reader, request.host ?? 'example.com');
   return verdict.allowed ?? guard.evaluate(verdict.origin ?? '');
 }
 
 const CASES: readonly (readonly [
   passes: boolean,
-  what: string,
+  title: string,
   allowed: AllowedOrigins,
   request: Request,
 ])[] = [
-  [true, 'a request that comes from no page', [], {}],
+  [true, 'a request without headers of a page', [], {}],
   [
     true,
     'a page of the same origin, by Sec-Fetch-Site',
     [],
     { site: 'same-origin', origin: 'https://renamed.example.com' },
   ],
-  [true, 'an address typed by hand', [], { site: 'none' }],
+  [true, 'a page that the user opened', [], { site: 'none' }],
   [true, 'the same host', [], { origin: 'https://example.com' }],
   [true, 'the same host over http', [], { origin: 'http://example.com' }],
   [true, 'the same host in other case', [], { origin: 'https://EXAMPLE.com' }],
   [true, 'the same host and port', [], { host: 'localhost:9999', origin: 'http://localhost:9999' }],
   [
     true,
-    'the default port, written in Host',
+    'the default port in Host',
     [],
     { host: 'example.com:443', origin: 'https://example.com' },
   ],
   [
     true,
-    'the default port, written in Origin',
+    'the default port in Origin',
     [],
     { host: 'example.com', origin: 'https://example.com:443' },
   ],
   [true, 'an IPv6 host', [], { host: '[::1]:8080', origin: 'http://[::1]:8080' }],
   [false, 'another host', [], { origin: 'https://evil.com' }],
   [false, 'another port', [], { host: 'example.com:8080', origin: 'http://example.com:8081' }],
-  [false, 'a host that begins alike', [], { origin: 'https://example.com.evil.com' }],
-  [false, 'a host that ends alike', [], { origin: 'https://notexample.com' }],
-  [false, 'no origin, sent as null', [], { origin: 'null' }],
+  [false, 'a host that begins with the same name', [], { origin: 'https://example.com.evil.com' }],
+  [false, 'a host that ends with the same name', [], { origin: 'https://notexample.com' }],
+  [false, 'the origin null', [], { origin: 'null' }],
   [false, 'a broken origin', [], { origin: 'https://' }],
   [false, 'an origin with a path', [], { origin: 'https://example.com/x' }],
   [false, 'an origin with credentials', [], { origin: 'https://example.com@evil.com' }],
@@ -74,9 +74,14 @@ const CASES: readonly (readonly [
     [],
     { site: 'same-site', referer: 'https://other.example.com/' },
   ],
-  [false, 'a script over plain http, told by its Referer', [], { referer: 'http://evil.com/page' }],
-  [true, 'a script of the same host over plain http', [], { referer: 'http://example.com/page' }],
-  [true, 'a Referer that is no page', [], { referer: 'about:blank' }],
+  [false, 'a script over plain HTTP, by its Referer', [], { referer: 'http://evil.com/page' }],
+  [
+    true,
+    'a script of the same host over plain HTTP, by its Referer',
+    [],
+    { referer: 'http://example.com/page' },
+  ],
+  [true, 'a Referer without a host', [], { referer: 'about:blank' }],
   [
     true,
     'a frame of the same host by its Referer',
@@ -85,11 +90,11 @@ const CASES: readonly (readonly [
   ],
   [
     false,
-    'a Referer that hides its host',
+    'a Referer with credentials',
     [],
     { site: 'cross-site', referer: 'https://example.com@evil.com/' },
   ],
-  [true, 'everybody with *', '*', { origin: 'https://evil.com', site: 'cross-site' }],
+  [true, 'any origin with *', '*', { origin: 'https://evil.com', site: 'cross-site' }],
   [true, 'a listed origin', ['https://app.com'], { origin: 'https://app.com' }],
   [true, 'a listed origin in other case', ['https://App.com'], { origin: 'https://app.com' }],
   [
@@ -122,32 +127,32 @@ const CASES: readonly (readonly [
     { origin: 'https://evilapp.com' },
   ],
   [false, 'an empty subdomain', ['https://*.app.com'], { origin: 'https://.app.com' }],
-  [true, 'null, where it is listed', ['null'], { origin: 'null' }],
+  [true, 'the origin null where it is listed', ['null'], { origin: 'null' }],
   [
     true,
-    'what a function admits',
+    'an origin that a function allows',
     (origin) => origin.endsWith('.dev'),
     { origin: 'https://a.dev' },
   ],
   [
     false,
-    'what a function does not admit',
+    'an origin that a function does not allow',
     (origin) => origin.endsWith('.dev'),
     { origin: 'https://a.com' },
   ],
 ];
 
-for (const [passes, what, allowed, request] of CASES) {
-  test(`${passes ? 'admits' : 'refuses'} ${what}`, () => {
+for (const [passes, title, allowed, request] of CASES) {
+  test(`the guard ${passes ? 'admits' : 'refuses'} ${title}`, () => {
     assert.equal(judge(allowed, request), passes);
   });
 }
 
-test('a function may answer later', async () => {
+test('a function may return a promise', async () => {
   assert.equal(await judge(() => Promise.resolve(true), { origin: 'https://a.com' }), true);
 });
 
-test('a function that answers neither true nor false admits nobody', () => {
-  const careless = (): boolean => undefined as unknown as boolean;
-  assert.equal(judge(careless, { origin: 'https://a.com' }), false);
+test('only the result true of a function admits', () => {
+  const returnsNothing = (): boolean => undefined as unknown as boolean;
+  assert.equal(judge(returnsNothing, { origin: 'https://a.com' }), false);
 });

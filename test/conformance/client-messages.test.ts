@@ -2,30 +2,22 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { SockJSConnection } from '../../src/index.ts';
-import { HttpConnection } from '../support/http.ts';
-import { serve } from '../support/service.ts';
-import {
-  type Headers,
-  JSONP,
-  Receiver,
-  XHR,
-  messagesIn,
-  poll,
-  send,
-  sendBody,
-} from './dialects.ts';
-import { newSession, receivers, startServices } from './services.ts';
-import { WebSocketClient } from './web-socket.ts';
+import { receivers, startServices } from './services.ts';
+import { JSONP, XHR, newSession, parseMessages } from '../../testkit/transports.ts';
+import { openWebSocket } from '../../testkit/raw-websocket.ts';
+import { Receiver, poll, postBody, sendMessages } from '../../testkit/sockjs-http.ts';
+import { startRouter } from '../../testkit/server.ts';
+import { type Headers, httpConnection } from '../../testkit/raw-http.ts';
 
 const { port, router } = await startServices();
 
 interface Sender {
   readonly name: string;
-  readonly target: string;
+  readonly endpoint: string;
   readonly headers: Headers;
-  /** The body that carries this JSON. */
+  /** The body with this JSON. */
   body(json: string): string;
-  readonly answer: { readonly status: number; readonly body: string };
+  readonly response: { readonly status: number; readonly body: string };
 }
 
 const FORM = 'application/x-www-form-urlencoded';
@@ -33,24 +25,24 @@ const OK = { status: 200, body: 'ok' };
 const SENDERS: readonly Sender[] = [
   {
     name: 'xhr_send',
-    target: 'xhr_send',
+    endpoint: 'xhr_send',
     headers: [['Content-Type', 'text/plain']],
     body: (json) => json,
-    answer: { status: 204, body: '' },
+    response: { status: 204, body: '' },
   },
   {
     name: 'jsonp_send with a form',
-    target: 'jsonp_send',
+    endpoint: 'jsonp_send',
     headers: [['Content-Type', FORM]],
     body: (json) => `d=${encodeURIComponent(json)}`,
-    answer: OK,
+    response: OK,
   },
   {
     name: 'jsonp_send with text',
-    target: 'jsonp_send',
+    endpoint: 'jsonp_send',
     headers: [['Content-Type', 'text/plain;charset=UTF-8']],
     body: (json) => json,
-    answer: OK,
+    response: OK,
   },
 ];
 
@@ -61,36 +53,36 @@ async function openSession(): Promise<string> {
 }
 
 for (const sender of SENDERS) {
-  const { name, target, headers } = sender;
-  const sent = async (session: string, body: string) =>
-    sendBody(port, session, body, { target, headers });
+  const { name, endpoint, headers } = sender;
+  const post = async (session: string, body: string) =>
+    postBody(port, session, body, { endpoint, headers });
 
-  test(`${name}: the answer to messages`, async () => {
-    const { head, status, body } = await sent(await openSession(), sender.body('["x"]'));
-    assert.deepEqual({ status, body }, sender.answer);
+  test(`${name}: messages get a response with ${sender.response.status}`, async () => {
+    const { head, status, body } = await post(await openSession(), sender.body('["x"]'));
+    assert.deepEqual({ status, body }, sender.response);
     assert.deepEqual(head.all('Content-Type'), ['text/plain; charset=UTF-8']);
   });
 
-  test(`${name}: the messages of one body, and of several, arrive in order`, async () => {
+  test(`${name}: messages of one body and of two arrive in order`, async () => {
     const session = await openSession();
-    await sent(session, sender.body('["a","b"]'));
-    await sent(session, sender.body('["c"]'));
+    await post(session, sender.body('["a","b"]'));
+    await post(session, sender.body('["c"]'));
     assert.equal(await poll(port, session), 'a["a","b","c"]');
   });
 
   test(`${name}: an unknown session is 404`, async () => {
     const session = newSession();
-    assert.equal((await sent(session, sender.body('["x"]'))).status, 404);
-    assert.equal(await poll(port, session), 'o', 'it has not opened the session either');
+    assert.equal((await post(session, sender.body('["x"]'))).status, 404);
+    assert.equal(await poll(port, session), 'o', 'no session was opened');
   });
 
   for (const body of ['', sender.body('')]) {
-    test(`${name}: ${JSON.stringify(body)} is no payload, and the session goes on`, async () => {
+    test(`${name}: ${JSON.stringify(body)} is refused as empty, and the session stays open`, async () => {
       const session = await openSession();
-      const answer = await sent(session, body);
+      const answer = await post(session, body);
       assert.equal(answer.status, 500);
       assert.equal(answer.body, 'Payload expected.');
-      await sent(session, sender.body('["still here"]'));
+      await post(session, sender.body('["still here"]'));
       assert.equal(await poll(port, session), 'a["still here"]');
     });
   }
@@ -105,44 +97,44 @@ for (const sender of SENDERS) {
     '["\u0001"]',
     '\ufeff["x"]',
   ]) {
-    test(`${name}: ${JSON.stringify(json)} is broken JSON, and the session goes on`, async () => {
+    test(`${name}: ${JSON.stringify(json)} is refused as broken JSON, and the session stays open`, async () => {
       const session = await openSession();
-      const answer = await sent(session, sender.body(json));
+      const answer = await post(session, sender.body(json));
       assert.equal(answer.status, 500);
       assert.equal(answer.body, 'Broken JSON encoding.');
-      await sent(session, sender.body('["still here"]'));
+      await post(session, sender.body('["still here"]'));
       assert.equal(await poll(port, session), 'a["still here"]');
     });
   }
 
   for (const json of ['[]', ' [ ] ']) {
-    test(`${name}: ${json} is accepted and does nothing`, async () => {
+    test(`${name}: ${json} is accepted without a message`, async () => {
       const session = await openSession();
-      const { status, body } = await sent(session, sender.body(json));
-      assert.deepEqual({ status, body }, sender.answer);
-      await sent(session, sender.body('["next"]'));
+      const { status, body } = await post(session, sender.body(json));
+      assert.deepEqual({ status, body }, sender.response);
+      await post(session, sender.body('["next"]'));
       assert.equal(await poll(port, session), 'a["next"]');
     });
   }
 
   test(`${name}: an empty string is a message`, async () => {
     const session = await openSession();
-    await sent(session, sender.body('["",""]'));
+    await post(session, sender.body('["",""]'));
     assert.equal(await poll(port, session), 'a["",""]');
   });
 
-  test(`${name}: the answer goes out after the application has had the messages`, async (t) => {
-    const had: string[] = [];
-    class Slow extends SockJSConnection {
+  test(`${name}: the response follows the calls of onMessage`, async (t) => {
+    const received: string[] = [];
+    class Recorder extends SockJSConnection {
       override onMessage(message: string): void {
-        had.push(message);
+        received.push(message);
       }
     }
-    const { port: own } = await serve(t, {}, Slow);
+    const { port: own } = await startRouter(t, {}, Recorder);
     const session = newSession();
     await poll(own, session);
-    await sendBody(own, session, sender.body('["a","b"]'), { target, headers });
-    assert.deepEqual(had, ['a', 'b']);
+    await postBody(own, session, sender.body('["a","b"]'), { endpoint, headers });
+    assert.deepEqual(received, ['a', 'b']);
   });
 }
 
@@ -158,10 +150,10 @@ for (const type of [
   FORM,
   undefined,
 ]) {
-  test(`xhr_send takes its body for JSON when its Content-Type is ${type ?? 'absent'}`, async () => {
+  test(`xhr_send reads its body as JSON when its Content-Type is ${type ?? 'absent'}`, async () => {
     const session = await openSession();
     const headers = type === undefined ? [] : [['Content-Type', type] as const];
-    const { status } = await sendBody(port, session, '["é😀"]', { headers });
+    const { status } = await postBody(port, session, '["é😀"]', { headers });
     assert.equal(status, 204);
     assert.equal(await poll(port, session), 'a["é😀"]');
   });
@@ -178,7 +170,7 @@ for (const { body, messages } of [
     const session = await openSession();
     const headers = [['Content-Type', FORM] as const];
     assert.equal(
-      (await sendBody(port, session, body, { target: 'jsonp_send', headers })).body,
+      (await postBody(port, session, body, { endpoint: 'jsonp_send', headers })).body,
       'ok',
     );
     assert.equal(await poll(port, session), `a${messages}`);
@@ -186,10 +178,10 @@ for (const { body, messages } of [
 }
 
 for (const body of ['x=1', 'd', 'd=', 'D=%5B%22a%22%5D', '=d']) {
-  test(`jsonp_send finds no payload in the form ${body}`, async () => {
+  test(`jsonp_send refuses the form ${body} as empty`, async () => {
     const headers = [['Content-Type', FORM] as const];
-    const answer = await sendBody(port, await openSession(), body, {
-      target: 'jsonp_send',
+    const answer = await postBody(port, await openSession(), body, {
+      endpoint: 'jsonp_send',
       headers,
     });
     assert.equal(answer.status, 500);
@@ -199,43 +191,42 @@ for (const body of ['x=1', 'd', 'd=', 'D=%5B%22a%22%5D', '=d']) {
 
 test('jsonp_send reads a form when there is no Content-Type', async () => {
   const session = await openSession();
-  const { body } = await sendBody(port, session, 'd=%5B%22a%22%5D', { target: 'jsonp_send' });
+  const { body } = await postBody(port, session, 'd=%5B%22a%22%5D', { endpoint: 'jsonp_send' });
   assert.equal(body, 'ok');
   assert.equal(await poll(port, session, JSONP), 'a["a"]');
 });
 
-test('a body may come in many small pieces', async () => {
+test('a body may arrive in chunks of one byte', async (t) => {
   const session = await openSession();
-  const connection = new HttpConnection(port);
+  const connection = httpConnection(t, port);
   const body = Buffer.from('["é😀","x"]');
   connection.send(
     `POST ${session}/xhr_send HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n`,
   );
   for (const byte of body) connection.send('1\r\n').send(Uint8Array.of(byte)).send('\r\n');
   connection.send('0\r\n\r\n');
-  assert.equal((await connection.answer()).status, 204);
+  assert.equal((await connection.response()).status, 204);
   assert.equal(await poll(port, session), 'a["é😀","x"]');
-  connection.close();
 });
 
-test('a message of 1 MiB goes there and back', async () => {
+test('a message of 1 MiB is echoed', async () => {
   const session = await openSession();
   const message = 'é'.repeat(512 * 1024);
-  await send(port, session, message);
-  assert.ok(messagesIn(await poll(port, session))[0] === message);
+  await sendMessages(port, session, message);
+  assert.ok(parseMessages(await poll(port, session))[0] === message);
 });
 
 test('a thousand messages in one body arrive in order', async () => {
   const session = await openSession();
   const messages = Array.from({ length: 1000 }, (_, index) => `message ${index}`);
-  await send(port, session, ...messages);
-  assert.deepEqual(messagesIn(await poll(port, session)), messages);
+  await sendMessages(port, session, ...messages);
+  assert.deepEqual(parseMessages(await poll(port, session)), messages);
 });
 
-test('a closed session takes no more messages, but does not refuse a client that may not know', async () => {
+test('messages for a closed session are accepted and dropped until the client gets the close frame', async () => {
   const session = newSession('/close');
   await poll(port, session);
-  assert.equal((await sendBody(port, session, '["x"]')).status, 204);
+  assert.equal((await postBody(port, session, '["x"]')).status, 204);
   assert.equal(await poll(port, session), 'c[3000,"Go away!"]');
 });
 
@@ -247,12 +238,12 @@ for (const { name, data, messages } of [
   { name: 'one empty string', data: '""', messages: 'a[""]' },
   { name: 'an array with blanks', data: ' [ "a" ] ', messages: 'a["a"]' },
 ]) {
-  test(`websocket: ${name}`, async () => {
-    const client = await WebSocketClient.open(port, `${newSession()}/websocket`);
+  test(`websocket: ${name} is delivered`, async (t) => {
+    const client = await openWebSocket(t, port, `${newSession()}/websocket`);
     assert.equal(await client.next(), 'o');
     client.send(data);
     assert.equal(await client.next(), messages);
-    client.socket.close();
+    client.close();
   });
 }
 
@@ -260,13 +251,13 @@ for (const { name, data } of [
   { name: 'an empty message', data: '' },
   { name: '[]', data: '[]' },
 ]) {
-  test(`websocket: ${name} does nothing`, async () => {
-    const client = await WebSocketClient.open(port, `${newSession()}/websocket`);
+  test(`websocket: ${name} is ignored`, async (t) => {
+    const client = await openWebSocket(t, port, `${newSession()}/websocket`);
     assert.equal(await client.next(), 'o');
     client.send(data);
     client.send('["next"]');
     assert.equal(await client.next(), 'a["next"]');
-    client.socket.close();
+    client.close();
   });
 }
 
@@ -283,65 +274,65 @@ for (const data of [
   '[null]',
   '[["a"]]',
 ]) {
-  test(`websocket: ${data} ends the connection at once`, async () => {
-    const client = await WebSocketClient.open(port, `${newSession()}/websocket`);
+  test(`websocket: ${data} closes the connection with 1007`, async (t) => {
+    const client = await openWebSocket(t, port, `${newSession()}/websocket`);
     assert.equal(await client.next(), 'o');
     client.send(data);
     client.send('["too late"]');
-    // No frame: `closed` would complain of it.
     assert.deepEqual(await client.closed(), { code: 1007, reason: 'Broken JSON encoding.' });
+    assert.equal(client.messages.size, 0);
   });
 }
 
-test('websocket: two of them with one session id are two sessions', async () => {
+test('websocket: two connections with one session id are two sessions', async (t) => {
   const path = `${newSession()}/websocket`;
-  const first = await WebSocketClient.open(port, path);
-  const second = await WebSocketClient.open(port, path);
+  const first = await openWebSocket(t, port, path);
+  const second = await openWebSocket(t, port, path);
   assert.equal(await first.next(), 'o');
   assert.equal(await second.next(), 'o');
-  first.sendMessages('a');
-  second.sendMessages('b');
+  first.send(JSON.stringify(['a']));
+  second.send(JSON.stringify(['b']));
   assert.equal(await first.next(), 'a["a"]');
   assert.equal(await second.next(), 'a["b"]');
-  first.socket.close();
+  first.close();
   await first.closed();
-  second.sendMessages('c');
+  second.send(JSON.stringify(['c']));
   assert.equal(await second.next(), 'a["c"]');
-  second.socket.close();
+  second.close();
 });
 
-test('websocket: its session is not one that xhr_send or a poll finds', async () => {
+test('websocket: xhr_send and polls do not find its session', async (t) => {
   const session = newSession();
-  const client = await WebSocketClient.open(port, `${session}/websocket`);
+  const client = await openWebSocket(t, port, `${session}/websocket`);
   assert.equal(await client.next(), 'o');
-  assert.equal((await sendBody(port, session, '["x"]')).status, 404);
+  assert.equal((await postBody(port, session, '["x"]')).status, 404);
   assert.equal(await poll(port, session), 'o');
-  client.socket.close();
+  client.close();
 });
 
-test('messages from one client reach that client alone', async () => {
+test('an echo reaches only the client that sent the message', async () => {
   const [first, second] = [await openSession(), await openSession()];
   const waiting = new Receiver(port, second, XHR);
-  await send(port, first, 'for the first');
+  await sendMessages(port, first, 'for the first');
   assert.equal(await poll(port, first), 'a["for the first"]');
-  await send(port, second, 'for the second');
+  await sendMessages(port, second, 'for the second');
   assert.equal(await waiting.frame(), 'a["for the second"]');
-  waiting.connection.close();
+  waiting.close();
 });
 
-test('/broadcast sends each message to all of its clients, whatever their transport', async () => {
+test('/broadcast sends each message to its clients on all transports', async (t) => {
   const session = newSession('/broadcast');
-  const socket = await WebSocketClient.open(port, `${newSession('/broadcast')}/websocket`);
-  const raw = await WebSocketClient.open(port, '/broadcast/websocket');
+  const socket = await openWebSocket(t, port, `${newSession('/broadcast')}/websocket`);
+  const raw = await openWebSocket(t, port, '/broadcast/websocket');
   assert.equal(await socket.next(), 'o');
   await poll(port, session);
   const waiting = new Receiver(port, session, XHR);
   await receivers(router('/broadcast'), 3);
-  socket.sendMessages('to all');
+  socket.send(JSON.stringify(['to all']));
   assert.equal(await socket.next(), 'a["to all"]');
   assert.equal(await raw.next(), 'to all');
   assert.equal(await waiting.frame(), 'a["to all"]');
-  socket.socket.close();
-  raw.socket.close();
-  waiting.connection.close();
+  socket.close();
+  raw.close();
+  waiting.close();
 });

@@ -1,4 +1,4 @@
-/** RFC 6455, 5.2, 5.5 and 5.6: the frames that a server sends, as `ws` reads them. */
+/** RFC 6455, 5.2, 5.5 and 5.6: frames that a server sends, read by `ws`. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
@@ -6,22 +6,23 @@ import {
   PING_FRAME,
   encodeBinary,
   encodeClose,
+  encodePingWithText,
   encodePong,
   encodeText,
 } from '../../src/websocket/frame-encoder.ts';
-import { Reference } from './reference.ts';
-import type { Told } from './wire.ts';
+import { WsReceiver } from './ws-receiver.ts';
+import type { WsEvent } from './frame-recorder.ts';
 
-/** What `ws` reads as a client. */
-function readBack(bytes: Buffer): Told[] {
-  const reference = new Reference(false);
+/** The events of `ws` as a client. */
+function readBack(bytes: Buffer): WsEvent[] {
+  const reference = new WsReceiver(false);
   reference.push(Buffer.from(bytes));
-  return reference.told;
+  return reference.events;
 }
 
 const BORDERS = [0, 1, 124, 125, 126, 127, 128, 65_534, 65_535, 65_536, 65_537];
 for (const length of BORDERS) {
-  test(`5.2: ws reads our frames of ${length} bytes, and their heads are as short as can be`, () => {
+  test(`5.2: ws reads our frames of ${length} bytes, and their heads have the shortest form`, () => {
     const text = 'x'.repeat(length);
     const head = length < 126 ? 2 : length < 65_536 ? 4 : 10;
     const data = Buffer.from(text);
@@ -35,13 +36,13 @@ for (const length of BORDERS) {
 for (const unit of ['é', '€', '👋', '\ud83d', '\udc4b', '\ufffd', '\0']) {
   for (const length of [1, 41, 42, 62, 63, 125, 126, 16_384, 32_768, 65_535]) {
     const text = unit.repeat(length);
-    test(`5.6: ws reads ${length} × ${JSON.stringify(unit)} as the UTF-8 that Node makes of it`, () => {
+    test(`5.6: ws reads ${length} × ${JSON.stringify(unit)} as Node encodes it in UTF-8`, () => {
       assert.deepEqual(readBack(encodeText(text)), [['text', Buffer.from(text).toString('utf8')]]);
     });
   }
 }
 
-test('5.6: ws reads any text that we write', () => {
+test('5.6: ws reads any text that we encode', () => {
   fc.assert(
     fc.property(fc.string({ unit: 'binary', maxLength: 200 }), (text) => {
       assert.deepEqual(readBack(encodeText(text)), [['text', text]]);
@@ -50,15 +51,15 @@ test('5.6: ws reads any text that we write', () => {
   );
 });
 
-test('5.6: a text that is written again is the same frame; one over 64 KiB is not remembered', () => {
+test('5.6: the frame of the last text is memoized up to 64 KiB', () => {
   const [short, long] = ['short', 'x'.repeat(65_537)];
-  const remembered = encodeText(short);
-  assert.equal(encodeText(short), remembered);
+  const memoized = encodeText(short);
+  assert.equal(encodeText(short), memoized);
   assert.notEqual(encodeText(long), encodeText(long));
   assert.deepEqual(readBack(encodeText(short)), [['text', short]]);
 });
 
-test('5.6: bytes are copied: what becomes of them later is not sent', () => {
+test('5.6: binary data is copied, so that a later change is not sent', () => {
   const data = Buffer.from('abc');
   const bytes = encodeBinary(data);
   data.fill('x');
@@ -76,6 +77,15 @@ test('5.5.2: ws reads our ping', () => {
   assert.deepEqual(readBack(PING_FRAME), [['ping', '']]);
 });
 
+test('5.5.2: ws reads a heartbeat as a ping and a text', () => {
+  const heartbeat = encodePingWithText('h');
+  assert.deepEqual(readBack(heartbeat), [
+    ['ping', ''],
+    ['text', 'h'],
+  ]);
+  assert.equal(encodePingWithText('h'), heartbeat, 'it is memoized');
+});
+
 for (const [code, reason] of [
   [1000, ''],
   [1001, 'away'],
@@ -83,12 +93,12 @@ for (const [code, reason] of [
   [4999, 'tschüß 👋'],
   [1011, 'x'.repeat(123)],
 ] as const) {
-  test(`5.5.1: ws reads that we close with ${code} ${reason.slice(0, 10)}`, () => {
-    assert.deepEqual(readBack(encodeClose(code, reason)), [['closing', code, reason]]);
+  test(`5.5.1: ws reads our close frame with ${code} ${reason.slice(0, 10)}`, () => {
+    assert.deepEqual(readBack(encodeClose(code, reason)), [['close', code, reason]]);
   });
 }
 
-test('7.4.1: 1005 is never written: it stands for a close frame without a code', () => {
+test('7.4.1: 1005 is sent as a close frame without a code', () => {
   assert.equal(encodeClose(1005, '').length, 2);
-  assert.deepEqual(readBack(encodeClose(1005, '')), [['closing', 1005, '']]);
+  assert.deepEqual(readBack(encodeClose(1005, '')), [['close', 1005, '']]);
 });

@@ -1,4 +1,4 @@
-/** RFC 6455, chapter 4: the opening handshake, from a request without a socket to the bytes of its answer. */
+/** RFC 6455, section 4: the opening handshake, from the request to the bytes of the response. */
 import { createHash } from 'node:crypto';
 import assert from 'node:assert/strict';
 import { IncomingMessage } from 'node:http';
@@ -9,12 +9,11 @@ import {
   checkHandshake,
   isWebSocketRequest,
 } from '../../src/websocket/handshake.ts';
+import { HANDSHAKE_KEY } from '../../testkit/raw-websocket.ts';
 
 function sha1(text: string): string {
   return createHash('sha1').update(text).digest('base64');
 }
-
-const KEY = 'dGhlIHNhbXBsZSBub25jZQ==';
 
 interface Head {
   readonly method?: string;
@@ -22,7 +21,7 @@ interface Head {
   readonly headers?: Readonly<Record<string, string | undefined>>;
 }
 
-/** Names of headers are in lower case, as Node hands them out. */
+/** Header names are in lower case, as Node passes them. */
 function request({ method = 'GET', version = '1.1', headers = {} }: Head = {}): IncomingMessage {
   const message = new IncomingMessage(new Socket());
   message.method = method;
@@ -30,7 +29,7 @@ function request({ method = 'GET', version = '1.1', headers = {} }: Head = {}): 
   message.headers = {
     upgrade: 'websocket',
     connection: 'Upgrade',
-    'sec-websocket-key': KEY,
+    'sec-websocket-key': HANDSHAKE_KEY,
     'sec-websocket-version': '13',
     ...headers,
   };
@@ -41,8 +40,8 @@ function withHeader(name: string, value: string | undefined): IncomingMessage {
   return request({ headers: { [name]: value } });
 }
 
-/** Names in lower case and values of the answer. */
-function answerTo(message: IncomingMessage): { status: string; headers: Map<string, string> } {
+/** Status line and headers of the response, with names in lower case. */
+function responseTo(message: IncomingMessage): { status: string; headers: Map<string, string> } {
   const [status = '', ...lines] = acceptHandshake(message, sha1).split('\r\n');
   assert.deepEqual(lines.splice(-2), ['', ''], 'an empty line ends the head');
   const headers = lines.map((line) => {
@@ -53,25 +52,25 @@ function answerTo(message: IncomingMessage): { status: string; headers: Map<stri
   return { status, headers: new Map(headers) };
 }
 
-test('4.2.1: a good request has no fault', () => {
+test('4.2.1: a valid request is accepted', () => {
   assert.equal(isWebSocketRequest(request()), true);
   assert.equal(checkHandshake(request()), undefined);
 });
 
 for (const method of ['POST', 'HEAD', 'OPTIONS', 'CONNECT']) {
-  test(`4.2.1: ${method} asks for no WebSocket`, () => {
+  test(`4.2.1: ${method} is no WebSocket request`, () => {
     assert.equal(isWebSocketRequest(request({ method })), false);
   });
 }
 
 for (const upgrade of ['websocket', 'WebSocket', 'WEBSOCKET']) {
-  test(`4.2.1: Upgrade: ${upgrade} asks for a WebSocket`, () => {
+  test(`4.2.1: Upgrade: ${upgrade} makes a WebSocket request`, () => {
     assert.equal(isWebSocketRequest(withHeader('upgrade', upgrade)), true);
   });
 }
 
 for (const upgrade of [undefined, '', 'h2c', 'websockets', 'websocket/13']) {
-  test(`4.2.1: Upgrade: ${upgrade} does not`, () => {
+  test(`4.2.1: Upgrade: ${upgrade} makes no WebSocket request`, () => {
     assert.equal(isWebSocketRequest(withHeader('upgrade', upgrade)), false);
   });
 }
@@ -91,37 +90,37 @@ const KEYS = [
   'dGhlIHNhbXBsZSBub25j',
   'dGhlIHNhbXBsZSBub25jZSE=',
   'dGhlIHNhbXBsZSBub25j-_==',
-  ` ${KEY}`,
-  `${KEY}\n`,
-  `${KEY}, ${KEY}`,
+  ` ${HANDSHAKE_KEY}`,
+  `${HANDSHAKE_KEY}\n`,
+  `${HANDSHAKE_KEY}, ${HANDSHAKE_KEY}`,
 ];
 for (const key of KEYS) {
-  test(`4.2.1: the key is sixteen bytes in base64; ${JSON.stringify(key)} is refused with 400`, () => {
+  test(`4.2.1: the key ${JSON.stringify(key)}, which is not 16 bytes in base64, is refused with 400`, () => {
     assert.equal(checkHandshake(withHeader('sec-websocket-key', key))?.status, 400);
   });
 }
 
 for (const version of ['13', '8']) {
-  test(`4.2.1: version ${version} is served`, () => {
+  test(`4.2.1: version ${version} is accepted`, () => {
     assert.equal(checkHandshake(withHeader('sec-websocket-version', version)), undefined);
   });
 }
 
 for (const version of [undefined, '', '0', '7', '9', '14', '013', '13, 8', '13.0', 'x']) {
-  test(`4.4: version ${version} is refused with 426 and the versions that are served`, () => {
-    const fault = checkHandshake(withHeader('sec-websocket-version', version));
-    assert.equal(fault?.status, 426);
-    assert.equal(fault.headers['Sec-WebSocket-Version'], '13, 8');
+  test(`4.4: version ${version} is refused with 426 and the supported versions`, () => {
+    const refusal = checkHandshake(withHeader('sec-websocket-version', version));
+    assert.equal(refusal?.status, 426);
+    assert.equal(refusal.headers['Sec-WebSocket-Version'], '13, 8');
   });
 }
 
-test('RFC 9110, 15.5.22: an answer with 426 says what to upgrade to', () => {
-  const fault = checkHandshake(withHeader('sec-websocket-version', '7'));
-  assert.equal(fault?.headers['Upgrade'], 'websocket');
+test('RFC 9110, 15.5.22: a response with 426 has an Upgrade header', () => {
+  const refusal = checkHandshake(withHeader('sec-websocket-version', '7'));
+  assert.equal(refusal?.headers['Upgrade'], 'websocket');
 });
 
-test('1.3, 4.2.2: the answer to the key of the examples', () => {
-  const { status, headers } = answerTo(request());
+test('1.3, 4.2.2: the key of the examples gets their accept value', () => {
+  const { status, headers } = responseTo(request());
   assert.equal(status, 'HTTP/1.1 101 Switching Protocols');
   assert.equal(headers.get('upgrade'), 'websocket');
   assert.equal(headers.get('connection'), 'Upgrade');
@@ -129,27 +128,27 @@ test('1.3, 4.2.2: the answer to the key of the examples', () => {
   assert.equal(headers.size, 3);
 });
 
-test('4.2.2, 9.1: no extension is agreed to', () => {
-  const asked = withHeader(
+test('4.2.2, 9.1: no extension is selected', () => {
+  const withExtensions = withHeader(
     'sec-websocket-extensions',
     'permessage-deflate; client_max_window_bits',
   );
-  assert.equal(answerTo(asked).headers.has('sec-websocket-extensions'), false);
+  assert.equal(responseTo(withExtensions).headers.has('sec-websocket-extensions'), false);
 });
 
-for (const [asked, answered] of [
+for (const [offered, selected] of [
   ['chat', 'chat'],
   ['chat, superchat', 'chat'],
   [' chat ,superchat', 'chat'],
   ["!#$%&'*+-.^_`|~09AZaz", "!#$%&'*+-.^_`|~09AZaz"],
 ] as const) {
-  test(`4.2.2: of the subprotocols "${asked}" the first is agreed to`, () => {
-    const { headers } = answerTo(withHeader('sec-websocket-protocol', asked));
-    assert.equal(headers.get('sec-websocket-protocol'), answered);
+  test(`4.2.2: of the subprotocols "${offered}" the first is selected`, () => {
+    const { headers } = responseTo(withHeader('sec-websocket-protocol', offered));
+    assert.equal(headers.get('sec-websocket-protocol'), selected);
   });
 }
 
-for (const asked of [
+for (const offered of [
   undefined,
   '',
   ' ',
@@ -162,8 +161,8 @@ for (const asked of [
   'é',
   'a;b',
 ]) {
-  test(`4.2.2: ${JSON.stringify(asked)} is no subprotocol, and not answered`, () => {
-    const { headers } = answerTo(withHeader('sec-websocket-protocol', asked));
+  test(`4.2.2: ${JSON.stringify(offered)} is no subprotocol and selects none`, () => {
+    const { headers } = responseTo(withHeader('sec-websocket-protocol', offered));
     assert.equal(headers.size, 3);
   });
 }

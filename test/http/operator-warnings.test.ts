@@ -1,0 +1,92 @@
+/** Warnings for the operator: their texts, and the requests that cause them. */
+import assert from 'node:assert/strict';
+import { createServer } from 'node:http';
+import { test } from 'node:test';
+import { OperatorWarnings, isOperatorWarning } from '../../src/http/operator-warnings.ts';
+import { httpRequest } from '../../testkit/raw-http.ts';
+import { handshakeHeaders } from '../../testkit/raw-websocket.ts';
+import { createRouter, startRouter, startServer } from '../../testkit/server.ts';
+import { RecordingLogger } from '../../testkit/logger.ts';
+
+function record(): { readonly lines: string[]; readonly warnings: OperatorWarnings } {
+  const lines: string[] = [];
+  return { lines, warnings: new OperatorWarnings((line) => lines.push(line)) };
+}
+
+test('each warning is logged once', () => {
+  const { lines, warnings } = record();
+  for (let count = 0; count < 2; count += 1) {
+    warnings.warn('bodyTooLarge');
+    warnings.warn('sessionLimit');
+  }
+  assert.deepEqual(lines, [
+    'refused a request body with 413: it was longer than maxMessageBytes.',
+    'refused a new session with 503: maxSessions are open.',
+  ]);
+});
+
+test('refusals without a warning have no text', () => {
+  assert.equal(isOperatorWarning('pendingLimit'), true);
+  for (const name of ['notFound', 'toString', '__proto__', '']) {
+    assert.equal(isOperatorWarning(name), false);
+  }
+});
+
+test('a refused origin is logged once, with the setting that allows it', () => {
+  const { lines, warnings } = record();
+  warnings.warnOfOrigin('https://a.com');
+  warnings.warnOfOrigin('https://a.com');
+  assert.deepEqual(lines, [
+    'refused a page of origin "https://a.com" with 403. To allow it, set allowedOrigins: ["https://a.com"].',
+  ]);
+});
+
+test('a hidden origin is logged with the advice to send the Referer', () => {
+  const { lines, warnings } = record();
+  warnings.warnOfOrigin('');
+  assert.deepEqual(lines, [
+    'refused a page with 403 that hides its origin: its Referrer-Policy has to send it.',
+  ]);
+});
+
+test('a refused origin cannot break the log line', () => {
+  const { lines, warnings } = record();
+  warnings.warnOfOrigin(`a"\n\u0085${'x'.repeat(10_000)}`);
+  assert.equal(lines.length, 1);
+  assert.match(lines[0] ?? '', /^[ -~…]{1,2000}$/);
+});
+
+test('at most 100 origins are logged', () => {
+  const { lines, warnings } = record();
+  for (let count = 0; count < 150; count += 1) warnings.warnOfOrigin(`https://${count}.com`);
+  assert.equal(lines.length, 100);
+  warnings.warn('sessionLimit');
+  assert.equal(lines.length, 101);
+});
+
+test('a WebSocket request without its Upgrade header is logged once', async (t) => {
+  const { port, logger } = await startRouter(t);
+  const headers = handshakeHeaders({ Connection: undefined, Upgrade: undefined });
+  for (let count = 0; count < 2; count += 1) {
+    assert.equal((await httpRequest(port, { path: '/echo/websocket', headers })).status, 400);
+  }
+  const lines = logger.take();
+  assert.equal(lines.length, 1);
+  assert.match(
+    lines[0]?.line ?? '',
+    /^\/echo: a WebSocket request arrived without its Upgrade and Connection headers/,
+  );
+});
+
+test('a WebSocket request that reaches the request handler is logged', async (t) => {
+  const logger = new RecordingLogger();
+  const router = createRouter(t, {}, undefined, { logger });
+  const server = createServer((request, response) => void router.handle(request, response));
+  const port = await startServer(t, server);
+  const headers = handshakeHeaders();
+  assert.equal((await httpRequest(port, { path: '/echo/websocket', headers })).status, 400);
+  assert.match(
+    logger.take()[0]?.line ?? '',
+    /Middleware does not see upgrades: call attach\(server\)/,
+  );
+});

@@ -1,0 +1,66 @@
+/** The iframe page: its policy, and the script that it loads. Its text is tested in conformance/urls.test.ts. */
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { test } from 'node:test';
+import type { SockJSSettings } from '../../src/index.ts';
+import { type Headers, httpRequest } from '../../testkit/raw-http.ts';
+import { startRouter } from '../../testkit/server.ts';
+
+async function getPage(port: number, headers: Headers = []) {
+  const { head, body } = await httpRequest(port, { path: '/echo/iframe.html', headers });
+  const policy = head.header('Content-Security-Policy') ?? '';
+  return { page: body, policy, caching: head.header('Cache-Control') ?? '' };
+}
+
+const FRAME_ANCESTORS: readonly (readonly [SockJSSettings, policy: string])[] = [
+  [{}, `; frame-ancestors 'self'`],
+  [
+    { allowedOrigins: ['https://a.com', 'https://*.b.com:8443'] },
+    `; frame-ancestors 'self' https://a.com https://*.b.com:8443`,
+  ],
+  [{ allowedOrigins: ['null', 'https://a.com'] }, `; frame-ancestors 'self' https://a.com`],
+];
+
+for (const [settings, policy] of FRAME_ANCESTORS) {
+  test(`with ${JSON.stringify(settings)} the allowed origins may embed the page`, async (t) => {
+    const { port } = await startRouter(t, settings);
+    assert.ok((await getPage(port)).policy.endsWith(policy));
+  });
+}
+
+test('with allowedOrigins * every page may embed the page', async (t) => {
+  const { port } = await startRouter(t, { allowedOrigins: '*' });
+  assert.doesNotMatch((await getPage(port)).policy, /frame-ancestors/);
+});
+
+for (const [embedder, headers, sources] of [
+  ['an allowed page', [['Referer', 'https://a.com/page']], "'self' https://a.com"],
+  ['a page without Referer', [], "'self'"],
+  ['a Referer that would extend the policy', [['Referer', 'https://a.com;x y']], "'self'"],
+] as const) {
+  test(`with a function as allowedOrigins, ${embedder} gets frame-ancestors ${sources}`, async (t) => {
+    const { port } = await startRouter(t, { allowedOrigins: () => true });
+    const { policy, caching } = await getPage(port, headers);
+    assert.ok(policy.endsWith(`; frame-ancestors ${sources}`), policy);
+    assert.match(caching, /^no-store/, 'another page must not get this copy');
+  });
+}
+
+test('the policy admits the two scripts of the page and no other', async (t) => {
+  const { port } = await startRouter(t);
+  const { page, policy } = await getPage(port);
+  const inline = /<script>([^<]*)<\/script>/.exec(page)?.[1] ?? '';
+  const hash = createHash('sha256').update(inline).digest('base64');
+  assert.ok(policy.startsWith(`default-src 'self'; script-src 'self' 'sha256-${hash}'`), policy);
+});
+
+test('a sockjsUrl of another host is in the page and in its policy', async (t) => {
+  const sockjsUrl = 'https://cdn.example.com/sockjs.js?a="b"&c';
+  const { port } = await startRouter(t, { sockjsUrl });
+  const { page, policy } = await getPage(port);
+  assert.match(
+    page,
+    /<script src="https:\/\/cdn\.example\.com\/sockjs\.js\?a=&quot;b&quot;&amp;c"><\/script>/,
+  );
+  assert.match(policy, /script-src https:\/\/cdn\.example\.com 'sha256-/);
+});
