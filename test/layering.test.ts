@@ -1,12 +1,7 @@
 import assert from 'node:assert/strict';
 import { globSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
-import {
-  type Sources,
-  findCycles,
-  findUpwardImports,
-  parseLayers,
-} from './import-graph.ts';
+import { type Sources, findCycles, findUpwardImports, parseLayers } from './import-graph.ts';
 
 const SOURCES: Sources = new Map(
   globSync('src/**/*.ts').map((file) => [file, readFileSync(file, 'utf8')]),
@@ -68,7 +63,7 @@ test('a planted cycle of type imports is found', () => {
   assert.equal(findCycles(sources).length, 1);
 });
 
-test('only index.ts lies loose in src/', () => {
+test('only index.ts is directly in src/', () => {
   assert.deepEqual(globSync('src/*.ts'), ['src/index.ts']);
 });
 

@@ -82,12 +82,12 @@ for (const end of ['end', 'abort'] as const) {
 
 test('after the watch was stopped, the end of the client is not reported', async (t) => {
   const { client, socket, stop, disconnects } = await watchPair(t);
-  const own = once(socket, 'end');
+  const ended = once(socket, 'end');
   stop();
   assert.equal(socket.isPaused(), true);
   socket.resume();
   client.end();
-  await within(own, 'the end of the client');
+  await within(ended, 'the end of the client');
   assert.equal(socket.destroyed, false);
   assert.equal(disconnects(), 0);
 });
