@@ -63,7 +63,7 @@ test('a planted cycle of type imports is found', () => {
   assert.equal(findCycles(sources).length, 1);
 });
 
-test('only index.ts lies loose in src/', () => {
+test('only index.ts is directly in src/', () => {
   assert.deepEqual(globSync('src/*.ts'), ['src/index.ts']);
 });
 

@@ -1,9 +1,17 @@
 /** The package as it is packed runs on the oldest Node of every line that it promises, and on the newest. */
 import assert from 'node:assert/strict';
 import { copyFile, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { FIXTURES, nodeOf, pack, project, run, temporaryDirectory } from './support/package.ts';
+import {
+  FIXTURES,
+  ROOT,
+  nodeOf,
+  pack,
+  project,
+  run,
+  temporaryDirectory,
+} from './support/package.ts';
 
 /** npm ranges; 20.19 is the oldest line that can `require` an ES module. The other tests run on 24. */
 const RANGES = ['20.19', '22', '26'];
@@ -15,15 +23,26 @@ let directory = '';
 before(async () => {
   directory = await temporaryDirectory();
   await project(directory, await pack(directory));
-  await copyFile(join(FIXTURES, 'smoke.mjs'), join(directory, 'smoke.mjs'));
+  await Promise.all(PROGRAMS.map(({ file }) => copyFile(file, join(directory, basename(file)))));
 });
 
 after(() => rm(directory, { recursive: true }));
 
+/** Programs that the installed package has to pass, with their argument. */
+const PROGRAMS = [
+  { file: join(FIXTURES, 'smoke.mjs'), argument: WS },
+  {
+    file: join(ROOT, 'test', 'hosts', 'node', 'node-internals-checks.mjs'),
+    argument: 'node_modules/sockjs-server/dist/hosts/node/node-internals.js',
+  },
+];
+
 async function assertWorks(node: string, version: string): Promise<void> {
-  const { stdout, stderr } = await run(directory, node, 'smoke.mjs', WS);
-  assert.ok(stdout.startsWith(`ok v${version}.`), stdout);
-  assert.equal(stderr, '', 'without a warning');
+  for (const { file, argument } of PROGRAMS) {
+    const { stdout, stderr } = await run(directory, node, basename(file), argument);
+    assert.ok(stdout.startsWith(`ok v${version}.`), stdout);
+    assert.equal(stderr, '', 'without a warning');
+  }
 }
 
 for (const range of RANGES) {

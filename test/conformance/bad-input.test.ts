@@ -244,6 +244,7 @@ for (const json of [
       assert.equal(await client.next(), 'o');
       client.send(json);
       assert.equal((await client.closed()).code, 1007);
+      assert.equal(client.messages.size, 0);
     });
   }
 }

@@ -296,6 +296,7 @@ test('websocket: two connections with one session id are two sessions', async (t
   assert.equal(await second.next(), 'a["b"]');
   first.close();
   await first.closed();
+  assert.equal(first.messages.size, 0);
   second.send(JSON.stringify(['c']));
   assert.equal(await second.next(), 'a["c"]');
   second.close();

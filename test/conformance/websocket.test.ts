@@ -58,6 +58,7 @@ for (const { name, path, raw } of URLS) {
       assert.equal(await client.next(), raw ? 'x' : 'a["x"]');
       client.close(1000);
       assert.equal((await client.closed()).code, 1000);
+      assert.equal(client.messages.size, 0);
     });
   }
 
@@ -239,6 +240,7 @@ for (const { name, path, raw } of URLS) {
     assert.notEqual(await client.next(), undefined);
     client.send(JSON.stringify(['x'.repeat(97)]));
     assert.equal((await client.closed()).code, 1009);
+    assert.equal(client.messages.size, 0);
   });
 }
 
@@ -247,6 +249,7 @@ test('websocket: a binary message closes it with 1003', async (t) => {
   assert.equal(await client.next(), 'o');
   client.send(Buffer.from('["x"]'));
   assert.equal((await client.closed()).code, 1003);
+  assert.equal(client.messages.size, 0);
 });
 
 test('websocket: polls with the same id are another session', async (t) => {
@@ -256,6 +259,7 @@ test('websocket: polls with the same id are another session', async (t) => {
   assert.equal(await client.next(), 'o');
   client.close();
   await client.closed();
+  assert.equal(client.messages.size, 0);
 });
 
 // Raw
@@ -305,6 +309,7 @@ for (const service of ['/echo', '/cookie_needed_echo', '/broadcast']) {
     assert.equal(await framed.next(), 'a["x"]');
     framed.close();
     await framed.closed();
+    assert.equal(framed.messages.size, 0);
     const raw = await openWebSocket(t, port, `${service}/websocket`);
     raw.send('y');
     assert.equal(await raw.next(), 'y');

@@ -44,7 +44,7 @@ export class WsReceiver {
     });
   }
 
-  // `write` of the stream would report errors a turn of the event loop later.
+  // `write` of the stream would report errors one iteration of the event loop later.
   push(chunk: Buffer): void {
     if (this.#isOver) return;
     // oxlint-disable-next-line eslint/no-underscore-dangle -- the method of each Writable

@@ -23,6 +23,8 @@ export function createResponse(request: IncomingMessage): ServerResponse {
   socket.resume();
   socket.on('end', () => socket.end());
   socket.on('drain', () => response.emit('drain'));
+  // Node's server also resets this flag, under a private symbol: it would stay true after the first drain.
+  Object.defineProperty(response, 'writableNeedDrain', { get: () => socket.writableNeedDrain });
   socket.on('timeout', () => socket.destroy());
   // Not `end()`: a client that never closes would keep its half of the connection for ever.
   response.on('finish', () => socket.destroySoon());

@@ -34,7 +34,7 @@ for (const { target, headers } of [
   { target: 'to HTTP/2', headers: H2C },
   { target: 'to a WebSocket at another path', headers: UPGRADE_HEADERS },
 ]) {
-  test(`upgrades ${target} that nobody handles leave no listeners on their connection`, async (t) => {
+  test(`upgrades ${target} that are not handled leave no listeners on their connection`, async (t) => {
     const server = createServer((_incoming, response) => response.end('own'));
     attachRouter(server);
     const port = await startServer(t, server);
@@ -67,7 +67,7 @@ test('the application gets one connection event for a connection with several up
   assert.equal(connections, 1);
 });
 
-test('over TLS, an upgrade that nobody handles is served as a plain request', async (t) => {
+test('over TLS, an upgrade that is not handled is served as a plain request', async (t) => {
   const certificate = selfSignedCertificate();
   const server = createSecureServer(certificate, (incoming, response) => {
     response.end(`own ${incoming.url}`);
