@@ -7,7 +7,7 @@ import { newSession } from '../conformance/services.ts';
 import { TRANSPORTS, knock, refused } from '../limits/transports.ts';
 import { type RequestOptions, ask } from '../support/http.ts';
 import { serve } from '../support/service.ts';
-import { stillServes } from './help.ts';
+import { stillServes } from '../attack-table/help.ts';
 
 type Headers = NonNullable<RequestOptions['headers']>;
 

@@ -16,7 +16,7 @@ import { newSession } from '../conformance/services.ts';
 import { TRANSPORTS, refused } from '../limits/transports.ts';
 import { HttpConnection, ask } from '../support/http.ts';
 import { serve } from '../support/service.ts';
-import { stillServes } from './help.ts';
+import { stillServes } from '../attack-table/help.ts';
 
 const CALLBACKS = [
   'alert(1)//',

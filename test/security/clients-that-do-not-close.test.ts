@@ -10,7 +10,7 @@ import { Queue, within } from '../support/client.ts';
 import { encodeRequest } from '../support/http.ts';
 import { serve } from '../support/service.ts';
 import { BINARY, FIN, TEXT, frame } from '../hosts/wire.ts';
-import { TRANSPORTS } from './transports.ts';
+import { TRANSPORTS } from '../limits/transports.ts';
 
 const WRONGS = [
   ['invalidFrame', frame(FIN | 3)],

@@ -6,8 +6,8 @@ import { type SockJSSettings, type SlowConsumer, SockJSConnection } from '../../
 import { messagesIn, poll } from '../conformance/dialects.ts';
 import { until, within } from '../support/client.ts';
 import { serve } from '../support/service.ts';
-import { deafClient } from './deaf.ts';
-import { TRANSPORTS, knock, overAll } from './transports.ts';
+import { deafClient } from '../limits/deaf.ts';
+import { TRANSPORTS, knock, overAll } from '../limits/transports.ts';
 
 /** So many polling sessions between two polls. */
 async function between(t: TestContext, settings: SockJSSettings, count = 1) {

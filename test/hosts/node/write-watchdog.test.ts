@@ -2,13 +2,13 @@
 import assert from 'node:assert/strict';
 import type { Socket } from 'node:net';
 import { type TestContext, test } from 'node:test';
-import { SockJSConnection, type SockJSSettings } from '../../src/index.ts';
-import { Receiver, XHR, messagesIn, poll } from '../conformance/dialects.ts';
-import { Queue, until, within } from '../support/client.ts';
-import { collectGarbage } from '../support/garbage.ts';
-import { HttpConnection, ask } from '../support/http.ts';
-import { serve } from '../support/service.ts';
-import { MUCH, deafClient } from './deaf.ts';
+import { SockJSConnection, type SockJSSettings } from '../../../src/index.ts';
+import { Receiver, XHR, messagesIn, poll } from '../../conformance/dialects.ts';
+import { Queue, until, within } from '../../support/client.ts';
+import { collectGarbage } from '../../support/garbage.ts';
+import { HttpConnection, ask } from '../../support/http.ts';
+import { serve } from '../../support/service.ts';
+import { MUCH, deafClient } from '../../limits/deaf.ts';
 import {
   PING,
   TRANSPORTS,
@@ -16,7 +16,7 @@ import {
   WEBSOCKETS,
   maskedFrame,
   overAll,
-} from './transports.ts';
+} from '../../limits/transports.ts';
 
 interface End {
   readonly code: number;

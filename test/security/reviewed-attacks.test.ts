@@ -5,11 +5,11 @@ import { createServer } from 'node:http';
 import { connect } from 'node:net';
 import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import { SockJSConnection, SockJSRouter } from '../src/index.ts';
-import { deferred } from './support/fakes.ts';
-import { ask } from './support/http.ts';
-import { Echo, Logs, listening, serve, stopped } from './support/service.ts';
-import { connectWebSocket } from './support/ws.ts';
+import { SockJSConnection, SockJSRouter } from '../../src/index.ts';
+import { deferred } from '../support/fakes.ts';
+import { ask } from '../support/http.ts';
+import { Echo, Logs, listening, serve, stopped } from '../support/service.ts';
+import { connectWebSocket } from '../support/ws.ts';
 
 const HANDSHAKE =
   'GET /echo/websocket HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n' +

@@ -16,8 +16,8 @@ import { type Socket, connect } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import { resolveSettings } from '../../src/api/settings.ts';
 import { ask, encodeRequest } from '../support/http.ts';
-import type { Report } from './never-reading-server.ts';
-import { WEBSOCKETS } from './transports.ts';
+import type { Report } from './flood-server.ts';
+import { WEBSOCKETS } from '../limits/transports.ts';
 
 const CLIENTS = 1000;
 const MIB = 1024 * 1024;

@@ -7,7 +7,7 @@ import { UPGRADE, WEBSOCKETS, maskedFrame } from '../limits/transports.ts';
 import { Queue, until } from '../support/client.ts';
 import { HttpConnection, type RequestOptions, ask } from '../support/http.ts';
 import { Echo, listening, serve, stopped } from '../support/service.ts';
-import { stillServes } from './help.ts';
+import { stillServes } from '../attack-table/help.ts';
 
 /** A part of a message that goes on after it: its first byte has no FIN. */
 function fragment(opcode: number, payload: string): Buffer {

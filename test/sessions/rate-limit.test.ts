@@ -8,7 +8,7 @@ import { newSession } from '../conformance/services.ts';
 import { Queue, until } from '../support/client.ts';
 import { serve } from '../support/service.ts';
 import { connectWebSocket } from '../support/ws.ts';
-import { TEXT, maskedFrame } from './transports.ts';
+import { TEXT, maskedFrame } from '../limits/transports.ts';
 
 const numbers = (from: number, to: number): string[] =>
   Array.from({ length: to - from }, (_, index) => String(from + index));

@@ -12,8 +12,8 @@ import { HttpConnection, ask } from '../support/http.ts';
 import { Echo, listening, serve, stopped } from '../support/service.ts';
 import { start } from '../examples/program.ts';
 import { connectWebSocket } from '../support/ws.ts';
-import { deafClient } from './deaf.ts';
-import { TRANSPORTS, knock, overAll, refused } from './transports.ts';
+import { deafClient } from '../limits/deaf.ts';
+import { TRANSPORTS, knock, overAll, refused } from '../limits/transports.ts';
 
 /** Runs a program to its own end. */
 async function outputOf(file: string): Promise<string> {

@@ -7,7 +7,7 @@ import { newSession } from '../conformance/services.ts';
 import { Queue } from '../support/client.ts';
 import { HttpConnection, ask } from '../support/http.ts';
 import { serve } from '../support/service.ts';
-import { stillServes } from './help.ts';
+import { stillServes } from '../attack-table/help.ts';
 
 const FORGED = 'x\n2026-11-22 ERROR forged\r\u001b[2J\u009b2J\u2028\u0085';
 /** As long a line as a client may cause. */

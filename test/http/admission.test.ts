@@ -9,7 +9,7 @@ import { Queue } from '../support/client.ts';
 import { ask } from '../support/http.ts';
 import { serve } from '../support/service.ts';
 import { connectWebSocket } from '../support/ws.ts';
-import { knock, overAll, refused } from './transports.ts';
+import { knock, overAll, refused } from '../limits/transports.ts';
 
 /** What is known of a request once it is over. */
 function seen(request: SessionRequest): Record<string, unknown> {

@@ -5,11 +5,11 @@ import { Agent, type RequestOptions, createServer, request } from 'node:https';
 import { type TestContext, test } from 'node:test';
 import type { TLSSocket } from 'node:tls';
 import { WebSocket } from 'ws';
-import { SockJSRouter } from '../../src/index.ts';
-import { selfSigned } from '../client/certificate.ts';
-import { newSession } from '../conformance/services.ts';
-import { Queue, within } from '../support/client.ts';
-import { Echo, Logs, listening, stopped } from '../support/service.ts';
+import { SockJSRouter } from '../../../src/index.ts';
+import { selfSigned } from '../../client/certificate.ts';
+import { newSession } from '../../conformance/services.ts';
+import { Queue, within } from '../../support/client.ts';
+import { Echo, Logs, listening, stopped } from '../../support/service.ts';
 
 const ours = selfSigned();
 const client = selfSigned();

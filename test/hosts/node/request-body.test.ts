@@ -1,15 +1,15 @@
 /** What comes in is limited in bytes, in number and in time, and what is refused is refused with its own answer. */
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
-import { PROCESS_MEMORY_BUDGET } from '../../src/base/memory-budget.ts';
-import { SockJSConnection, type SockJSSettings } from '../../src/index.ts';
-import { poll, sendBody } from '../conformance/dialects.ts';
-import { newSession } from '../conformance/services.ts';
-import { Queue, until } from '../support/client.ts';
-import { HttpConnection } from '../support/http.ts';
-import { serve } from '../support/service.ts';
-import { connectWebSocket } from '../support/ws.ts';
-import { TEXT, WEBSOCKETS, knock, maskedFrame, overAll } from './transports.ts';
+import { PROCESS_MEMORY_BUDGET } from '../../../src/base/memory-budget.ts';
+import { SockJSConnection, type SockJSSettings } from '../../../src/index.ts';
+import { poll, sendBody } from '../../conformance/dialects.ts';
+import { newSession } from '../../conformance/services.ts';
+import { Queue, until } from '../../support/client.ts';
+import { HttpConnection } from '../../support/http.ts';
+import { serve } from '../../support/service.ts';
+import { connectWebSocket } from '../../support/ws.ts';
+import { TEXT, WEBSOCKETS, knock, maskedFrame, overAll } from '../../limits/transports.ts';
 
 /** A service whose messages arrive in a queue, and one polling session of it. */
 async function serveOne(t: TestContext, settings: SockJSSettings) {

@@ -9,7 +9,7 @@ import { deferred } from '../support/fakes.ts';
 import { HttpConnection, ask } from '../support/http.ts';
 import { serve } from '../support/service.ts';
 import { connectWebSocket } from '../support/ws.ts';
-import { knock, overAll, refused } from './transports.ts';
+import { knock, overAll, refused } from '../limits/transports.ts';
 
 overAll('a slow authorize does not block others', async (t, transport) => {
   const verdict = deferred();

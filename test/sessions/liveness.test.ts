@@ -13,7 +13,7 @@ import { deferred } from '../support/fakes.ts';
 import { HttpConnection } from '../support/http.ts';
 import { Logs, listening, stopped } from '../support/service.ts';
 import { connectWebSocket } from '../support/ws.ts';
-import { PONG, TEXT, type Transport, WEBSOCKETS, maskedFrame, overAll } from './transports.ts';
+import { PONG, TEXT, type Transport, WEBSOCKETS, maskedFrame, overAll } from '../limits/transports.ts';
 
 interface End {
   readonly code: number;

@@ -11,7 +11,7 @@ import { UPGRADE, WEBSOCKETS, maskedFrame } from '../limits/transports.ts';
 import { deferred } from '../support/fakes.ts';
 import { HttpConnection, ask } from '../support/http.ts';
 import { Echo, Logs, listening, serve, stopped } from '../support/service.ts';
-import { stillServes } from './help.ts';
+import { stillServes } from '../attack-table/help.ts';
 
 const TARGETS = [
   '//',

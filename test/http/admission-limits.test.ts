@@ -9,7 +9,7 @@ import { until } from '../support/client.ts';
 import { ask } from '../support/http.ts';
 import { serve } from '../support/service.ts';
 import { connectWebSocket } from '../support/ws.ts';
-import { TRANSPORTS, knock, overAll, refused } from './transports.ts';
+import { TRANSPORTS, knock, overAll, refused } from '../limits/transports.ts';
 
 /** The status of a request for a new session, from this address as the proxy says it. */
 async function statusFrom(port: number, address: string): Promise<number> {

@@ -4,7 +4,7 @@
  */
 import { SockJSConnection, SockJSRouter } from '../../src/index.ts';
 import { HttpConnection, type RequestOptions } from '../support/http.ts';
-import { TRANSPORTS } from './transports.ts';
+import { TRANSPORTS } from '../limits/transports.ts';
 
 class Held extends SockJSConnection {
   /** Never over: what waits for it must not keep the process. */

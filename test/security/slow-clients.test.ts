@@ -8,7 +8,7 @@ import { WEBSOCKETS } from '../limits/transports.ts';
 import { Queue, until, within } from '../support/client.ts';
 import { HttpConnection } from '../support/http.ts';
 import { Echo, Logs, serve } from '../support/service.ts';
-import { deafClient, stillServes } from './help.ts';
+import { deafClient, stillServes } from '../attack-table/help.ts';
 
 const KIBIBYTE = 1024;
 const CHUNK = 'x'.repeat(64 * KIBIBYTE);
