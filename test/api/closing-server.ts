@@ -3,8 +3,8 @@
  * something is left. It says what is, and takes no step of its own to end.
  */
 import { SockJSConnection, SockJSRouter } from '../../src/index.ts';
-import { HttpConnection, type RequestOptions } from '../support/http.ts';
-import { TRANSPORTS } from '../limits/transports.ts';
+import { RawHttpConnection, type RawRequest } from '../../testkit/raw-http.ts';
+import { TRANSPORTS, openRequest } from '../../testkit/transports.ts';
 
 class Held extends SockJSConnection {
   /** Never over: what waits for it must not keep the process. */
@@ -22,19 +22,19 @@ const router = new SockJSRouter(Held, '/echo', {
   },
 });
 
-const clients: HttpConnection[] = [];
+const clients: RawHttpConnection[] = [];
 
-function send(port: number, request: RequestOptions | string): HttpConnection {
-  const client = new HttpConnection(port).send(request);
+function send(port: number, request: RawRequest | string): RawHttpConnection {
+  const client = new RawHttpConnection(port).send(request);
   clients.push(client);
   return client;
 }
 
 async function everyKind(port: number): Promise<void> {
   for (const transport of TRANSPORTS) {
-    await send(port, transport.request()).readHead();
-    await send(port, transport.request({ query: 'hold=1' })).readHead();
-    if (!transport.isWebSocket) send(port, transport.request({ query: 'never=1' }));
+    await send(port, openRequest(transport)).readHead();
+    await send(port, openRequest(transport, { query: 'hold=1' })).readHead();
+    if (!transport.isWebSocket) send(port, openRequest(transport, { query: 'never=1' }));
   }
   // One body waits because its client was too quick, one for the rest of itself.
   const session = '/echo/000/quick';

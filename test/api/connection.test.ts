@@ -4,10 +4,13 @@ import { PassThrough, Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { type TestContext, test } from 'node:test';
 import { SockJSConnection, type SockJSSettings } from '../../src/index.ts';
-import { messagesIn, poll } from '../conformance/dialects.ts';
-import { newSession } from '../conformance/services.ts';
-import { Queue, open, overEach, until, within } from '../support/client.ts';
-import { Echo, serve } from '../support/service.ts';
+import { AsyncQueue } from '../../testkit/async-queue.ts';
+import { CLIENT_TRANSPORTS, openOfficial } from '../../testkit/official-client.ts';
+import { Echo, startRouter } from '../../testkit/server.ts';
+import { newSession, parseMessages } from '../../testkit/transports.ts';
+import { poll } from '../../testkit/sockjs-http.ts';
+import { testEach } from '../../testkit/node-test.ts';
+import { until, within } from '../../testkit/until.ts';
 
 class Drained extends SockJSConnection {
   drains = 0;
@@ -23,7 +26,7 @@ async function between<C extends SockJSConnection>(
   settings: SockJSSettings,
   connectionClass: new () => C,
 ) {
-  const running = await serve(t, settings, connectionClass);
+  const running = await startRouter(t, settings, connectionClass);
   const session = newSession();
   assert.equal(await poll(running.port, session), 'o');
   const [connection] = running.router.connections;
@@ -58,7 +61,7 @@ test('onDrain is called once when the client keeps up again, and not without nee
   assert.equal(await next(), 'a["small"]');
   assert.equal(connection.drains, 0);
   for (let count = 0; count < 10; count += 1) connection.send('x'.repeat(100));
-  assert.equal(messagesIn(await next()).length, 10);
+  assert.equal(parseMessages(await next()).length, 10);
   assert.equal(connection.drains, 1);
   assert.equal(connection.bufferedBytes, 0);
   assert.equal(connection.send('small'), true);
@@ -120,14 +123,15 @@ const SOURCES: readonly (readonly [
 ];
 
 for (const [name, send] of SOURCES) {
-  overEach(
+  testEach(
+    CLIENT_TRANSPORTS,
     `sendAll sends all of ${name} in order, and leaves little waiting`,
     async (t, transports) => {
-      const results = new Queue<{ result: unknown }>('the end of sendAll');
+      const results = new AsyncQueue<{ result: unknown }>('the end of sendAll');
       let most = 0;
       class Sending extends SockJSConnection {
         override onOpen(): void {
-          void send(this).then((result) => results.put({ result }));
+          void send(this).then((result) => results.push({ result }));
         }
 
         override send(message: string): boolean {
@@ -137,8 +141,8 @@ for (const [name, send] of SOURCES) {
         }
       }
       const settings = { highWaterMark: 20_000, responseLimit: 4 * 1024 ** 2 };
-      const { url } = await serve(t, settings, Sending);
-      const client = await open(t, url, { transports });
+      const { url } = await startRouter(t, settings, Sending);
+      const client = await openOfficial(t, url, { transports });
       assert.deepEqual(await client.messages.take(COUNT), NUMBERED);
       assert.deepEqual(await results.next(), { result: true });
       // Here, and in the connection, which has a mark of its own.
@@ -152,7 +156,7 @@ test('a stream of text in a file encoding is sent as it comes', async (t) => {
   const bytes = Buffer.from('grüße');
   const source = Readable.from([bytes.subarray(0, 3), bytes.subarray(3)], { objectMode: false });
   assert.equal(await connection.sendAll(source.setEncoding('utf8')), true);
-  assert.equal(messagesIn(await next()).join(''), 'grüße');
+  assert.equal(parseMessages(await next()).join(''), 'grüße');
 });
 
 for (const [name, end] of [
@@ -160,18 +164,18 @@ for (const [name, end] of [
   ['its client goes', undefined],
 ] as const) {
   test(`a generator is told to stop when the connection ends because ${name}`, async (t) => {
-    const stopped = new Queue<string>('the end of the generator');
-    const results = new Queue<{ result: boolean }>('the end of sendAll');
+    const stopped = new AsyncQueue<string>('the end of the generator');
+    const results = new AsyncQueue<{ result: boolean }>('the end of sendAll');
     function* endless(): Generator<string> {
       try {
         for (;;) yield 'x'.repeat(1000);
       } finally {
-        stopped.put('stopped');
+        stopped.push('stopped');
       }
     }
     class Sending extends SockJSConnection {
       override onOpen(): void {
-        void this.sendAll(endless()).then((result) => results.put({ result }));
+        void this.sendAll(endless()).then((result) => results.push({ result }));
       }
     }
     const { connection } = await between(t, { disconnectDelay: 50 }, Sending);
@@ -206,7 +210,7 @@ for (const [name, silent] of [
     connection.close();
     assert.equal(await within(result, 'the end of sendAll'), false);
     if (source instanceof PassThrough) assert.equal(source.destroyed, true);
-    await until('onClose was called', () => connection.isClosed);
+    await until(() => connection.isClosed, 'onClose was called');
     assert.equal(await within(connection.sendAll(silent()), 'the end of sendAll'), false);
   });
 }
@@ -220,7 +224,7 @@ test('a stream is destroyed when the connection ends', async (t) => {
   });
   const { connection } = await between(t, { highWaterMark: 5000 }, Echo);
   const result = connection.sendAll(source);
-  await until('much waits', () => connection.bufferedBytes > 5000);
+  await until(() => connection.bufferedBytes > 5000, 'much waits');
   connection.close();
   assert.equal(await within(result, 'the end of sendAll'), false);
   assert.equal(source.destroyed, true);

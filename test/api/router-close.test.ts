@@ -6,14 +6,15 @@ import { createServer } from 'node:http';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { SockJSConnection, SockJSRouter } from '../../src/index.ts';
-import { open as openClient, overEach, until, within } from '../support/client.ts';
-import { deferred } from '../support/fakes.ts';
-import { HttpConnection, ask } from '../support/http.ts';
-import { Echo, listening, serve, stopped } from '../support/service.ts';
 import { start } from '../examples/program.ts';
-import { connectWebSocket } from '../support/ws.ts';
-import { deafClient } from '../limits/deaf.ts';
-import { TRANSPORTS, knock, overAll, refused } from '../limits/transports.ts';
+import { CLIENT_TRANSPORTS, openOfficial } from '../../testkit/official-client.ts';
+import { Echo, listen, startRouter, stop } from '../../testkit/server.ts';
+import { RawHttpConnection, httpRequest, neverReadingClient } from '../../testkit/raw-http.ts';
+import { TRANSPORTS, openRequest } from '../../testkit/transports.ts';
+import { deferred, until, within } from '../../testkit/until.ts';
+import { openWebSocket } from '../../testkit/raw-websocket.ts';
+import { requestSession } from '../../testkit/sockjs-http.ts';
+import { testEach } from '../../testkit/node-test.ts';
 
 /** Runs a program to its own end. */
 async function outputOf(file: string): Promise<string> {
@@ -33,7 +34,7 @@ async function outputOf(file: string): Promise<string> {
 }
 
 test('after close no timer, socket or listener is left, and the process ends by itself', async () => {
-  const report: unknown = JSON.parse(await outputOf('ending-server.ts'));
+  const report: unknown = JSON.parse(await outputOf('closing-server.ts'));
   assert.ok(typeof report === 'object' && report !== null);
   const { during, took, ...rest } = report as { during: number; took: number };
   assert.ok(during > TRANSPORTS.length, `${during} sessions`);
@@ -42,7 +43,8 @@ test('after close no timer, socket or listener is left, and the process ends by 
   assert.deepEqual(rest, { left: [], ...nothing });
 });
 
-overAll(
+testEach(
+  TRANSPORTS,
   'a request that waits for authorize for ever does not keep a server of listen from closing',
   async (t, transport) => {
     const asked = deferred();
@@ -56,7 +58,7 @@ overAll(
     await new Promise((resolve) => server.once('listening', resolve));
     const address = server.address();
     assert.ok(typeof address === 'object' && address !== null);
-    const client = new HttpConnection(address.port).send(transport.request());
+    const client = new RawHttpConnection(address.port).send(openRequest(transport));
     t.after(() => client.close());
     await asked.promise;
     await within(router.close({ timeout: 100 }), 'the end');
@@ -65,8 +67,8 @@ overAll(
 );
 
 test('close is idempotent: each call is the same end', async (t) => {
-  const { router, url } = await serve(t);
-  const client = await connectWebSocket(t, `${url}/000/s/websocket`);
+  const { router, port } = await startRouter(t);
+  const client = await openWebSocket(t, port, '/echo/000/s/websocket');
   assert.equal(await client.next(), 'o');
   const first = router.close({ code: 3001, reason: 'first' });
   assert.equal(router.close({ code: 3002, reason: 'second' }), first);
@@ -87,39 +89,48 @@ for (const [what, options] of [
   ['a timeout that is not a number', { timeout: NaN }],
 ] as const) {
   test(`close with ${what} throws, and closes nothing`, async (t) => {
-    const { router, port } = await serve(t);
+    const { router, port } = await startRouter(t);
     assert.throws(() => router.close(options), { code: 'ERR_CLOSE_ARGUMENT' });
-    assert.equal((await ask(port, { method: 'POST', path: '/echo/000/s/xhr' })).status, 200);
+    assert.equal(
+      (await httpRequest(port, { method: 'POST', path: '/echo/000/s/xhr' })).status,
+      200,
+    );
   });
 }
 
-overEach('close tells the client, with what had been sent before', async (t, transports) => {
-  const { router, url } = await serve(t);
-  const client = await openClient(t, url, { transports });
-  router.broadcast(router.connections, 'last words');
-  await within(router.close(), 'the end');
-  assert.equal(await client.messages.next(), 'last words');
-  const { code, reason } = await client.closings.next();
-  assert.deepEqual({ code, reason }, { code: 1001, reason: 'Server is going away' });
-  assert.equal(router.stats.dump().closed.goingAway, 1);
-});
+testEach(
+  CLIENT_TRANSPORTS,
+  'close tells the client, with what had been sent before',
+  async (t, transports) => {
+    const { router, url } = await startRouter(t);
+    const client = await openOfficial(t, url, { transports });
+    router.broadcast(router.connections, 'last words');
+    await within(router.close(), 'the end');
+    assert.equal(await client.messages.next(), 'last words');
+    const { code, reason } = await client.closings.next();
+    assert.deepEqual({ code, reason }, { code: 1001, reason: 'Server is going away' });
+    assert.equal(router.stats.dump().closed.goingAway, 1);
+  },
+);
 
-overAll(
+testEach(
+  TRANSPORTS,
   'while a router closes new sessions are a 503 that says when to come again',
   async (t, transport) => {
-    const { router, port } = await serve(t);
+    const { router, port } = await startRouter(t);
     const polling = TRANSPORTS.find(({ name }) => name === 'xhr');
     assert.ok(polling !== undefined);
-    await knock(t, port, polling); // It has to poll once more, and does not: so there is time.
+    await requestSession(t, port, polling); // It has to poll once more, and does not: so there is time.
     const closed = router.close({ timeout: 500 });
-    const { status, body, head } = await refused(port, transport);
+    const { status, body, head } = await httpRequest(port, openRequest(transport));
     assert.deepEqual({ status, body }, { status: 503, body: 'Shutting down.' });
     assert.equal(head.header('retry-after'), '1');
     await closed;
   },
 );
 
-overAll(
+testEach(
+  TRANSPORTS,
   'a client that takes nothing is waited for no longer than timeout',
   async (t, transport) => {
     class Sending extends SockJSConnection {
@@ -128,9 +139,9 @@ overAll(
       }
     }
     const settings = { maxBufferedBytes: 64 * 1024 ** 2 };
-    const { router, port } = await serve(t, settings, Sending);
-    deafClient(t, port, transport);
-    await until('it is there', () => router.stats.dump().sessionsActive === 1);
+    const { router, port } = await startRouter(t, settings, Sending);
+    neverReadingClient(t, port, openRequest(transport));
+    await until(() => router.stats.dump().sessionsActive === 1, 'it is there');
     const began = performance.now();
     await within(router.close({ timeout: 200 }), 'the end');
     assert.ok(performance.now() - began < 2000, `after ${performance.now() - began} ms`);
@@ -152,14 +163,14 @@ test('onClose has been called for everybody when close is done, also where onOpe
       calls.push('close');
     }
   }
-  const { router, port } = await serve(t, {}, Noting);
-  for (const transport of TRANSPORTS) await knock(t, port, transport);
-  for (const transport of TRANSPORTS) await knock(t, port, transport, { query: 'slow=1' });
+  const { router, port } = await startRouter(t, {}, Noting);
+  for (const transport of TRANSPORTS) await requestSession(t, port, transport);
+  for (const transport of TRANSPORTS) await requestSession(t, port, transport, { query: 'slow=1' });
   await within(router.close({ timeout: 200 }), 'the end');
   const all = TRANSPORTS.length;
   assert.equal(calls.filter((call) => call === 'close').length, all);
   verdict.resolve();
-  await until('the rest is told', () => calls.length === 4 * all);
+  await until(() => calls.length === 4 * all, 'the rest is told');
   assert.equal(calls.filter((call) => call === 'close').length, 2 * all);
 });
 
@@ -167,15 +178,15 @@ test('close leaves a server that is not its own as it was, and closes that of li
   const shared = createServer((_request, response) => response.end('own'));
   const router = new SockJSRouter(Echo, '/echo');
   router.attach(shared);
-  const port = await listening(shared);
-  t.after(() => stopped(shared));
+  const port = await listen(shared);
+  t.after(() => stop(shared));
   const own = router.listen(0, '127.0.0.1');
   await new Promise((resolve) => own.once('listening', resolve));
-  assert.equal((await ask(port, { path: '/echo' })).body, 'Welcome to SockJS!\n');
+  assert.equal((await httpRequest(port, { path: '/echo' })).body, 'Welcome to SockJS!\n');
   await router.close();
   assert.equal(own.listening, false);
   assert.equal(shared.listening, true);
-  assert.equal((await ask(port, { path: '/echo' })).body, 'own');
+  assert.equal((await httpRequest(port, { path: '/echo' })).body, 'own');
   assert.equal(shared.listenerCount('upgrade'), 0);
   assert.equal(Object.hasOwn(shared, 'emit'), false);
 });
@@ -187,7 +198,7 @@ const EXAMPLES = readdirSync(new URL('../../examples', import.meta.url), { withF
 for (const example of [...EXAMPLES, 'index.ts']) {
   test(`the example ${example} ends on SIGTERM`, async (t) => {
     const { program, port } = await start(t, example);
-    assert.ok((await ask(port, { path: '/' })).status > 0);
+    assert.ok((await httpRequest(port, { path: '/' })).status > 0);
     program.kill('SIGTERM');
     assert.deepEqual(await program.exited(), { code: 0, signal: null });
   });

@@ -4,32 +4,32 @@ import { createServer } from 'node:http';
 import type { Socket } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import { SockJSConnection, SockJSRouter } from '../../src/index.ts';
+import { AsyncQueue } from '../../testkit/async-queue.ts';
 import {
-  type Client,
-  type ClientTransport,
-  Queue,
-  TRANSPORTS,
-  connect,
-  open,
-  overEach,
-  until,
-  within,
-} from '../support/client.ts';
-import { Echo, Logs, type Running, listening, serve, stopped } from '../support/service.ts';
+  CLIENT_TRANSPORTS,
+  type ClientTransportName,
+  type OfficialClient,
+  connectOfficial,
+  openOfficial,
+} from '../../testkit/official-client.ts';
+import { Echo, type RunningRouter, listen, startRouter, stop } from '../../testkit/server.ts';
+import { RecordingLogger } from '../../testkit/logger.ts';
+import { testEach } from '../../testkit/node-test.ts';
+import { until, within } from '../../testkit/until.ts';
 
 interface End {
   readonly code: number;
   readonly reason: string;
 }
 
-interface Watched extends Running<SockJSConnection> {
+interface Watched extends RunningRouter<SockJSConnection> {
   /** What the application was told by `onClose`. */
-  readonly ends: Queue<End>;
+  readonly ends: AsyncQueue<End>;
 }
 
 /** A service that answers `close CODE REASON` by closing, `throw` by throwing, and all else as an echo. */
 async function serveEnds(t: TestContext): Promise<Watched> {
-  const ends = new Queue<End>('onClose');
+  const ends = new AsyncQueue<End>('onClose');
   class Obedient extends Echo {
     override onMessage(message: string): void {
       const [command, code, ...reason] = message.split(' ');
@@ -39,10 +39,10 @@ async function serveEnds(t: TestContext): Promise<Watched> {
     }
 
     override onClose(code: number, reason: string): void {
-      ends.put({ code, reason });
+      ends.push({ code, reason });
     }
   }
-  return { ...(await serve<SockJSConnection>(t, {}, Obedient)), ends };
+  return { ...(await startRouter<SockJSConnection>(t, {}, Obedient)), ends };
 }
 
 /** Nothing that can still happen makes it two. */
@@ -51,50 +51,58 @@ async function assertNoMore({ router, ends }: Watched): Promise<void> {
   assert.equal(ends.size, 0, 'onClose is called once');
 }
 
-overEach('a close by the server arrives with code and reason', async (t, transports) => {
-  const service = await serveEnds(t);
-  const client = await open(t, service.url, { transports });
-  client.send('close 4321 Genug für heute – „Schluß“');
-  const end = { code: 4321, reason: 'Genug für heute – „Schluß“' };
-  assert.deepEqual(await client.closings.next(), { ...end, wasClean: true });
-  assert.deepEqual(await service.ends.next(), end);
-  await assertNoMore(service);
-});
+testEach(
+  CLIENT_TRANSPORTS,
+  'a close by the server arrives with code and reason',
+  async (t, transports) => {
+    const service = await serveEnds(t);
+    const client = await openOfficial(t, service.url, { transports });
+    client.send('close 4321 Genug für heute – „Schluß“');
+    const end = { code: 4321, reason: 'Genug für heute – „Schluß“' };
+    assert.deepEqual(await client.closings.next(), { ...end, wasClean: true });
+    assert.deepEqual(await service.ends.next(), end);
+    await assertNoMore(service);
+  },
+);
 
-overEach('close() without arguments says Go away!', async (t, transports) => {
+testEach(CLIENT_TRANSPORTS, 'close() without arguments says Go away!', async (t, transports) => {
   class CloseStatus extends SockJSConnection {
     override onOpen(): void {
       this.close();
     }
   }
-  const { url } = await serve(t, {}, CloseStatus);
-  const client = await open(t, url, { transports });
+  const { url } = await startRouter(t, {}, CloseStatus);
+  const client = await openOfficial(t, url, { transports });
   const expected = { code: 3000, reason: 'Go away!', wasClean: true };
   assert.deepEqual(await client.closings.next(), expected);
 });
 
-overEach('what was sent before a close arrives before it', async (t, transports) => {
-  class Farewell extends SockJSConnection {
-    override onMessage(message: string): void {
-      for (const word of message.split(' ')) this.send(word);
-      this.close(4000, 'done');
-      assert.equal(this.send('too late'), false);
+testEach(
+  CLIENT_TRANSPORTS,
+  'what was sent before a close arrives before it',
+  async (t, transports) => {
+    class Farewell extends SockJSConnection {
+      override onMessage(message: string): void {
+        for (const word of message.split(' ')) this.send(word);
+        this.close(4000, 'done');
+        assert.equal(this.send('too late'), false);
+      }
     }
-  }
-  const { url } = await serve(t, {}, Farewell);
-  const client = await open(t, url, { transports });
-  client.send('so long');
-  assert.equal((await client.closings.next()).code, 4000);
-  assert.deepEqual(await client.messages.take(2), ['so', 'long']);
-  assert.equal(client.messages.size, 0);
-});
+    const { url } = await startRouter(t, {}, Farewell);
+    const client = await openOfficial(t, url, { transports });
+    client.send('so long');
+    assert.equal((await client.closings.next()).code, 4000);
+    assert.deepEqual(await client.messages.take(2), ['so', 'long']);
+    assert.equal(client.messages.size, 0);
+  },
+);
 
-overEach('a close by the client reaches onClose once', async (t, transports) => {
+testEach(CLIENT_TRANSPORTS, 'a close by the client reaches onClose once', async (t, transports) => {
   const service = await serveEnds(t);
-  const client = await open(t, service.url, { transports });
+  const client = await openOfficial(t, service.url, { transports });
   client.send('hello');
   await client.messages.next();
-  await until('a receiver is attached', () => service.router.stats.dump().connectionsActive === 1);
+  await until(() => service.router.stats.dump().connectionsActive === 1, 'a receiver is attached');
   client.close(4000, 'enough');
   const expected = { code: 4000, reason: 'enough', wasClean: true };
   assert.deepEqual(await client.closings.next(), expected);
@@ -106,39 +114,47 @@ overEach('a close by the client reaches onClose once', async (t, transports) => 
   await assertNoMore(service);
 });
 
-overEach('a handler that throws ends its own connection only', async (t, transports) => {
-  const service = await serveEnds(t);
-  const client = await open(t, service.url, { transports });
-  const bystander = await open(t, service.url, { transports });
-  client.send('throw');
-  const end = { code: 1011, reason: 'Internal error' };
-  assert.deepEqual(await client.closings.next(), { ...end, wasClean: true });
-  assert.deepEqual(await service.ends.next(), end);
-  bystander.send('still there');
-  assert.equal(await bystander.messages.next(), 'still there');
-  const [line, ...more] = service.logs.take().filter(({ level }) => level === 'error');
-  assert.match(line?.line ?? '', /Obedient\.onMessage failed.*1011.*as told/s);
-  assert.deepEqual(more, []);
-});
+testEach(
+  CLIENT_TRANSPORTS,
+  'a handler that throws ends its own connection only',
+  async (t, transports) => {
+    const service = await serveEnds(t);
+    const client = await openOfficial(t, service.url, { transports });
+    const bystander = await openOfficial(t, service.url, { transports });
+    client.send('throw');
+    const end = { code: 1011, reason: 'Internal error' };
+    assert.deepEqual(await client.closings.next(), { ...end, wasClean: true });
+    assert.deepEqual(await service.ends.next(), end);
+    bystander.send('still there');
+    assert.equal(await bystander.messages.next(), 'still there');
+    const [line, ...more] = service.logger.take().filter(({ level }) => level === 'error');
+    assert.match(line?.line ?? '', /Obedient\.onMessage failed.*1011.*as told/s);
+    assert.deepEqual(more, []);
+  },
+);
 
-overEach('a handler that rejects ends its own connection only', async (t, transports) => {
-  class Rejecting extends SockJSConnection {
-    override async onMessage(message: string): Promise<void> {
-      await new Promise(setImmediate);
-      if (message === 'reject') throw new Error('as told');
-      this.send(message);
+testEach(
+  CLIENT_TRANSPORTS,
+  'a handler that rejects ends its own connection only',
+  async (t, transports) => {
+    class Rejecting extends SockJSConnection {
+      override async onMessage(message: string): Promise<void> {
+        await new Promise(setImmediate);
+        if (message === 'reject') throw new Error('as told');
+        this.send(message);
+      }
     }
-  }
-  const { url, logs } = await serve(t, {}, Rejecting);
-  const client = await open(t, url, { transports });
-  const bystander = await open(t, url, { transports });
-  client.send('reject');
-  const expected = { code: 1011, reason: 'Internal error', wasClean: true };
-  assert.deepEqual(await client.closings.next(), expected);
-  bystander.send('still there');
-  assert.equal(await bystander.messages.next(), 'still there');
-  assert.match(logs.take()[0]?.line ?? '', /Rejecting\.onMessage failed.*as told/s);
-});
+    const { url, logger } = await startRouter(t, {}, Rejecting);
+    const client = await openOfficial(t, url, { transports });
+    const bystander = await openOfficial(t, url, { transports });
+    client.send('reject');
+    const expected = { code: 1011, reason: 'Internal error', wasClean: true };
+    assert.deepEqual(await client.closings.next(), expected);
+    bystander.send('still there');
+    assert.equal(await bystander.messages.next(), 'still there');
+    assert.match(logger.take()[0]?.line ?? '', /Rejecting\.onMessage failed.*as told/s);
+  },
+);
 
 const REFUSED = { code: 1008, reason: 'Refused', wasClean: true };
 const FAILED = { code: 1011, reason: 'Internal error', wasClean: true };
@@ -157,9 +173,9 @@ const REFUSALS = [
 ];
 
 for (const { how, answer, expected } of REFUSALS) {
-  overEach(`an onOpen that ${how} refuses the client`, async (t, transports) => {
+  testEach(CLIENT_TRANSPORTS, `an onOpen that ${how} refuses the client`, async (t, transports) => {
     const heard: string[] = [];
-    const ends = new Queue<number>('onClose');
+    const ends = new AsyncQueue<number>('onClose');
     class Closed extends SockJSConnection {
       override onOpen(): boolean | Promise<boolean> {
         return answer();
@@ -168,17 +184,17 @@ for (const { how, answer, expected } of REFUSALS) {
         heard.push(message);
       }
       override onClose(code: number): void {
-        ends.put(code);
+        ends.push(code);
       }
     }
-    const { url, logs, router } = await serve(t, {}, Closed);
-    const client = connect(t, url, { transports });
-    if (await client.opened) client.send('let me in');
+    const { url, logger, router } = await startRouter(t, {}, Closed);
+    const client = connectOfficial(t, url, { transports });
+    if (await client.opened()) client.send('let me in');
     assert.deepEqual(await client.closings.next(), expected);
     assert.equal(await ends.next(), expected.code);
     await router.close();
     assert.deepEqual([heard, ends.size], [[], 0]);
-    const lines = logs.take().filter(({ level }) => level === 'error');
+    const lines = logger.take().filter(({ level }) => level === 'error');
     assert.equal(lines.length, expected === FAILED ? 1 : 0);
     for (const { line } of lines) assert.match(line, /Closed\.onOpen failed.*no entry/s);
   });
@@ -187,86 +203,91 @@ for (const { how, answer, expected } of REFUSALS) {
 interface Machine {
   readonly port: number;
   readonly router: SockJSRouter<Echo>;
-  readonly ends: Queue<End>;
+  readonly ends: AsyncQueue<End>;
   /** As if the machine had lost its power. */
   readonly unplug: () => Promise<void>;
 }
 
 async function machine(t: TestContext, port?: number): Promise<Machine> {
-  const ends = new Queue<End>('onClose');
+  const ends = new AsyncQueue<End>('onClose');
   class Noting extends Echo {
     override onClose(code: number, reason: string): void {
-      ends.put({ code, reason });
+      ends.push({ code, reason });
     }
   }
-  const logs = new Logs();
-  const router = new SockJSRouter(Noting, '/echo', { logger: logs });
+  const logger = new RecordingLogger();
+  const router = new SockJSRouter(Noting, '/echo', { logger });
   const server = createServer();
   const sockets = new Set<Socket>();
   server.on('connection', (socket) => sockets.add(socket));
   router.attach(server);
   const unplug = async (): Promise<void> => {
     for (const socket of sockets) socket.destroy();
-    await stopped(server);
+    await stop(server);
   };
   t.after(async () => {
     await router.close({ timeout: 1 });
     await unplug();
-    logs.verify();
+    logger.assertNoProblems();
   });
-  return { port: await listening(server, port), router, ends, unplug };
+  return { port: await listen(server, port), router, ends, unplug };
 }
 
 /** Outside a browser the client learns of a broken stream only when it has something to send. */
-async function learnsThatItIsOver(client: Client): Promise<number> {
+async function learnsThatItIsOver(client: OfficialClient): Promise<number> {
   client.send('is anybody there?');
   return (await client.closings.next()).code;
 }
 
-overEach(
+testEach(
+  CLIENT_TRANSPORTS,
   'a server that is gone closes the client, one that is back serves',
   async (t, transports) => {
     const first = await machine(t);
     const url = `http://127.0.0.1:${first.port}/echo`;
-    const client = await open(t, url, { transports });
+    const client = await openOfficial(t, url, { transports });
     client.send('hello');
     await client.messages.next();
     await first.unplug();
     assert.equal(await learnsThatItIsOver(client), 1006);
 
     await machine(t, first.port);
-    const next = await open(t, url, { transports });
+    const next = await openOfficial(t, url, { transports });
     next.send('hello again');
     assert.equal(await next.messages.next(), 'hello again');
   },
 );
 
-overEach('a client that is cut off reaches onClose', async (t, transports) => {
+testEach(CLIENT_TRANSPORTS, 'a client that is cut off reaches onClose', async (t, transports) => {
   const { port, router, ends, unplug } = await machine(t);
-  const client = await open(t, `http://127.0.0.1:${port}/echo`, { transports });
+  const client = await openOfficial(t, `http://127.0.0.1:${port}/echo`, { transports });
   client.send('hello');
   await client.messages.next();
-  await until('a receiver is attached', () => router.stats.dump().connectionsActive === 1);
+  await until(() => router.stats.dump().connectionsActive === 1, 'a receiver is attached');
   await unplug();
   const { code } = await ends.next();
   assert.equal(code, transports === 'websocket' ? 1006 : 1002);
 });
 
 test('close() of a router tells the clients of all transports', async (t) => {
-  const { url, router } = await serve(t);
-  const clients = await Promise.all(TRANSPORTS.map((transports) => open(t, url, { transports })));
+  const { url, router } = await startRouter(t);
+  const clients = await Promise.all(
+    CLIENT_TRANSPORTS.map((transports) => openOfficial(t, url, { transports })),
+  );
   await within(router.close(), 'the router to close');
   const endings = await Promise.all(clients.map((client) => client.closings.next()));
   const expected = { code: 1001, reason: 'Server is going away', wasClean: true };
   assert.deepEqual(
     endings,
-    TRANSPORTS.map(() => expected),
+    CLIENT_TRANSPORTS.map(() => expected),
   );
 });
 
 test('what was sent before close() of a router arrives before it', async (t) => {
-  const { url, router } = await serve(t);
-  const clients = await Promise.all(TRANSPORTS.map((transports) => open(t, url, { transports })));
+  const { url, router } = await startRouter(t);
+  const clients = await Promise.all(
+    CLIENT_TRANSPORTS.map((transports) => openOfficial(t, url, { transports })),
+  );
   router.broadcast(router.connections, 'last words');
   await within(router.close({ code: 4000, reason: 'over' }), 'the router to close');
   const codes = await Promise.all(
@@ -276,7 +297,7 @@ test('what was sent before close() of a router arrives before it', async (t) => 
   const words = await Promise.all(clients.map((client) => client.messages.next()));
   assert.deepEqual(
     words,
-    Array.from(TRANSPORTS, () => 'last words'),
+    Array.from(CLIENT_TRANSPORTS, () => 'last words'),
   );
 });
 
@@ -286,16 +307,16 @@ async function poll(url: string, session: string): Promise<{ status: number; bod
 }
 
 test('a draining router waits for late polls and opens no new sessions', async (t) => {
-  const { url, router } = await serve(t);
+  const { url, router } = await startRouter(t);
   assert.deepEqual(await poll(url, 'slow'), { status: 200, body: 'o\n' });
   const closed = router.close();
 
   assert.equal((await poll(url, 'new')).status, 503);
-  const attempt = (transports: ClientTransport): Promise<number> =>
-    connect(t, url, { transports })
+  const attempt = (transports: ClientTransportName): Promise<number> =>
+    connectOfficial(t, url, { transports })
       .closings.next()
       .then(({ code }) => code);
-  const codes = await Promise.all(TRANSPORTS.map(attempt));
+  const codes = await Promise.all(CLIENT_TRANSPORTS.map(attempt));
   assert.deepEqual(codes, [2000, 2000, 2000, 2000], 'All transports failed');
 
   const last = await poll(url, 'slow');
@@ -312,12 +333,14 @@ test('close() of a router cuts off those that do not come for their close frame'
 });
 
 test('close() of a router does not wait for clients that have left', async (t) => {
-  const { url, router } = await serve(t, { disconnectDelay: 9000 });
+  const { url, router } = await startRouter(t, { disconnectDelay: 9000 });
   const receivers = (): number => router.stats.dump().connectionsActive;
-  const clients = await Promise.all(TRANSPORTS.map((transports) => open(t, url, { transports })));
-  await until('all are there', () => receivers() === clients.length);
+  const clients = await Promise.all(
+    CLIENT_TRANSPORTS.map((transports) => openOfficial(t, url, { transports })),
+  );
+  await until(() => receivers() === clients.length, 'all are there');
   for (const client of clients) client.close();
-  await until('all are gone', () => receivers() === 0);
+  await until(() => receivers() === 0, 'all are gone');
   const start = performance.now();
   await router.close({ timeout: 5000 });
   assert.ok(performance.now() - start < 2500);

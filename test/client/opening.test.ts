@@ -2,86 +2,102 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type ConnectionInfo, SockJSConnection, type TransportName } from '../../src/index.ts';
+import { AsyncQueue } from '../../testkit/async-queue.ts';
 import {
-  type ClientTransport,
-  Queue,
-  TRANSPORTS,
-  connect,
-  open,
-  overEach,
-  until,
-} from '../support/client.ts';
-import { Echo, serve } from '../support/service.ts';
+  CLIENT_TRANSPORTS,
+  type ClientTransportName,
+  connectOfficial,
+  openOfficial,
+} from '../../testkit/official-client.ts';
+import { Echo, startRouter } from '../../testkit/server.ts';
+import { testEach } from '../../testkit/node-test.ts';
+import { until } from '../../testkit/until.ts';
 
 /** The client's names of transports and ours. */
-const OURS: Readonly<Record<ClientTransport, TransportName>> = {
+const OURS: Readonly<Record<ClientTransportName, TransportName>> = {
   websocket: 'websocket',
   'xhr-streaming': 'xhr_streaming',
   eventsource: 'eventsource',
   'xhr-polling': 'xhr',
 };
 
-overEach('an onOpen that takes its time holds messages back', async (t, transports) => {
-  const heard = new Queue<string>('a message');
-  let admit: (() => void) | undefined;
-  class Thorough extends SockJSConnection {
-    override onOpen(): Promise<void> {
-      return new Promise((resolve) => {
-        admit = resolve;
-      });
+testEach(
+  CLIENT_TRANSPORTS,
+  'an onOpen that takes its time holds messages back',
+  async (t, transports) => {
+    const heard = new AsyncQueue<string>('a message');
+    let admit: (() => void) | undefined;
+    class Thorough extends SockJSConnection {
+      override onOpen(): Promise<void> {
+        return new Promise((resolve) => {
+          admit = resolve;
+        });
+      }
+      override onMessage(message: string): void {
+        heard.push(message);
+      }
     }
-    override onMessage(message: string): void {
-      heard.put(message);
+    const { url, router } = await startRouter(t, {}, Thorough);
+    const elsewhere = await startRouter(t);
+    const client = await openOfficial(t, url, { transports });
+    client.send('one', 'two', 'three');
+    // What the client sent before has had the time of several messages of another one.
+    const other = await openOfficial(t, elsewhere.url, { transports });
+    for (const word of ['a', 'b', 'c']) {
+      other.send(word);
+      // oxlint-disable-next-line no-await-in-loop -- one after the other
+      await other.messages.next();
     }
-  }
-  const { url, router } = await serve(t, {}, Thorough);
-  const elsewhere = await serve(t);
-  const client = await open(t, url, { transports });
-  client.send('one', 'two', 'three');
-  // What the client sent before has had the time of several messages of another one.
-  const other = await open(t, elsewhere.url, { transports });
-  for (const word of ['a', 'b', 'c']) {
-    other.send(word);
-    // oxlint-disable-next-line no-await-in-loop -- one after the other
-    await other.messages.next();
-  }
-  assert.equal(heard.size, 0);
-  assert.equal([...router.connections].length, 0);
-  client.send('four');
-  admit?.();
-  assert.deepEqual(await heard.take(4), ['one', 'two', 'three', 'four']);
-  assert.equal([...router.connections].length, 1);
-});
+    assert.equal(heard.size, 0);
+    assert.equal([...router.connections].length, 0);
+    client.send('four');
+    admit?.();
+    assert.deepEqual(await heard.take(4), ['one', 'two', 'three', 'four']);
+    assert.equal([...router.connections].length, 1);
+  },
+);
 
-overEach('what onOpen sends while it takes its time goes out', async (t, transports) => {
-  class Talkative extends SockJSConnection {
-    override async onOpen(): Promise<void> {
-      this.send('first');
-      await new Promise(setImmediate);
-      this.send('second');
+testEach(
+  CLIENT_TRANSPORTS,
+  'what onOpen sends while it takes its time goes out',
+  async (t, transports) => {
+    class Talkative extends SockJSConnection {
+      override async onOpen(): Promise<void> {
+        this.send('first');
+        await new Promise(setImmediate);
+        this.send('second');
+      }
     }
-  }
-  const { url } = await serve(t, {}, Talkative);
-  const client = await open(t, url, { transports });
-  assert.deepEqual(await client.messages.take(2), ['first', 'second']);
-});
+    const { url } = await startRouter(t, {}, Talkative);
+    const client = await openOfficial(t, url, { transports });
+    assert.deepEqual(await client.messages.take(2), ['first', 'second']);
+  },
+);
 
-overEach('a heartbeat whenever nothing was sent keeps the client', async (t, transports) => {
-  const { url } = await serve(t, { heartbeatDelay: 20, pingTimeout: 20, disconnectDelay: 1000 });
-  const client = await open(t, url, { transports });
-  await client.heartbeats.take(3);
-  client.send('still there');
-  assert.equal(await client.messages.next(), 'still there');
-  await client.heartbeats.take(2);
-  assert.equal(client.closings.size, 0);
-});
+testEach(
+  CLIENT_TRANSPORTS,
+  'a heartbeat whenever nothing was sent keeps the client',
+  async (t, transports) => {
+    const { url } = await startRouter(t, {
+      heartbeatDelay: 20,
+      pingTimeout: 20,
+      disconnectDelay: 1000,
+    });
+    const client = await openOfficial(t, url, { transports });
+    await client.heartbeats.take(3);
+    client.send('still there');
+    assert.equal(await client.messages.next(), 'still there');
+    await client.heartbeats.take(2);
+    assert.equal(client.closings.size, 0);
+  },
+);
 
 // Outside a browser the client takes a refused eventsource for an interrupted one, and times out on the
 // transport after it as well; so no case leads past a refused eventsource.
 const FALLBACKS: readonly {
   disabled: TransportName[];
-  next: ClientTransport;
-  transports?: ClientTransport[];
+  next: ClientTransportName;
+  transports?: ClientTransportName[];
 }[] = [
   { disabled: [], next: 'websocket' },
   { disabled: ['websocket'], next: 'xhr-streaming' },
@@ -95,8 +111,8 @@ const FALLBACKS: readonly {
 
 for (const { disabled, next, ...options } of FALLBACKS) {
   test(`without [${disabled.join(', ')}] the client falls back to ${next}`, async (t) => {
-    const { url, router } = await serve(t, { disabledTransports: disabled });
-    const client = await open(t, url, options);
+    const { url, router } = await startRouter(t, { disabledTransports: disabled });
+    const client = await openOfficial(t, url, options);
     assert.equal(client.transport, next);
     assert.deepEqual(
       [...router.connections].map(({ transport }) => transport),
@@ -109,15 +125,15 @@ for (const { disabled, next, ...options } of FALLBACKS) {
 
 test('with every transport disabled the client gives up', async (t) => {
   const disabledTransports = Object.values(OURS);
-  const { url } = await serve(t, { disabledTransports });
-  const { code, reason } = await connect(t, url).closings.next();
+  const { url } = await startRouter(t, { disabledTransports });
+  const { code, reason } = await connectOfficial(t, url).closings.next();
   assert.deepEqual({ code, reason }, { code: 2000, reason: 'All transports failed' });
 });
 
-overEach('the client goes where base_url sends it', async (t, transports) => {
-  const target = await serve(t);
-  const { url, router } = await serve(t, { baseUrl: target.url });
-  const client = await open(t, url, { transports });
+testEach(CLIENT_TRANSPORTS, 'the client goes where base_url sends it', async (t, transports) => {
+  const target = await startRouter(t);
+  const { url, router } = await startRouter(t, { baseUrl: target.url });
+  const client = await openOfficial(t, url, { transports });
   client.send('hello');
   assert.equal(await client.messages.next(), 'hello');
   assert.deepEqual([...router.connections], []);
@@ -125,75 +141,83 @@ overEach('the client goes where base_url sends it', async (t, transports) => {
 });
 
 test('a page of another origin is refused, and the log says what would admit it', async (t) => {
-  const { url, logs, router } = await serve(t);
+  const { url, logger, router } = await startRouter(t);
   const headers = { Origin: 'https://elsewhere.example' };
-  const client = connect(t, url, { transports: 'websocket', headers });
+  const client = connectOfficial(t, url, { transports: 'websocket', headers });
   assert.equal((await client.closings.next()).code, 2000);
   assert.equal(router.stats.dump().sessionsActive, 0);
-  const [refusal, ...more] = logs.take();
+  const [refusal, ...more] = logger.take();
   assert.equal(refusal?.level, 'warn');
   assert.match(refusal?.line ?? '', /allowedOrigins: \["https:\/\/elsewhere\.example"\]/);
   assert.deepEqual(more, []);
 });
 
 test('a page of the same origin is admitted', async (t) => {
-  const { url, port } = await serve(t);
+  const { url, port } = await startRouter(t);
   const headers = { Origin: `http://127.0.0.1:${port}` };
-  const client = await open(t, url, { transports: 'websocket', headers });
+  const client = await openOfficial(t, url, { transports: 'websocket', headers });
   client.send('hello');
   assert.equal(await client.messages.next(), 'hello');
 });
 
 test('a page of an origin that is named is admitted', async (t) => {
-  const { url } = await serve(t, { allowedOrigins: ['https://*.example.com'] });
+  const { url } = await startRouter(t, { allowedOrigins: ['https://*.example.com'] });
   const headers = { Origin: 'https://app.example.com' };
-  const client = await open(t, url, { transports: 'websocket', headers });
+  const client = await openOfficial(t, url, { transports: 'websocket', headers });
   client.send('hello');
   assert.equal(await client.messages.next(), 'hello');
 });
 
 class Curious extends SockJSConnection {
-  static readonly opened = new Queue<{ connection: Curious; info: ConnectionInfo }>('onOpen');
+  static readonly opened = new AsyncQueue<{ connection: Curious; info: ConnectionInfo }>('onOpen');
 
   override onOpen(info: ConnectionInfo): void {
-    Curious.opened.put({ connection: this, info });
+    Curious.opened.push({ connection: this, info });
   }
 }
 
-overEach('info is what the client came with, without its session id', async (t, transports) => {
-  const { url, port } = await serve(t, {}, Curious);
-  const SECRET = 'a-session-id';
-  await open(t, `${url}?token=t%20k&twice=1&twice=2`, {
-    transports,
-    server: 'node-7',
-    sessionId: () => SECRET,
-    headers: { Cookie: 'a=1; b=%C3%A9', 'X-Custom': 'yes' },
-  });
-  const { connection, info } = await Curious.opened.next();
-  assert.equal(connection.info, info);
-  assert.equal(info.ip, '127.0.0.1');
-  assert.equal(info.path, '/echo/node-7');
-  assert.equal(info.secure, false);
-  assert.equal(info.getArgument('token'), 't k');
-  assert.deepEqual(info.arguments.getAll('twice'), ['1', '2']);
-  assert.equal(info.getArgument('absent'), undefined);
-  assert.equal(info.getHeader('Host'), `127.0.0.1:${port}`);
-  assert.equal(info.headers['host'], `127.0.0.1:${port}`);
-  assert.equal(info.getHeader('absent'), undefined);
-  assert.equal(connection.transport, OURS[transports]);
-  assert.doesNotMatch(JSON.stringify([info.headers, info.path, connection.id]), /a-session-id/);
-  if (transports !== 'websocket') return;
-  assert.deepEqual(info.cookies, { a: '1', b: 'é' });
-  assert.equal(info.getCookie('b'), 'é');
-  assert.equal(info.getCookie('c'), undefined);
-  assert.equal(info.getHeader('x-custom'), 'yes');
-});
+testEach(
+  CLIENT_TRANSPORTS,
+  'info is what the client came with, without its session id',
+  async (t, transports) => {
+    const { url, port } = await startRouter(t, {}, Curious);
+    const SECRET = 'a-session-id';
+    await openOfficial(t, `${url}?token=t%20k&twice=1&twice=2`, {
+      transports,
+      server: 'node-7',
+      sessionId: () => SECRET,
+      headers: { Cookie: 'a=1; b=%C3%A9', 'X-Custom': 'yes' },
+    });
+    const { connection, info } = await Curious.opened.next();
+    assert.equal(connection.info, info);
+    assert.equal(info.ip, '127.0.0.1');
+    assert.equal(info.path, '/echo/node-7');
+    assert.equal(info.secure, false);
+    assert.equal(info.getArgument('token'), 't k');
+    assert.deepEqual(info.arguments.getAll('twice'), ['1', '2']);
+    assert.equal(info.getArgument('absent'), undefined);
+    assert.equal(info.getHeader('Host'), `127.0.0.1:${port}`);
+    assert.equal(info.headers['host'], `127.0.0.1:${port}`);
+    assert.equal(info.getHeader('absent'), undefined);
+    assert.equal(connection.transport, OURS[transports]);
+    assert.doesNotMatch(JSON.stringify([info.headers, info.path, connection.id]), /a-session-id/);
+    if (transports !== 'websocket') return;
+    assert.deepEqual(info.cookies, { a: '1', b: 'é' });
+    assert.equal(info.getCookie('b'), 'é');
+    assert.equal(info.getCookie('c'), undefined);
+    assert.equal(info.getHeader('x-custom'), 'yes');
+  },
+);
 
 test('every connection has an id of its own', async (t) => {
-  const { url, router } = await serve(t);
+  const { url, router } = await startRouter(t);
   // One session id for all: each WebSocket is a session of its own all the same.
   const options = { transports: 'websocket', sessionId: () => 'same' } as const;
-  await Promise.all([open(t, url, options), open(t, url, options), open(t, url, options)]);
+  await Promise.all([
+    openOfficial(t, url, options),
+    openOfficial(t, url, options),
+    openOfficial(t, url, options),
+  ]);
   const ids = Array.from(router.connections, ({ id }) => id);
   assert.equal(new Set(ids).size, 3);
   const again = Array.from(router.connections, ({ id }) => id);
@@ -206,33 +230,35 @@ test('broadcast reaches the clients of all transports', async (t) => {
       this.broadcast(router.connections, message);
     }
   }
-  const { url, router } = await serve(t, {}, Shouting);
-  const clients = await Promise.all(TRANSPORTS.map((transports) => open(t, url, { transports })));
+  const { url, router } = await startRouter(t, {}, Shouting);
+  const clients = await Promise.all(
+    CLIENT_TRANSPORTS.map((transports) => openOfficial(t, url, { transports })),
+  );
   clients[0]?.send('to all', 'once more');
   const heard = await Promise.all(clients.map((client) => client.messages.take(2)));
   assert.deepEqual(
     heard,
-    TRANSPORTS.map(() => ['to all', 'once more']),
+    CLIENT_TRANSPORTS.map(() => ['to all', 'once more']),
   );
 });
 
 test('broadcast takes any iterable, of several routers, and passes over those that are gone', async (t) => {
-  const [here, there] = [await serve(t), await serve(t)];
-  const near = await open(t, here.url, { transports: 'websocket' });
-  const far = await open(t, there.url, { transports: 'xhr-streaming' });
-  const gone = await open(t, there.url, { transports: 'websocket' });
+  const [here, there] = [await startRouter(t), await startRouter(t)];
+  const near = await openOfficial(t, here.url, { transports: 'websocket' });
+  const far = await openOfficial(t, there.url, { transports: 'xhr-streaming' });
+  const gone = await openOfficial(t, there.url, { transports: 'websocket' });
   const all = new Set([...here.router.connections, ...there.router.connections]);
   gone.close();
-  await until('it is gone', () => [...there.router.connections].length === 1);
+  await until(() => [...there.router.connections].length === 1, 'it is gone');
   here.router.broadcast(all, 'hello');
   assert.deepEqual([await near.messages.next(), await far.messages.next()], ['hello', 'hello']);
 });
 
-overEach('connections holds those that are open', async (t, transports) => {
-  const { url, router } = await serve(t);
+testEach(CLIENT_TRANSPORTS, 'connections holds those that are open', async (t, transports) => {
+  const { url, router } = await startRouter(t);
   assert.deepEqual([...router.connections], []);
-  await open(t, url, { transports });
-  const client = await open(t, url, { transports });
+  await openOfficial(t, url, { transports });
+  const client = await openOfficial(t, url, { transports });
   const [first, second, ...more] = router.connections;
   assert.ok(first instanceof Echo && second instanceof Echo);
   assert.deepEqual(more, []);
@@ -243,7 +269,7 @@ overEach('connections holds those that are open', async (t, transports) => {
   assert.deepEqual([...router.connections], [second]);
   client.send('hello');
   assert.equal(await client.messages.next(), 'hello');
-  await until('all is sent', () => second.bufferedBytes === 0);
+  await until(() => second.bufferedBytes === 0, 'all is sent');
 });
 
 test('a connection that no router opened says so', () => {
@@ -257,20 +283,20 @@ const COUNTERS = {
   'xhr-polling': 'transpXhr',
 } as const;
 
-overEach('stats counts the sessions that are open', async (t, transports) => {
-  const { url, router } = await serve(t, { disconnectDelay: 100 });
-  const client = await open(t, url, { transports });
-  await open(t, url, { transports });
+testEach(CLIENT_TRANSPORTS, 'stats counts the sessions that are open', async (t, transports) => {
+  const { url, router } = await startRouter(t, { disconnectDelay: 100 });
+  const client = await openOfficial(t, url, { transports });
+  await openOfficial(t, url, { transports });
   const counter = COUNTERS[transports];
   const receivers = (): number => router.stats.dump().connectionsActive;
-  await until('both wait for frames', () => receivers() === 2);
+  await until(() => receivers() === 2, 'both wait for frames');
   const { sessionsActive, [counter]: ofTransport, ...rest } = router.stats.dump();
   assert.deepEqual([sessionsActive, ofTransport], [2, 2]);
   const others = Object.values(COUNTERS).filter((name) => name !== counter);
   assert.ok(others.every((name) => Reflect.get(rest, name) === 0));
 
   client.close();
-  await until('one has ended', () => router.stats.dump().sessionsActive === 1);
+  await until(() => router.stats.dump().sessionsActive === 1, 'one has ended');
   await router.close();
   const end = router.stats.dump();
   assert.deepEqual([end.sessionsActive, end.connectionsActive, end[counter]], [0, 0, 0]);

@@ -5,8 +5,12 @@ import { type TestContext, test } from 'node:test';
 import express from 'express';
 import { WebSocket, WebSocketServer } from 'ws';
 import { SockJSConnection, SockJSRouter } from '../../src/index.ts';
-import { Queue, TRANSPORTS, connect, open, overEach, within } from '../support/client.ts';
-import { Echo, Logs, listening, stopped } from '../support/service.ts';
+import { AsyncQueue } from '../../testkit/async-queue.ts';
+import { CLIENT_TRANSPORTS, connectOfficial, openOfficial } from '../../testkit/official-client.ts';
+import { Echo, listen, stop } from '../../testkit/server.ts';
+import { RecordingLogger } from '../../testkit/logger.ts';
+import { testEach } from '../../testkit/node-test.ts';
+import { within } from '../../testkit/until.ts';
 
 class Upper extends SockJSConnection {
   override onMessage(message: string): void {
@@ -20,19 +24,19 @@ function routerFor(
   connection: new () => SockJSConnection,
   prefix: string,
 ): SockJSRouter {
-  const logger = new Logs();
+  const logger = new RecordingLogger();
   const router = new SockJSRouter(connection, prefix, { logger });
   t.after(async () => {
     await router.close({ timeout: 100 });
-    logger.verify();
+    logger.assertNoProblems();
   });
   return router;
 }
 
 /** @returns the base of its URLs */
 async function started(t: TestContext, server: Server): Promise<string> {
-  t.after(() => stopped(server));
-  return `http://127.0.0.1:${await listening(server)}`;
+  t.after(() => stop(server));
+  return `http://127.0.0.1:${await listen(server)}`;
 }
 
 async function get(url: string): Promise<string> {
@@ -43,7 +47,7 @@ async function get(url: string): Promise<string> {
 /** What comes of asking for a WebSocket: its first message, or the status of the refusal. */
 async function tryWebSocket(url: string): Promise<string> {
   const socket = new WebSocket(url.replace('http', 'ws'));
-  socket.on('error', () => {}); // Of its termination before it was open.
+  socket.on('error', () => {}); // Of its termination before it was openOfficial.
   const outcome = new Promise<string>((resolve) => {
     socket.on('message', (data: Buffer) => resolve(data.toString()));
     socket.on('unexpected-response', (_request, { statusCode }) => resolve(String(statusCode)));
@@ -57,8 +61,8 @@ async function tryWebSocket(url: string): Promise<string> {
 
 async function assertEchoes(t: TestContext, url: string, expected = 'hello'): Promise<void> {
   await Promise.all(
-    TRANSPORTS.map(async (transports) => {
-      const client = await open(t, url, { transports });
+    CLIENT_TRANSPORTS.map(async (transports) => {
+      const client = await openOfficial(t, url, { transports });
       client.send('hello');
       assert.equal(await client.messages.next(), expected);
     }),
@@ -142,7 +146,7 @@ test('detach leaves the server as it was', async (t) => {
   assert.equal(server.listenerCount('upgrade'), upgrades);
   const base = await started(t, server);
   assert.equal(await get(`${base}/echo`), '200 own');
-  assert.equal((await connect(t, `${base}/echo`).closings.next()).code, 2000);
+  assert.equal((await connectOfficial(t, `${base}/echo`).closings.next()).code, 2000);
   assert.deepEqual([...router.connections], []);
 });
 
@@ -154,12 +158,12 @@ test('detach leaves nothing of its own on the server', () => {
   assert.deepEqual(Object.getOwnPropertyNames(server), before);
 });
 
-test('detaching one router leaves the others, and open sessions stay open', async (t) => {
+test('detaching one router leaves the others, and openOfficial sessions stay open', async (t) => {
   const server = createServer((_incoming, response) => response.end('own'));
   const echo = routerFor(t, Echo, '/echo').attach(server);
   const upper = routerFor(t, Upper, '/upper').attach(server);
   const base = await started(t, server);
-  const client = await open(t, `${base}/echo`, { transports: 'websocket' });
+  const client = await openOfficial(t, `${base}/echo`, { transports: 'websocket' });
   echo.detach(server);
   client.send('hello');
   assert.equal(await client.messages.next(), 'hello');
@@ -175,7 +179,7 @@ test('a router serves several servers', async (t) => {
   for (const server of servers) router.attach(server);
   const bases = await Promise.all(servers.map((server) => started(t, server)));
   await Promise.all(bases.map((base) => assertEchoes(t, `${base}/echo`)));
-  assert.equal([...router.connections].length, 2 * TRANSPORTS.length);
+  assert.equal([...router.connections].length, 2 * CLIENT_TRANSPORTS.length);
 });
 
 test('attaching twice to one server is an error', () => {
@@ -234,7 +238,7 @@ for (const { mount, prefix } of [
     const base = await started(t, server);
     await Promise.all(
       HTTP_TRANSPORTS.map(async (transports) => {
-        const client = await open(t, base + prefix, { transports });
+        const client = await openOfficial(t, base + prefix, { transports });
         client.send('hello');
         assert.equal(await client.messages.next(), 'hello');
       }),
@@ -243,22 +247,26 @@ for (const { mount, prefix } of [
   });
 }
 
-overEach('a router is attached beside an Express application', async (t, transports) => {
-  const app = express();
-  app.use(express.json());
-  app.get('/', (_incoming, response) => {
-    response.send('own');
-  });
-  const server = createServer((incoming, response) => {
-    void app(incoming, response);
-  });
-  routerFor(t, Echo, '/echo').attach(server);
-  const base = await started(t, server);
-  const client = await open(t, `${base}/echo`, { transports });
-  client.send('hello');
-  assert.equal(await client.messages.next(), 'hello');
-  assert.equal(await get(`${base}/`), '200 own');
-});
+testEach(
+  CLIENT_TRANSPORTS,
+  'a router is attached beside an Express application',
+  async (t, transports) => {
+    const app = express();
+    app.use(express.json());
+    app.get('/', (_incoming, response) => {
+      response.send('own');
+    });
+    const server = createServer((incoming, response) => {
+      void app(incoming, response);
+    });
+    routerFor(t, Echo, '/echo').attach(server);
+    const base = await started(t, server);
+    const client = await openOfficial(t, `${base}/echo`, { transports });
+    client.send('hello');
+    assert.equal(await client.messages.next(), 'hello');
+    assert.equal(await get(`${base}/`), '200 own');
+  },
+);
 
 interface Continued {
   /** Whether the server asked for the body. */
@@ -293,10 +301,10 @@ function postCarefully(url: string, body: string): Promise<Continued> {
 for (const listening100 of [false, true]) {
   const title = listening100 ? 'with a checkContinue listener' : 'without a checkContinue listener';
   test(`a body that waits for 100 Continue is asked for, ${title}`, async (t) => {
-    const heard = new Queue<string>('a message');
+    const heard = new AsyncQueue<string>('a message');
     class Hearing extends SockJSConnection {
       override onMessage(message: string): void {
-        heard.put(message);
+        heard.push(message);
       }
     }
     const server = createServer((_incoming, response) => response.end('own'));

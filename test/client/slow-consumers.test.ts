@@ -3,8 +3,10 @@ import assert from 'node:assert/strict';
 import { type Socket, connect } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import { SockJSConnection } from '../../src/index.ts';
-import { Queue, open, until, within } from '../support/client.ts';
-import { Echo, serve } from '../support/service.ts';
+import { AsyncQueue } from '../../testkit/async-queue.ts';
+import { Echo, startRouter } from '../../testkit/server.ts';
+import { openOfficial } from '../../testkit/official-client.ts';
+import { until, within } from '../../testkit/until.ts';
 
 const KIBIBYTE = 1024;
 const CHUNK = 'x'.repeat(64 * KIBIBYTE);
@@ -46,7 +48,10 @@ interface Outcome {
   readonly mostBuffered: number;
 }
 
-function flooding(outcomes: Queue<Outcome>, ends: Queue<number>): new () => SockJSConnection {
+function flooding(
+  outcomes: AsyncQueue<Outcome>,
+  ends: AsyncQueue<number>,
+): new () => SockJSConnection {
   return class Flooding extends SockJSConnection {
     override async onOpen(): Promise<void> {
       let sent = 0;
@@ -60,21 +65,21 @@ function flooding(outcomes: Queue<Outcome>, ends: Queue<number>): new () => Sock
         // oxlint-disable-next-line no-await-in-loop -- one frame in each turn of the event loop
         await new Promise(setImmediate);
       }
-      outcomes.put({ sent, firstFalse, mostBuffered });
+      outcomes.push({ sent, firstFalse, mostBuffered });
     }
 
     override onClose(code: number): void {
-      ends.put(code);
+      ends.push(code);
     }
   };
 }
 
 for (const { name, head } of CLIENTS) {
   test(`${name} that never reads is closed with 1013 before much waits for it`, async (t) => {
-    const outcomes = new Queue<Outcome>('the end of the flood');
-    const ends = new Queue<number>('onClose');
+    const outcomes = new AsyncQueue<Outcome>('the end of the flood');
+    const ends = new AsyncQueue<number>('onClose');
     const settings = { maxBufferedBytes: LIMIT, highWaterMark: CHUNK.length * 2 };
-    const { port, router } = await serve(
+    const { port, router } = await startRouter(
       t,
       { ...settings, responseLimit: 1024 ** 3 },
       flooding(outcomes, ends),
@@ -94,13 +99,13 @@ for (const { name, head } of CLIENTS) {
 }
 
 test('a client that never polls is closed with 1013', async (t) => {
-  const ends = new Queue<number>('onClose');
+  const ends = new AsyncQueue<number>('onClose');
   class Noting extends Echo {
     override onClose(code: number): void {
-      ends.put(code);
+      ends.push(code);
     }
   }
-  const { url, router } = await serve(t, { maxBufferedBytes: LIMIT }, Noting);
+  const { url, router } = await startRouter(t, { maxBufferedBytes: LIMIT }, Noting);
   const poll = async (): Promise<string> =>
     (await fetch(`${url}/000/s/xhr`, { method: 'POST' })).text();
   assert.equal(await poll(), 'o\n');
@@ -115,19 +120,19 @@ test('a client that never polls is closed with 1013', async (t) => {
 });
 
 test('one message may be larger than maxBufferedBytes', async (t) => {
-  const { url } = await serve(t, { maxBufferedBytes: 1000 });
-  const client = await open(t, url, { transports: 'websocket' });
+  const { url } = await startRouter(t, { maxBufferedBytes: 1000 });
+  const client = await openOfficial(t, url, { transports: 'websocket' });
   client.send(CHUNK);
   assert.equal(await client.messages.next(), CHUNK);
 });
 
 test('send() answers true again once the client has read', async (t) => {
-  const { url, router } = await serve(t, { highWaterMark: 1000 });
-  const client = await open(t, url, { transports: 'xhr-streaming' });
+  const { url, router } = await startRouter(t, { highWaterMark: 1000 });
+  const client = await openOfficial(t, url, { transports: 'xhr-streaming' });
   const [connection] = router.connections;
   assert.equal(connection?.send('short'), true);
   assert.equal(connection?.send(CHUNK), false);
   await client.messages.take(2);
-  await until('nothing waits', () => connection?.bufferedBytes === 0);
+  await until(() => connection?.bufferedBytes === 0, 'nothing waits');
   assert.equal(connection?.send('short'), true);
 });

@@ -6,12 +6,12 @@ import { multiplex } from '../../src/extras/multiplex.ts';
 import { SockJSConnection } from '../../src/index.ts';
 import type { Message } from '../../src/protocol/message.ts';
 import { createMessage } from '../../src/sessions/create-message.ts';
-import { poll, sendBody } from '../conformance/dialects.ts';
-import { newSession } from '../conformance/services.ts';
-import { until } from '../support/client.ts';
-import { collectGarbage } from '../support/garbage.ts';
-import { serve } from '../support/service.ts';
-import { connectWebSocket } from '../support/ws.ts';
+import { collectGarbage } from '../../testkit/memory.ts';
+import { newSession } from '../../testkit/transports.ts';
+import { openWebSocket } from '../../testkit/raw-websocket.ts';
+import { poll, postBody } from '../../testkit/sockjs-http.ts';
+import { startRouter } from '../../testkit/server.ts';
+import { until } from '../../testkit/until.ts';
 
 for (const [length, isMemoized] of [
   [1000, true],
@@ -26,8 +26,8 @@ for (const [length, isMemoized] of [
         backendOf(this).send(message);
       }
     }
-    const { url } = await serve(t, {}, multiplex({ echo: Sender }));
-    const client = await connectWebSocket(t, `${url}/websocket`);
+    const { port } = await startRouter(t, {}, multiplex({ echo: Sender }));
+    const client = await openWebSocket(t, port, '/echo/websocket');
     client.send('sub,echo');
     assert.equal((await client.next()).length, 'msg,echo,'.length + length);
     await collectGarbage();
@@ -46,10 +46,10 @@ async function openSlowChannel(t: TestContext) {
       void this.drained().then((result) => results.push(result));
     }
   }
-  const { port } = await serve(t, {}, multiplex({ echo: Sender }));
+  const { port } = await startRouter(t, {}, multiplex({ echo: Sender }));
   const session = newSession();
   assert.equal(await poll(port, session), 'o');
-  await sendBody(port, session, '["sub,echo"]');
+  await postBody(port, session, '["sub,echo"]');
   assert.deepEqual(results, []);
   return { port, session, channels, results };
 }
@@ -57,20 +57,20 @@ async function openSlowChannel(t: TestContext) {
 test('drained resolves to false when the server closes the channel', async (t) => {
   const { channels, results } = await openSlowChannel(t);
   for (const channel of channels) channel.close();
-  await until('drained has resolved', () => results.length === 1);
+  await until(() => results.length === 1, 'drained has resolved');
   assert.deepEqual(results, [false]);
 });
 
 test('drained resolves to false when the client closes the channel', async (t) => {
   const { port, session, results } = await openSlowChannel(t);
-  await sendBody(port, session, '["uns,echo"]');
-  await until('drained has resolved', () => results.length === 1);
+  await postBody(port, session, '["uns,echo"]');
+  await until(() => results.length === 1, 'drained has resolved');
   assert.deepEqual(results, [false]);
 });
 
 test('drained resolves to true when the client has caught up', async (t) => {
   const { port, session, results } = await openSlowChannel(t);
   await poll(port, session);
-  await until('drained has resolved', () => results.length === 1);
+  await until(() => results.length === 1, 'drained has resolved');
   assert.deepEqual(results, [true]);
 });

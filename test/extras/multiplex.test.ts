@@ -5,9 +5,9 @@ import SockJS from 'sockjs-client';
 import { type Channel, MultiplexClient } from '../../client/multiplex-client.ts';
 import { multiplex } from '../../src/extras/multiplex.ts';
 import { SockJSConnection, broadcast } from '../../src/index.ts';
-import { deferred } from '../support/fakes.ts';
-import { Echo, serve } from '../support/service.ts';
-import { type WebSocketClient, connectWebSocket } from '../support/ws.ts';
+import { Echo, startRouter } from '../../testkit/server.ts';
+import { deferred } from '../../testkit/until.ts';
+import { type RawWebSocket, openWebSocket } from '../../testkit/raw-websocket.ts';
 
 /** Logs its events, and broadcasts its messages to all rooms. */
 class Room extends SockJSConnection {
@@ -38,10 +38,9 @@ async function connect(
 ) {
   Room.members.clear();
   Room.log.length = 0;
-  const running = await serve(t, {}, multiplex(channels));
-  const open = async (): Promise<WebSocketClient> => {
-    const client = await connectWebSocket(t, `${running.url}/websocket`);
-    return client;
+  const running = await startRouter(t, {}, multiplex(channels));
+  const open = async (): Promise<RawWebSocket> => {
+    return openWebSocket(t, running.port, '/echo/websocket');
   };
   return { ...running, open, client: await open() };
 }
@@ -80,13 +79,13 @@ test('a channel that the server closes sends its close reason, and can be subscr
 });
 
 test('a channel handler that throws closes only its channel', async (t) => {
-  const { client, logs } = await connect(t);
+  const { client, logger } = await connect(t);
   for (const text of ['sub,room', 'sub,echo', 'msg,room,throw', 'msg,echo,still here'])
     client.send(text);
   await client.next();
   assert.equal(await client.next(), 'uns,room,1011,Internal error');
   assert.equal(await client.next(), 'msg,echo,still here');
-  assert.match(logs.take()[0]?.line ?? '', /Room\.onMessage failed/);
+  assert.match(logger.take()[0]?.line ?? '', /Room\.onMessage failed/);
 });
 
 test('the end of the connection closes its channels', async (t) => {
@@ -96,7 +95,7 @@ test('the end of the connection closes its channels', async (t) => {
     each.send('sub,room');
     assert.equal(await each.next(), 'msg,room,welcome');
   }
-  client.socket.close(4000, 'done');
+  client.close(4000, 'done');
   await client.closed();
   observer.send('msg,room,x');
   assert.equal(await observer.next(), 'msg,room,x');
@@ -209,7 +208,7 @@ async function nextEvent(channel: Channel, type: 'open' | 'message' | 'close'): 
 
 for (const transport of ['websocket', 'xhr-polling'] as const) {
   test(`the browser module works with the server over ${transport}`, async (t) => {
-    const { url } = await serve(t, {}, multiplex({ 'echo, echo': Echo, room: Room }));
+    const { url } = await startRouter(t, {}, multiplex({ 'echo, echo': Echo, room: Room }));
     const socket = new SockJS(url, undefined, { transports: transport });
     t.after(() => socket.close());
     const client = new MultiplexClient(socket);
@@ -241,7 +240,7 @@ for (const transport of ['websocket', 'xhr-polling'] as const) {
 }
 
 test('the browser module closes a channel that the server does not have', async (t) => {
-  const { url } = await serve(t, {}, multiplex({ room: Room }));
+  const { url } = await startRouter(t, {}, multiplex({ room: Room }));
   const socket = new SockJS(url, undefined, { transports: 'websocket' });
   t.after(() => socket.close());
   const closed = await nextEvent(new MultiplexClient(socket).channel('other'), 'close');

@@ -8,12 +8,12 @@ import type { SockJSRouter } from '../../src/index.ts';
 import { metricsHandler, registerMetrics } from '../../src/extras/prometheus.ts';
 import { CLOSE_REASONS } from '../../src/base/close-reasons.ts';
 import { REFUSALS } from '../../src/base/refusal.ts';
-import { poll, sendBody } from '../conformance/dialects.ts';
-import { newSession } from '../conformance/services.ts';
-import { until, within } from '../support/client.ts';
-import { ask } from '../support/http.ts';
-import { listening, serve, stopped } from '../support/service.ts';
-import { connectWebSocket } from '../support/ws.ts';
+import { httpRequest } from '../../testkit/raw-http.ts';
+import { listen, startRouter, stop } from '../../testkit/server.ts';
+import { newSession } from '../../testkit/transports.ts';
+import { openWebSocket } from '../../testkit/raw-websocket.ts';
+import { poll, postBody } from '../../testkit/sockjs-http.ts';
+import { until, within } from '../../testkit/until.ts';
 
 /** Returns the value of one metric line. */
 function valueOf(text: string, line: string): number | undefined {
@@ -29,29 +29,29 @@ async function serveMetrics(
   const server = createServer((request, response) => {
     void handler(request, response);
   });
-  t.after(() => stopped(server));
-  return listening(server);
+  t.after(() => stop(server));
+  return listen(server);
 }
 
 async function metricsOf(t: TestContext, routers: readonly SockJSRouter[]): Promise<string> {
   const port = await serveMetrics(t, metricsHandler(routers, new Registry()));
-  const { status, head, body } = await ask(port, { path: '/metrics' });
+  const { status, head, body } = await httpRequest(port, { path: '/metrics' });
   assert.equal(status, 200);
   assert.match(head.header('content-type') ?? '', /^text\/plain; version=0\.0\.4/);
   return body;
 }
 
 test('metrics have the values of the statistics, with a label for each reason and cause', async (t) => {
-  const { url, port, router } = await serve(t);
+  const { port, router } = await startRouter(t);
   const session = newSession();
   assert.equal(await poll(port, session), 'o');
-  await sendBody(port, session, '["abc"]');
-  await ask(port, { path: '/echo/nothing' });
-  await ask(port, { path: '/echo/nothing' });
-  const client = await connectWebSocket(t, `${url}/websocket`);
-  client.socket.close(1000);
+  await postBody(port, session, '["abc"]');
+  await httpRequest(port, { path: '/echo/nothing' });
+  await httpRequest(port, { path: '/echo/nothing' });
+  const client = await openWebSocket(t, port, '/echo/websocket');
+  client.close(1000);
   await client.closed();
-  await until('the session has ended', () => router.stats.dump().closed.client === 1);
+  await until(() => router.stats.dump().closed.client === 1, 'the session has ended');
   const text = await metricsOf(t, [router]);
   const expected: readonly (readonly [string, number])[] = [
     ['sockjs_sessions{prefix="/echo",transport="xhr"}', 1],
@@ -70,7 +70,7 @@ test('metrics have the values of the statistics, with a label for each reason an
 });
 
 test('every reason and every cause has a metric before the first event', async (t) => {
-  const { router } = await serve(t);
+  const { router } = await startRouter(t);
   const text = await metricsOf(t, [router]);
   for (const reason of Object.keys(REFUSALS))
     assert.equal(
@@ -87,8 +87,8 @@ test('every reason and every cause has a metric before the first event', async (
 });
 
 test('a second scrape does not count twice', async (t) => {
-  const { port, router } = await serve(t);
-  await ask(port, { path: '/echo/nothing' });
+  const { port, router } = await startRouter(t);
+  await httpRequest(port, { path: '/echo/nothing' });
   const registry = registerMetrics([router], new Registry());
   await registry.metrics();
   const line = 'sockjs_refused_total{prefix="/echo",reason="notFound"}';
@@ -99,10 +99,10 @@ const NOT_FOUND = 'sockjs_refused_total{prefix="/echo",reason="notFound"}';
 const POLLERS = 'sockjs_sessions{prefix="/echo",transport="xhr"}';
 
 test('values of routers with the same prefix are added up', async (t) => {
-  const services = [await serve(t), await serve(t)] as const;
+  const services = [await startRouter(t), await startRouter(t)] as const;
   for (const { port } of services) {
     assert.equal(await poll(port, newSession()), 'o');
-    await ask(port, { path: '/echo/nothing' });
+    await httpRequest(port, { path: '/echo/nothing' });
   }
   assert.equal(await poll(services[0].port, newSession()), 'o');
   const registry = registerMetrics(
@@ -118,9 +118,9 @@ test('values of routers with the same prefix are added up', async (t) => {
 });
 
 test('routers from an iterator are in every metric of every scrape', async (t) => {
-  const { port, router } = await serve(t);
+  const { port, router } = await startRouter(t);
   assert.equal(await poll(port, newSession()), 'o');
-  await ask(port, { path: '/echo/nothing' });
+  await httpRequest(port, { path: '/echo/nothing' });
   const routers = new Map([['echo', router]]);
   const registry = registerMetrics(routers.values(), new Registry());
   for (const scrape of ['first', 'second']) {
@@ -131,8 +131,8 @@ test('routers from an iterator are in every metric of every scrape', async (t) =
 });
 
 test('a collection of routers is read at each scrape, so routers may be added and deleted', async (t) => {
-  const { port, router } = await serve(t);
-  await ask(port, { path: '/echo/nothing' });
+  const { port, router } = await startRouter(t);
+  await httpRequest(port, { path: '/echo/nothing' });
   const routers = new Set<SockJSRouter>();
   const registry = registerMetrics(routers, new Registry());
   for (const line of [NOT_FOUND, POLLERS]) {
@@ -161,7 +161,7 @@ function brokenRegistry(): Registry {
 test('a collector that throws leads to 500, and its message goes only to a process warning', async (t) => {
   const warned = once(process, 'warning');
   const port = await serveMetrics(t, metricsHandler([], brokenRegistry()));
-  const { status, head, body } = await ask(port, { path: '/metrics' });
+  const { status, head, body } = await httpRequest(port, { path: '/metrics' });
   assert.equal(status, 500);
   assert.equal(head.header('content-type'), 'text/plain; charset=utf-8');
   assert.equal(body, 'The metrics cannot be read.\n');
@@ -177,7 +177,7 @@ for (const registry of [new Registry(), brokenRegistry()]) {
       response.writeHead(503).end('late');
       await handled;
     });
-    const { status, body } = await ask(port, { path: '/metrics' });
+    const { status, body } = await httpRequest(port, { path: '/metrics' });
     assert.deepEqual([status, body], [503, 'late']);
   });
 }

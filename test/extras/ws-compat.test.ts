@@ -8,9 +8,9 @@ import {
   type WebSocketHandler,
   webSocketHandler,
 } from '../../src/extras/ws-compat.ts';
-import { until } from '../support/client.ts';
-import { serve } from '../support/service.ts';
-import { connectWebSocket } from '../support/ws.ts';
+import { openWebSocket } from '../../testkit/raw-websocket.ts';
+import { startRouter } from '../../testkit/server.ts';
+import { until } from '../../testkit/until.ts';
 
 test('a ws handler receives messages, sends and closes', async (t) => {
   const log: unknown[] = [];
@@ -25,8 +25,8 @@ test('a ws handler receives messages, sends and closes', async (t) => {
       log.push(code, String(reason), socket.readyState === socket.CLOSED),
     );
   };
-  const { url } = await serve(t, {}, webSocketHandler(handler));
-  const client = await connectWebSocket(t, `${url}/websocket?a=1`);
+  const { port } = await startRouter(t, {}, webSocketHandler(handler));
+  const client = await openWebSocket(t, port, '/echo/websocket?a=1');
   client.send('bye');
   assert.equal(await client.next(), 'bye!');
   assert.deepEqual(await client.closed(), { code: 4000, reason: 'bye' });
@@ -47,10 +47,10 @@ test('a raw WebSocket carries bytes in both directions', async (t) => {
   const handler: WebSocketHandler = (socket) => {
     socket.on('message', (data, isBinary) => socket.send(isBinary ? data : 'text'));
   };
-  const { url } = await serve(t, {}, webSocketHandler(handler));
-  const client = await connectWebSocket(t, `${url}/websocket`);
-  client.socket.send(Buffer.from([1, 2, 3]));
-  assert.equal(await client.next(), '\u0001\u0002\u0003');
+  const { port } = await startRouter(t, {}, webSocketHandler(handler));
+  const client = await openWebSocket(t, port, '/echo/websocket');
+  client.send(Buffer.from([1, 2, 3]));
+  assert.deepEqual(await client.next(), Buffer.from([1, 2, 3]));
 });
 
 for (const transport of ['/websocket', '/0/session/websocket']) {
@@ -65,8 +65,8 @@ for (const transport of ['/websocket', '/0/session/websocket']) {
         socket.send(data.toString(), { binary: isBinary }, () => undefined);
       });
     };
-    const { url } = await serve(t, {}, webSocketHandler(handler));
-    const client = await connectWebSocket(t, url + transport);
+    const { port } = await startRouter(t, {}, webSocketHandler(handler));
+    const client = await openWebSocket(t, port, `/echo${transport}`);
     const framed = transport !== '/websocket';
     if (framed) assert.equal(await client.next(), 'o');
     client.send(framed ? '["é"]' : 'é');
@@ -81,11 +81,11 @@ for (const transport of ['/websocket', '/0/session/websocket']) {
 
 test('bytes that are not UTF-8 close a connection that carries only text', async (t) => {
   const handler: WebSocketHandler = (socket) => socket.send(Buffer.from([0xff]));
-  const { url, logs } = await serve(t, {}, webSocketHandler(handler));
-  const client = await connectWebSocket(t, `${url}/0/session/websocket`);
+  const { port, logger } = await startRouter(t, {}, webSocketHandler(handler));
+  const client = await openWebSocket(t, port, '/echo/0/session/websocket');
   assert.equal(await client.next(), 'o');
   assert.equal(await client.next(), 'c[1011,"Internal error"]');
-  assert.match(logs.take()[0]?.line ?? '', /Only clients of rawwebsocket can receive bytes/);
+  assert.match(logger.take()[0]?.line ?? '', /Only clients of rawwebsocket can receive bytes/);
 });
 
 test('send on a closing socket calls back with an error', async (t) => {
@@ -97,8 +97,8 @@ test('send on a closing socket calls back with an error', async (t) => {
     socket.send('late', (error) => errors.push(error));
     socket.send('late, unnoticed');
   };
-  const { url } = await serve(t, {}, webSocketHandler(handler));
-  const client = await connectWebSocket(t, `${url}/0/session/websocket`);
+  const { port } = await startRouter(t, {}, webSocketHandler(handler));
+  const client = await openWebSocket(t, port, '/echo/0/session/websocket');
   assert.equal(await client.next(), 'o');
   assert.equal(await client.next(), 'c[1001,"Terminated"]');
   assert.match(errors[0]?.message ?? '', /closed/);
@@ -133,12 +133,12 @@ for (const [failure, broken] of FAILURES) {
   ];
   for (const [source, handler] of failing) {
     test(`${source} ${failure} closes its connection with 1011, and the error is logged`, async (t) => {
-      const { url, logs, router } = await serve(t, {}, webSocketHandler(handler));
-      const client = await connectWebSocket(t, `${url}/websocket`);
+      const { port, logger, router } = await startRouter(t, {}, webSocketHandler(handler));
+      const client = await openWebSocket(t, port, '/echo/websocket');
       client.send('hello');
       assert.deepEqual(await client.closed(), { code: 1011, reason: 'Internal error' });
       assert.equal(router.stats.dump().closed.internalError, 1);
-      const lines = logs.take();
+      const lines = logger.take();
       assert.equal(lines.length, 1);
       assert.match(
         lines[0]?.line ?? '',
@@ -149,11 +149,12 @@ for (const [failure, broken] of FAILURES) {
 
   test(`the error of a listener for 'close' that ${failure} is logged`, async (t) => {
     const handler: WebSocketHandler = (socket) => socket.on('close', () => broken());
-    const { url, logs } = await serve(t, {}, webSocketHandler(handler));
-    const client = await connectWebSocket(t, `${url}/websocket`);
-    client.socket.close(1000);
-    await until('the error is logged', () =>
-      logs.take().some(({ line }) => line.includes('broken')),
+    const { port, logger } = await startRouter(t, {}, webSocketHandler(handler));
+    const client = await openWebSocket(t, port, '/echo/websocket');
+    client.close(1000);
+    await until(
+      () => logger.take().some(({ line }) => line.includes('broken')),
+      'the error is logged',
     );
   });
 
@@ -162,11 +163,12 @@ for (const [failure, broken] of FAILURES) {
       socket.close(4000, 'bye');
       socket.send('late', () => broken());
     };
-    const { url, logs } = await serve(t, {}, webSocketHandler(handler));
-    const client = await connectWebSocket(t, `${url}/websocket`);
+    const { port, logger } = await startRouter(t, {}, webSocketHandler(handler));
+    const client = await openWebSocket(t, port, '/echo/websocket');
     assert.deepEqual(await client.closed(), { code: 4000, reason: 'bye' });
-    await until('the error is logged', () =>
-      logs.take().some(({ line }) => line.includes('broken')),
+    await until(
+      () => logger.take().some(({ line }) => line.includes('broken')),
+      'the error is logged',
     );
   });
 }
@@ -175,8 +177,8 @@ test('messages arrive while an async handler runs', async (t) => {
   const handler = async (socket: CompatWebSocket): Promise<void> => {
     for await (const [data] of on(socket as EventEmitter, 'message')) socket.send(String(data));
   };
-  const { url } = await serve(t, {}, webSocketHandler(handler));
-  const client = await connectWebSocket(t, `${url}/websocket`);
+  const { port } = await startRouter(t, {}, webSocketHandler(handler));
+  const client = await openWebSocket(t, port, '/echo/websocket');
   client.send('hello');
   assert.equal(await client.next(), 'hello');
 });

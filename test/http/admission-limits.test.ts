@@ -3,104 +3,110 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { SockJSConnection } from '../../src/index.ts';
-import { XHR_STREAMING, Receiver, poll, sendBody } from '../conformance/dialects.ts';
-import { newSession } from '../conformance/services.ts';
-import { until } from '../support/client.ts';
-import { ask } from '../support/http.ts';
-import { serve } from '../support/service.ts';
-import { connectWebSocket } from '../support/ws.ts';
-import { TRANSPORTS, knock, overAll, refused } from '../limits/transports.ts';
+import { Receiver, poll, postBody, requestSession } from '../../testkit/sockjs-http.ts';
+import { TRANSPORTS, XHR_STREAMING, newSession, openRequest } from '../../testkit/transports.ts';
+import { httpRequest } from '../../testkit/raw-http.ts';
+import { openWebSocket } from '../../testkit/raw-websocket.ts';
+import { startRouter } from '../../testkit/server.ts';
+import { testEach } from '../../testkit/node-test.ts';
+import { until } from '../../testkit/until.ts';
 
 /** The status of a request for a new session, from this address as the proxy says it. */
 async function statusFrom(port: number, address: string): Promise<number> {
   const headers = [['X-Forwarded-For', address]] as const;
-  return (await ask(port, { method: 'POST', path: `${newSession()}/xhr`, headers })).status;
+  return (await httpRequest(port, { method: 'POST', path: `${newSession()}/xhr`, headers })).status;
 }
 
-overAll(
+testEach(
+  TRANSPORTS,
   'beyond maxSessions the next session is a 503 that says when to come again',
   async (t, transport) => {
-    const { port, router, logs } = await serve(t, { maxSessions: 2 });
-    for (let count = 0; count < 2; count += 1) await knock(t, port, transport);
-    const { status, body, head } = await refused(port, transport);
+    const { port, router, logger } = await startRouter(t, { maxSessions: 2 });
+    for (let count = 0; count < 2; count += 1) await requestSession(t, port, transport);
+    const { status, body, head } = await httpRequest(port, openRequest(transport));
     assert.deepEqual({ status, body }, { status: 503, body: 'Too many sessions.' });
     assert.equal(head.header('retry-after'), '5');
     assert.equal(router.stats.dump().refused.sessionLimit, 1);
     assert.match(
-      logs.take()[0]?.line ?? '',
+      logger.take()[0]?.line ?? '',
       /^\/echo: refused a new session with 503: .*maxSessions/,
     );
   },
 );
 
-overAll(
+testEach(
+  TRANSPORTS,
   'beyond maxSessionsPerAddress the next session is a 503 that says when to come again',
   async (t, transport) => {
-    const { port, router, logs } = await serve(t, { maxSessionsPerAddress: 2 });
-    for (let count = 0; count < 2; count += 1) await knock(t, port, transport);
-    const { status, body, head } = await refused(port, transport);
+    const { port, router, logger } = await startRouter(t, { maxSessionsPerAddress: 2 });
+    for (let count = 0; count < 2; count += 1) await requestSession(t, port, transport);
+    const { status, body, head } = await httpRequest(port, openRequest(transport));
     assert.deepEqual(
       { status, body },
       { status: 503, body: 'Too many sessions from this address.' },
     );
     assert.equal(head.header('retry-after'), '5');
     assert.equal(router.stats.dump().refused.addressSessionLimit, 1);
-    assert.match(logs.take()[0]?.line ?? '', /maxSessionsPerAddress .* trustedProxies/);
+    assert.match(logger.take()[0]?.line ?? '', /maxSessionsPerAddress .* trustedProxies/);
   },
 );
 
 test('sessions of all transports count alike', async (t) => {
-  const { port, router, logs } = await serve(t, { maxSessions: TRANSPORTS.length });
-  for (const transport of TRANSPORTS) await knock(t, port, transport);
+  const { port, router, logger } = await startRouter(t, { maxSessions: TRANSPORTS.length });
+  for (const transport of TRANSPORTS) await requestSession(t, port, transport);
   assert.equal(router.stats.dump().sessionsActive, TRANSPORTS.length);
-  for (const transport of TRANSPORTS) assert.equal((await refused(port, transport)).status, 503);
-  assert.equal(logs.take().length, 1, 'and the hint is given once');
+  for (const transport of TRANSPORTS)
+    assert.equal((await httpRequest(port, openRequest(transport))).status, 503);
+  assert.equal(logger.take().length, 1, 'and the hint is given once');
 });
 
 test('the sessions that are there go on when there is no room for more', async (t) => {
-  const { port, logs } = await serve(t, { maxSessions: 1 });
+  const { port, logger } = await startRouter(t, { maxSessions: 1 });
   const session = newSession();
   assert.equal(await poll(port, session), 'o');
-  assert.equal((await ask(port, { method: 'POST', path: `${newSession()}/xhr` })).status, 503);
-  assert.equal((await sendBody(port, session, '["a"]')).status, 204);
+  assert.equal(
+    (await httpRequest(port, { method: 'POST', path: `${newSession()}/xhr` })).status,
+    503,
+  );
+  assert.equal((await postBody(port, session, '["a"]')).status, 204);
   assert.equal(await poll(port, session), 'a["a"]');
-  logs.take();
+  logger.take();
 });
 
 test('authorize is not asked when there is no room', async (t) => {
   let calls = 0;
-  const { port, logs } = await serve(t, { maxSessions: 1, authorize: () => (calls += 1) });
+  const { port, logger } = await startRouter(t, { maxSessions: 1, authorize: () => (calls += 1) });
   assert.equal(await statusFrom(port, ''), 200);
   assert.equal(await statusFrom(port, ''), 503);
   assert.equal(calls, 1);
-  logs.take();
+  logger.take();
 });
 
 for (const limit of ['maxSessions', 'maxSessionsPerAddress'] as const) {
   test(`${limit}: a WebSocket that closes makes room`, async (t) => {
-    const { url, port, router, logs } = await serve(t, { [limit]: 1 });
-    const client = await connectWebSocket(t, `${url}/websocket`);
+    const { port, router, logger } = await startRouter(t, { [limit]: 1 });
+    const client = await openWebSocket(t, port, '/echo/websocket');
     assert.equal(await statusFrom(port, ''), 503);
-    client.socket.close();
+    client.close();
     await client.closed();
-    await until('the session has ended', () => router.stats.dump().sessionsActive === 0);
+    await until(() => router.stats.dump().sessionsActive === 0, 'the session has ended');
     assert.equal(await statusFrom(port, ''), 200);
-    logs.take();
+    logger.take();
   });
 
   test(`${limit}: a stream that breaks off makes room once its close frame need not be told`, async (t) => {
-    const { port, router, logs } = await serve(t, { [limit]: 1, disconnectDelay: 1000 });
+    const { port, router, logger } = await startRouter(t, { [limit]: 1, disconnectDelay: 1000 });
     const stream = new Receiver(port, newSession(), XHR_STREAMING);
     assert.equal(await stream.frame(), 'o');
     stream.connection.abort();
-    await until('the session has ended', () => router.stats.dump().sessionsActive === 0);
+    await until(() => router.stats.dump().sessionsActive === 0, 'the session has ended');
     const ended = performance.now();
     assert.equal(await statusFrom(port, ''), 503, 'it still waits to tell a late poll');
     while ((await statusFrom(port, '')) !== 200) {
       assert.ok(performance.now() - ended < 5000, 'there is no room yet');
       await delay(10);
     }
-    logs.take();
+    logger.take();
   });
 
   test(`${limit}: a session that onOpen refuses makes room too`, async (t) => {
@@ -109,15 +115,15 @@ for (const limit of ['maxSessions', 'maxSessionsPerAddress'] as const) {
         return false;
       }
     }
-    const { url, port, logs } = await serve(t, { [limit]: 1, disconnectDelay: 50 }, Refusing);
-    const client = await connectWebSocket(t, `${url}/000/s/websocket`);
+    const { port, logger } = await startRouter(t, { [limit]: 1, disconnectDelay: 50 }, Refusing);
+    const client = await openWebSocket(t, port, '/echo/000/s/websocket');
     await client.closed();
     const began = performance.now();
     while ((await statusFrom(port, '')) !== 200) {
       assert.ok(performance.now() - began < 5000, 'there is no room yet');
       await delay(10);
     }
-    logs.take();
+    logger.take();
   });
 }
 
@@ -135,23 +141,23 @@ const PAIRS: readonly (readonly [rule: string, first: string, second: string, st
 
 for (const [rule, first, second, status] of PAIRS) {
   test(`${rule}: ${first}, ${second}`, async (t) => {
-    const { port, logs } = await serve(t, PROXIED);
+    const { port, logger } = await startRouter(t, PROXIED);
     assert.equal(await statusFrom(port, first), 200);
     assert.equal(await statusFrom(port, second), status);
-    logs.take();
+    logger.take();
   });
 }
 
 test('what a client that is no trusted proxy says of its address counts for nothing', async (t) => {
-  const { port, logs } = await serve(t, { maxSessionsPerAddress: 1 });
+  const { port, logger } = await startRouter(t, { maxSessionsPerAddress: 1 });
   assert.equal(await statusFrom(port, '192.0.2.1'), 200);
   assert.equal(await statusFrom(port, '192.0.2.2'), 503);
-  logs.take();
+  logger.take();
 });
 
 test('each cause is hinted at once, however often it happens', async (t) => {
   const settings = { ...PROXIED, maxSessions: 2 };
-  const { port, logs, router } = await serve(t, settings);
+  const { port, logger, router } = await startRouter(t, settings);
   for (const address of [
     '192.0.2.1',
     '192.0.2.1',
@@ -164,7 +170,7 @@ test('each cause is hinted at once, however often it happens', async (t) => {
   const { refused: reasons } = router.stats.dump();
   assert.deepEqual([reasons.addressSessionLimit, reasons.sessionLimit], [2, 2]);
   assert.deepEqual(
-    logs.take().map(({ level }) => level),
+    logger.take().map(({ level }) => level),
     ['warn', 'warn'],
   );
 });

@@ -2,19 +2,19 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { SockJSConnection } from '../../src/index.ts';
-import { poll, sendBody } from '../conformance/dialects.ts';
-import { newSession } from '../conformance/services.ts';
-import { Queue } from '../support/client.ts';
-import { deferred } from '../support/fakes.ts';
-import { HttpConnection, ask } from '../support/http.ts';
-import { serve } from '../support/service.ts';
-import { connectWebSocket } from '../support/ws.ts';
-import { knock, overAll, refused } from '../limits/transports.ts';
+import { AsyncQueue } from '../../testkit/async-queue.ts';
+import { RawHttpConnection, httpRequest } from '../../testkit/raw-http.ts';
+import { TRANSPORTS, newSession, openRequest } from '../../testkit/transports.ts';
+import { deferred } from '../../testkit/until.ts';
+import { openWebSocket } from '../../testkit/raw-websocket.ts';
+import { poll, postBody, requestSession } from '../../testkit/sockjs-http.ts';
+import { startRouter } from '../../testkit/server.ts';
+import { testEach } from '../../testkit/node-test.ts';
 
-overAll('a slow authorize does not block others', async (t, transport) => {
+testEach(TRANSPORTS, 'a slow authorize does not block others', async (t, transport) => {
   const verdict = deferred();
   const asked = deferred();
-  const { port } = await serve(t, {
+  const { port } = await startRouter(t, {
     authorize: async (request) => {
       if (request.getArgument('slow') === undefined) return 'quick';
       asked.resolve();
@@ -22,56 +22,63 @@ overAll('a slow authorize does not block others', async (t, transport) => {
       return 'slow';
     },
   });
-  const slow = knock(t, port, transport, { query: 'slow=1' });
+  const slow = requestSession(t, port, transport, { query: 'slow=1' });
   await asked.promise;
   const expected = transport.isWebSocket ? 101 : 200;
-  assert.equal((await knock(t, port, transport)).status, expected);
+  assert.equal((await requestSession(t, port, transport)).status, expected);
   verdict.resolve();
   assert.equal((await slow).status, expected);
 });
 
-overAll('a client that goes before the answer leaves nothing', async (t, transport) => {
-  const verdict = deferred();
-  const asked = deferred();
-  let opens = 0;
-  class Counting extends SockJSConnection {
-    override onOpen(): void {
-      opens += 1;
+testEach(
+  TRANSPORTS,
+  'a client that goes before the answer leaves nothing',
+  async (t, transport) => {
+    const verdict = deferred();
+    const asked = deferred();
+    let opens = 0;
+    class Counting extends SockJSConnection {
+      override onOpen(): void {
+        opens += 1;
+      }
     }
-  }
-  const authorize = async (): Promise<string> => {
-    asked.resolve();
-    await verdict.promise;
-    return 'too late';
-  };
-  const settings = { authorize, maxSessions: 1 };
-  const { port, router, server } = await serve(t, settings, Counting);
-  const gone = new Promise((resolve) => {
-    server.once('connection', (socket) => socket.once('close', resolve));
-  });
-  const client = new HttpConnection(port);
-  client.send(transport.request());
-  await asked.promise;
-  client.abort();
-  await gone;
-  verdict.resolve();
-  await new Promise(setImmediate);
-  assert.equal(opens, 0);
-  const { sessionsTotal, sessionsActive, connectionsActive, closed } = router.stats.dump();
-  assert.deepEqual([sessionsTotal, sessionsActive, connectionsActive], [0, 0, 0]);
-  assert.equal(
-    Object.values(closed).reduce((sum, count) => sum + count),
-    0,
-  );
-  // There is room for one session, and nobody has it.
-  assert.equal((await knock(t, port, transport)).status, transport.isWebSocket ? 101 : 200);
-});
+    const authorize = async (): Promise<string> => {
+      asked.resolve();
+      await verdict.promise;
+      return 'too late';
+    };
+    const settings = { authorize, maxSessions: 1 };
+    const { port, router, server } = await startRouter(t, settings, Counting);
+    const gone = new Promise((resolve) => {
+      server.once('connection', (socket) => socket.once('close', resolve));
+    });
+    const client = new RawHttpConnection(port);
+    client.send(openRequest(transport));
+    await asked.promise;
+    client.abort();
+    await gone;
+    verdict.resolve();
+    await new Promise(setImmediate);
+    assert.equal(opens, 0);
+    const { sessionsTotal, sessionsActive, connectionsActive, closed } = router.stats.dump();
+    assert.deepEqual([sessionsTotal, sessionsActive, connectionsActive], [0, 0, 0]);
+    assert.equal(
+      Object.values(closed).reduce((sum, count) => sum + count),
+      0,
+    );
+    // There is room for one session, and nobody has it.
+    assert.equal(
+      (await requestSession(t, port, transport)).status,
+      transport.isWebSocket ? 101 : 200,
+    );
+  },
+);
 
 test('a second poll for the same id meanwhile is told to come later, and nobody is asked twice', async (t) => {
   const verdict = deferred();
   const asked = deferred();
   let calls = 0;
-  const { port, router } = await serve(t, {
+  const { port, router } = await startRouter(t, {
     authorize: async () => {
       calls += 1;
       asked.resolve();
@@ -82,7 +89,7 @@ test('a second poll for the same id meanwhile is told to come later, and nobody 
   const session = newSession();
   const first = poll(port, session);
   await asked.promise;
-  const second = await ask(port, { method: 'POST', path: `${session}/xhr` });
+  const second = await httpRequest(port, { method: 'POST', path: `${session}/xhr` });
   assert.equal(second.status, 503);
   assert.equal(second.head.header('retry-after'), '1');
   assert.equal(calls, 1);
@@ -95,7 +102,7 @@ test('a second poll for the same id meanwhile is told to come later, and nobody 
 test('a message for a session that authorize has not admitted yet finds no session', async (t) => {
   const verdict = deferred();
   const asked = deferred();
-  const { port } = await serve(t, {
+  const { port } = await startRouter(t, {
     authorize: async () => {
       asked.resolve();
       await verdict.promise;
@@ -105,55 +112,58 @@ test('a message for a session that authorize has not admitted yet finds no sessi
   const session = newSession();
   const first = poll(port, session);
   await asked.promise;
-  assert.equal((await sendBody(port, session, '["early"]')).status, 404);
+  assert.equal((await postBody(port, session, '["early"]')).status, 404);
   verdict.resolve();
   assert.equal(await first, 'o');
 });
 
 test('1,000 that wait for authorize keep new sessions out, and hold up no session that is open', async (t) => {
   const verdict = deferred();
-  const asked = new Queue<string>('authorize');
-  const { port, router, logs } = await serve(t, {
+  const asked = new AsyncQueue<string>('authorize');
+  const { port, router, logger } = await startRouter(t, {
     maxPendingDecisionsPerAddress: 1000,
     authorize: async (request) => {
       if (request.getArgument('slow') === undefined) return 'quick';
-      asked.put('asked');
+      asked.push('asked');
       await verdict.promise;
       return 'slow';
     },
   });
   const session = newSession();
   assert.equal(await poll(port, session), 'o');
-  const client = new HttpConnection(port);
+  const client = new RawHttpConnection(port);
   t.after(() => client.close());
   const slow = (count: number): string =>
     `POST /echo/000/slow-${count}/xhr?slow=1 HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n`;
   client.socket.write(Array.from({ length: 1000 }, (_, count) => slow(count)).join(''));
   await asked.take(1000);
-  assert.equal((await ask(port, { method: 'POST', path: `${newSession()}/xhr` })).status, 503);
+  assert.equal(
+    (await httpRequest(port, { method: 'POST', path: `${newSession()}/xhr` })).status,
+    503,
+  );
   assert.equal(router.stats.dump().refused.pendingLimit, 1);
-  assert.match(logs.take()[0]?.line ?? '', /too many others wait for authorize/);
-  assert.equal((await sendBody(port, session, '["still here"]')).status, 204);
+  assert.match(logger.take()[0]?.line ?? '', /too many others wait for authorize/);
+  assert.equal((await postBody(port, session, '["still here"]')).status, 204);
   assert.equal(await poll(port, session), 'a["still here"]');
   verdict.resolve();
 });
 
-test('after a refusal the same id may ask anew', async (t) => {
+test('after a refusal the same id may httpRequest anew', async (t) => {
   let isKnown = false;
-  const { port } = await serve(t, { authorize: () => isKnown });
+  const { port } = await startRouter(t, { authorize: () => isKnown });
   const session = newSession();
-  assert.equal((await ask(port, { method: 'POST', path: `${session}/xhr` })).status, 403);
+  assert.equal((await httpRequest(port, { method: 'POST', path: `${session}/xhr` })).status, 403);
   isKnown = true;
   assert.equal(await poll(port, session), 'o');
 });
 
 test('authorize is asked once for each session: not on later polls, nor on sends', async (t) => {
   let calls = 0;
-  const { port } = await serve(t, { authorize: () => (calls += 1) });
+  const { port } = await startRouter(t, { authorize: () => (calls += 1) });
   const session = newSession();
   assert.equal(await poll(port, session), 'o');
   for (const text of ['a', 'b']) {
-    assert.equal((await sendBody(port, session, JSON.stringify([text]))).status, 204);
+    assert.equal((await postBody(port, session, JSON.stringify([text]))).status, 204);
     assert.equal(await poll(port, session), JSON.stringify([text]).replace('[', 'a['));
   }
   assert.equal(calls, 1);
@@ -163,31 +173,31 @@ test('authorize is asked once for each session: not on later polls, nor on sends
 
 test('two WebSockets with one id are two sessions, and each is asked about', async (t) => {
   const verdict = deferred();
-  const calls = new Queue<string>('authorize');
-  const { url } = await serve(t, {
+  const calls = new AsyncQueue<string>('authorize');
+  const { port } = await startRouter(t, {
     authorize: async ({ url: asked }) => {
-      calls.put(asked);
+      calls.push(asked);
       await verdict.promise;
       return 'alice';
     },
   });
-  const clients = [1, 2].map(() => connectWebSocket(t, `${url}/000/same/websocket`));
+  const clients = [1, 2].map(() => openWebSocket(t, port, '/echo/000/same/websocket'));
   assert.deepEqual(await calls.take(2), ['/echo/000', '/echo/000']);
   verdict.resolve();
   for (const client of clients) assert.equal(await (await client).next(), 'o');
 });
 
-overAll('a router that began to close meanwhile answers 503', async (t, transport) => {
+testEach(TRANSPORTS, 'a router that began to close meanwhile answers 503', async (t, transport) => {
   const verdict = deferred();
   const asked = deferred();
-  const { port, router } = await serve(t, {
+  const { port, router } = await startRouter(t, {
     authorize: async () => {
       asked.resolve();
       await verdict.promise;
       return 'alice';
     },
   });
-  const answer = refused(port, transport);
+  const answer = httpRequest(port, openRequest(transport));
   await asked.promise;
   const closed = router.close({ timeout: 100 });
   verdict.resolve();
@@ -198,18 +208,18 @@ overAll('a router that began to close meanwhile answers 503', async (t, transpor
   assert.equal(router.stats.dump().refused.draining, 1);
 });
 
-overAll('limits are looked at again after authorize', async (t, transport) => {
+testEach(TRANSPORTS, 'limits are looked at again after authorize', async (t, transport) => {
   const verdict = deferred();
-  const asked = new Queue<string>('authorize');
-  const { port, router, logs } = await serve(t, {
+  const asked = new AsyncQueue<string>('authorize');
+  const { port, router, logger } = await startRouter(t, {
     maxSessions: 2,
     authorize: async () => {
-      asked.put('asked');
+      asked.push('asked');
       await verdict.promise;
       return 'alice';
     },
   });
-  const statuses = [1, 2, 3, 4].map(async () => (await knock(t, port, transport)).status);
+  const statuses = [1, 2, 3, 4].map(async () => (await requestSession(t, port, transport)).status);
   await asked.take(4);
   verdict.resolve();
   const admitted = transport.isWebSocket ? 101 : 200;
@@ -218,5 +228,5 @@ overAll('limits are looked at again after authorize', async (t, transport) => {
     [admitted, admitted, 503, 503],
   );
   assert.equal(router.stats.dump().refused.sessionLimit, 2);
-  assert.equal(logs.take().length, 1);
+  assert.equal(logger.take().length, 1);
 });

@@ -6,13 +6,13 @@ import {
   EVENTSOURCE,
   HTMLFILE,
   JSONP,
-  Receiver,
   XHR,
   XHR_STREAMING,
-} from '../conformance/dialects.ts';
-import { newSession } from '../conformance/services.ts';
-import { HttpConnection, type RequestOptions, ask } from '../support/http.ts';
-import { serve } from '../support/service.ts';
+  newSession,
+} from '../../testkit/transports.ts';
+import { RawHttpConnection, type RawRequest, httpRequest } from '../../testkit/raw-http.ts';
+import { Receiver } from '../../testkit/sockjs-http.ts';
+import { startRouter } from '../../testkit/server.ts';
 
 type Headers = readonly (readonly [string, string])[];
 
@@ -23,12 +23,12 @@ const PROXIED: SockJSSettings = { trustedProxies: ['loopback'] };
 const BY_COOKIE: SockJSSettings = { verifyIp: (request) => request.getCookie('id') ?? '' };
 
 async function pollWith(port: number, session: string, headers: Headers): Promise<string> {
-  return (await ask(port, { method: 'POST', path: `${session}/xhr`, headers })).body;
+  return (await httpRequest(port, { method: 'POST', path: `${session}/xhr`, headers })).body;
 }
 
 async function sendWith(port: number, session: string, headers: Headers): Promise<number> {
   const path = `${session}/xhr_send`;
-  return (await ask(port, { method: 'POST', path, headers, body: '["x"]' })).status;
+  return (await httpRequest(port, { method: 'POST', path, headers, body: '["x"]' })).status;
 }
 
 const CASES: readonly (readonly [
@@ -70,7 +70,7 @@ const CASES: readonly (readonly [
 
 for (const [rule, settings, owner, other, status] of CASES) {
   test(rule, async (t) => {
-    const { port } = await serve(t, settings);
+    const { port } = await startRouter(t, settings);
     const session = newSession();
     assert.equal(await pollWith(port, session, owner), 'o\n');
     assert.equal(await sendWith(port, session, other), status);
@@ -80,9 +80,9 @@ for (const [rule, settings, owner, other, status] of CASES) {
 }
 
 /** The whole answer as it came, but for its date. */
-async function bytesOf(port: number, request: RequestOptions): Promise<string> {
+async function bytesOf(port: number, request: RawRequest): Promise<string> {
   const headers = [...(request.headers ?? []), ['Connection', 'close']] as const;
-  const connection = new HttpConnection(port).send({ ...request, headers });
+  const connection = new RawHttpConnection(port).send({ ...request, headers });
   return (await connection.readToEnd()).replace(/^Date: .*$/m, 'Date');
 }
 
@@ -97,34 +97,34 @@ const STRANGERS: readonly (readonly [
 ];
 
 for (const [how, settings, owner, other] of STRANGERS) {
-  for (const { target, body } of [
-    { target: 'xhr_send', body: '["x"]' },
-    { target: 'xhr_send', body: 'broken' },
-    { target: 'xhr_send', body: 'x'.repeat(100) },
-    { target: 'jsonp_send', body: 'd=%5B%22x%22%5D' },
+  for (const { endpoint, body } of [
+    { endpoint: 'xhr_send', body: '["x"]' },
+    { endpoint: 'xhr_send', body: 'broken' },
+    { endpoint: 'xhr_send', body: 'x'.repeat(100) },
+    { endpoint: 'jsonp_send', body: 'd=%5B%22x%22%5D' },
   ]) {
-    test(`bound ${how}: ${target} of ${body.slice(0, 20)} for another's id answers like one for an unknown id`, async (t) => {
-      const { port } = await serve(t, { ...settings, maxMessageBytes: 50 });
+    test(`bound ${how}: ${endpoint} of ${body.slice(0, 20)} for another's id answers like one for an unknown id`, async (t) => {
+      const { port } = await startRouter(t, { ...settings, maxMessageBytes: 50 });
       const session = newSession();
       await pollWith(port, session, owner);
       const request = { method: 'POST', headers: other, body } as const;
-      const theirs = await bytesOf(port, { ...request, path: `${session}/${target}` });
-      const unknown = await bytesOf(port, { ...request, path: `${newSession()}/${target}` });
+      const theirs = await bytesOf(port, { ...request, path: `${session}/${endpoint}` });
+      const unknown = await bytesOf(port, { ...request, path: `${newSession()}/${endpoint}` });
       assert.match(theirs, /^HTTP\/1\.1 404 /);
       assert.equal(theirs, unknown);
     });
   }
 
-  for (const dialect of [XHR, JSONP]) {
-    test(`bound ${how}: ${dialect.name} for another's id answers like one for an unknown id`, async (t) => {
-      const { port } = await serve(t, settings);
+  for (const transport of [XHR, JSONP]) {
+    test(`bound ${how}: ${transport.name} for another's id answers like one for an unknown id`, async (t) => {
+      const { port } = await startRouter(t, settings);
       const session = newSession();
       await pollWith(port, session, owner);
-      const { method, target } = dialect;
-      const theirs = await bytesOf(port, { method, path: `${session}/${target}`, headers: other });
+      const { method, path } = transport;
+      const theirs = await bytesOf(port, { method, path: `${session}/${path}`, headers: other });
       const unknown = await bytesOf(port, {
         method,
-        path: `${newSession()}/${target}`,
+        path: `${newSession()}/${path}`,
         headers: other,
       });
       assert.match(theirs, /^HTTP\/1\.1 200 /);
@@ -132,14 +132,14 @@ for (const [how, settings, owner, other] of STRANGERS) {
     });
   }
 
-  for (const dialect of [XHR_STREAMING, EVENTSOURCE, HTMLFILE]) {
-    test(`bound ${how}: ${dialect.name} for another's id gets nothing of it, and disturbs nobody`, async (t) => {
-      const { port } = await serve(t, settings);
+  for (const transport of [XHR_STREAMING, EVENTSOURCE, HTMLFILE]) {
+    test(`bound ${how}: ${transport.name} for another's id gets nothing of it, and disturbs nobody`, async (t) => {
+      const { port } = await startRouter(t, settings);
       const session = newSession();
-      const theirs = new Receiver(port, session, dialect, { headers: owner });
+      const theirs = new Receiver(port, session, transport, { headers: owner });
       t.after(() => theirs.connection.close());
       assert.equal(await theirs.frame(), 'o');
-      const stranger = new Receiver(port, session, dialect, { headers: other });
+      const stranger = new Receiver(port, session, transport, { headers: other });
       t.after(() => stranger.connection.close());
       assert.equal(await stranger.frame(), 'o');
       assert.equal(await sendWith(port, session, owner), 204);
@@ -149,7 +149,7 @@ for (const [how, settings, owner, other] of STRANGERS) {
 }
 
 test("a closed session's end is told to its owner only", async (t) => {
-  const { port, router } = await serve(t, PROXIED);
+  const { port, router } = await startRouter(t, PROXIED);
   const session = newSession();
   await pollWith(port, session, from('192.0.2.1'));
   for (const connection of router.connections) connection.close();
@@ -158,26 +158,26 @@ test("a closed session's end is told to its owner only", async (t) => {
 });
 
 test('a function that throws is a 500 and an error line without the session id', async (t) => {
-  const { port, logs } = await serve(t, {
+  const { port, logger } = await startRouter(t, {
     verifyIp: () => {
       throw new Error('no cookie');
     },
   });
-  const { status } = await ask(port, { method: 'POST', path: '/echo/000/SECRET/xhr' });
+  const { status } = await httpRequest(port, { method: 'POST', path: '/echo/000/SECRET/xhr' });
   assert.equal(status, 500);
-  const [entry] = logs.take();
+  const [entry] = logger.take();
   assert.match(entry?.line ?? '', /no cookie/);
   assert.doesNotMatch(entry?.line ?? '', /SECRET/);
 });
 
 test('a function is not shown the session id', async (t) => {
   const paths: string[] = [];
-  const { port } = await serve(t, {
+  const { port } = await startRouter(t, {
     verifyIp: ({ path }) => {
       paths.push(path);
       return '';
     },
   });
-  await ask(port, { method: 'POST', path: '/echo/000/SECRET/xhr' });
+  await httpRequest(port, { method: 'POST', path: '/echo/000/SECRET/xhr' });
   assert.deepEqual([...new Set(paths)], ['/echo/000']);
 });

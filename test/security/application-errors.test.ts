@@ -2,12 +2,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { SockJSConnection } from '../../src/index.ts';
-import { Receiver, XHR_STREAMING, poll, send, sendBody } from '../conformance/dialects.ts';
-import { newSession } from '../conformance/services.ts';
-import { Queue } from '../support/client.ts';
-import { HttpConnection, ask } from '../support/http.ts';
-import { serve } from '../support/service.ts';
-import { stillServes } from '../attack-table/help.ts';
+import { AsyncQueue } from '../../testkit/async-queue.ts';
+import { RawHttpConnection, httpRequest } from '../../testkit/raw-http.ts';
+import { Receiver, assertServes, poll, postBody, sendMessages } from '../../testkit/sockjs-http.ts';
+import { XHR_STREAMING, newSession } from '../../testkit/transports.ts';
+import { startRouter } from '../../testkit/server.ts';
 
 const FORGED = 'x\n2026-11-22 ERROR forged\r\u001b[2J\u009b2J\u2028\u0085';
 /** As long a line as a client may cause. */
@@ -35,23 +34,23 @@ test('log injection', async (t) => {
           throw quote(message);
         }
       }
-      const { port, logs } = await serve(sub, {}, Throwing);
+      const { port, logger } = await startRouter(sub, {}, Throwing);
       const session = newSession();
       await poll(port, session);
-      await sendBody(port, session, JSON.stringify([FORGED + 'x'.repeat(50_000)]));
-      const [entry] = logs.take();
+      await postBody(port, session, JSON.stringify([FORGED + 'x'.repeat(50_000)]));
+      const [entry] = logger.take();
       assert.ok(entry !== undefined);
       assert.doesNotMatch(entry.line.replaceAll(FRAMES, ''), CONTROL);
       assert.ok(entry.line.length < LONGEST_LINE, `${entry.line.length} characters`);
     });
   }
   await t.test('an origin with bytes that no origin has, and far too long', async () => {
-    const { port, logs } = await serve(t);
+    const { port, logger } = await startRouter(t);
     const origin = `http://\u0085\u009b2J${'x'.repeat(5000)}.example`;
     const head = `GET /echo/info HTTP/1.1\r\nHost: a\r\nOrigin: ${origin}\r\nConnection: close\r\n\r\n`;
-    const connection = new HttpConnection(port).send(Buffer.from(head, 'latin1'));
+    const connection = new RawHttpConnection(port).send(Buffer.from(head, 'latin1'));
     assert.match(await connection.readToEnd(), /^HTTP\/1\.1 40[03] /);
-    for (const { line } of logs.take()) {
+    for (const { line } of logger.take()) {
       assert.doesNotMatch(line, CONTROL);
       assert.ok(line.length < LONGEST_LINE, `${line.length} characters`);
     }
@@ -63,16 +62,16 @@ test('log injection', async (t) => {
         throw new Error('no');
       }
     }
-    const { port, logs } = await serve(sub, {}, Broken);
-    await ask(port, { method: 'POST', path: '/echo/0/SECRET/xhr' });
-    assert.doesNotMatch(logs.take()[0]?.line ?? 'SECRET', /SECRET/);
+    const { port, logger } = await startRouter(sub, {}, Broken);
+    await httpRequest(port, { method: 'POST', path: '/echo/0/SECRET/xhr' });
+    assert.doesNotMatch(logger.take()[0]?.line ?? 'SECRET', /SECRET/);
   });
 });
 
 const HANDLERS = ['onOpen', 'onMessage', 'onClose'] as const;
 
 test('a callback of the application throws', async (t) => {
-  const ends = new Queue<number>('onClose');
+  const ends = new AsyncQueue<number>('onClose');
   class Faulty extends SockJSConnection {
     get #faults(): string[] {
       return [this.info.getArgument('throws') ?? '', this.info.getArgument('rejects') ?? ''];
@@ -94,11 +93,11 @@ test('a callback of the application throws', async (t) => {
     }
 
     override onClose(code: number): void | Promise<void> {
-      if (this.#faults.join('') !== '') ends.put(code);
+      if (this.#faults.join('') !== '') ends.push(code);
       return this.#fail('onClose');
     }
   }
-  const { port, logs } = await serve(t, { disconnectDelay: 1000 }, Faulty);
+  const { port, logger } = await startRouter(t, { disconnectDelay: 1000 }, Faulty);
   const bystander = newSession();
   const stream = new Receiver(port, bystander, XHR_STREAMING);
   t.after(() => stream.connection.close());
@@ -107,23 +106,23 @@ test('a callback of the application throws', async (t) => {
     for (const how of ['throws', 'rejects']) {
       await t.test(`${handler} ${how}`, async () => {
         const session = newSession();
-        const dialect = { ...XHR_STREAMING, target: `xhr_streaming?${how}=${handler}` };
-        const victim = new Receiver(port, session, dialect);
+        const transport = { ...XHR_STREAMING, path: `xhr_streaming?${how}=${handler}` };
+        const victim = new Receiver(port, session, transport);
         assert.equal(await victim.frame(), 'o');
-        if (handler === 'onMessage') await send(port, session, 'x');
+        if (handler === 'onMessage') await sendMessages(port, session, 'x');
         if (handler === 'onMessage') assert.equal(await victim.frame(), 'a["x"]');
         if (handler === 'onClose') victim.connection.abort();
         else assert.equal(await victim.frame(), 'c[1011,"Internal error"]');
         assert.equal(await ends.next(), handler === 'onClose' ? 1002 : 1011);
         victim.connection.close();
         await new Promise(setImmediate); // A rejection is noticed a moment after onClose was called.
-        const lines = logs.take().filter(({ level }) => level === 'error');
+        const lines = logger.take().filter(({ level }) => level === 'error');
         assert.equal(lines.length, 1);
         assert.ok(lines[0]?.line.startsWith(`Faulty.${handler} failed`));
-        await send(port, bystander, 'on');
+        await sendMessages(port, bystander, 'on');
         assert.equal(await stream.frame(), 'a["on"]');
       });
     }
   }
-  await stillServes(port);
+  await assertServes(port);
 });

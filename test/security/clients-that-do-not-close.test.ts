@@ -6,18 +6,19 @@ import { type TestContext, test } from 'node:test';
 import { promisify } from 'node:util';
 import { CLOSE_REASONS } from '../../src/base/close-reasons.ts';
 import { SockJSConnection, SockJSRouter } from '../../src/index.ts';
-import { Queue, within } from '../support/client.ts';
-import { encodeRequest } from '../support/http.ts';
-import { serve } from '../support/service.ts';
-import { BINARY, FIN, TEXT, frame } from '../hosts/wire.ts';
-import { TRANSPORTS } from '../limits/transports.ts';
+import { AsyncQueue } from '../../testkit/async-queue.ts';
+import { OPCODE, encodeFrame } from '../../testkit/websocket-frames.ts';
+import { TRANSPORTS, openRequest } from '../../testkit/transports.ts';
+import { encodeRequest } from '../../testkit/raw-http.ts';
+import { startRouter } from '../../testkit/server.ts';
+import { within } from '../../testkit/until.ts';
 
 const WRONGS = [
-  ['invalidFrame', frame(FIN | 3)],
-  ['invalidUtf8', frame(FIN | TEXT, Buffer.from([0xff]))],
-  ['invalidJson', frame(FIN | TEXT, '{')],
-  ['textOnly', frame(FIN | BINARY, 'bytes')],
-  ['messageTooLarge', frame(FIN | TEXT, '', { announced: 1_000_001 })],
+  ['invalidFrame', encodeFrame(3)],
+  ['invalidUtf8', encodeFrame(OPCODE.text, Buffer.from([0xff]))],
+  ['invalidJson', encodeFrame(OPCODE.text, '{')],
+  ['textOnly', encodeFrame(OPCODE.binary, 'bytes')],
+  ['messageTooLarge', encodeFrame(OPCODE.text, '', { declaredLength: 1_000_001 })],
 ] as const;
 
 /** Sends it once the session is open, and stays. */
@@ -27,7 +28,7 @@ async function wrongClient(t: TestContext, port: number, wrong: Uint8Array): Pro
   const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true });
   socket.on('error', () => {});
   t.after(() => socket.destroy());
-  socket.write(encodeRequest(transport.request({})));
+  socket.write(encodeRequest(openRequest(transport)));
   await once(socket, 'data');
   socket.write(wrong);
   return socket.resume();
@@ -35,19 +36,19 @@ async function wrongClient(t: TestContext, port: number, wrong: Uint8Array): Pro
 
 for (const [fault, wrong] of WRONGS) {
   test(`${fault}: the application is told at once, and a client that stays is hung up on`, async (t) => {
-    const ends = new Queue<object | string>('the end');
+    const ends = new AsyncQueue<object | string>('the end');
     class Watching extends SockJSConnection {
       override onMessage(message: string): void {
-        ends.put(message);
+        ends.push(message);
       }
 
       override onClose(code: number, reason: string): void {
-        ends.put({ code, reason });
+        ends.push({ code, reason });
       }
     }
-    const { port, router, server } = await serve(t, { maxMessageBytes: 1_000_000 }, Watching);
+    const { port, router, server } = await startRouter(t, { maxMessageBytes: 1_000_000 }, Watching);
     const socket = await wrongClient(t, port, wrong);
-    socket.write(frame(FIN | TEXT, '"nobody hears this"'));
+    socket.write(encodeFrame(OPCODE.text, '"nobody hears this"'));
     const { code, reason } = CLOSE_REASONS[fault];
     assert.deepEqual(await ends.next(), { code, reason });
     assert.equal(router.stats.dump().closed[fault], 1);

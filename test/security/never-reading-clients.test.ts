@@ -15,9 +15,9 @@ import { once } from 'node:events';
 import { type Socket, connect } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import { resolveSettings } from '../../src/api/settings.ts';
-import { ask, encodeRequest } from '../support/http.ts';
 import type { Report } from './flood-server.ts';
-import { WEBSOCKETS } from '../limits/transports.ts';
+import { WEBSOCKET, openRequest } from '../../testkit/transports.ts';
+import { encodeRequest, httpRequest } from '../../testkit/raw-http.ts';
 
 const CLIENTS = 1000;
 const MIB = 1024 * 1024;
@@ -29,7 +29,7 @@ async function neverRead(port: number): Promise<Socket> {
   socket.on('error', () => {});
   socket.pause();
   await once(socket, 'connect');
-  socket.write(encodeRequest(WEBSOCKETS[0]?.request() ?? { path: '' }));
+  socket.write(encodeRequest(openRequest(WEBSOCKET)));
   return socket;
 }
 
@@ -37,13 +37,13 @@ async function openClients(t: TestContext, port: number): Promise<void> {
   for (let count = 0; count < CLIENTS / 2; count += 1) {
     const socket = await neverRead(port);
     t.after(() => socket.destroy());
-    const { body } = await ask(port, { method: 'POST', path: `/echo/000/${count}/xhr` });
+    const { body } = await httpRequest(port, { method: 'POST', path: `/echo/000/${count}/xhr` });
     assert.equal(body, 'o\n');
   }
 }
 
 async function floodAll(t: TestContext, policy: string): Promise<Report> {
-  const program = new URL('never-reading-server.ts', import.meta.url);
+  const program = new URL('flood-server.ts', import.meta.url);
   const env = { PATH: process.env['PATH'] };
   const child = fork(program, [policy], { env, stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
   t.after(() => child.kill('SIGKILL'));

@@ -6,10 +6,11 @@ import { connect } from 'node:net';
 import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { SockJSConnection, SockJSRouter } from '../../src/index.ts';
-import { deferred } from '../support/fakes.ts';
-import { ask } from '../support/http.ts';
-import { Echo, Logs, listening, serve, stopped } from '../support/service.ts';
-import { connectWebSocket } from '../support/ws.ts';
+import { Echo, listen, startRouter, stop } from '../../testkit/server.ts';
+import { RecordingLogger } from '../../testkit/logger.ts';
+import { deferred } from '../../testkit/until.ts';
+import { httpRequest } from '../../testkit/raw-http.ts';
+import { openWebSocket } from '../../testkit/raw-websocket.ts';
 
 const HANDSHAKE =
   'GET /echo/websocket HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n' +
@@ -18,9 +19,9 @@ const HANDSHAKE =
 test('a reset while an upgrade that was routed by hand waits for its verdict harms nobody', async (t) => {
   const asked = deferred();
   const verdict = deferred();
-  const logs = new Logs();
+  const logger = new RecordingLogger();
   const router = new SockJSRouter(Echo, '/echo', {
-    logger: logs,
+    logger,
     allowedOrigins: async () => {
       asked.resolve();
       await verdict.promise;
@@ -35,8 +36,8 @@ test('a reset while an upgrade that was routed by hand waits for its verdict har
       socket.resume();
     });
   });
-  const port = await listening(server);
-  t.after(() => stopped(server));
+  const port = await listen(server);
+  t.after(() => stop(server));
   const client = connect(port, '127.0.0.1');
   client.write(HANDSHAKE);
   await asked.promise;
@@ -44,7 +45,7 @@ test('a reset while an upgrade that was routed by hand waits for its verdict har
   await gone;
   verdict.resolve();
   await delay(0);
-  assert.deepEqual(logs.take(), [], 'the decision came too late to be logged');
+  assert.deepEqual(logger.take(), [], 'the decision came too late to be logged');
 });
 
 test('empty messages are not free: maxBufferedBytes counts what they take', async (t) => {
@@ -57,8 +58,8 @@ test('empty messages are not free: maxBufferedBytes counts what they take', asyn
       }
     }
   }
-  const { url } = await serve(t, { maxBufferedBytes: 100_000 }, Flood);
-  const client = await connectWebSocket(t, `${url}/websocket`);
+  const { port } = await startRouter(t, { maxBufferedBytes: 100_000 }, Flood);
+  const client = await openWebSocket(t, port, '/echo/websocket');
   await client.closed();
   assert.ok(sent <= 1001, `${sent} empty messages were taken`);
 });
@@ -71,8 +72,8 @@ test('a client that onOpen has not accepted is no member yet', async (t) => {
       return false;
     }
   }
-  const { url, router } = await serve(t, {}, Members);
-  const client = await connectWebSocket(t, `${url}/0/s/websocket`);
+  const { port, router } = await startRouter(t, {}, Members);
+  const client = await openWebSocket(t, port, '/echo/0/s/websocket');
   assert.equal(await client.next(), 'o');
   router.broadcast(router.connections, 'secret');
   verdict.resolve();
@@ -80,9 +81,9 @@ test('a client that onOpen has not accepted is no member yet', async (t) => {
 });
 
 test('a body in one-byte chunks takes no more memory than its bytes', async (t) => {
-  const { port, url } = await serve(t);
+  const { port, url } = await startRouter(t);
   const session = new URL(`${url}/0/chunks`).pathname;
-  await ask(port, { method: 'POST', path: `${session}/xhr` });
+  await httpRequest(port, { method: 'POST', path: `${session}/xhr` });
   const client = connect(port, '127.0.0.1');
   t.after(() => client.destroy());
   client.write(
@@ -112,8 +113,8 @@ test('a client that left before the router was asked opens no session', async (t
       handled.resolve();
     });
   });
-  const port = await listening(server);
-  t.after(() => stopped(server));
+  const port = await listen(server);
+  t.after(() => stop(server));
   const client = connect(port, '127.0.0.1');
   client.write('POST /echo/0/s/xhr_streaming HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n');
   await once(server, 'request');
@@ -129,8 +130,8 @@ test('a slow client is not given up while it takes its answer', async (t) => {
       this.send('x'.repeat(30_000_000));
     }
   }
-  const { port, router } = await serve(t, { disconnectDelay: 300, writeTimeout: 300 }, Large);
-  await ask(port, { method: 'POST', path: '/echo/0/slow/xhr' });
+  const { port, router } = await startRouter(t, { disconnectDelay: 300, writeTimeout: 300 }, Large);
+  await httpRequest(port, { method: 'POST', path: '/echo/0/slow/xhr' });
   const client = connect(port, '127.0.0.1');
   t.after(() => client.destroy());
   client.write('POST /echo/0/slow/xhr HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n');
@@ -148,7 +149,7 @@ test('a slow client is not given up while it takes its answer', async (t) => {
     assert.equal(router.stats.dump().sessionsActive, 1, `given up after ${taken} bytes`);
   }
   assert.equal(
-    (await ask(port, { method: 'POST', path: '/echo/0/slow/xhr_send', body: '[]' })).status,
+    (await httpRequest(port, { method: 'POST', path: '/echo/0/slow/xhr_send', body: '[]' })).status,
     204,
   );
 });
@@ -165,8 +166,8 @@ test('a client that takes nothing of its answer is given up', async (t) => {
       closed.resolve();
     }
   }
-  const { port } = await serve(t, { disconnectDelay: 2000, writeTimeout: 300 }, Large);
-  await ask(port, { method: 'POST', path: '/echo/0/stuck/xhr' });
+  const { port } = await startRouter(t, { disconnectDelay: 2000, writeTimeout: 300 }, Large);
+  await httpRequest(port, { method: 'POST', path: '/echo/0/stuck/xhr' });
   const client = connect(port, '127.0.0.1');
   t.after(() => client.destroy());
   client.on('error', () => undefined);
@@ -192,12 +193,12 @@ for (const [what, thrown] of ODD) {
         throw thrown;
       }
     }
-    const { url, logs } = await serve(t, {}, Odd);
-    const client = await connectWebSocket(t, `${url}/0/s/websocket`);
+    const { port, logger } = await startRouter(t, {}, Odd);
+    const client = await openWebSocket(t, port, '/echo/0/s/websocket');
     assert.equal(await client.next(), 'o');
     client.send('"x"');
     assert.equal(await client.next(), 'c[1011,"Internal error"]');
-    assert.equal(logs.take().length, 1);
+    assert.equal(logger.take().length, 1);
   });
 }
 
@@ -207,11 +208,11 @@ test('what a client wrote cannot begin a log line, even inside an error', async 
       JSON.parse(message);
     }
   }
-  const { url, logs } = await serve(t, {}, Parsing);
-  const client = await connectWebSocket(t, `${url}/websocket`);
+  const { port, logger } = await startRouter(t, {}, Parsing);
+  const client = await openWebSocket(t, port, '/echo/websocket');
   client.send('x\n2026-11-22 ERROR forged');
   await client.closed();
-  const [entry] = logs.take();
+  const [entry] = logger.take();
   assert.doesNotMatch(entry?.line ?? '', /^2026/m);
   assert.match(entry?.line ?? '', /x\\n2026/);
 });
@@ -223,11 +224,11 @@ test('a class that cannot be constructed is a 500, and the log keeps the session
       throw new Error('no');
     }
   }
-  const { port, logs } = await serve(t, {}, Broken);
-  const { status, body } = await ask(port, { method: 'POST', path: '/echo/0/SECRET/xhr' });
+  const { port, logger } = await startRouter(t, {}, Broken);
+  const { status, body } = await httpRequest(port, { method: 'POST', path: '/echo/0/SECRET/xhr' });
   assert.equal(status, 500);
   assert.equal(body, 'Internal error.');
-  const [entry] = logs.take();
+  const [entry] = logger.take();
   assert.match(entry?.line ?? '', /^POST of "xhr" failed: Error: no/);
   assert.doesNotMatch(entry?.line ?? '', /SECRET/);
 });
@@ -239,12 +240,12 @@ test('one request may wait for a pending onOpen, the next is told to come later'
       await verdict.promise;
     }
   }
-  const { port } = await serve(t, {}, Slow);
-  await ask(port, { method: 'POST', path: '/echo/0/s/xhr' });
-  const first = ask(port, { method: 'POST', path: '/echo/0/s/xhr_send', body: '["a"]' });
+  const { port } = await startRouter(t, {}, Slow);
+  await httpRequest(port, { method: 'POST', path: '/echo/0/s/xhr' });
+  const first = httpRequest(port, { method: 'POST', path: '/echo/0/s/xhr_send', body: '["a"]' });
   const later = await Promise.all(
     Array.from({ length: 3 }, () =>
-      ask(port, { method: 'POST', path: '/echo/0/s/xhr_send', body: '["b"]' }),
+      httpRequest(port, { method: 'POST', path: '/echo/0/s/xhr_send', body: '["b"]' }),
     ),
   );
   verdict.resolve();
@@ -254,7 +255,7 @@ test('one request may wait for a pending onOpen, the next is told to come later'
 
 test('so many may wait for an allowedOrigins that answers later, and no more', async (t) => {
   const verdict = deferred();
-  const { port, logs } = await serve(t, {
+  const { port, logger } = await startRouter(t, {
     allowedOrigins: async () => {
       await verdict.promise;
       return true;
@@ -264,20 +265,23 @@ test('so many may wait for an allowedOrigins that answers later, and no more', a
   const client = connect(port, '127.0.0.1');
   t.after(() => client.destroy());
   client.write(request.repeat(1000));
-  const { status } = await ask(port, { path: '/echo' });
+  const { status } = await httpRequest(port, { path: '/echo' });
   assert.equal(status, 200);
   let last = 0;
   while (last !== 503) {
     last = await Promise.race([
-      ask(port, { path: '/echo/info', headers: [['Origin', 'http://b.example']] }).then(
+      httpRequest(port, { path: '/echo/info', headers: [['Origin', 'http://b.example']] }).then(
         (answer) => answer.status,
       ),
       delay(50, 0),
     ]);
   }
   const own = [['Sec-Fetch-Site', 'same-origin']] as const;
-  const { status: ofOwnPage } = await ask(port, { path: '/echo/info', headers: own });
+  const { status: ofOwnPage } = await httpRequest(port, { path: '/echo/info', headers: own });
   assert.equal(ofOwnPage, 200, 'about whom nobody has to be asked waits for nobody');
   verdict.resolve();
-  assert.match(logs.take()[0]?.line ?? '', /too many others wait for authorize or allowedOrigins/);
+  assert.match(
+    logger.take()[0]?.line ?? '',
+    /too many others wait for authorize or allowedOrigins/,
+  );
 });

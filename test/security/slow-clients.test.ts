@@ -2,13 +2,19 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type SockJSConnection, SockJSRouter } from '../../src/index.ts';
-import { EVENTSOURCE, XHR_STREAMING, poll } from '../conformance/dialects.ts';
-import { newSession } from '../conformance/services.ts';
-import { WEBSOCKETS } from '../limits/transports.ts';
-import { Queue, until, within } from '../support/client.ts';
-import { HttpConnection } from '../support/http.ts';
-import { Echo, Logs, serve } from '../support/service.ts';
-import { deafClient, stillServes } from '../attack-table/help.ts';
+import { AsyncQueue } from '../../testkit/async-queue.ts';
+import {
+  EVENTSOURCE,
+  WS_TRANSPORTS,
+  XHR_STREAMING,
+  newSession,
+  openRequest,
+} from '../../testkit/transports.ts';
+import { Echo, startRouter } from '../../testkit/server.ts';
+import { RawHttpConnection, neverReadingClient } from '../../testkit/raw-http.ts';
+import { RecordingLogger } from '../../testkit/logger.ts';
+import { assertServes, poll } from '../../testkit/sockjs-http.ts';
+import { until, within } from '../../testkit/until.ts';
 
 const KIBIBYTE = 1024;
 const CHUNK = 'x'.repeat(64 * KIBIBYTE);
@@ -16,10 +22,10 @@ const CHUNK = 'x'.repeat(64 * KIBIBYTE);
 const FLOOD = 1024;
 
 const DEAF = [
-  ...WEBSOCKETS.map((transport) => ({ name: transport.name, request: transport.request() })),
-  ...[XHR_STREAMING, EVENTSOURCE].map(({ name, method, target }) => ({
+  ...WS_TRANSPORTS.map((transport) => ({ name: transport.name, request: openRequest(transport) })),
+  ...[XHR_STREAMING, EVENTSOURCE].map(({ name, method, path }) => ({
     name,
-    request: { method, path: `${newSession()}/${target}` },
+    request: { method, path: `${newSession()}/${path}` },
   })),
 ];
 
@@ -29,7 +35,7 @@ interface Outcome {
 }
 
 /** Sends without ever looking at what `send` answers. */
-function flooding(outcomes: Queue<Outcome>): new () => SockJSConnection {
+function flooding(outcomes: AsyncQueue<Outcome>): new () => SockJSConnection {
   return class Flooding extends Echo {
     override async onOpen(): Promise<void> {
       if (this.info.getArgument('flood') === undefined) return;
@@ -40,19 +46,19 @@ function flooding(outcomes: Queue<Outcome>): new () => SockJSConnection {
         // oxlint-disable-next-line no-await-in-loop -- one frame in each turn of the event loop
         await new Promise(setImmediate);
       }
-      outcomes.put({ isClosed: this.isClosed, mostBuffered });
+      outcomes.push({ isClosed: this.isClosed, mostBuffered });
     }
   };
 }
 
 test('a client that never reads, or never polls', async (t) => {
-  const outcomes = new Queue<Outcome>('the end of the flood');
+  const outcomes = new AsyncQueue<Outcome>('the end of the flood');
   const settings = { maxBufferedBytes: 512 * KIBIBYTE, responseLimit: 1024 ** 3 };
-  const { port, router } = await serve(t, settings, flooding(outcomes));
+  const { port, router } = await startRouter(t, settings, flooding(outcomes));
   const most = 512 * KIBIBYTE + CHUNK.length + 100;
   for (const { name, request } of DEAF) {
     await t.test(`${name} that never reads`, async (sub) => {
-      deafClient(sub, port, { ...request, path: `${request.path}?flood` });
+      neverReadingClient(sub, port, { ...request, path: `${request.path}?flood` });
       const { isClosed, mostBuffered } = await outcomes.next();
       assert.ok(isClosed);
       assert.ok(mostBuffered <= most, `${mostBuffered} bytes waited`);
@@ -72,7 +78,7 @@ test('a client that never reads, or never polls', async (t) => {
   assert.equal(router.stats.dump().closed.slowConsumer, DEAF.length + 1);
   await t.test('many of them, each below its own limit, together', async (sub) => {
     const total = { maxTotalBufferedBytes: 512 * KIBIBYTE, highWaterMark: 64 * KIBIBYTE };
-    const crowded = await serve(sub, { ...total, disconnectDelay: 60_000 });
+    const crowded = await startRouter(sub, { ...total, disconnectDelay: 60_000 });
     for (let count = 0; count < 20; count += 1) {
       assert.equal(await poll(crowded.port, newSession()), 'o');
     }
@@ -86,22 +92,22 @@ test('a client that never reads, or never polls', async (t) => {
     }
     assert.ok(crowded.router.stats.dump().closed.slowConsumer > 0);
   });
-  await stillServes(port);
+  await assertServes(port);
 });
 
 const SOON = 200;
 
 test('slow headers, slow bodies, slow readers', async (t) => {
-  const { port, logs } = await serve(t, { bodyTimeout: SOON });
+  const { port, logger } = await startRouter(t, { bodyTimeout: SOON });
   await t.test('a head that never ends, on a server that listen() made', async (sub) => {
-    const logger = new Logs();
-    const own = new SockJSRouter(Echo, '/echo', { logger, headersTimeout: SOON });
+    const ownLogger = new RecordingLogger();
+    const own = new SockJSRouter(Echo, '/echo', { logger: ownLogger, headersTimeout: SOON });
     const server = own.listen(0, '127.0.0.1');
     sub.after(() => own.close());
     await within(new Promise((resolve) => server.once('listening', resolve)), 'the server');
     const address = server.address();
     assert.ok(typeof address === 'object' && address !== null);
-    const client = new HttpConnection(address.port).send('GET /echo HTTP/1.1\r\nX-Slow: ');
+    const client = new RawHttpConnection(address.port).send('GET /echo HTTP/1.1\r\nX-Slow: ');
     assert.match(await client.readToEnd(), /^HTTP\/1\.1 408 /);
   });
   for (const header of [
@@ -112,22 +118,22 @@ test('slow headers, slow bodies, slow readers', async (t) => {
       const session = newSession();
       await poll(port, session);
       const path = `${session}/xhr_send`;
-      const client = new HttpConnection(port).send({ method: 'POST', path, headers: [header] });
+      const client = new RawHttpConnection(port).send({ method: 'POST', path, headers: [header] });
       assert.match(await client.readToEnd(), /^HTTP\/1\.1 408 .*Body took too long\.$/s);
     });
   }
-  assert.match(logs.take()[0]?.line ?? '', /longer than bodyTimeout/);
+  assert.match(logger.take()[0]?.line ?? '', /longer than bodyTimeout/);
   for (const { name, request } of DEAF) {
     await t.test(`${name} that stops reading`, async (sub) => {
-      const { port: own, router } = await serve(sub, { writeTimeout: SOON });
-      deafClient(sub, own, request);
-      await until('it has opened', () => [...router.connections].length === 1);
+      const { port: own, router } = await startRouter(sub, { writeTimeout: SOON });
+      neverReadingClient(sub, own, request);
+      await until(() => [...router.connections].length === 1, 'it has opened');
       const [connection] = router.connections;
       assert.ok(connection !== undefined);
       // More than any kernel takes, and less than maxBufferedBytes would object to: it is one message.
       connection.send('x'.repeat(16 * 1024 * KIBIBYTE));
-      await until('it is let go', () => router.stats.dump().closed.writeTimeout === 1);
+      await until(() => router.stats.dump().closed.writeTimeout === 1, 'it is let go');
     });
   }
-  await stillServes(port);
+  await assertServes(port);
 });

@@ -3,15 +3,18 @@ import assert from 'node:assert/strict';
 import { createServer } from 'node:http';
 import { test } from 'node:test';
 import { SockJSRouter } from '../../src/index.ts';
-import { UPGRADE, WEBSOCKETS, maskedFrame } from '../limits/transports.ts';
-import { Queue, until } from '../support/client.ts';
-import { HttpConnection, type RequestOptions, ask } from '../support/http.ts';
-import { Echo, listening, serve, stopped } from '../support/service.ts';
-import { stillServes } from '../attack-table/help.ts';
+import { AsyncQueue } from '../../testkit/async-queue.ts';
+import { Echo, listen, startRouter, stop } from '../../testkit/server.ts';
+import { RawHttpConnection, type RawRequest, httpRequest } from '../../testkit/raw-http.ts';
+import { UPGRADE_HEADERS } from '../../testkit/raw-websocket.ts';
+import { WS_TRANSPORTS, openRequest } from '../../testkit/transports.ts';
+import { assertServes } from '../../testkit/sockjs-http.ts';
+import { encodeFrame } from '../../testkit/websocket-frames.ts';
+import { until } from '../../testkit/until.ts';
 
 /** A part of a message that goes on after it: its first byte has no FIN. */
 function fragment(opcode: number, payload: string): Buffer {
-  const frame = maskedFrame(opcode, payload);
+  const frame = encodeFrame(opcode, payload);
   frame[0] = opcode;
   return frame;
 }
@@ -24,7 +27,7 @@ function longHead(bytes: number): Buffer {
 }
 
 test('faults that ws has had', async (t) => {
-  const ends = new Queue<number>('onClose');
+  const ends = new AsyncQueue<number>('onClose');
   let received = 0;
   class Noting extends Echo {
     override onMessage(message: string): void {
@@ -33,24 +36,24 @@ test('faults that ws has had', async (t) => {
     }
 
     override onClose(code: number): void {
-      if (this.transport === 'rawwebsocket') ends.put(code);
+      if (this.transport === 'rawwebsocket') ends.push(code);
     }
   }
-  const { port } = await serve(t, {}, Noting);
-  const open = async (request: RequestOptions): Promise<HttpConnection> => {
-    const connection = new HttpConnection(port).send(request);
+  const { port } = await startRouter(t, {}, Noting);
+  const open = async (request: RawRequest): Promise<RawHttpConnection> => {
+    const connection = new RawHttpConnection(port).send(request);
     t.after(() => connection.close());
     assert.equal((await connection.readHead()).status, 101);
     return connection;
   };
-  const [, raw] = WEBSOCKETS;
+  const [, raw] = WS_TRANSPORTS;
   assert.ok(raw !== undefined);
 
   // CVE-2024-37890: the header that says "Upgrade" was beyond the number of headers that Node keeps.
   await t.test('more headers than Node keeps', async () => {
     const many = Array.from({ length: 2000 }, () => ['a', ''] as const);
     for (const path of ['/echo/websocket', '/echo', '/nowhere']) {
-      const { status } = await ask(port, { path, headers: [...many, ...UPGRADE] });
+      const { status } = await httpRequest(port, { path, headers: [...many, ...UPGRADE_HEADERS] });
       assert.ok(status >= 200 && status < 500, String(status));
     }
   });
@@ -62,9 +65,9 @@ test('faults that ws has had', async (t) => {
       delete request.headers.upgrade; // As older Nodes do beyond their limit; newer ones answer 431.
       own.handleUpgrade(request, socket, head);
     });
-    const ownPort = await listening(server);
-    sub.after(() => stopped(server));
-    const { status } = await ask(ownPort, raw.request());
+    const ownPort = await listen(server);
+    sub.after(() => stop(server));
+    const { status } = await httpRequest(ownPort, openRequest(raw));
     assert.equal(status, 400);
   });
 
@@ -73,7 +76,7 @@ test('faults that ws has had', async (t) => {
     const header = ['Sec-WebSocket-Protocol', `a${' '.repeat(15_000)}b`] as const;
     const before = process.cpuUsage();
     for (let count = 0; count < 16; count += 1) {
-      const { head } = await ask(port, raw.request({ headers: [header] }));
+      const { head } = await httpRequest(port, openRequest(raw, { headers: [header] }));
       assert.equal(head.header('sec-websocket-protocol'), undefined);
       assert.equal(await ends.next(), 1006);
     }
@@ -82,7 +85,7 @@ test('faults that ws has had', async (t) => {
   });
 
   /** Waits for the close frame, and hangs up. */
-  const refusedWith = async (connection: HttpConnection, code: number): Promise<void> => {
+  const refusedWith = async (connection: RawHttpConnection, code: number): Promise<void> => {
     const frame = await connection.read(4);
     assert.ok(frame.includes(String.fromCodePoint(code >> 8)), JSON.stringify(frame));
     connection.close();
@@ -90,12 +93,12 @@ test('faults that ws has had', async (t) => {
   };
 
   await t.test('a message over maxMessageBytes, by its head alone', async () => {
-    const connection = await open(raw.request());
+    const connection = await open(openRequest(raw));
     await refusedWith(connection.send(longHead(64 * 1024 ** 2)), 1009);
   });
 
   await t.test('a message over maxMessageBytes in fragments', async () => {
-    const connection = await open(raw.request());
+    const connection = await open(openRequest(raw));
     const part = 'x'.repeat(60_000);
     connection.send(fragment(0x01, part));
     for (let count = 0; count < 40; count += 1) connection.send(fragment(0x00, part));
@@ -103,15 +106,15 @@ test('faults that ws has had', async (t) => {
   });
 
   await t.test('a length of 63 bits', async () => {
-    const connection = await open(raw.request());
+    const connection = await open(openRequest(raw));
     await refusedWith(connection.send(longHead(Number.MAX_SAFE_INTEGER)), 1009);
   });
 
   await t.test('a message of very many empty fragments is still one message', async () => {
-    const connection = await open(raw.request());
+    const connection = await open(openRequest(raw));
     connection.send(fragment(0x01, ''));
     connection.send(Buffer.concat(Array.from({ length: 100_000 }, () => fragment(0x00, ''))));
-    connection.send(maskedFrame(0x00, 'end'));
+    connection.send(encodeFrame(0x00, 'end'));
     assert.equal((await connection.read(5)).slice(2), 'end');
     connection.close();
     assert.equal(await ends.next(), 1006);
@@ -119,18 +122,21 @@ test('faults that ws has had', async (t) => {
   });
 
   await t.test('messages that never end, each below its limit, on many sockets', async (sub) => {
-    const crowded = await serve(sub, { maxTotalBufferedBytes: 200_000, highWaterMark: 10_000 });
+    const crowded = await startRouter(sub, {
+      maxTotalBufferedBytes: 200_000,
+      highWaterMark: 10_000,
+    });
     for (let count = 0; count < 5; count += 1) {
-      const connection = new HttpConnection(crowded.port).send(raw.request());
+      const connection = new RawHttpConnection(crowded.port).send(openRequest(raw));
       sub.after(() => connection.close());
       assert.equal((await connection.readHead()).status, 101);
       connection.socket.once('data', () => connection.close()); // It was refused.
       connection.send(longHead(60_000)).send('x'.repeat(50_000));
     }
-    await until('one is refused', () => crowded.router.stats.dump().sessionsActive < 5);
+    await until(() => crowded.router.stats.dump().sessionsActive < 5, 'one is refused');
     assert.equal(crowded.router.stats.dump().closed.memoryLimit, 1);
   });
 
   assert.equal(received, 0);
-  await stillServes(port);
+  await assertServes(port);
 });

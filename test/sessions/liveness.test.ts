@@ -5,15 +5,26 @@ import { createServer as createHttpsServer } from 'node:https';
 import { type TestContext, test } from 'node:test';
 import { connect as connectSecurely } from 'node:tls';
 import { type SockJSSettings, SockJSConnection, SockJSRouter } from '../../src/index.ts';
-import { selfSigned } from '../client/certificate.ts';
-import { POLLING, Receiver, STREAMING, poll } from '../conformance/dialects.ts';
-import { newSession } from '../conformance/services.ts';
-import { Queue, open, until } from '../support/client.ts';
-import { deferred } from '../support/fakes.ts';
-import { HttpConnection } from '../support/http.ts';
-import { Logs, listening, stopped } from '../support/service.ts';
-import { connectWebSocket } from '../support/ws.ts';
-import { PONG, TEXT, type Transport, WEBSOCKETS, maskedFrame, overAll } from '../limits/transports.ts';
+import { AsyncQueue } from '../../testkit/async-queue.ts';
+import { OPCODE, encodeFrame } from '../../testkit/websocket-frames.ts';
+import {
+  POLLING_TRANSPORTS,
+  STREAMING_TRANSPORTS,
+  type Transport,
+  WS_TRANSPORTS,
+  newSession,
+  openRequest,
+  WEBSOCKET,
+} from '../../testkit/transports.ts';
+import { RawHttpConnection } from '../../testkit/raw-http.ts';
+import { Receiver, poll } from '../../testkit/sockjs-http.ts';
+import { RecordingLogger } from '../../testkit/logger.ts';
+import { deferred, until } from '../../testkit/until.ts';
+import { listen, stop } from '../../testkit/server.ts';
+import { openOfficial } from '../../testkit/official-client.ts';
+import { openWebSocket } from '../../testkit/raw-websocket.ts';
+import { selfSignedCertificate } from '../../testkit/certificate.ts';
+import { testEach } from '../../testkit/node-test.ts';
 
 interface End {
   readonly code: number;
@@ -24,7 +35,7 @@ interface End {
 const QUICK = { heartbeatDelay: 100, pingTimeout: 100, sessionCheckInterval: 10 };
 
 class Noting extends SockJSConnection {
-  static ends: Queue<End>;
+  static ends: AsyncQueue<End>;
   static verdict: Promise<void> | undefined;
   readonly #began = performance.now();
 
@@ -37,7 +48,7 @@ class Noting extends SockJSConnection {
   }
 
   override onClose(code: number, reason: string): void {
-    Noting.ends.put({ code, reason, after: performance.now() - this.#began });
+    Noting.ends.push({ code, reason, after: performance.now() - this.#began });
   }
 }
 
@@ -47,10 +58,10 @@ async function serveOn(
   settings: SockJSSettings,
   verdict?: Promise<void>,
 ) {
-  const ends = new Queue<End>('onClose');
+  const ends = new AsyncQueue<End>('onClose');
   Noting.ends = ends;
   Noting.verdict = verdict;
-  const logger = new Logs();
+  const logger = new RecordingLogger();
   const router = new SockJSRouter(Noting, '/echo', {
     jsessionid: false,
     logger,
@@ -58,11 +69,11 @@ async function serveOn(
     ...settings,
   });
   router.attach(server);
-  const port = await listening(server);
+  const port = await listen(server);
   t.after(async () => {
     await router.close({ timeout: 100 });
-    await stopped(server);
-    logger.verify();
+    await stop(server);
+    logger.assertNoProblems();
   });
   return { port, router, ends, url: `http://127.0.0.1:${port}/echo` };
 }
@@ -71,23 +82,19 @@ const serve = (t: TestContext, settings: SockJSSettings = {}, verdict?: Promise<
   serveOn(t, createHttpServer(), settings, verdict);
 
 test('websocket: a heartbeat is an h and a ping', async (t) => {
-  const { url } = await serve(t);
-  const client = await connectWebSocket(t, `${url}/000/s/websocket`);
-  const pings = new Queue<string>('a ping');
-  client.socket.on('ping', () => pings.put('ping'));
+  const { port } = await serve(t);
+  const client = await openWebSocket(t, port, '/echo/000/s/websocket');
   assert.equal(await client.next(), 'o');
   for (let count = 0; count < 3; count += 1) {
     assert.equal(await client.next(), 'h');
-    assert.equal(await pings.next(), 'ping');
+    await client.pings.next();
   }
 });
 
 test('rawwebsocket: a heartbeat is a ping and nothing else', async (t) => {
-  const { url } = await serve(t);
-  const client = await connectWebSocket(t, `${url}/websocket`);
-  const pings = new Queue<string>('a ping');
-  client.socket.on('ping', () => pings.put('ping'));
-  await pings.take(3);
+  const { port } = await serve(t);
+  const client = await openWebSocket(t, port, '/echo/websocket');
+  await client.pings.take(3);
   client.send('echoed');
   assert.equal(await client.next(), 'echoed');
 });
@@ -97,14 +104,15 @@ async function openRaw(
   t: TestContext,
   port: number,
   transport: Transport,
-): Promise<HttpConnection> {
-  const client = new HttpConnection(port);
+): Promise<RawHttpConnection> {
+  const client = new RawHttpConnection(port);
   t.after(() => client.close());
-  assert.equal((await client.send(transport.request()).readHead()).status, 101);
+  assert.equal((await client.send(openRequest(transport)).readHead()).status, 101);
   return client;
 }
 
-overAll(
+testEach(
+  WS_TRANSPORTS,
   'a silent client is cut off after heartbeatDelay and pingTimeout, with 1006',
   async (t, transport) => {
     const { port, ends, router } = await serve(t);
@@ -116,86 +124,81 @@ overAll(
     await client.readToEnd();
     assert.equal(router.stats.dump().sessionsActive, 0);
   },
-  WEBSOCKETS,
 );
 
 const SIGNS: readonly (readonly [what: string, bytes: Buffer])[] = [
-  ['a pong', maskedFrame(PONG, '')],
-  ['a message', maskedFrame(TEXT, '"x"')],
-  ['an unasked pong', maskedFrame(PONG, 'anything')],
+  ['a pong', encodeFrame(OPCODE.pong, '')],
+  ['a message', encodeFrame(OPCODE.text, '"x"')],
+  ['an unasked pong', encodeFrame(OPCODE.pong, 'anything')],
 ];
 
 for (const [what, bytes] of SIGNS) {
-  overAll(
-    `${what} now and then keeps a client`,
-    async (t, transport) => {
-      const { port, ends, router } = await serve(t);
-      const client = await openRaw(t, port, transport);
-      const began = performance.now();
-      const signs = setInterval(() => client.send(bytes), 40);
-      await until('four times its time is over', () => performance.now() - began > 800);
-      assert.equal(router.stats.dump().sessionsActive, 1);
-      clearInterval(signs);
-      assert.equal((await ends.next()).code, 1006, 'and no longer');
-    },
-    WEBSOCKETS,
-  );
+  testEach(WS_TRANSPORTS, `${what} now and then keeps a client`, async (t, transport) => {
+    const { port, ends, router } = await serve(t);
+    const client = await openRaw(t, port, transport);
+    const began = performance.now();
+    const signs = setInterval(() => client.send(bytes), 40);
+    await until(() => performance.now() - began > 800, 'four times its time is over');
+    assert.equal(router.stats.dump().sessionsActive, 1);
+    clearInterval(signs);
+    assert.equal((await ends.next()).code, 1006, 'and no longer');
+  });
 }
 
-overAll(
+testEach(
+  WS_TRANSPORTS,
   'any byte keeps a client, also of a frame that is never complete',
   async (t, transport) => {
     const { port, ends, router } = await serve(t);
     const client = await openRaw(t, port, transport);
-    client.send(maskedFrame(TEXT, 'x'.repeat(60_000)).subarray(0, 8));
+    client.send(encodeFrame(OPCODE.text, 'x'.repeat(60_000)).subarray(0, 8));
     const began = performance.now();
     const signs = setInterval(() => client.send('x'), 40);
-    await until('four times its time is over', () => performance.now() - began > 800);
+    await until(() => performance.now() - began > 800, 'four times its time is over');
     assert.equal(router.stats.dump().sessionsActive, 1);
     clearInterval(signs);
     assert.equal((await ends.next()).code, 1006);
   },
-  WEBSOCKETS,
 );
 
-overAll(
+testEach(
+  WS_TRANSPORTS,
   'a client that we do not read while onOpen is pending is not cut off',
   async (t, transport) => {
     const verdict = deferred();
     const { port, router, ends } = await serve(t, {}, verdict.promise);
     const client = await openRaw(t, port, transport);
     const began = performance.now();
-    const signs = setInterval(() => client.send(maskedFrame(PONG, '')), 40);
+    const signs = setInterval(() => client.send(encodeFrame(OPCODE.pong, '')), 40);
     t.after(() => clearInterval(signs));
-    await until('four times its time is over', () => performance.now() - began > 800);
+    await until(() => performance.now() - began > 800, 'four times its time is over');
     assert.equal(router.stats.dump().sessionsActive, 1);
     verdict.resolve();
     const then = performance.now();
-    await until('four times its time is over again', () => performance.now() - then > 800);
+    await until(() => performance.now() - then > 800, 'four times its time is over again');
     assert.equal(router.stats.dump().sessionsActive, 1);
     assert.equal(ends.size, 0);
   },
-  WEBSOCKETS,
 );
 
-overAll(
+testEach(
+  WS_TRANSPORTS,
   'a client that is read no further because it was too quick is not cut off',
   async (t, transport) => {
     const { port, router, ends } = await serve(t, { maxMessagesPerSecond: 10 });
     const client = await openRaw(t, port, transport);
-    for (let count = 0; count < 18; count += 1) client.send(maskedFrame(TEXT, '"x"'));
-    const signs = setInterval(() => client.send(maskedFrame(PONG, '')), 40);
+    for (let count = 0; count < 18; count += 1) client.send(encodeFrame(OPCODE.text, '"x"'));
+    const signs = setInterval(() => client.send(encodeFrame(OPCODE.pong, '')), 40);
     t.after(() => clearInterval(signs));
-    await until('it is held back', () => router.stats.dump().throttledTotal > 0);
+    await until(() => router.stats.dump().throttledTotal > 0, 'it is held back');
     const began = performance.now();
-    await until('it is read again, and for a while', () => performance.now() - began > 1500);
+    await until(() => performance.now() - began > 1500, 'it is read again, and for a while');
     assert.equal(router.stats.dump().sessionsActive, 1);
     assert.equal(ends.size, 0);
   },
-  WEBSOCKETS,
 );
 
-const CERTIFIED = selfSigned();
+const CERTIFIED = selfSignedCertificate();
 
 for (const isTalking of [true, false]) {
   test(`over TLS a client that ${isTalking ? 'answers is kept' : 'is silent is cut off'}`, async (t) => {
@@ -203,16 +206,16 @@ for (const isTalking of [true, false]) {
     const socket = connectSecurely({ port, host: '127.0.0.1', ca: [CERTIFIED.cert] });
     t.after(() => socket.destroy());
     socket.on('error', () => {});
-    const { path, headers = [] } = WEBSOCKETS[0]?.request() ?? { path: '' };
+    const { path, headers = [] } = openRequest(WEBSOCKET);
     const lines = headers.map(([name, value]) => `${name}: ${value}\r\n`).join('');
     socket.write(`GET ${path} HTTP/1.1\r\nHost: a\r\n${lines}\r\n`);
     socket.resume();
-    await until('it is open', () => router.stats.dump().sessionsActive === 1);
-    const signs = setInterval(() => isTalking && socket.write(maskedFrame(PONG, '')), 40);
+    await until(() => router.stats.dump().sessionsActive === 1, 'it is open');
+    const signs = setInterval(() => isTalking && socket.write(encodeFrame(OPCODE.pong, '')), 40);
     t.after(() => clearInterval(signs));
     if (isTalking) {
       const began = performance.now();
-      await until('four times its time is over', () => performance.now() - began > 800);
+      await until(() => performance.now() - began > 800, 'four times its time is over');
       assert.equal(router.stats.dump().sessionsActive, 1);
       clearInterval(signs);
     }
@@ -221,22 +224,22 @@ for (const isTalking of [true, false]) {
   });
 }
 
-for (const dialect of STREAMING) {
-  test(`${dialect.name}: an idle stream gets heartbeats, and ends after streamRenewalDelay`, async (t) => {
+for (const transport of STREAMING_TRANSPORTS) {
+  test(`${transport.name}: an idle stream gets heartbeats, and ends after streamRenewalDelay`, async (t) => {
     const { port } = await serve(t, { streamRenewalDelay: 250 });
-    const stream = new Receiver(port, newSession(), dialect);
+    const stream = new Receiver(port, newSession(), transport);
     t.after(() => stream.connection.close());
     const [first, ...rest] = await stream.frames();
     assert.equal(first, 'o');
     assert.ok(rest.length > 0 && rest.every((frame) => frame === 'h'), rest.join());
   });
 
-  test(`${dialect.name}: a client that does not come back after that is gone`, async (t) => {
+  test(`${transport.name}: a client that does not come back after that is gone`, async (t) => {
     const { port, ends, router } = await serve(t, {
       streamRenewalDelay: 150,
       disconnectDelay: 100,
     });
-    const stream = new Receiver(port, newSession(), dialect);
+    const stream = new Receiver(port, newSession(), transport);
     t.after(() => stream.connection.close());
     await stream.frames();
     const { code, reason } = await ends.next();
@@ -245,12 +248,12 @@ for (const dialect of STREAMING) {
   });
 }
 
-for (const dialect of POLLING) {
-  test(`${dialect.name}: a poll ends with a heartbeat, and a client that does not come back is gone`, async (t) => {
+for (const transport of POLLING_TRANSPORTS) {
+  test(`${transport.name}: a poll ends with a heartbeat, and a client that does not come back is gone`, async (t) => {
     const { port, ends } = await serve(t, { disconnectDelay: 100 });
     const session = newSession();
-    assert.equal(await poll(port, session, dialect), 'o');
-    assert.equal(await poll(port, session, dialect), 'h');
+    assert.equal(await poll(port, session, transport), 'o');
+    assert.equal(await poll(port, session, transport), 'h');
     assert.equal((await ends.next()).code, 1006);
   });
 }
@@ -258,7 +261,7 @@ for (const dialect of POLLING) {
 for (const transports of ['xhr-streaming', 'eventsource'] as const) {
   test(`${transports}: the client comes back after a renewal, and loses nothing`, async (t) => {
     const { url, router } = await serve(t, { streamRenewalDelay: 100, heartbeatDelay: 50 });
-    const client = await open(t, url, { transports });
+    const client = await openOfficial(t, url, { transports });
     const [connection] = router.connections;
     assert.ok(connection !== undefined);
     const requests = router.stats.dump().connectionsTotal;
@@ -266,8 +269,8 @@ for (const transports of ['xhr-streaming', 'eventsource'] as const) {
     const sending = setInterval(() => connection.send(String((sent += 1))), 10);
     t.after(() => clearInterval(sending));
     await until(
-      'it has come back twice',
       () => router.stats.dump().connectionsTotal >= requests + 2,
+      'it has come back twice',
     );
     clearInterval(sending);
     const expected = Array.from({ length: sent }, (_, index) => String(index + 1));
@@ -279,11 +282,11 @@ for (const transports of ['xhr-streaming', 'eventsource'] as const) {
 
 test('a client that sends by xhr_send is heard, and its stream is not renewed', async (t) => {
   const { url, router } = await serve(t, { streamRenewalDelay: 300, heartbeatDelay: 50 });
-  const client = await open(t, url, { transports: 'xhr-streaming' });
+  const client = await openOfficial(t, url, { transports: 'xhr-streaming' });
   const began = performance.now();
   const sending = setInterval(() => client.send('x'), 50);
   t.after(() => clearInterval(sending));
-  await until('three times its time is over', () => performance.now() - began > 900);
+  await until(() => performance.now() - began > 900, 'three times its time is over');
   assert.equal(router.stats.dump().connectionsActive, 1);
   clearInterval(sending);
   const { connectionsTotal, packetsRecvTotal } = router.stats.dump();

@@ -2,10 +2,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { SockJSConnection } from '../../src/index.ts';
-import { poll, sendBody } from '../conformance/dialects.ts';
-import { newSession, until } from '../conformance/services.ts';
-import { serve } from '../support/service.ts';
-import { connectWebSocket } from '../support/ws.ts';
+import { newSession } from '../../testkit/transports.ts';
+import { openWebSocket } from '../../testkit/raw-websocket.ts';
+import { poll, postBody } from '../../testkit/sockjs-http.ts';
+import { startRouter } from '../../testkit/server.ts';
+import { until } from '../../testkit/until.ts';
 
 class NeverOpening extends SockJSConnection {
   override async onOpen(): Promise<void> {
@@ -13,17 +14,17 @@ class NeverOpening extends SockJSConnection {
   }
 }
 
-for (const [target, status] of [
+for (const [endpoint, status] of [
   ['xhr_send', 204],
   ['jsonp_send', 200],
 ] as const) {
-  test(`${target} that waits for onOpen is answered ${status} when the router closes`, async (t) => {
-    const { port, router } = await serve(t, {}, NeverOpening);
+  test(`${endpoint} that waits for onOpen is answered ${status} when the router closes`, async (t) => {
+    const { port, router } = await startRouter(t, {}, NeverOpening);
     const session = newSession();
     assert.equal(await poll(port, session), 'o');
     const headers = [['Content-Type', 'text/plain']] as const;
     const pending = [1, 2].map(async () => {
-      const answer = await sendBody(port, session, '["early"]', { target, headers });
+      const answer = await postBody(port, session, '["early"]', { endpoint, headers });
       return answer.status;
     });
     // One request waits, and the other one is refused meanwhile.
@@ -36,16 +37,16 @@ for (const [target, status] of [
 }
 
 test('xhr_send that waits for onOpen is answered 404 when its client has stopped polling', async (t) => {
-  const { port, router } = await serve(t, { disconnectDelay: 100 }, NeverOpening);
+  const { port, router } = await startRouter(t, { disconnectDelay: 100 }, NeverOpening);
   const session = newSession();
   assert.equal(await poll(port, session), 'o');
-  assert.equal((await sendBody(port, session, '["early"]')).status, 404);
+  assert.equal((await postBody(port, session, '["early"]')).status, 404);
   assert.equal(router.stats.dump().closed.timeout, 1);
 });
 
 test('a WebSocket whose onOpen is pending is read again when the router closes', async (t) => {
-  const { url, router } = await serve(t, {}, NeverOpening);
-  const client = await connectWebSocket(t, `${url}/000/s/websocket`);
+  const { port, router } = await startRouter(t, {}, NeverOpening);
+  const client = await openWebSocket(t, port, '/echo/000/s/websocket');
   assert.equal(await client.next(), 'o');
   await until(() => router.stats.dump().connectionsActive === 1, 'the receiver is attached');
   const began = performance.now();

@@ -1,32 +1,32 @@
 /** `maxMessagesPerSecond`: a client that is quicker waits, or is closed. */
 import assert from 'node:assert/strict';
-import { Socket } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import { SockJSConnection, type SockJSSettings } from '../../src/index.ts';
-import { poll, sendBody } from '../conformance/dialects.ts';
-import { newSession } from '../conformance/services.ts';
-import { Queue, until } from '../support/client.ts';
-import { serve } from '../support/service.ts';
-import { connectWebSocket } from '../support/ws.ts';
-import { TEXT, maskedFrame } from '../limits/transports.ts';
+import { AsyncQueue } from '../../testkit/async-queue.ts';
+import { OPCODE, encodeFrame } from '../../testkit/websocket-frames.ts';
+import { newSession } from '../../testkit/transports.ts';
+import { openWebSocket } from '../../testkit/raw-websocket.ts';
+import { poll, postBody } from '../../testkit/sockjs-http.ts';
+import { startRouter } from '../../testkit/server.ts';
+import { until } from '../../testkit/until.ts';
 
 const numbers = (from: number, to: number): string[] =>
   Array.from({ length: to - from }, (_, index) => String(from + index));
 
 /** A service that notes what comes and when it ends. */
 async function serveNoting(t: TestContext, settings: SockJSSettings) {
-  const messages = new Queue<string>('a message');
-  const ends = new Queue<number>('onClose');
+  const messages = new AsyncQueue<string>('a message');
+  const ends = new AsyncQueue<number>('onClose');
   class Keeping extends SockJSConnection {
     override onMessage(message: string): void {
-      messages.put(message);
+      messages.push(message);
     }
 
     override onClose(code: number): void {
-      ends.put(code);
+      ends.push(code);
     }
   }
-  return { ...(await serve(t, settings, Keeping)), messages, ends };
+  return { ...(await startRouter(t, settings, Keeping)), messages, ends };
 }
 
 const RATE = 200;
@@ -35,8 +35,8 @@ const FIRST = RATE + 100;
 
 for (const path of ['/000/s/websocket', '/websocket']) {
   test(`${path}: a client that is too quick is read no further for a while; all arrives in order`, async (t) => {
-    const { url, messages, router } = await serveNoting(t, { maxMessagesPerSecond: RATE });
-    const client = await connectWebSocket(t, url + path);
+    const { port, messages, router } = await serveNoting(t, { maxMessagesPerSecond: RATE });
+    const client = await openWebSocket(t, port, `/echo${path}`);
     const began = performance.now();
     for (const number of numbers(0, FIRST))
       client.send(path === '/websocket' ? number : `"${number}"`);
@@ -51,8 +51,8 @@ for (const path of ['/000/s/websocket', '/websocket']) {
 
   test(`${path}: with the policy close a client that is too quick is closed with 1008`, async (t) => {
     const settings = { maxMessagesPerSecond: 10, rateLimitPolicy: 'close' } as const;
-    const { url, messages, ends, router } = await serveNoting(t, settings);
-    const client = await connectWebSocket(t, url + path);
+    const { port, messages, ends, router } = await serveNoting(t, settings);
+    const client = await openWebSocket(t, port, `/echo${path}`);
     for (const number of numbers(0, 100))
       client.send(path === '/websocket' ? number : `"${number}"`);
     assert.deepEqual(await client.closed(), { code: 1008, reason: 'Too many messages' });
@@ -68,9 +68,9 @@ test('xhr_send: the next body of a client that is too quick waits, and all arriv
   await poll(port, session);
   const began = performance.now();
   const all = numbers(0, FIRST);
-  assert.equal((await sendBody(port, session, JSON.stringify(all))).status, 204);
+  assert.equal((await postBody(port, session, JSON.stringify(all))).status, 204);
   assert.ok(performance.now() - began < 900, 'the first body is not held back');
-  assert.equal((await sendBody(port, session, '["last"]')).status, 204);
+  assert.equal((await postBody(port, session, '["last"]')).status, 204);
   const took = performance.now() - began;
   assert.deepEqual(await messages.take(FIRST + 1), [...all, 'last']);
   const least = ((FIRST - RATE) * 1000) / RATE;
@@ -79,12 +79,9 @@ test('xhr_send: the next body of a client that is too quick waits, and all arriv
 });
 
 test('a burst that holds a client back once counts once', async (t) => {
-  const { url, messages, router } = await serveNoting(t, { maxMessagesPerSecond: 100 });
-  const { socket } = await connectWebSocket(t, `${url}/websocket`);
-  const burst = Buffer.concat(numbers(0, 110).map((number) => maskedFrame(TEXT, number)));
-  const raw: unknown = Reflect.get(socket, '_socket');
-  assert.ok(raw instanceof Socket);
-  raw.write(burst);
+  const { port, messages, router } = await serveNoting(t, { maxMessagesPerSecond: 100 });
+  const client = await openWebSocket(t, port, '/echo/websocket');
+  client.write(...numbers(0, 110).map((number) => encodeFrame(OPCODE.text, number)));
   assert.deepEqual(await messages.take(110), numbers(0, 110));
   assert.equal(router.stats.dump().throttledTotal, 1);
 });
@@ -93,9 +90,9 @@ test('xhr_send: while one body waits the next is a 429 that says when to come ag
   const { port, messages, router } = await serveNoting(t, { maxMessagesPerSecond: RATE });
   const session = newSession();
   await poll(port, session);
-  await sendBody(port, session, JSON.stringify(numbers(0, FIRST)));
-  const first = sendBody(port, session, '["x"]');
-  const second = sendBody(port, session, '["x"]');
+  await postBody(port, session, JSON.stringify(numbers(0, FIRST)));
+  const first = postBody(port, session, '["x"]');
+  const second = postBody(port, session, '["x"]');
   const early = await Promise.race([first, second]);
   assert.deepEqual([early.status, early.body], [429, 'Too many messages.']);
   assert.equal(early.head.header('retry-after'), '1');
@@ -114,7 +111,7 @@ test('xhr_send: with the policy close a client that is too quick finds its sessi
   const { port, ends, router } = await serveNoting(t, settings);
   const session = newSession();
   await poll(port, session);
-  await sendBody(port, session, JSON.stringify(numbers(0, 11)));
+  await postBody(port, session, JSON.stringify(numbers(0, 11)));
   assert.equal(await ends.next(), 1008);
   assert.equal(await poll(port, session), 'c[1008,"Too many messages"]');
   assert.equal(router.stats.dump().closed.rateLimited, 1);
@@ -125,15 +122,15 @@ test('what comes within one second at the rate is not held back', async (t) => {
   const { port, messages, router } = await serveNoting(t, settings);
   const session = newSession();
   await poll(port, session);
-  assert.equal((await sendBody(port, session, JSON.stringify(numbers(0, 10)))).status, 204);
+  assert.equal((await postBody(port, session, JSON.stringify(numbers(0, 10)))).status, 204);
   assert.deepEqual(await messages.take(10), numbers(0, 10));
   assert.equal(router.stats.dump().throttledTotal, 0);
 });
 
 test('Infinity is no limit', async (t) => {
   const settings = { maxMessagesPerSecond: Infinity, rateLimitPolicy: 'close' } as const;
-  const { url, messages, router } = await serveNoting(t, settings);
-  const client = await connectWebSocket(t, `${url}/000/s/websocket`);
+  const { port, messages, router } = await serveNoting(t, settings);
+  const client = await openWebSocket(t, port, '/echo/000/s/websocket');
   for (let count = 0; count < 2; count += 1) client.send(JSON.stringify(numbers(0, 5000)));
   await messages.take(10_000);
   assert.equal(router.stats.dump().throttledTotal, 0);
@@ -143,8 +140,8 @@ test('a body that waits is answered at once when its session ends', async (t) =>
   const { port, router, ends } = await serveNoting(t, { maxMessagesPerSecond: 1 });
   const session = newSession();
   await poll(port, session);
-  await sendBody(port, session, JSON.stringify(numbers(0, 1000)));
-  const bodies = [1, 2].map(() => sendBody(port, session, '["x"]'));
+  await postBody(port, session, JSON.stringify(numbers(0, 1000)));
+  const bodies = [1, 2].map(() => postBody(port, session, '["x"]'));
   // One of them waits when the other is told to come later.
   assert.equal((await Promise.race(bodies)).status, 429);
   for (const connection of router.connections) connection.close();
@@ -159,21 +156,21 @@ test('a body that waits is answered at once when its session ends', async (t) =>
 });
 
 test('a WebSocket that is held back closes at once when its session ends', async (t) => {
-  const { url, router, ends } = await serveNoting(t, { maxMessagesPerSecond: 1 });
-  const client = await connectWebSocket(t, `${url}/000/s/websocket`);
+  const { port, router, ends } = await serveNoting(t, { maxMessagesPerSecond: 1 });
+  const client = await openWebSocket(t, port, '/echo/000/s/websocket');
   client.send(JSON.stringify(numbers(0, 1000)));
-  await until('it is held back', () => router.stats.dump().throttledTotal === 1);
+  await until(() => router.stats.dump().throttledTotal === 1, 'it is held back');
   for (const connection of router.connections) connection.close();
   assert.equal(await ends.next(), 3000);
   assert.equal((await client.closed()).code, 3000);
 });
 
 test('a client that is held back still gets what is sent to it', async (t) => {
-  const { url, router } = await serveNoting(t, { maxMessagesPerSecond: 1 });
-  const client = await connectWebSocket(t, `${url}/000/s/websocket`);
+  const { port, router } = await serveNoting(t, { maxMessagesPerSecond: 1 });
+  const client = await openWebSocket(t, port, '/echo/000/s/websocket');
   assert.equal(await client.next(), 'o');
   client.send(JSON.stringify(numbers(0, 1000)));
-  await until('it is held back', () => router.stats.dump().throttledTotal === 1);
+  await until(() => router.stats.dump().throttledTotal === 1, 'it is held back');
   router.broadcast(router.connections, 'news');
   assert.equal(await client.next(), 'a["news"]');
 });

@@ -3,15 +3,16 @@ import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { PROCESS_MEMORY_BUDGET } from '../../src/base/memory-budget.ts';
 import { type SockJSSettings, type SlowConsumer, SockJSConnection } from '../../src/index.ts';
-import { messagesIn, poll } from '../conformance/dialects.ts';
-import { until, within } from '../support/client.ts';
-import { serve } from '../support/service.ts';
-import { deafClient } from '../limits/deaf.ts';
-import { TRANSPORTS, knock, overAll } from '../limits/transports.ts';
+import { TRANSPORTS, openRequest, parseMessages } from '../../testkit/transports.ts';
+import { neverReadingClient } from '../../testkit/raw-http.ts';
+import { poll, requestSession } from '../../testkit/sockjs-http.ts';
+import { startRouter } from '../../testkit/server.ts';
+import { testEach } from '../../testkit/node-test.ts';
+import { until, within } from '../../testkit/until.ts';
 
 /** So many polling sessions between two polls. */
 async function between(t: TestContext, settings: SockJSSettings, count = 1) {
-  const running = await serve(t, settings);
+  const running = await startRouter(t, settings);
   for (let index = 0; index < count; index += 1)
     assert.equal(await poll(running.port, `/echo/000/SECRET${index}`), 'o');
   const connections = [...running.router.connections];
@@ -42,7 +43,7 @@ test('drop-oldest: the newest messages stay, in order, and those that were dropp
     connection.send(message(index));
     assert.ok(connection.bufferedBytes <= 5000, `${connection.bufferedBytes} bytes wait`);
   }
-  assert.deepEqual(messagesIn(await next()), [15, 16, 17, 18, 19].map(message));
+  assert.deepEqual(parseMessages(await next()), [15, 16, 17, 18, 19].map(message));
   assert.equal(router.stats.dump().packetsDroppedTotal, 15);
   assert.equal(connection.isClosed, false);
 });
@@ -53,13 +54,14 @@ test('drop-oldest: the newest message stays however long it is', async (t) => {
   const large = 'x'.repeat(50_000);
   for (const text of ['a', 'b', large]) the(connections).send(text);
   the(connections).send('c');
-  assert.deepEqual(messagesIn(await next()), ['c']);
+  assert.deepEqual(parseMessages(await next()), ['c']);
   assert.equal(router.stats.dump().packetsDroppedTotal, 3);
 });
 
 const STREAMS = TRANSPORTS.filter(({ name }) => name !== 'xhr' && name !== 'jsonp');
 
-overAll(
+testEach(
+  STREAMS,
   'drop-oldest: a client that does not read stays, little waits for it, and it gets the newest',
   async (t, transport) => {
     class Flooding extends SockJSConnection {
@@ -83,31 +85,30 @@ overAll(
       slowConsumer: 'drop-oldest',
       responseLimit: 1024 ** 3,
     } as const;
-    const { port, router } = await serve(t, settings, Flooding);
-    const client = deafClient(t, port, transport);
+    const { port, router } = await startRouter(t, settings, Flooding);
+    const { socket } = neverReadingClient(t, port, openRequest(transport));
     let tail = '';
     const got = new Promise<void>((resolve) => {
-      client.on('data', (data: Buffer) => {
+      socket.on('data', (data: Buffer) => {
         tail = (tail + data.toString('latin1')).slice(-1000);
         if (tail.includes('the newest')) resolve();
       });
     });
-    client.pause();
+    socket.pause();
     const [connection] = await opened(router);
     assert.ok(connection instanceof Flooding);
-    await until('all is sent', () => connection.isDone);
+    await until(() => connection.isDone, 'all is sent');
     assert.equal(connection.isClosed, false);
     assert.ok(connection.most <= maxBufferedBytes + 66_000, `${connection.most} bytes waited`);
     assert.ok(router.stats.dump().packetsDroppedTotal > 0);
-    client.resume();
+    socket.resume();
     await within(got, 'the newest message');
   },
-  STREAMS,
 );
 
 /** Connections are members only once `onOpen` has settled. */
 async function opened(router: { readonly connections: Iterable<SockJSConnection> }) {
-  await until('onOpen has settled', () => [...router.connections].length > 0);
+  await until(() => [...router.connections].length > 0, 'onOpen has settled');
   return [...router.connections];
 }
 
@@ -153,7 +154,7 @@ for (const [answer, isClosed] of [
     assert.equal(the(connections).isClosed, isClosed);
     const frame = await next();
     if (isClosed) assert.equal(frame, 'c[1013,"Client does not keep up"]');
-    else assert.equal(messagesIn(frame).length, 5);
+    else assert.equal(parseMessages(frame).length, 5);
   });
 }
 
@@ -171,7 +172,7 @@ test('a function may judge each client anew', async (t) => {
 });
 
 test('a function that throws has its client closed, and is logged', async (t) => {
-  const { connections, next, logs, router } = await between(t, {
+  const { connections, next, logger, router } = await between(t, {
     maxBufferedBytes: 5000,
     slowConsumer: () => {
       throw new Error('no idea');
@@ -179,7 +180,7 @@ test('a function that throws has its client closed, and is logged', async (t) =>
   });
   for (let index = 0; index < 6; index += 1) the(connections).send(message(index));
   assert.equal(await next(), 'c[1013,"Client does not keep up"]');
-  const entry = logs.take().find(({ level }) => level === 'error');
+  const entry = logger.take().find(({ level }) => level === 'error');
   assert.match(
     entry?.line ?? '',
     /^slowConsumer failed; its client is closed with 1013: Error: no idea/,
@@ -198,7 +199,7 @@ test('beyond maxTotalBufferedBytes no client may leave more than highWaterMark w
   assert.deepEqual([first.isClosed, second.isClosed], [false, false], 'all of it may wait');
   second.send(message(6));
   assert.deepEqual([first.isClosed, second.isClosed], [false, true], 'one more is too much');
-  await until('it is counted', () => router.stats.dump().closed.slowConsumer === 1);
+  await until(() => router.stats.dump().closed.slowConsumer === 1, 'it is counted');
   // What waited for the second is gone, so there is room for the third.
   for (let index = 0; index < 6; index += 1) third.send(message(index));
   assert.deepEqual([first.isClosed, third.isClosed], [false, false]);
@@ -235,12 +236,13 @@ for (const [how, end] of [
     assert.equal(router.stats.dump().bufferedBytes, 9000);
     assert.equal(PROCESS_MEMORY_BUDGET.bytes, before + 9000);
     await end(next, the(connections));
-    await until('nothing waits', () => router.stats.dump().bufferedBytes === 0);
+    await until(() => router.stats.dump().bufferedBytes === 0, 'nothing waits');
     assert.equal(PROCESS_MEMORY_BUDGET.bytes, before);
   });
 }
 
-overAll(
+testEach(
+  STREAMS,
   'one message may be longer than maxBufferedBytes, also the first of all',
   async (t, transport) => {
     const large = 'x'.repeat(100_000);
@@ -249,15 +251,14 @@ overAll(
         this.send(large);
       }
     }
-    const { port, router } = await serve(t, { maxBufferedBytes: 50_000 }, Sending);
-    const { connection, status } = await knock(t, port, transport);
+    const { port, router } = await startRouter(t, { maxBufferedBytes: 50_000 }, Sending);
+    const { connection, status } = await requestSession(t, port, transport);
     assert.ok(status < 300);
-    await until('it is sent or given up', () => {
+    await until(() => {
       const { packetsSentTotal, sessionsActive } = router.stats.dump();
       return packetsSentTotal === 1 || sessionsActive === 0;
-    });
+    }, 'it is sent or given up');
     assert.equal(router.stats.dump().closed.slowConsumer, 0);
     assert.ok((await connection.read(100_000)).endsWith('x'));
   },
-  STREAMS,
 );

@@ -1,6 +1,7 @@
 /** The host `node:http` (and `node:https`): turns requests and upgrades into exchanges. */
 import { createHash } from 'node:crypto';
 import { type IncomingMessage, type Server, type ServerResponse, createServer } from 'node:http';
+import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { PROCESS_MEMORY_BUDGET } from '../../base/memory-budget.ts';
 import {
@@ -60,6 +61,14 @@ function createExchange(
   return new NodeExchange(request, response, target, writeTimeout, NO_UPGRADE);
 }
 
+/**
+ * Drops a connection that the client has reset before the server noticed. Such a socket has no remote address any more,
+ * and would escape every limit per address. A socket that is no TCP socket has no local address either.
+ */
+function dropIfReset(socket: Socket): void {
+  if (socket.remoteAddress === undefined && socket.localAddress !== undefined) socket.destroy();
+}
+
 /** Hands a request to its router. */
 export function serveRequest(
   handler: ExchangeHandler,
@@ -67,6 +76,7 @@ export function serveRequest(
   response: ServerResponse,
   target: RequestTarget,
 ): void {
+  dropIfReset(request.socket);
   handler.handle(createExchange(request, response, target, handler.settings));
 }
 
@@ -83,6 +93,7 @@ export function serveUpgrade(
     socket.destroy();
     return;
   }
+  dropIfReset(request.socket);
   const { settings } = handler;
   const upgrade = upgradeOf(request, head, settings);
   handler.handle(new NodeExchange(request, undefined, target, settings.writeTimeout, upgrade));

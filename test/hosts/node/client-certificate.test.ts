@@ -6,14 +6,16 @@ import { type TestContext, test } from 'node:test';
 import type { TLSSocket } from 'node:tls';
 import { WebSocket } from 'ws';
 import { SockJSRouter } from '../../../src/index.ts';
-import { selfSigned } from '../../client/certificate.ts';
-import { newSession } from '../../conformance/services.ts';
-import { Queue, within } from '../../support/client.ts';
-import { Echo, Logs, listening, stopped } from '../../support/service.ts';
+import { AsyncQueue } from '../../../testkit/async-queue.ts';
+import { Echo, listen, stop } from '../../../testkit/server.ts';
+import { RecordingLogger } from '../../../testkit/logger.ts';
+import { newSession } from '../../../testkit/transports.ts';
+import { selfSignedCertificate } from '../../../testkit/certificate.ts';
+import { within } from '../../../testkit/until.ts';
 
-const ours = selfSigned();
-const client = selfSigned();
-const stranger = selfSigned();
+const ours = selfSignedCertificate();
+const client = selfSignedCertificate();
+const stranger = selfSignedCertificate();
 
 interface Seen {
   readonly subject: string | undefined;
@@ -22,14 +24,14 @@ interface Seen {
 
 /** A server that asks for certificates and takes those that `client` has, but lets everybody in. */
 async function serveSecurely(t: TestContext) {
-  const seen = new Queue<Seen>('authorize');
-  const logger = new Logs();
+  const seen = new AsyncQueue<Seen>('authorize');
+  const logger = new RecordingLogger();
   const router = new SockJSRouter(Echo, '/echo', {
     logger,
     authorize: ({ certificate, secure }) => {
       assert.equal(secure, true);
       const subject = certificate?.subject.CN;
-      seen.put({
+      seen.push({
         subject: Array.isArray(subject) ? subject.join(' ') : subject,
         raw: certificate?.raw.toString('base64'),
       });
@@ -43,11 +45,11 @@ async function serveSecurely(t: TestContext) {
     rejectUnauthorized: false,
   });
   router.attach(server);
-  const port = await listening(server);
+  const port = await listen(server);
   t.after(async () => {
     await router.close({ timeout: 100 });
-    await stopped(server);
-    logger.verify();
+    await stop(server);
+    logger.assertNoProblems();
   });
   return { port, seen };
 }

@@ -3,30 +3,32 @@ import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { PROCESS_MEMORY_BUDGET } from '../../../src/base/memory-budget.ts';
 import { SockJSConnection, type SockJSSettings } from '../../../src/index.ts';
-import { poll, sendBody } from '../../conformance/dialects.ts';
-import { newSession } from '../../conformance/services.ts';
-import { Queue, until } from '../../support/client.ts';
-import { HttpConnection } from '../../support/http.ts';
-import { serve } from '../../support/service.ts';
-import { connectWebSocket } from '../../support/ws.ts';
-import { TEXT, WEBSOCKETS, knock, maskedFrame, overAll } from '../../limits/transports.ts';
+import { AsyncQueue } from '../../../testkit/async-queue.ts';
+import { OPCODE, encodeFrame } from '../../../testkit/websocket-frames.ts';
+import { RawHttpConnection } from '../../../testkit/raw-http.ts';
+import { WS_TRANSPORTS, newSession } from '../../../testkit/transports.ts';
+import { openWebSocket } from '../../../testkit/raw-websocket.ts';
+import { poll, postBody, requestSession } from '../../../testkit/sockjs-http.ts';
+import { startRouter } from '../../../testkit/server.ts';
+import { testEach } from '../../../testkit/node-test.ts';
+import { until } from '../../../testkit/until.ts';
 
 /** A service whose messages arrive in a queue, and one polling session of it. */
 async function serveOne(t: TestContext, settings: SockJSSettings) {
-  const messages = new Queue<string>('a message');
+  const messages = new AsyncQueue<string>('a message');
   class Keeping extends SockJSConnection {
     override onMessage(message: string): void {
-      messages.put(message);
+      messages.push(message);
     }
   }
-  const running = await serve(t, settings, Keeping);
+  const running = await startRouter(t, settings, Keeping);
   const session = newSession();
   assert.equal(await poll(running.port, session), 'o');
   return { ...running, messages, session };
 }
 
 const FORM = {
-  target: 'jsonp_send',
+  endpoint: 'jsonp_send',
   headers: [['Content-Type', 'application/x-www-form-urlencoded']],
 } as const;
 
@@ -43,49 +45,49 @@ const SENDERS = [
 for (const { name, wrap, options, ok } of SENDERS) {
   test(`${name}: maxMessagesPerBody messages pass`, async (t) => {
     const { port, session, messages } = await serveOne(t, { maxMessagesPerBody: 3 });
-    assert.equal((await sendBody(port, session, wrap('["a","b","c"]'), options)).status, ok);
+    assert.equal((await postBody(port, session, wrap('["a","b","c"]'), options)).status, ok);
     assert.deepEqual(await messages.take(3), ['a', 'b', 'c']);
   });
 
   test(`${name}: one more than maxMessagesPerBody is a 413, none of them arrives, and the session goes on`, async (t) => {
     const { port, session, messages, router } = await serveOne(t, { maxMessagesPerBody: 3 });
-    const { status, body } = await sendBody(port, session, wrap('["a","b","c","d"]'), options);
+    const { status, body } = await postBody(port, session, wrap('["a","b","c","d"]'), options);
     assert.deepEqual({ status, body }, { status: 413, body: 'Too many messages at once.' });
     assert.equal(router.stats.dump().refused.tooManyMessages, 1);
-    assert.equal((await sendBody(port, session, wrap('["e"]'), options)).status, ok);
+    assert.equal((await postBody(port, session, wrap('["e"]'), options)).status, ok);
     assert.deepEqual(await messages.take(1), ['e']);
     assert.equal(messages.size, 0);
   });
 
   test(`${name}: a body over maxMessageBytes is a 413, and the session goes on`, async (t) => {
-    const { port, session, messages, router, logs } = await serveOne(t, { maxMessageBytes: 100 });
-    const { status, body } = await sendBody(port, session, wrap(`["${'x'.repeat(100)}"]`), options);
+    const { port, session, messages, router, logger } = await serveOne(t, { maxMessageBytes: 100 });
+    const { status, body } = await postBody(port, session, wrap(`["${'x'.repeat(100)}"]`), options);
     assert.deepEqual({ status, body }, { status: 413, body: 'Body too large.' });
     assert.equal(router.stats.dump().refused.bodyTooLarge, 1);
-    assert.match(logs.take()[0]?.line ?? '', /413.*maxMessageBytes/);
-    assert.equal((await sendBody(port, session, wrap('["e"]'), options)).status, ok);
+    assert.match(logger.take()[0]?.line ?? '', /413.*maxMessageBytes/);
+    assert.equal((await postBody(port, session, wrap('["e"]'), options)).status, ok);
     assert.deepEqual(await messages.take(1), ['e']);
   });
 }
 
 test('a body of no announced length is refused as soon as it is over maxMessageBytes', async (t) => {
-  const { port, session, logs } = await serveOne(t, { maxMessageBytes: 100 });
+  const { port, session, logger } = await serveOne(t, { maxMessageBytes: 100 });
   const client = slowBody(t, port, session, 'Transfer-Encoding: chunked');
   client.send(`65\r\n${'x'.repeat(101)}\r\n`);
   assert.equal((await client.readHead()).status, 413);
-  logs.take();
+  logger.take();
 });
 
 test('websocket: maxMessagesPerBody messages in one WebSocket message pass', async (t) => {
-  const { url, messages } = await serveOne(t, { maxMessagesPerBody: 3 });
-  const client = await connectWebSocket(t, `${url}/000/s/websocket`);
+  const { port, messages } = await serveOne(t, { maxMessagesPerBody: 3 });
+  const client = await openWebSocket(t, port, '/echo/000/s/websocket');
   client.send('["a","b","c"]');
   assert.deepEqual(await messages.take(3), ['a', 'b', 'c']);
 });
 
 test('websocket: one more than maxMessagesPerBody is closed with 1009, and none of them arrives', async (t) => {
-  const { url, messages, router } = await serveOne(t, { maxMessagesPerBody: 3 });
-  const client = await connectWebSocket(t, `${url}/000/s/websocket`);
+  const { port, messages, router } = await serveOne(t, { maxMessagesPerBody: 3 });
+  const client = await openWebSocket(t, port, '/echo/000/s/websocket');
   assert.equal(await client.next(), 'o');
   client.send('["a","b","c","d"]');
   assert.equal(await client.next(), 'c[1009,"Too many messages at once"]');
@@ -96,18 +98,23 @@ test('websocket: one more than maxMessagesPerBody is closed with 1009, and none 
 
 for (const path of ['/000/s/websocket', '/websocket']) {
   test(`${path}: a message over maxMessageBytes is closed with 1009`, async (t) => {
-    const { url, messages, router } = await serveOne(t, { maxMessageBytes: 100 });
-    const client = await connectWebSocket(t, url + path);
+    const { port, messages, router } = await serveOne(t, { maxMessageBytes: 100 });
+    const client = await openWebSocket(t, port, `/echo${path}`);
     client.send(`"${'x'.repeat(100)}"`);
     assert.equal((await client.closed()).code, 1009);
     assert.equal(messages.size, 0);
-    await until('it is counted', () => router.stats.dump().closed.messageTooLarge === 1);
+    await until(() => router.stats.dump().closed.messageTooLarge === 1, 'it is counted');
   });
 }
 
 /** A request whose body has not come yet. */
-function slowBody(t: TestContext, port: number, session: string, header: string): HttpConnection {
-  const client = new HttpConnection(port);
+function slowBody(
+  t: TestContext,
+  port: number,
+  session: string,
+  header: string,
+): RawHttpConnection {
+  const client = new RawHttpConnection(port);
   t.after(() => client.close());
   return client.send(`POST ${session}/xhr_send HTTP/1.1\r\nHost: a\r\n${header}\r\n\r\n`);
 }
@@ -118,32 +125,32 @@ for (const [how, header, part] of [
   ['of which nothing comes', 'Content-Length: 100', ''],
 ] as const) {
   test(`a body ${how} that takes longer than bodyTimeout is a 408, and its connection is closed`, async (t) => {
-    const { port, session, router, logs, messages } = await serveOne(t, { bodyTimeout: 100 });
+    const { port, session, router, logger, messages } = await serveOne(t, { bodyTimeout: 100 });
     const began = performance.now();
     const client = slowBody(t, port, session, header).send(part);
-    const { status, body, head } = await client.answer();
+    const { status, body, head } = await client.response();
     assert.deepEqual({ status, body }, { status: 408, body: 'Body took too long.' });
     assert.ok(performance.now() - began >= 99, 'it had its time');
     assert.equal(head.header('connection'), 'close');
     assert.equal(await client.readToEnd(), '');
     assert.equal(router.stats.dump().refused.bodyTimeout, 1);
-    assert.match(logs.take()[0]?.line ?? '', /408.*bodyTimeout/);
-    assert.equal((await sendBody(port, session, '["later"]')).status, 204);
+    assert.match(logger.take()[0]?.line ?? '', /408.*bodyTimeout/);
+    assert.equal((await postBody(port, session, '["later"]')).status, 204);
     assert.equal(await messages.next(), 'later');
   });
 }
 
 test('bodyTimeout is for the whole body: bytes that drip in do not prolong it', async (t) => {
-  const { port, session, logs } = await serveOne(t, { bodyTimeout: 200 });
+  const { port, session, logger } = await serveOne(t, { bodyTimeout: 200 });
   const client = slowBody(t, port, session, 'Transfer-Encoding: chunked');
   const drip = setInterval(() => client.send('1\r\n \r\n'), 20);
   t.after(() => clearInterval(drip));
   const began = performance.now();
-  const { status } = await client.answer();
+  const { status } = await client.response();
   clearInterval(drip);
   assert.equal(status, 408);
   assert.ok(performance.now() - began < 5000);
-  logs.take();
+  logger.take();
 });
 
 test('a body that comes slowly but in time arrives', async (t) => {
@@ -160,29 +167,29 @@ test('a body that comes slowly but in time arrives', async (t) => {
 
 test('a body beyond maxTotalBufferedBytes is a 503 that says when to come again', async (t) => {
   const settings = { maxTotalBufferedBytes: 1000, maxBufferedBytes: 1000 };
-  const { port, session, router, logs, messages } = await serveOne(t, settings);
-  const { status, body, head } = await sendBody(port, session, `["${'x'.repeat(1000)}"]`);
+  const { port, session, router, logger, messages } = await serveOne(t, settings);
+  const { status, body, head } = await postBody(port, session, `["${'x'.repeat(1000)}"]`);
   assert.deepEqual({ status, body }, { status: 503, body: 'Too much is waiting.' });
   assert.equal(head.header('retry-after'), '1');
   assert.equal(router.stats.dump().refused.memoryLimit, 1);
-  assert.match(logs.take()[0]?.line ?? '', /503.*maxTotalBufferedBytes/);
-  assert.equal((await sendBody(port, session, '["small"]')).status, 204);
+  assert.match(logger.take()[0]?.line ?? '', /503.*maxTotalBufferedBytes/);
+  assert.equal((await postBody(port, session, '["small"]')).status, 204);
   assert.equal(await messages.next(), 'small');
 });
 
 test('bodies that are still coming in count together, and no longer when their client goes', async (t) => {
   const settings = { maxTotalBufferedBytes: 1000, maxBufferedBytes: 1000 };
-  const { port, session, logs } = await serveOne(t, settings);
+  const { port, session, logger } = await serveOne(t, settings);
   const before = PROCESS_MEMORY_BUDGET.bytes;
   const client = slowBody(t, port, session, 'Content-Length: 900');
   client.send('x'.repeat(800));
-  await until('800 bytes wait', () => PROCESS_MEMORY_BUDGET.bytes === before + 800);
+  await until(() => PROCESS_MEMORY_BUDGET.bytes === before + 800, '800 bytes wait');
   const other = `["${'x'.repeat(300)}"]`;
-  assert.equal((await sendBody(port, session, other)).status, 503);
+  assert.equal((await postBody(port, session, other)).status, 503);
   client.abort();
-  await until('nothing waits', () => PROCESS_MEMORY_BUDGET.bytes === before);
-  assert.equal((await sendBody(port, session, other)).status, 204);
-  logs.take();
+  await until(() => PROCESS_MEMORY_BUDGET.bytes === before, 'nothing waits');
+  assert.equal((await postBody(port, session, other)).status, 204);
+  logger.take();
 });
 
 for (const [how, body, status] of [
@@ -191,29 +198,29 @@ for (const [how, body, status] of [
   ['too large', 'x'.repeat(200), 413],
 ] as const) {
   test(`a body that was ${how} is not counted any more`, async (t) => {
-    const { port, session, logs } = await serveOne(t, { maxMessageBytes: 100 });
+    const { port, session, logger } = await serveOne(t, { maxMessageBytes: 100 });
     const before = PROCESS_MEMORY_BUDGET.bytes;
     const client = slowBody(t, port, session, 'Transfer-Encoding: chunked');
     client.send(`${body.length.toString(16)}\r\n${body}\r\n0\r\n\r\n`);
     assert.equal((await client.readHead()).status, status);
     assert.equal(PROCESS_MEMORY_BUDGET.bytes, before);
-    logs.take();
+    logger.take();
   });
 }
 
-overAll(
+testEach(
+  WS_TRANSPORTS,
   'a message that is incomplete beyond maxTotalBufferedBytes is closed with 1013, and counted no more',
   async (t, transport) => {
-    const { port, router } = await serve(t, {
+    const { port, router } = await startRouter(t, {
       maxTotalBufferedBytes: 1000,
       maxBufferedBytes: 1000,
     });
     const before = PROCESS_MEMORY_BUDGET.bytes;
-    const { connection, status } = await knock(t, port, transport);
+    const { connection, status } = await requestSession(t, port, transport);
     assert.equal(status, 101);
-    connection.send(maskedFrame(TEXT, 'x'.repeat(5000)).subarray(0, 2000));
-    await until('its end is counted', () => router.stats.dump().closed.memoryLimit === 1);
+    connection.send(encodeFrame(OPCODE.text, 'x'.repeat(5000)).subarray(0, 2000));
+    await until(() => router.stats.dump().closed.memoryLimit === 1, 'its end is counted');
     assert.equal(PROCESS_MEMORY_BUDGET.bytes, before);
   },
-  WEBSOCKETS,
 );

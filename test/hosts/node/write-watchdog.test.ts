@@ -3,43 +3,46 @@ import assert from 'node:assert/strict';
 import type { Socket } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import { SockJSConnection, type SockJSSettings } from '../../../src/index.ts';
-import { Receiver, XHR, messagesIn, poll } from '../../conformance/dialects.ts';
-import { Queue, until, within } from '../../support/client.ts';
-import { collectGarbage } from '../../support/garbage.ts';
-import { HttpConnection, ask } from '../../support/http.ts';
-import { serve } from '../../support/service.ts';
-import { MUCH, deafClient } from '../../limits/deaf.ts';
+import { MUCH } from '../../limits/deaf.ts';
+import { AsyncQueue } from '../../../testkit/async-queue.ts';
+import { OPCODE, encodeFrame } from '../../../testkit/websocket-frames.ts';
+import { RawHttpConnection, httpRequest, neverReadingClient } from '../../../testkit/raw-http.ts';
+import { Receiver, poll } from '../../../testkit/sockjs-http.ts';
 import {
-  PING,
   TRANSPORTS,
   type Transport,
-  WEBSOCKETS,
-  maskedFrame,
-  overAll,
-} from '../../limits/transports.ts';
+  WS_TRANSPORTS,
+  XHR,
+  openRequest,
+  parseMessages,
+} from '../../../testkit/transports.ts';
+import { collectGarbage } from '../../../testkit/memory.ts';
+import { startRouter } from '../../../testkit/server.ts';
+import { testEach } from '../../../testkit/node-test.ts';
+import { until, within } from '../../../testkit/until.ts';
 
 interface End {
   readonly code: number;
   readonly reason: string;
 }
 
-const SESSION = '/echo/000/deaf';
+const SESSION = '/echo/000/never-reading';
 const POLLING = new Set(['xhr', 'jsonp']);
 
 /** A service that sends much to everybody at once. */
 async function serveMuch(t: TestContext, settings: SockJSSettings) {
-  const ends = new Queue<End>('onClose');
+  const ends = new AsyncQueue<End>('onClose');
   class Sending extends SockJSConnection {
     override onOpen(): void {
       this.send('x'.repeat(MUCH));
     }
 
     override onClose(code: number, reason: string): void {
-      ends.put({ code, reason });
+      ends.push({ code, reason });
     }
   }
   return {
-    ...(await serve(
+    ...(await startRouter(
       t,
       { sessionCheckInterval: 20, maxBufferedBytes: 2 * MUCH, ...settings },
       Sending,
@@ -48,21 +51,26 @@ async function serveMuch(t: TestContext, settings: SockJSSettings) {
   };
 }
 
-/** A client that much waits for, and that reads nothing of it. */
-async function deafTo(t: TestContext, port: number, transport: Transport): Promise<Socket> {
+/** Opens a client for which many bytes are buffered, and that reads none of them. */
+async function openNeverReading(
+  t: TestContext,
+  port: number,
+  transport: Transport,
+): Promise<Socket> {
   // The first poll gets `o`, and much waits for the second.
   if (POLLING.has(transport.name)) {
-    const { method = 'GET', path } = transport.request({ id: 'deaf' });
-    assert.equal((await ask(port, { method, path })).status, 200);
+    const { method = 'GET', path } = openRequest(transport, { session: SESSION });
+    assert.equal((await httpRequest(port, { method, path })).status, 200);
   }
-  return deafClient(t, port, transport);
+  return neverReadingClient(t, port, openRequest(transport, { session: SESSION })).socket;
 }
 
-overAll(
+testEach(
+  TRANSPORTS,
   'a client that takes nothing for writeTimeout is closed with 1013',
   async (t, transport) => {
     const { port, ends, router } = await serveMuch(t, { writeTimeout: 200 });
-    const socket = await deafTo(t, port, transport);
+    const socket = await openNeverReading(t, port, transport);
     assert.deepEqual(await ends.next(), { code: 1013, reason: 'Client stopped reading' });
     assert.equal(router.stats.dump().closed.writeTimeout, 1);
     const gone = new Promise((resolve) => socket.once('close', resolve));
@@ -71,11 +79,12 @@ overAll(
   },
 );
 
-overAll(
+testEach(
+  TRANSPORTS.filter(({ name }) => ['websocket', 'xhr_streaming', 'xhr'].includes(name)),
   'a client that takes a little every now and then is not',
   async (t, transport) => {
     const { port, router } = await serveMuch(t, { writeTimeout: 250, disconnectDelay: 1000 });
-    const socket = await deafTo(t, port, transport);
+    const socket = await openNeverReading(t, port, transport);
     let taken = 0;
     socket.on('data', (data) => {
       taken += data.length;
@@ -85,32 +94,31 @@ overAll(
     t.after(() => clearInterval(reading));
     const began = performance.now();
     // Three times as long as a client may take nothing.
-    await until('it has read for a while', () => performance.now() - began > 750);
+    await until(() => performance.now() - began > 750, 'it has read for a while');
     assert.ok(taken > 0);
     assert.ok(taken < MUCH, `it should have been slower: ${taken}`);
     assert.equal(router.stats.dump().sessionsActive, 1);
     assert.equal(router.stats.dump().closed.writeTimeout, 0);
   },
-  TRANSPORTS.filter(({ name }) => ['websocket', 'xhr_streaming', 'xhr'].includes(name)),
 );
 
-overAll(
+testEach(
+  WS_TRANSPORTS,
   'what a client sends does not make up for what it does not take',
   async (t, transport) => {
     const { port, ends } = await serveMuch(t, { writeTimeout: 200 });
-    const socket = await deafTo(t, port, transport);
-    const pinging = setInterval(() => socket.write(maskedFrame(PING, '')), 20);
+    const socket = await openNeverReading(t, port, transport);
+    const pinging = setInterval(() => socket.write(encodeFrame(OPCODE.ping, '')), 20);
     t.after(() => clearInterval(pinging));
     assert.deepEqual(await ends.next(), { code: 1013, reason: 'Client stopped reading' });
   },
-  WEBSOCKETS,
 );
 
 test('xhr_streaming: nor do further requests on the same connection', async (t) => {
   const { port, ends } = await serveMuch(t, { writeTimeout: 200 });
   const transport = TRANSPORTS.find(({ name }) => name === 'xhr_streaming');
   assert.ok(transport !== undefined);
-  const socket = await deafTo(t, port, transport);
+  const socket = await openNeverReading(t, port, transport);
   const asking = setInterval(() => socket.write('GET /echo HTTP/1.1\r\nHost: a\r\n\r\n'), 20);
   t.after(() => clearInterval(asking));
   assert.deepEqual(await ends.next(), { code: 1013, reason: 'Client stopped reading' });
@@ -119,36 +127,37 @@ test('xhr_streaming: nor do further requests on the same connection', async (t) 
 test('a second poll gets nothing before the answer to the first is taken', async (t) => {
   const { port, router } = await serveMuch(t, {});
   assert.equal(await poll(port, SESSION), 'o');
-  const first = new HttpConnection(port);
+  const first = new RawHttpConnection(port);
   t.after(() => first.close());
   first.socket.pause();
   first.send({ method: 'POST', path: `${SESSION}/xhr` });
   const [connection] = router.connections;
   assert.ok(connection !== undefined);
-  await until('the first answer is on its way', () => router.stats.dump().packetsSentTotal === 1);
+  await until(() => router.stats.dump().packetsSentTotal === 1, 'the first answer is on its way');
   const second = new Receiver(port, SESSION, XHR);
   t.after(() => second.connection.close());
-  await until('the second poll is there', () => router.stats.dump().connectionsActive === 1);
+  await until(() => router.stats.dump().connectionsActive === 1, 'the second poll is there');
   connection.send('after');
   // A round trip: whatever the server had to say by now is said.
-  await ask(port, { path: '/echo' });
+  await httpRequest(port, { path: '/echo' });
   assert.equal(second.connection.socket.bytesRead, 0);
   first.socket.resume();
-  const { body } = await first.answer();
-  assert.equal(messagesIn(body).length, 1);
+  const { body } = await first.response();
+  assert.equal(parseMessages(body).length, 1);
   assert.equal(await second.frame(), 'a["after"]');
 });
 
-overAll(
+testEach(
+  WS_TRANSPORTS,
   'a client that pings without end, and reads nothing, makes nothing wait here',
   async (t, transport) => {
-    const { port, router, server } = await serve(t, {}, SockJSConnection);
-    const socket = deafClient(t, port, transport);
-    await until('it is there', () => router.stats.dump().sessionsActive === 1);
+    const { port, router, server } = await startRouter(t, {}, SockJSConnection);
+    const { socket } = neverReadingClient(t, port, openRequest(transport));
+    await until(() => router.stats.dump().sessionsActive === 1, 'it is there');
     const [connection] = router.connections;
     assert.ok(connection !== undefined);
     const pings = Buffer.concat(
-      Array.from({ length: 500 }, () => maskedFrame(PING, 'x'.repeat(125))),
+      Array.from({ length: 500 }, () => encodeFrame(OPCODE.ping, 'x'.repeat(125))),
     );
     await collectGarbage();
     const before = process.memoryUsage().arrayBuffers;
@@ -170,5 +179,4 @@ overAll(
     assert.ok(grown < 10 * 1024 ** 2, `${grown} bytes are held`);
     assert.equal(server.listening, true);
   },
-  WEBSOCKETS,
 );
