@@ -25,6 +25,11 @@ async function until(condition, awaited) {
   }
 }
 
+/** Waits for an event. */
+function nextEvent(emitter, name) {
+  return once(emitter, name, { signal: AbortSignal.timeout(TIMEOUT_MS) });
+}
+
 /** Collects the text that a socket receives. */
 class Client {
   text = '';
@@ -66,7 +71,7 @@ async function withServer(server, use) {
     socket.on('error', () => {});
   });
   server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
+  await nextEvent(server, 'listening');
   const client = new Client(server.address().port);
   try {
     await use(client, () => [...sockets][0]);
@@ -74,14 +79,14 @@ async function withServer(server, use) {
     client.socket.destroy();
     for (const socket of sockets) socket.destroy();
     server.close();
-    await once(server, 'close');
+    await nextEvent(server, 'close');
   }
 }
 
 /** Runs `use` with a client, and with the request, socket and head of the upgrade that it sends. */
 async function withUpgrade(server, use) {
   await withServer(server, async (client) => {
-    const upgraded = once(server, 'upgrade');
+    const upgraded = nextEvent(server, 'upgrade');
     client.send(...UPGRADE);
     const [request, socket, head] = await upgraded;
     socket.on('error', () => {});
@@ -101,7 +106,7 @@ export const CHECKS = {
     await withServer(server, async (client) => {
       client.send(...PLAIN);
       await client.receives('done');
-      const upgraded = once(server, 'upgrade');
+      const upgraded = nextEvent(server, 'upgrade');
       client.send(...UPGRADE);
       const [request] = await upgraded;
       assert.equal(internals.hasPendingResponse(request), false);
@@ -116,7 +121,7 @@ export const CHECKS = {
     await withServer(server, async (client) => {
       client.send(...PLAIN);
       await until(() => pending !== undefined, 'the first request');
-      const upgraded = once(server, 'upgrade');
+      const upgraded = nextEvent(server, 'upgrade');
       client.send(...UPGRADE);
       const [request] = await upgraded;
       assert.equal(internals.hasPendingResponse(request), true);
@@ -126,7 +131,7 @@ export const CHECKS = {
   'createResponse responds on an upgraded socket and closes the connection': async (internals) => {
     await withUpgrade(createServer(), async ({ client, request, socket }) => {
       const response = internals.createResponse(request);
-      const finished = once(response, 'finish');
+      const finished = nextEvent(response, 'finish');
       response.writeHead(403, { 'Content-Length': 2 });
       response.end('no');
       await finished;
@@ -146,7 +151,7 @@ export const CHECKS = {
       client.socket.pause();
       response.writeHead(200, { 'Content-Length': size });
       assert.equal(response.write('x'.repeat(size - 1)), false);
-      const drained = once(response, 'drain');
+      const drained = nextEvent(response, 'drain');
       client.socket.resume();
       await drained;
       assert.equal(response.writableNeedDrain, false);
@@ -164,7 +169,7 @@ export const CHECKS = {
         response.writeHead(200);
         response.write('part');
         await client.receives('part');
-        const closed = once(response, 'close');
+        const closed = nextEvent(response, 'close');
         client.socket[end]();
         await closed;
         assert.equal(response.writableFinished, false);
@@ -172,7 +177,7 @@ export const CHECKS = {
     }
   },
 
-  'createResponse leaves input that nobody reads': async (internals) => {
+  'createResponse ignores further input of the client': async (internals) => {
     await withUpgrade(createServer(), async ({ client, request }) => {
       const response = internals.createResponse(request);
       client.socket.write('x'.repeat(1024 * 1024));
