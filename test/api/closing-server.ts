@@ -1,13 +1,13 @@
 /**
- * A server with clients of all kinds that ends by itself once its router is closed, or does not: then
- * something is left. It says what is, and takes no step of its own to end.
+ * A server with clients of all kinds, whose process ends by itself once its router is closed. It prints what is left
+ * after the close, and does nothing else to end.
  */
 import { SockJSConnection, SockJSRouter } from '../../src/index.ts';
 import { RawHttpConnection, type RawRequest } from '../../testkit/raw-http.ts';
 import { TRANSPORTS, openRequest } from '../../testkit/transports.ts';
 
 class Held extends SockJSConnection {
-  /** Never over: what waits for it must not keep the process. */
+  /** Never settles: waiting requests must not keep the process alive. */
   override async onOpen(): Promise<void> {
     if (this.info.getArgument('hold') !== undefined) await new Promise(() => {});
   }
@@ -36,7 +36,7 @@ async function everyKind(port: number): Promise<void> {
     await send(port, openRequest(transport, { query: 'hold=1' })).readHead();
     if (!transport.isWebSocket) send(port, openRequest(transport, { query: 'never=1' }));
   }
-  // One body waits because its client was too quick, one for the rest of itself.
+  // One body is delayed by the rate limit, and one is incomplete.
   const session = '/echo/000/quick';
   await send(port, { method: 'POST', path: `${session}/xhr` }).readHead();
   const body = JSON.stringify(Array.from({ length: 1000 }, () => 'x'));
@@ -49,7 +49,7 @@ async function everyKind(port: number): Promise<void> {
   send(port, 'POST /echo/000/half/xhr_send HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n[');
 }
 
-/** What keeps this process, but for the pipe that it reports to. */
+/** Returns the resources that keep the process alive, except for the pipe of its report. */
 function leftOver(): string[] {
   const own = new Set(['PipeWrap', 'Immediate']);
   return process.getActiveResourcesInfo().filter((name) => !own.has(name));

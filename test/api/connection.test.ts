@@ -1,4 +1,3 @@
-/** What goes out waits where it can be counted, for as long as it may, and nobody is told less than the truth. */
 import assert from 'node:assert/strict';
 import { PassThrough, Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -20,7 +19,7 @@ class Drained extends SockJSConnection {
   }
 }
 
-/** A polling session between two polls, and its connection. */
+/** Opens a polling session that waits for its next poll. */
 async function between<C extends SockJSConnection>(
   t: TestContext,
   settings: SockJSSettings,
@@ -34,7 +33,7 @@ async function between<C extends SockJSConnection>(
   return { ...running, session, connection, next: () => poll(running.port, session) };
 }
 
-test('send answers true below highWaterMark, and false from there on', async (t) => {
+test('send returns true below highWaterMark and false from there on', async (t) => {
   const { connection } = await between(t, { highWaterMark: 400 }, Echo);
   assert.equal(connection.bufferedBytes, 0);
   const answers = [];
@@ -55,7 +54,7 @@ test('bufferedBytes counts bytes, not characters', async (t) => {
   assert.equal(connection.bufferedBytes, 130);
 });
 
-test('onDrain is called once when the client keeps up again, and not without need', async (t) => {
+test('onDrain is called once when the client keeps up again, and only then', async (t) => {
   const { connection, next } = await between(t, { highWaterMark: 400 }, Drained);
   connection.send('small');
   assert.equal(await next(), 'a["small"]');
@@ -67,12 +66,12 @@ test('onDrain is called once when the client keeps up again, and not without nee
   assert.equal(connection.send('small'), true);
 });
 
-test('drained() is true at once for a client that keeps up', async (t) => {
+test('drained() resolves at once for a client that keeps up', async (t) => {
   const { connection } = await between(t, {}, Echo);
   assert.equal(await connection.drained(), true);
 });
 
-test('drained() is true for everyone who waits, once the client keeps up again', async (t) => {
+test('drained() resolves for every caller once the client keeps up again', async (t) => {
   const { connection, next } = await between(t, { highWaterMark: 400 }, Echo);
   assert.equal(connection.send('x'.repeat(1000)), false);
   const waiting = [connection.drained(), connection.drained()];
@@ -104,7 +103,7 @@ async function* generatedLater(): AsyncGenerator<string> {
   }
 }
 
-/** Texts of this size, whatever pieces the stream gives. */
+/** Joins the pieces of a stream into texts of one size. */
 const streamed = (): Readable => Readable.from(NUMBERED, { objectMode: true });
 
 const SOURCES: readonly (readonly [
@@ -145,7 +144,7 @@ for (const [name, send] of SOURCES) {
       const client = await openOfficial(t, url, { transports });
       assert.deepEqual(await client.messages.take(COUNT), NUMBERED);
       assert.deepEqual(await results.next(), { result: true });
-      // Here, and in the connection, which has a mark of its own.
+      // In the session, and in the socket with its own high-water mark.
       assert.ok(most < settings.highWaterMark + 65_536 + 6000, `${most} bytes waited`);
     },
   );
@@ -163,7 +162,7 @@ for (const [name, end] of [
   ['the server closes it', (connection: SockJSConnection) => connection.close()],
   ['its client goes', undefined],
 ] as const) {
-  test(`a generator is told to stop when the connection ends because ${name}`, async (t) => {
+  test(`a generator is stopped when the connection ends because ${name}`, async (t) => {
     const stopped = new AsyncQueue<string>('the end of the generator');
     const results = new AsyncQueue<{ result: boolean }>('the end of sendAll');
     function* endless(): Generator<string> {
@@ -230,7 +229,7 @@ test('a stream is destroyed when the connection ends', async (t) => {
   assert.equal(source.destroyed, true);
 });
 
-test('sendAll rejects with what its source throws, and the connection goes on', async (t) => {
+test('sendAll rejects with the error of its source, and the connection stays open', async (t) => {
   const { connection, next } = await between(t, {}, Echo);
   async function* broken(): AsyncGenerator<string> {
     yield 'first';
@@ -240,13 +239,13 @@ test('sendAll rejects with what its source throws, and the connection goes on', 
   assert.equal(await next(), 'a["first"]');
 });
 
-test('sendAll takes a string for one message', async (t) => {
+test('sendAll sends a string as one message', async (t) => {
   const { connection, next } = await between(t, {}, Echo);
   assert.equal(await connection.sendAll('whole'), true);
   assert.equal(await next(), 'a["whole"]');
 });
 
-test('a source that gives bytes is refused as send refuses them', async (t) => {
+test('sendAll refuses bytes in the way send does', async (t) => {
   const { connection } = await between(t, {}, Echo);
   const source = Readable.from([Buffer.from('x')]);
   await assert.rejects(connection.sendAll(source), { code: 'ERR_MESSAGE_TYPE' });

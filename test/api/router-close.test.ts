@@ -1,4 +1,3 @@
-/** `router.close()`: clients are told, nobody is waited for longer than was said, and nothing is left. */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { readdirSync } from 'node:fs';
@@ -16,7 +15,7 @@ import { openWebSocket } from '../../testkit/raw-websocket.ts';
 import { requestSession } from '../../testkit/sockjs-http.ts';
 import { testEach } from '../../testkit/node-test.ts';
 
-/** Runs a program to its own end. */
+/** Runs a program until it ends by itself. */
 async function outputOf(file: string): Promise<string> {
   const child = spawn(process.execPath, [fileURLToPath(new URL(file, import.meta.url))], {
     env: { PATH: process.env['PATH'] },
@@ -100,7 +99,7 @@ for (const [what, options] of [
 
 testEach(
   CLIENT_TRANSPORTS,
-  'close tells the client, with what had been sent before',
+  'close delivers earlier messages and the close frame',
   async (t, transports) => {
     const { router, url } = await startRouter(t);
     const client = await openOfficial(t, url, { transports });
@@ -115,12 +114,12 @@ testEach(
 
 testEach(
   TRANSPORTS,
-  'while a router closes new sessions are a 503 that says when to come again',
+  'a closing router refuses new sessions with 503 and Retry-After',
   async (t, transport) => {
     const { router, port } = await startRouter(t);
     const polling = TRANSPORTS.find(({ name }) => name === 'xhr');
     assert.ok(polling !== undefined);
-    await requestSession(t, port, polling); // It has to poll once more, and does not: so there is time.
+    await requestSession(t, port, polling); // Its close frame waits for a poll that does not come.
     const closed = router.close({ timeout: 500 });
     const { status, body, head } = await httpRequest(port, openRequest(transport));
     assert.deepEqual({ status, body }, { status: 503, body: 'Shutting down.' });
@@ -131,7 +130,7 @@ testEach(
 
 testEach(
   TRANSPORTS,
-  'a client that takes nothing is waited for no longer than timeout',
+  'close waits for a client that takes nothing no longer than its timeout',
   async (t, transport) => {
     class Sending extends SockJSConnection {
       override onOpen(): void {

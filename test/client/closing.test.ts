@@ -1,4 +1,4 @@
-/** How connections of the real client end, from either side or from neither. */
+/** Ends of connections of sockjs-client: by either side, or by the network. */
 import assert from 'node:assert/strict';
 import { createServer } from 'node:http';
 import type { Socket } from 'node:net';
@@ -23,11 +23,11 @@ interface End {
 }
 
 interface Watched extends RunningRouter<SockJSConnection> {
-  /** What the application was told by `onClose`. */
+  /** Arguments of `onClose`. */
   readonly ends: AsyncQueue<End>;
 }
 
-/** A service that answers `close CODE REASON` by closing, `throw` by throwing, and all else as an echo. */
+/** Closes on `close CODE REASON`, throws on `throw`, and echoes everything else. */
 async function serveEnds(t: TestContext): Promise<Watched> {
   const ends = new AsyncQueue<End>('onClose');
   class Obedient extends Echo {
@@ -45,7 +45,7 @@ async function serveEnds(t: TestContext): Promise<Watched> {
   return { ...(await startRouter<SockJSConnection>(t, {}, Obedient)), ends };
 }
 
-/** Nothing that can still happen makes it two. */
+/** Checks that `onClose` is not called a second time. */
 async function assertNoMore({ router, ends }: Watched): Promise<void> {
   await router.close({ timeout: 100 });
   assert.equal(ends.size, 0, 'onClose is called once');
@@ -65,21 +65,25 @@ testEach(
   },
 );
 
-testEach(CLIENT_TRANSPORTS, 'close() without arguments says Go away!', async (t, transports) => {
-  class CloseStatus extends SockJSConnection {
-    override onOpen(): void {
-      this.close();
+testEach(
+  CLIENT_TRANSPORTS,
+  'close() without arguments closes with 3000 and Go away!',
+  async (t, transports) => {
+    class CloseStatus extends SockJSConnection {
+      override onOpen(): void {
+        this.close();
+      }
     }
-  }
-  const { url } = await startRouter(t, {}, CloseStatus);
-  const client = await openOfficial(t, url, { transports });
-  const expected = { code: 3000, reason: 'Go away!', wasClean: true };
-  assert.deepEqual(await client.closings.next(), expected);
-});
+    const { url } = await startRouter(t, {}, CloseStatus);
+    const client = await openOfficial(t, url, { transports });
+    const expected = { code: 3000, reason: 'Go away!', wasClean: true };
+    assert.deepEqual(await client.closings.next(), expected);
+  },
+);
 
 testEach(
   CLIENT_TRANSPORTS,
-  'what was sent before a close arrives before it',
+  'messages sent before close arrive before it',
   async (t, transports) => {
     class Farewell extends SockJSConnection {
       override onMessage(message: string): void {
@@ -106,7 +110,7 @@ testEach(CLIENT_TRANSPORTS, 'a close by the client reaches onClose once', async 
   client.close(4000, 'enough');
   const expected = { code: 4000, reason: 'enough', wasClean: true };
   assert.deepEqual(await client.closings.next(), expected);
-  // The client closes its WebSocket without the code, and breaks off its request otherwise.
+  // sockjs-client closes its WebSocket without the code, and aborts its request on other transports.
   const normal = { code: 1000, reason: '' };
   const interrupted = { code: 1002, reason: 'Connection interrupted' };
   const end = await service.ends.next();
@@ -204,7 +208,7 @@ interface Machine {
   readonly port: number;
   readonly router: SockJSRouter<Echo>;
   readonly ends: AsyncQueue<End>;
-  /** As if the machine had lost its power. */
+  /** Cuts the connections without a FIN, as a power failure does. */
   readonly unplug: () => Promise<void>;
 }
 
@@ -233,7 +237,7 @@ async function machine(t: TestContext, port?: number): Promise<Machine> {
   return { port: await listen(server, port), router, ends, unplug };
 }
 
-/** Outside a browser the client learns of a broken stream only when it has something to send. */
+/** Outside a browser sockjs-client notices a broken stream only when it sends. */
 async function learnsThatItIsOver(client: OfficialClient): Promise<number> {
   client.send('is anybody there?');
   return (await client.closings.next()).code;
@@ -241,7 +245,7 @@ async function learnsThatItIsOver(client: OfficialClient): Promise<number> {
 
 testEach(
   CLIENT_TRANSPORTS,
-  'a server that is gone closes the client, one that is back serves',
+  'a stopped server closes the client, and a restarted one serves it',
   async (t, transports) => {
     const first = await machine(t);
     const url = `http://127.0.0.1:${first.port}/echo`;
@@ -269,7 +273,7 @@ testEach(CLIENT_TRANSPORTS, 'a client that is cut off reaches onClose', async (t
   assert.equal(code, transports === 'websocket' ? 1006 : 1002);
 });
 
-test('close() of a router tells the clients of all transports', async (t) => {
+test('close() of a router closes the clients of all transports', async (t) => {
   const { url, router } = await startRouter(t);
   const clients = await Promise.all(
     CLIENT_TRANSPORTS.map((transports) => openOfficial(t, url, { transports })),
@@ -283,7 +287,7 @@ test('close() of a router tells the clients of all transports', async (t) => {
   );
 });
 
-test('what was sent before close() of a router arrives before it', async (t) => {
+test('messages sent before close() of a router arrive before it', async (t) => {
   const { url, router } = await startRouter(t);
   const clients = await Promise.all(
     CLIENT_TRANSPORTS.map((transports) => openOfficial(t, url, { transports })),

@@ -1,4 +1,4 @@
-/** The real client over TLS. It verifies the certificate, which this process is told to trust. */
+/** sockjs-client over TLS. It verifies the certificate, which this process trusts. */
 import assert from 'node:assert/strict';
 import { createServer } from 'node:https';
 import tls from 'node:tls';

@@ -1,4 +1,4 @@
-/** Messages of the real client: all of them, in order, as they were. */
+/** Messages of sockjs-client arrive complete, in order and unchanged. */
 import assert from 'node:assert/strict';
 import { SockJSConnection } from '../../src/index.ts';
 import { CLIENT_TRANSPORTS, openOfficial } from '../../testkit/official-client.ts';
@@ -11,19 +11,15 @@ function numbered(count: number): string[] {
   return Array.from({ length: count }, (_, index) => `message ${index}`);
 }
 
-testEach(
-  CLIENT_TRANSPORTS,
-  'a message goes there and its answer comes back',
-  async (t, transports) => {
-    const { url } = await startRouter(t);
-    const client = await openOfficial(t, url, { transports });
-    assert.equal(client.transport, transports);
-    client.send('ping');
-    assert.equal(await client.messages.next(), 'ping');
-    client.send('pong');
-    assert.equal(await client.messages.next(), 'pong');
-  },
-);
+testEach(CLIENT_TRANSPORTS, 'a message and its echo arrive', async (t, transports) => {
+  const { url } = await startRouter(t);
+  const client = await openOfficial(t, url, { transports });
+  assert.equal(client.transport, transports);
+  client.send('ping');
+  assert.equal(await client.messages.next(), 'ping');
+  client.send('pong');
+  assert.equal(await client.messages.next(), 'pong');
+});
 
 testEach(
   CLIENT_TRANSPORTS,
@@ -91,7 +87,7 @@ testEach(
     const slices = Array.from({ length: 32 }, (_, slice) =>
       Array.from({ length: 2048 }, (_unit, unit) => String.fromCharCode(slice * 2048 + unit)),
     );
-    // Backwards no high surrogate is followed by a low one: each of them is alone.
+    // In reverse order no high surrogate precedes a low one, so all of them are lone.
     const messages = slices.flatMap((units) => [units.join(''), units.toReversed().join('')]);
     client.send(...messages);
     assert.deepEqual(await client.messages.take(messages.length), messages);
@@ -100,7 +96,7 @@ testEach(
 
 testEach(
   CLIENT_TRANSPORTS,
-  'what some layer might take for its own comes back',
+  'text that a layer might interpret comes back unchanged',
   async (t, transports) => {
     const { url } = await startRouter(t);
     const client = await openOfficial(t, url, { transports });
@@ -167,7 +163,7 @@ testEach(
 
 testEach(
   CLIENT_TRANSPORTS,
-  'what is sent in one turn arrives message by message',
+  'messages sent in one turn arrive one by one',
   async (t, transports) => {
     class Spelling extends SockJSConnection {
       override onMessage(message: string): void {
@@ -183,7 +179,7 @@ testEach(
 
 testEach(
   CLIENT_TRANSPORTS,
-  'a stream over its response limit goes on in the next answer',
+  'a stream over its response limit goes on in the next response',
   async (t, transports) => {
     const { url } = await startRouter(t, { responseLimit: 4096 });
     const client = await openOfficial(t, url, { transports });

@@ -1,4 +1,4 @@
-/** How the real client arrives: what it finds, what makes it choose, and what holds it back. */
+/** Opening of connections by sockjs-client: choice of transport, `onOpen`, and the request. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type ConnectionInfo, SockJSConnection, type TransportName } from '../../src/index.ts';
@@ -13,7 +13,7 @@ import { Echo, startRouter } from '../../testkit/server.ts';
 import { testEach } from '../../testkit/node-test.ts';
 import { until } from '../../testkit/until.ts';
 
-/** The client's names of transports and ours. */
+/** Names of transports in sockjs-client and here. */
 const OURS: Readonly<Record<ClientTransportName, TransportName>> = {
   websocket: 'websocket',
   'xhr-streaming': 'xhr_streaming',
@@ -21,45 +21,41 @@ const OURS: Readonly<Record<ClientTransportName, TransportName>> = {
   'xhr-polling': 'xhr',
 };
 
-testEach(
-  CLIENT_TRANSPORTS,
-  'an onOpen that takes its time holds messages back',
-  async (t, transports) => {
-    const heard = new AsyncQueue<string>('a message');
-    let admit: (() => void) | undefined;
-    class Thorough extends SockJSConnection {
-      override onOpen(): Promise<void> {
-        return new Promise((resolve) => {
-          admit = resolve;
-        });
-      }
-      override onMessage(message: string): void {
-        heard.push(message);
-      }
+testEach(CLIENT_TRANSPORTS, 'messages wait while onOpen is pending', async (t, transports) => {
+  const heard = new AsyncQueue<string>('a message');
+  let admit: (() => void) | undefined;
+  class Thorough extends SockJSConnection {
+    override onOpen(): Promise<void> {
+      return new Promise((resolve) => {
+        admit = resolve;
+      });
     }
-    const { url, router } = await startRouter(t, {}, Thorough);
-    const elsewhere = await startRouter(t);
-    const client = await openOfficial(t, url, { transports });
-    client.send('one', 'two', 'three');
-    // What the client sent before has had the time of several messages of another one.
-    const other = await openOfficial(t, elsewhere.url, { transports });
-    for (const word of ['a', 'b', 'c']) {
-      other.send(word);
-      // oxlint-disable-next-line no-await-in-loop -- one after the other
-      await other.messages.next();
+    override onMessage(message: string): void {
+      heard.push(message);
     }
-    assert.equal(heard.size, 0);
-    assert.equal([...router.connections].length, 0);
-    client.send('four');
-    admit?.();
-    assert.deepEqual(await heard.take(4), ['one', 'two', 'three', 'four']);
-    assert.equal([...router.connections].length, 1);
-  },
-);
+  }
+  const { url, router } = await startRouter(t, {}, Thorough);
+  const elsewhere = await startRouter(t);
+  const client = await openOfficial(t, url, { transports });
+  client.send('one', 'two', 'three');
+  // The round trips of another client give the earlier messages time to arrive.
+  const other = await openOfficial(t, elsewhere.url, { transports });
+  for (const word of ['a', 'b', 'c']) {
+    other.send(word);
+    // oxlint-disable-next-line no-await-in-loop -- one after the other
+    await other.messages.next();
+  }
+  assert.equal(heard.size, 0);
+  assert.equal([...router.connections].length, 0);
+  client.send('four');
+  admit?.();
+  assert.deepEqual(await heard.take(4), ['one', 'two', 'three', 'four']);
+  assert.equal([...router.connections].length, 1);
+});
 
 testEach(
   CLIENT_TRANSPORTS,
-  'what onOpen sends while it takes its time goes out',
+  'messages that a pending onOpen sends are delivered',
   async (t, transports) => {
     class Talkative extends SockJSConnection {
       override async onOpen(): Promise<void> {
@@ -74,26 +70,22 @@ testEach(
   },
 );
 
-testEach(
-  CLIENT_TRANSPORTS,
-  'a heartbeat whenever nothing was sent keeps the client',
-  async (t, transports) => {
-    const { url } = await startRouter(t, {
-      heartbeatDelay: 20,
-      pingTimeout: 20,
-      disconnectDelay: 1000,
-    });
-    const client = await openOfficial(t, url, { transports });
-    await client.heartbeats.take(3);
-    client.send('still there');
-    assert.equal(await client.messages.next(), 'still there');
-    await client.heartbeats.take(2);
-    assert.equal(client.closings.size, 0);
-  },
-);
+testEach(CLIENT_TRANSPORTS, 'heartbeats keep an idle client', async (t, transports) => {
+  const { url } = await startRouter(t, {
+    heartbeatDelay: 20,
+    pingTimeout: 20,
+    disconnectDelay: 1000,
+  });
+  const client = await openOfficial(t, url, { transports });
+  await client.heartbeats.take(3);
+  client.send('still there');
+  assert.equal(await client.messages.next(), 'still there');
+  await client.heartbeats.take(2);
+  assert.equal(client.closings.size, 0);
+});
 
-// Outside a browser the client takes a refused eventsource for an interrupted one, and times out on the
-// transport after it as well; so no case leads past a refused eventsource.
+// Outside a browser sockjs-client treats a refused eventsource as interrupted, and times out on the next transport too.
+// So no case goes past a refused eventsource.
 const FALLBACKS: readonly {
   disabled: TransportName[];
   next: ClientTransportName;
@@ -123,7 +115,7 @@ for (const { disabled, next, ...options } of FALLBACKS) {
   });
 }
 
-test('with every transport disabled the client gives up', async (t) => {
+test('with every transport disabled the client closes with 2000', async (t) => {
   const disabledTransports = Object.values(OURS);
   const { url } = await startRouter(t, { disabledTransports });
   const { code, reason } = await connectOfficial(t, url).closings.next();
@@ -140,7 +132,7 @@ testEach(CLIENT_TRANSPORTS, 'the client goes where base_url sends it', async (t,
   assert.equal([...target.router.connections].length, 1);
 });
 
-test('a page of another origin is refused, and the log says what would admit it', async (t) => {
+test('a page of another origin is refused, and the log names the setting', async (t) => {
   const { url, logger, router } = await startRouter(t);
   const headers = { Origin: 'https://elsewhere.example' };
   const client = connectOfficial(t, url, { transports: 'websocket', headers });
@@ -178,7 +170,7 @@ class Curious extends SockJSConnection {
 
 testEach(
   CLIENT_TRANSPORTS,
-  'info is what the client came with, without its session id',
+  'info has the request of the client without its session id',
   async (t, transports) => {
     const { url, port } = await startRouter(t, {}, Curious);
     const SECRET = 'a-session-id';
@@ -211,7 +203,7 @@ testEach(
 
 test('every connection has an id of its own', async (t) => {
   const { url, router } = await startRouter(t);
-  // One session id for all: each WebSocket is a session of its own all the same.
+  // All use one session id, and each WebSocket is a separate session.
   const options = { transports: 'websocket', sessionId: () => 'same' } as const;
   await Promise.all([
     openOfficial(t, url, options),
@@ -242,7 +234,7 @@ test('broadcast reaches the clients of all transports', async (t) => {
   );
 });
 
-test('broadcast takes any iterable, of several routers, and passes over those that are gone', async (t) => {
+test('broadcast takes any iterable, of several routers, and skips closed connections', async (t) => {
   const [here, there] = [await startRouter(t), await startRouter(t)];
   const near = await openOfficial(t, here.url, { transports: 'websocket' });
   const far = await openOfficial(t, there.url, { transports: 'xhr-streaming' });
@@ -272,7 +264,7 @@ testEach(CLIENT_TRANSPORTS, 'connections holds those that are open', async (t, t
   await until(() => second.bufferedBytes === 0, 'all is sent');
 });
 
-test('a connection that no router opened says so', () => {
+test('a connection that no router opened throws ERR_NOT_CONNECTED', () => {
   assert.throws(() => new Echo().send('hello'), { code: 'ERR_NOT_CONNECTED' });
 });
 

@@ -1,4 +1,4 @@
-/** Sharing a server: with the application's own routes, with other routers, with other WebSockets. */
+/** A server that is shared with routes of the application, other routers and other WebSockets. */
 import assert from 'node:assert/strict';
 import { type IncomingMessage, type Server, createServer, request } from 'node:http';
 import { type TestContext, test } from 'node:test';
@@ -18,7 +18,7 @@ class Upper extends SockJSConnection {
   }
 }
 
-/** A router that is closed, and must not have complained, when the test ends. */
+/** Creates a router that is closed at the end of the test, and must not have logged a warning. */
 function routerFor(
   t: TestContext,
   connection: new () => SockJSConnection,
@@ -44,10 +44,10 @@ async function get(url: string): Promise<string> {
   return `${response.status} ${await response.text()}`;
 }
 
-/** What comes of asking for a WebSocket: its first message, or the status of the refusal. */
+/** Opens a WebSocket. @returns its first message, or the status of the refusal */
 async function tryWebSocket(url: string): Promise<string> {
   const socket = new WebSocket(url.replace('http', 'ws'));
-  socket.on('error', () => {}); // Of its termination before it was openOfficial.
+  socket.on('error', () => {}); // It is terminated before it has opened.
   const outcome = new Promise<string>((resolve) => {
     socket.on('message', (data: Buffer) => resolve(data.toString()));
     socket.on('unexpected-response', (_request, { statusCode }) => resolve(String(statusCode)));
@@ -81,7 +81,7 @@ test('several routers share a server with its own routes', async (t) => {
   assert.equal(await get(`${base}/echo`), '200 Welcome to SockJS!\n');
 });
 
-test('a router with an empty prefix leaves nothing to others', async (t) => {
+test('a router with an empty prefix handles every request', async (t) => {
   const server = createServer((_incoming, response) => response.end('own'));
   routerFor(t, Echo, '').attach(server);
   const base = await started(t, server);
@@ -90,7 +90,7 @@ test('a router with an empty prefix leaves nothing to others', async (t) => {
   assert.equal((await get(`${base}/own`)).slice(0, 3), '404');
 });
 
-test('listeners of the server, before and after attach, get what is not below the prefix', async (t) => {
+test('listeners of the server, added before or after attach, get all other requests', async (t) => {
   const server = createServer();
   const seen: string[] = [];
   const noting = (name: string) => (incoming: IncomingMessage) => {
@@ -106,7 +106,7 @@ test('listeners of the server, before and after attach, get what is not below th
   assert.deepEqual(seen, ['before /other', 'after /other']);
 });
 
-test('without a listener the server answers 404 to what is not below the prefix', async (t) => {
+test('without a listener the server responds with 404 to all other requests', async (t) => {
   const server = createServer();
   routerFor(t, Echo, '/echo').attach(server);
   const base = await started(t, server);
@@ -114,7 +114,7 @@ test('without a listener the server answers 404 to what is not below the prefix'
   assert.equal(await tryWebSocket(`${base}/other`), '404');
 });
 
-test('an upgrade that nobody takes is answered as a plain request', async (t) => {
+test('an upgrade that nobody handles is served as a plain request', async (t) => {
   const server = createServer((_incoming, response) => response.writeHead(418).end());
   routerFor(t, Echo, '/echo').attach(server);
   const base = await started(t, server);
@@ -150,7 +150,7 @@ test('detach leaves the server as it was', async (t) => {
   assert.deepEqual([...router.connections], []);
 });
 
-test('detach leaves nothing of its own on the server', () => {
+test('detach leaves the server as it was', () => {
   const server = createServer();
   const before = Object.getOwnPropertyNames(server);
   const router = new SockJSRouter(Echo, '/echo').attach(server);
@@ -158,7 +158,7 @@ test('detach leaves nothing of its own on the server', () => {
   assert.deepEqual(Object.getOwnPropertyNames(server), before);
 });
 
-test('detaching one router leaves the others, and openOfficial sessions stay open', async (t) => {
+test('detaching one router leaves the others, and open sessions stay open', async (t) => {
   const server = createServer((_incoming, response) => response.end('own'));
   const echo = routerFor(t, Echo, '/echo').attach(server);
   const upper = routerFor(t, Upper, '/upper').attach(server);
@@ -198,7 +198,7 @@ test('a router that is closed has left its server', async (t) => {
   assert.equal(await get(`${base}/echo`), '200 own');
 });
 
-test('handle and handleUpgrade answer what is theirs and touch nothing else', async (t) => {
+test('handle and handleUpgrade handle only requests below the prefix', async (t) => {
   const router = routerFor(t, Echo, '/echo');
   const answers: boolean[] = [];
   const server = createServer((incoming, response) => {
@@ -269,12 +269,12 @@ testEach(
 );
 
 interface Continued {
-  /** Whether the server asked for the body. */
+  /** Whether the server sent 100 Continue. */
   readonly continued: boolean;
   readonly status: number | undefined;
 }
 
-/** Posts a body as a careful client does: it waits until it is asked to go on. */
+/** Posts a body after 100 Continue. */
 function postCarefully(url: string, body: string): Promise<Continued> {
   const outcome = new Promise<Continued>((resolve, reject) => {
     let continued = false;
@@ -300,7 +300,7 @@ function postCarefully(url: string, body: string): Promise<Continued> {
 
 for (const listening100 of [false, true]) {
   const title = listening100 ? 'with a checkContinue listener' : 'without a checkContinue listener';
-  test(`a body that waits for 100 Continue is asked for, ${title}`, async (t) => {
+  test(`a body that waits for 100 Continue is requested, ${title}`, async (t) => {
     const heard = new AsyncQueue<string>('a message');
     class Hearing extends SockJSConnection {
       override onMessage(message: string): void {
@@ -325,7 +325,7 @@ for (const listening100 of [false, true]) {
   });
 }
 
-test('a body that nobody wants is not asked for', async (t) => {
+test('a body that nobody reads is not requested', async (t) => {
   const server = createServer();
   server.on('checkContinue', (_incoming, response) => response.writeHead(417).end());
   routerFor(t, Echo, '/echo').attach(server);

@@ -1,4 +1,4 @@
-/** Clients that do not read: what waits for them is bounded, and they are let go. */
+/** Clients that do not read: their buffers are limited, and they are closed. */
 import assert from 'node:assert/strict';
 import { type Socket, connect } from 'node:net';
 import { type TestContext, test } from 'node:test';
@@ -11,7 +11,7 @@ import { until, within } from '../../testkit/until.ts';
 const KIBIBYTE = 1024;
 const CHUNK = 'x'.repeat(64 * KIBIBYTE);
 const LIMIT = 512 * KIBIBYTE;
-/** More than any kernel keeps for a connection. */
+/** Larger than the kernel's buffers of a connection. */
 const FLOOD = 2048;
 
 const UPGRADE = [
@@ -31,10 +31,10 @@ const CLIENTS = [
   { name: 'an eventsource request', head: ['GET /echo/000/s/eventsource HTTP/1.1'] },
 ];
 
-/** Sends a request and never reads what comes back. */
+/** Sends a request and never reads the response. */
 function deafClient(t: TestContext, port: number, head: readonly string[]): Socket {
   const socket = connect(port, '127.0.0.1');
-  socket.on('error', () => {}); // It is cut off in the end.
+  socket.on('error', () => {}); // The server drops the connection.
   t.after(() => socket.destroy());
   socket.pause();
   socket.write(`${[...head, 'Host: 127.0.0.1'].join('\r\n')}\r\n\r\n`);
@@ -43,7 +43,7 @@ function deafClient(t: TestContext, port: number, head: readonly string[]): Sock
 
 interface Outcome {
   readonly sent: number;
-  /** How many messages were sent when `send` answered false for the first time. */
+  /** Number of messages when `send` first returned false. */
   readonly firstFalse: number;
   readonly mostBuffered: number;
 }
@@ -126,7 +126,7 @@ test('one message may be larger than maxBufferedBytes', async (t) => {
   assert.equal(await client.messages.next(), CHUNK);
 });
 
-test('send() answers true again once the client has read', async (t) => {
+test('send() returns true again once the client has read', async (t) => {
   const { url, router } = await startRouter(t, { highWaterMark: 1000 });
   const client = await openOfficial(t, url, { transports: 'xhr-streaming' });
   const [connection] = router.connections;

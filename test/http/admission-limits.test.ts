@@ -1,4 +1,3 @@
-/** `maxSessions` and `maxSessionsPerAddress`: the next one is answered 503 until there is room again. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -11,7 +10,7 @@ import { startRouter } from '../../testkit/server.ts';
 import { testEach } from '../../testkit/node-test.ts';
 import { until } from '../../testkit/until.ts';
 
-/** The status of a request for a new session, from this address as the proxy says it. */
+/** Returns the status of a request for a new session, from an address that the proxy names. */
 async function statusFrom(port: number, address: string): Promise<number> {
   const headers = [['X-Forwarded-For', address]] as const;
   return (await httpRequest(port, { method: 'POST', path: `${newSession()}/xhr`, headers })).status;
@@ -19,7 +18,7 @@ async function statusFrom(port: number, address: string): Promise<number> {
 
 testEach(
   TRANSPORTS,
-  'beyond maxSessions the next session is a 503 that says when to come again',
+  'a session over maxSessions is refused with 503 and Retry-After',
   async (t, transport) => {
     const { port, router, logger } = await startRouter(t, { maxSessions: 2 });
     for (let count = 0; count < 2; count += 1) await requestSession(t, port, transport);
@@ -36,7 +35,7 @@ testEach(
 
 testEach(
   TRANSPORTS,
-  'beyond maxSessionsPerAddress the next session is a 503 that says when to come again',
+  'a session over maxSessionsPerAddress is refused with 503 and Retry-After',
   async (t, transport) => {
     const { port, router, logger } = await startRouter(t, { maxSessionsPerAddress: 2 });
     for (let count = 0; count < 2; count += 1) await requestSession(t, port, transport);
@@ -73,7 +72,7 @@ test('the sessions that are there go on when there is no room for more', async (
   logger.take();
 });
 
-test('authorize is not asked when there is no room', async (t) => {
+test('authorize is not called when a session limit is reached', async (t) => {
   let calls = 0;
   const { port, logger } = await startRouter(t, { maxSessions: 1, authorize: () => (calls += 1) });
   assert.equal(await statusFrom(port, ''), 200);
@@ -83,7 +82,7 @@ test('authorize is not asked when there is no room', async (t) => {
 });
 
 for (const limit of ['maxSessions', 'maxSessionsPerAddress'] as const) {
-  test(`${limit}: a WebSocket that closes makes room`, async (t) => {
+  test(`${limit}: a closed WebSocket frees its place`, async (t) => {
     const { port, router, logger } = await startRouter(t, { [limit]: 1 });
     const client = await openWebSocket(t, port, '/echo/websocket');
     assert.equal(await statusFrom(port, ''), 503);
@@ -94,7 +93,7 @@ for (const limit of ['maxSessions', 'maxSessionsPerAddress'] as const) {
     logger.take();
   });
 
-  test(`${limit}: a stream that breaks off makes room once its close frame need not be told`, async (t) => {
+  test(`${limit}: a broken stream frees its place after disconnectDelay`, async (t) => {
     const { port, router, logger } = await startRouter(t, { [limit]: 1, disconnectDelay: 1000 });
     const stream = new Receiver(port, newSession(), XHR_STREAMING);
     assert.equal(await stream.frame(), 'o');
@@ -109,7 +108,7 @@ for (const limit of ['maxSessions', 'maxSessionsPerAddress'] as const) {
     logger.take();
   });
 
-  test(`${limit}: a session that onOpen refuses makes room too`, async (t) => {
+  test(`${limit}: a session that onOpen refuses frees its place`, async (t) => {
     class Refusing extends SockJSConnection {
       override onOpen(): boolean {
         return false;
@@ -148,7 +147,7 @@ for (const [rule, first, second, status] of PAIRS) {
   });
 }
 
-test('what a client that is no trusted proxy says of its address counts for nothing', async (t) => {
+test('forwarding headers of a client that is no trusted proxy are ignored', async (t) => {
   const { port, logger } = await startRouter(t, { maxSessionsPerAddress: 1 });
   assert.equal(await statusFrom(port, '192.0.2.1'), 200);
   assert.equal(await statusFrom(port, '192.0.2.2'), 503);

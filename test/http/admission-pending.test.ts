@@ -1,4 +1,4 @@
-/** While `authorize` takes its time: who asks again, who goes, what changes, and how often it is asked. */
+/** Requests and changes while `authorize` is pending. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { SockJSConnection } from '../../src/index.ts';
@@ -32,7 +32,7 @@ testEach(TRANSPORTS, 'a slow authorize does not block others', async (t, transpo
 
 testEach(
   TRANSPORTS,
-  'a client that goes before the answer leaves nothing',
+  'a client that disconnects before the decision leaves no session',
   async (t, transport) => {
     const verdict = deferred();
     const asked = deferred();
@@ -66,7 +66,7 @@ testEach(
       Object.values(closed).reduce((sum, count) => sum + count),
       0,
     );
-    // There is room for one session, and nobody has it.
+    // The place of the one allowed session is free.
     assert.equal(
       (await requestSession(t, port, transport)).status,
       transport.isWebSocket ? 101 : 200,
@@ -74,7 +74,7 @@ testEach(
   },
 );
 
-test('a second poll for the same id meanwhile is told to come later, and nobody is asked twice', async (t) => {
+test('a second poll while authorize is pending is refused, and authorize is called once', async (t) => {
   const verdict = deferred();
   const asked = deferred();
   let calls = 0;
@@ -148,7 +148,7 @@ test('1,000 that wait for authorize keep new sessions out, and hold up no sessio
   verdict.resolve();
 });
 
-test('after a refusal the same id may httpRequest anew', async (t) => {
+test('after a refusal the same session id can be opened', async (t) => {
   let isKnown = false;
   const { port } = await startRouter(t, { authorize: () => isKnown });
   const session = newSession();
@@ -157,7 +157,7 @@ test('after a refusal the same id may httpRequest anew', async (t) => {
   assert.equal(await poll(port, session), 'o');
 });
 
-test('authorize is asked once for each session: not on later polls, nor on sends', async (t) => {
+test('authorize is called once for each session, not for later polls and sends', async (t) => {
   let calls = 0;
   const { port } = await startRouter(t, { authorize: () => (calls += 1) });
   const session = newSession();
@@ -171,7 +171,7 @@ test('authorize is asked once for each session: not on later polls, nor on sends
   assert.equal(calls, 2);
 });
 
-test('two WebSockets with one id are two sessions, and each is asked about', async (t) => {
+test('two WebSockets with one id are two sessions, and authorize is called for each', async (t) => {
   const verdict = deferred();
   const calls = new AsyncQueue<string>('authorize');
   const { port } = await startRouter(t, {
@@ -187,28 +187,32 @@ test('two WebSockets with one id are two sessions, and each is asked about', asy
   for (const client of clients) assert.equal(await (await client).next(), 'o');
 });
 
-testEach(TRANSPORTS, 'a router that began to close meanwhile answers 503', async (t, transport) => {
-  const verdict = deferred();
-  const asked = deferred();
-  const { port, router } = await startRouter(t, {
-    authorize: async () => {
-      asked.resolve();
-      await verdict.promise;
-      return 'alice';
-    },
-  });
-  const answer = httpRequest(port, openRequest(transport));
-  await asked.promise;
-  const closed = router.close({ timeout: 100 });
-  verdict.resolve();
-  const { status, head } = await answer;
-  assert.equal(status, 503);
-  assert.equal(head.header('retry-after'), '1');
-  await closed;
-  assert.equal(router.stats.dump().refused.draining, 1);
-});
+testEach(
+  TRANSPORTS,
+  'a router that closes while authorize is pending refuses with 503',
+  async (t, transport) => {
+    const verdict = deferred();
+    const asked = deferred();
+    const { port, router } = await startRouter(t, {
+      authorize: async () => {
+        asked.resolve();
+        await verdict.promise;
+        return 'alice';
+      },
+    });
+    const answer = httpRequest(port, openRequest(transport));
+    await asked.promise;
+    const closed = router.close({ timeout: 100 });
+    verdict.resolve();
+    const { status, head } = await answer;
+    assert.equal(status, 503);
+    assert.equal(head.header('retry-after'), '1');
+    await closed;
+    assert.equal(router.stats.dump().refused.draining, 1);
+  },
+);
 
-testEach(TRANSPORTS, 'limits are looked at again after authorize', async (t, transport) => {
+testEach(TRANSPORTS, 'limits are checked again after authorize', async (t, transport) => {
   const verdict = deferred();
   const asked = new AsyncQueue<string>('authorize');
   const { port, router, logger } = await startRouter(t, {

@@ -1,4 +1,4 @@
-/** `authorize`: who gets in is decided once for each session, before it opens, alike on every transport. */
+/** `authorize` decides once for each session, before it opens, on every transport. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { multiplex } from '../../src/extras/multiplex.ts';
@@ -11,7 +11,7 @@ import { poll, requestSession } from '../../testkit/sockjs-http.ts';
 import { startRouter } from '../../testkit/server.ts';
 import { testEach } from '../../testkit/node-test.ts';
 
-/** What is known of a request once it is over. */
+/** Copy of a request's properties. */
 function seen(request: SessionRequest): Record<string, unknown> {
   const { method, url, path, ip, secure, certificate } = request;
   return { method, url, path, ip, secure, certificate };
@@ -109,18 +109,22 @@ test('the channels of a multiplexed connection have its user', async (t) => {
   assert.equal(await client.next(), 'msg,a,hello alice');
 });
 
-testEach(TRANSPORTS, 'a Refusal is the answer: status, text and headers', async (t, transport) => {
-  const { port, router } = await startRouter(t, {
-    authorize: () => new Refusal(401, 'Please log in.', { 'WWW-Authenticate': 'Bearer' }),
-  });
-  const { status, body, head } = await httpRequest(port, openRequest(transport));
-  assert.deepEqual({ status, body }, { status: 401, body: 'Please log in.' });
-  assert.equal(head.header('www-authenticate'), 'Bearer');
-  assert.equal(head.header('content-type'), 'text/plain; charset=UTF-8');
-  const { refused: reasons, sessionsTotal } = router.stats.dump();
-  assert.equal(reasons.unauthorized, 1);
-  assert.equal(sessionsTotal, 0);
-});
+testEach(
+  TRANSPORTS,
+  'a Refusal becomes the response: status, text and headers',
+  async (t, transport) => {
+    const { port, router } = await startRouter(t, {
+      authorize: () => new Refusal(401, 'Please log in.', { 'WWW-Authenticate': 'Bearer' }),
+    });
+    const { status, body, head } = await httpRequest(port, openRequest(transport));
+    assert.deepEqual({ status, body }, { status: 401, body: 'Please log in.' });
+    assert.equal(head.header('www-authenticate'), 'Bearer');
+    assert.equal(head.header('content-type'), 'text/plain; charset=UTF-8');
+    const { refused: reasons, sessionsTotal } = router.stats.dump();
+    assert.equal(reasons.unauthorized, 1);
+    assert.equal(sessionsTotal, 0);
+  },
+);
 
 testEach(TRANSPORTS, 'a Refusal without text has no body and no type', async (t, transport) => {
   const { port } = await startRouter(t, {
@@ -133,7 +137,7 @@ testEach(TRANSPORTS, 'a Refusal without text has no body and no type', async (t,
 
 testEach(
   TRANSPORTS,
-  'undefined, null and false are answered with 403, now or later',
+  'undefined, null and false refuse with 403, also as a promise',
   async (t, transport) => {
     const answers = [undefined, null, false] as const;
     for (const answer of answers) {
@@ -181,7 +185,7 @@ for (const [how, authorize] of [
 }
 
 for (const path of ['', '/info', '/iframe.html', '/000/unknown/xhr_send']) {
-  test(`${path || 'the greeting'} opens no session, and asks nobody`, async (t) => {
+  test(`${path || 'the greeting'} opens no session and does not call authorize`, async (t) => {
     const { port } = await startRouter(t, { authorize: () => assert.fail('asked') });
     const method = path.endsWith('send') ? 'POST' : 'GET';
     const { status } = await httpRequest(port, { method, path: `/echo${path}` });
@@ -189,7 +193,7 @@ for (const path of ['', '/info', '/iframe.html', '/000/unknown/xhr_send']) {
   });
 }
 
-test('a page of a foreign origin is refused before authorize is asked', async (t) => {
+test('a page of another origin is refused before authorize is called', async (t) => {
   const { port, logger } = await startRouter(t, { authorize: () => assert.fail('asked') });
   const headers = [['Origin', 'http://evil.example']] as const;
   const { status } = await httpRequest(port, {

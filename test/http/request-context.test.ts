@@ -1,4 +1,4 @@
-/** `verifyIp`: a session belongs to whoever opened it, and to everybody else its id is an unknown one. */
+/** `verifyIp`: only the client that opened a session can use it. For others its id is unknown. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { SockJSSettings } from '../../src/index.ts';
@@ -74,12 +74,12 @@ for (const [rule, settings, owner, other, status] of CASES) {
     const session = newSession();
     assert.equal(await pollWith(port, session, owner), 'o\n');
     assert.equal(await sendWith(port, session, other), status);
-    // Whoever may not poll it either opens a session of his own.
+    // A client that may not poll it opens its own session instead.
     assert.equal(await pollWith(port, session, other), status === 204 ? 'a["x"]\n' : 'o\n');
   });
 }
 
-/** The whole answer as it came, but for its date. */
+/** Returns the whole response as received, without its date. */
 async function bytesOf(port: number, request: RawRequest): Promise<string> {
   const headers = [...(request.headers ?? []), ['Connection', 'close']] as const;
   const connection = new RawHttpConnection(port).send({ ...request, headers });
@@ -103,7 +103,7 @@ for (const [how, settings, owner, other] of STRANGERS) {
     { endpoint: 'xhr_send', body: 'x'.repeat(100) },
     { endpoint: 'jsonp_send', body: 'd=%5B%22x%22%5D' },
   ]) {
-    test(`bound ${how}: ${endpoint} of ${body.slice(0, 20)} for another's id answers like one for an unknown id`, async (t) => {
+    test(`bound ${how}: ${endpoint} of ${body.slice(0, 20)} for another client's session gets the response for an unknown one`, async (t) => {
       const { port } = await startRouter(t, { ...settings, maxMessageBytes: 50 });
       const session = newSession();
       await pollWith(port, session, owner);
@@ -116,7 +116,7 @@ for (const [how, settings, owner, other] of STRANGERS) {
   }
 
   for (const transport of [XHR, JSONP]) {
-    test(`bound ${how}: ${transport.name} for another's id answers like one for an unknown id`, async (t) => {
+    test(`bound ${how}: ${transport.name} for another client's session gets the response for an unknown one`, async (t) => {
       const { port } = await startRouter(t, settings);
       const session = newSession();
       await pollWith(port, session, owner);
@@ -133,7 +133,7 @@ for (const [how, settings, owner, other] of STRANGERS) {
   }
 
   for (const transport of [XHR_STREAMING, EVENTSOURCE, HTMLFILE]) {
-    test(`bound ${how}: ${transport.name} for another's id gets nothing of it, and disturbs nobody`, async (t) => {
+    test(`bound ${how}: ${transport.name} for another client's session gets no data and does not disturb it`, async (t) => {
       const { port } = await startRouter(t, settings);
       const session = newSession();
       const theirs = new Receiver(port, session, transport, { headers: owner });
@@ -148,7 +148,7 @@ for (const [how, settings, owner, other] of STRANGERS) {
   }
 }
 
-test("a closed session's end is told to its owner only", async (t) => {
+test('only its own client gets the close frame of a session', async (t) => {
   const { port, router } = await startRouter(t, PROXIED);
   const session = newSession();
   await pollWith(port, session, from('192.0.2.1'));

@@ -1,4 +1,4 @@
-/** The table of attacks: what reaches the log, and what comes of an application's own faults. One test a row. */
+/** Attacks of docs/security.md on the log, and errors of the application. One test for each row. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { SockJSConnection } from '../../src/index.ts';
@@ -9,9 +9,9 @@ import { XHR_STREAMING, newSession } from '../../testkit/transports.ts';
 import { startRouter } from '../../testkit/server.ts';
 
 const FORGED = 'x\n2026-11-22 ERROR forged\r\u001b[2J\u009b2J\u2028\u0085';
-/** As long a line as a client may cause. */
+/** Longest log line that a client may cause. */
 const LONGEST_LINE = 5000;
-/** Line breaks, and what makes a terminal do something; the lines of a stack are the library's own. */
+/** Line breaks and control sequences for terminals. The lines of a stack come from the library itself. */
 // oxlint-disable-next-line no-control-regex -- control characters are what has to be found
 const CONTROL = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/;
 const FRAMES = /\n {4}at .*/g;
@@ -115,7 +115,7 @@ test('a callback of the application throws', async (t) => {
         else assert.equal(await victim.frame(), 'c[1011,"Internal error"]');
         assert.equal(await ends.next(), handler === 'onClose' ? 1002 : 1011);
         victim.connection.close();
-        await new Promise(setImmediate); // A rejection is noticed a moment after onClose was called.
+        await new Promise(setImmediate); // The rejection is handled after onClose was called.
         const lines = logger.take().filter(({ level }) => level === 'error');
         assert.equal(lines.length, 1);
         assert.ok(lines[0]?.line.startsWith(`Faulty.${handler} failed`));

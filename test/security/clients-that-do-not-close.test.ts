@@ -1,4 +1,4 @@
-/** Clients that do wrong on a WebSocket, are told so, and neither answer nor hang up: somebody sees to them. */
+/** Clients that violate a rule of the WebSocket, get a close frame, and do not close. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { type Socket, connect } from 'node:net';
@@ -21,7 +21,7 @@ const WRONGS = [
   ['messageTooLarge', encodeFrame(OPCODE.text, '', { declaredLength: 1_000_001 })],
 ] as const;
 
-/** Sends it once the session is open, and stays. */
+/** Sends the invalid frame once the session is open, and keeps the connection. */
 async function wrongClient(t: TestContext, port: number, wrong: Uint8Array): Promise<Socket> {
   const transport = TRANSPORTS.find(({ name }) => name === 'websocket');
   assert.ok(transport !== undefined);
@@ -35,7 +35,7 @@ async function wrongClient(t: TestContext, port: number, wrong: Uint8Array): Pro
 }
 
 for (const [fault, wrong] of WRONGS) {
-  test(`${fault}: the application is told at once, and a client that stays is hung up on`, async (t) => {
+  test(`${fault}: onClose is called at once, and a client that stays is disconnected`, async (t) => {
     const ends = new AsyncQueue<object | string>('the end');
     class Watching extends SockJSConnection {
       override onMessage(message: string): void {
@@ -58,7 +58,7 @@ for (const [fault, wrong] of WRONGS) {
   });
 }
 
-test('clients that stay keep no server of listen from closing', async (t) => {
+test('clients that stay do not prevent a server of listen from closing', async (t) => {
   const router = new SockJSRouter(SockJSConnection, '/echo', { logger: false });
   const server = router.listen(0, '127.0.0.1');
   await once(server, 'listening');

@@ -1,6 +1,7 @@
 /**
- * The server of never-reading.test.ts, in a process of its own whose memory can be measured: the default
- * settings, but for the policy, and for how long a session may stay between polls. When it is told to, it sends to every client, and says what became of it.
+ * The server of never-reading-clients.test.ts, as a separate process whose memory can be measured. It has the default
+ * settings except for the policy and `disconnectDelay`. On a message from its parent it sends to every client, and
+ * reports the result.
  */
 import { createServer } from 'node:http';
 import { SockJSConnection, SockJSRouter } from '../../src/index.ts';
@@ -10,22 +11,22 @@ const MESSAGE = 64 * 1024;
 const ROUNDS = 400;
 
 export interface Report {
-  /** Messages that were given to `send`, in all. */
+  /** Number of calls of `send`. */
   readonly sent: number;
   readonly dropped: number;
   readonly closed: number;
-  /** The most that waited at once, as the statistics count it. */
+  /** Maximum of `bufferedBytes` in the statistics. */
   readonly mostBuffered: number;
   readonly milliseconds: number;
-  /** Resident memory, in bytes: with all clients there, before anything is sent. */
+  /** Resident memory in bytes, with all clients connected, before the first message. */
   readonly before: number;
-  /** And the most in each quarter of the rounds. */
+  /** Maximum of the resident memory in each quarter of the rounds. */
   readonly quarters: readonly number[];
 }
 
 const bytes = Buffer.alloc(MESSAGE, 'x');
 
-/** A text that shares its memory with no other. */
+/** Creates a text that shares no memory with another one. */
 function freshText(): string {
   return bytes.toString('latin1');
 }
@@ -62,7 +63,7 @@ async function flood(router: SockJSRouter): Promise<Report> {
 }
 
 const slowConsumer = process.argv[2] === 'drop-oldest' ? 'drop-oldest' : 'close';
-// While the flood lasts, nobody vanishes: the policy decides what becomes of them.
+// No session may time out during the flood: the policy alone decides.
 const settings = { slowConsumer, disconnectDelay: 60_000 } as const;
 const router = new SockJSRouter(SockJSConnection, '/echo', settings);
 const server = createServer();

@@ -1,4 +1,4 @@
-/** The table of attacks: clients that are not who they say, or far too many. One test a row. */
+/** Attacks of docs/security.md by clients with forged addresses, or too many of them. One test for each row. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type SockJSSettings, SockJSConnection } from '../../src/index.ts';
@@ -18,7 +18,7 @@ class Telling extends SockJSConnection {
 const forwardedFor = (value: string): Headers => [['X-Forwarded-For', value]];
 const TRUSTING: SockJSSettings = { trustedProxies: ['loopback'] };
 
-/** Who the server believes the client to be. */
+/** Returns the client's address as the server sees it. */
 const FORGED: readonly (readonly [SockJSSettings, headers: Headers, believed: string])[] = [
   [{}, forwardedFor('192.0.2.1'), '127.0.0.1 plain'],
   [{}, [['Forwarded', 'for=192.0.2.1;proto=https']], '127.0.0.1 plain'],
@@ -29,7 +29,7 @@ const FORGED: readonly (readonly [SockJSSettings, headers: Headers, believed: st
   [TRUSTING, forwardedFor('127.0.0.1, 198.51.100.7'), '198.51.100.7 plain'],
   [TRUSTING, forwardedFor('192.0.2.1, nonsense'), '127.0.0.1 plain'],
   [TRUSTING, [['Forwarded', 'for=192.0.2.1, for=198.51.100.7']], '198.51.100.7 plain'],
-  // A proxy writes one of the two, and may pass on the other as the client wrote it.
+  // A proxy writes one of the two headers, and may pass on the client's own other one.
   [TRUSTING, [...forwardedFor('198.51.100.7'), ['Forwarded', 'for=192.0.2.1']], '127.0.0.1 plain'],
 ];
 
@@ -43,7 +43,7 @@ test('forged X-Forwarded-For', async (t) => {
       assert.deepEqual((await httpRequest(port, request)).body, `a["${believed}"]\n`);
     });
   }
-  await t.test('it opens nobody else’s session', async (sub) => {
+  await t.test('it opens no session of another client', async (sub) => {
     const { port } = await startRouter(sub, TRUSTING);
     const session = newSession();
     const owner = forwardedFor('192.0.2.1');
@@ -69,7 +69,7 @@ test('many sessions from one address', async (t) => {
     await t.test(limit, async (sub) => {
       const settings = { [limit]: TRANSPORTS.length, trustedProxies: ['loopback'] };
       const { port, router, logger } = await startRouter(sub, settings);
-      // One client of IPv6 has a whole /64 to come from.
+      // One IPv6 client has a whole /64.
       const from = (host: number): Headers => forwardedFor(`2001:db8::${host}`);
       for (const [host, transport] of TRANSPORTS.entries()) {
         await requestSession(sub, port, transport, { headers: from(host) });

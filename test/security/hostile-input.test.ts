@@ -1,4 +1,4 @@
-/** The table of attacks: URLs, upgrades and bodies that were never meant well. One test a row. */
+/** Attacks of docs/security.md with URLs, upgrades and bodies. One test for each row. */
 import assert from 'node:assert/strict';
 import { createServer } from 'node:http';
 import { type TestContext, test } from 'node:test';
@@ -24,7 +24,7 @@ const TARGETS = [
   '*',
 ];
 
-/** Resets a connection whose socket the application reads, but does not listen to for errors. */
+/** Resets a connection whose socket the application reads without an error listener. */
 async function resetsWhileUpgrading(t: TestContext, path: string, byHand: boolean): Promise<void> {
   const verdict = deferred();
   const upgraded = deferred();
@@ -48,7 +48,7 @@ async function resetsWhileUpgrading(t: TestContext, path: string, byHand: boolea
   client.abort();
   await closed.promise;
   verdict.resolve();
-  logger.take(); // What is said of the origin, where somebody was left to be told.
+  logger.take(); // The origin was refused, if the client was still connected.
 }
 
 test('an upgrade to an unknown path, a malformed URL, an abrupt reset', async (t) => {
@@ -65,7 +65,7 @@ test('an upgrade to an unknown path, a malformed URL, an abrupt reset', async (t
       assert.ok(status >= 400 && status < 500, String(status));
     });
   }
-  await t.test('a reset of an upgrade that is for nobody', (sub) =>
+  await t.test('a reset of an upgrade that no router handles', (sub) =>
     resetsWhileUpgrading(sub, '/nowhere', false),
   );
   await t.test('a reset of an upgrade that was routed by hand', (sub) =>
@@ -121,7 +121,7 @@ test('JSON that is no array of strings; a message after close()', async (t) => {
     client.abort();
   });
   assert.deepEqual(new Set(seen), new Set(['next', 'abc']));
-  await t.test('what follows close() in one body reaches nobody', async () => {
+  await t.test('messages after close() in one body are not handled', async () => {
     const session = newSession();
     await poll(port, session);
     await sendMessages(port, session, 'end', 'too', 'late');
@@ -142,7 +142,7 @@ test('a body of 64 MiB for a session that does not exist', async (t) => {
   };
   for (const target of ['xhr_send', 'jsonp_send']) {
     const path = `${newSession()}/${target}`;
-    // Not one byte of the body is sent: whoever wants to read it first has no answer.
+    // No byte of the body is sent, so a server that reads the body first does not respond.
     await t.test(`${target}: 404 by its head alone`, async () => {
       const announced = begin(path, ['Content-Length', String(64 * MEBIBYTE)]);
       assert.equal((await announced.response()).status, 404);
@@ -217,7 +217,7 @@ test('decompression bombs', async (t) => {
       const head = await connection.readHead();
       assert.equal(head.status, 101);
       assert.deepEqual(head.all('sec-websocket-extensions'), []);
-      // RSV1 says that this message is compressed.
+      // RSV1 marks a compressed message.
       connection.send(encodeFrame(0x41, 'x'));
       if (transport.name === 'websocket') assert.equal((await connection.read(3)).slice(2), 'o');
       // A close frame; its code is 1002, 0x03ea.

@@ -1,4 +1,4 @@
-/** The table of attacks: what a hostile page can make of the answers of a server. One test a row. */
+/** Attacks of docs/security.md by hostile pages. One test for each row. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Refusal, SockJSConnection } from '../../src/index.ts';
@@ -30,7 +30,7 @@ const CALLBACKS = [
   'a[0]',
   'é',
   '%00',
-  `CWS${'M'.repeat(30)}`, // Rosetta Flash: a film made of letters and digits.
+  `CWS${'M'.repeat(30)}`, // Rosetta Flash: a Flash film of letters and digits.
 ];
 
 const SCRIPTED = '</script><script>alert(1)</script><!--\u2028';
@@ -50,7 +50,7 @@ test('callbacks reflected into script', async (t) => {
       }
     }
   }
-  await t.test('jsonp: no answer can be taken for anything but a script', async () => {
+  await t.test('jsonp: a response is nothing but a script', async () => {
     const connection = new RawHttpConnection(port);
     const { body, head } = await connection.request({ path: `${newSession()}/${JSONP.path}` });
     connection.close();
@@ -93,7 +93,7 @@ test('reflected file download through crafted paths', async (t) => {
       assert.equal((await httpRequest(port, { path })).status, 404);
     });
   }
-  await t.test('what a browser saves of jsonp has a harmless name', async () => {
+  await t.test('a saved jsonp response has a harmless file name', async () => {
     const { head } = await httpRequest(port, { path: `${newSession()}/jsonp?c=x` });
     assert.equal(head.header('content-disposition'), 'attachment; filename=f.txt');
   });
@@ -160,7 +160,7 @@ test('header and cookie injection; line breaks in event streams', async (t) => {
   const injected = 'x\r\nSet-Cookie: evil=1';
   const { port } = await startRouter(t, {
     jsessionid: true,
-    // An application that puts what the client says into a header learns of it when it does so.
+    // An application that puts client input into a header gets an exception.
     authorize: (request) => {
       const wanted = request.getArgument('realm');
       return wanted === undefined ? 'somebody' : new Refusal(401, '', { Realm: wanted });

@@ -1,13 +1,12 @@
 /**
- * 1,000 clients that never read while the server sends on and on to each, with the default settings: half of
- * them WebSockets, half of them sessions between two polls. The server is a process of its own, and its
- * memory is that of all of these clients.
+ * 1,000 clients that never read, with the default settings, while the server keeps sending to each: half of them
+ * WebSockets, half of them sessions between two polls. The server is a separate process, so its memory is that of these
+ * clients.
  *
- * With `close` they would be sent 100 MiB each, and more, but are let go long before. With `drop-oldest`
- * nobody is, and 25 MiB are sent to each: 400,000 messages, some ten seconds; the rest of 100 MiB would only
- * be more of the same. Sessions between polls have a text of their own for each message with `close`: that is
- * what waits for them, as a frame of its own waits for each WebSocket. With `drop-oldest` a round has one text
- * for all, or making 25 GB of text would take the time.
+ * With `close` each client would get 100 MiB, but is closed long before. With `drop-oldest` none is closed, and each gets
+ * 25 MiB: 400,000 messages in some ten seconds. With `close`, sessions between polls get a separate text for each
+ * message, as each WebSocket has a separate frame. With `drop-oldest` a round has one text for all, since making 25 GB of
+ * text would take too long.
  */
 import assert from 'node:assert/strict';
 import { fork } from 'node:child_process';
@@ -23,7 +22,7 @@ const CLIENTS = 1000;
 const MIB = 1024 * 1024;
 const { maxBufferedBytes, maxTotalBufferedBytes } = resolveSettings({});
 
-/** A WebSocket that has been opened as far as its server knows, and that reads nothing. */
+/** Opens a WebSocket that reads nothing. */
 async function neverRead(port: number): Promise<Socket> {
   const socket = connect(port, '127.0.0.1');
   socket.on('error', () => {});
@@ -66,13 +65,13 @@ function show(
   t.diagnostic(`peak memory per client: ${Math.round(perClient / 1024)} KiB`);
   t.diagnostic(`memory before, and the most in each quarter: ${figures} MiB`);
   t.diagnostic(`most that waited at once: ${Math.round(mostBuffered / MIB)} MiB`);
-  // Beyond the total each may have one more message.
+  // Over the total, each client may have one more message.
   assert.ok(mostBuffered < maxTotalBufferedBytes + CLIENTS * 65 * 1024, `${mostBuffered} bytes`);
   t.diagnostic(`${sent} messages of 64 KiB in ${Math.round(milliseconds)} ms`);
   return perClient;
 }
 
-test('close: clients that never read take less than 1.5 × maxBufferedBytes each, and are let go', async (t) => {
+test('close: clients that never read take less than 1.5 × maxBufferedBytes each, and are closed', async (t) => {
   const report = await floodAll(t, 'close');
   const perClient = show(t, report);
   assert.equal(report.closed, CLIENTS);

@@ -1,4 +1,4 @@
-/** What a review by an attacker's eyes found, each with the way in which it was done. */
+/** Faults that reviews have found, each with its attack. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
@@ -16,7 +16,7 @@ const HANDSHAKE =
   'GET /echo/websocket HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n' +
   'Origin: http://evil.example\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n';
 
-test('a reset while an upgrade that was routed by hand waits for its verdict harms nobody', async (t) => {
+test('a reset of an upgrade that waits for allowedOrigins does no harm', async (t) => {
   const asked = deferred();
   const verdict = deferred();
   const logger = new RecordingLogger();
@@ -48,7 +48,7 @@ test('a reset while an upgrade that was routed by hand waits for its verdict har
   assert.deepEqual(logger.take(), [], 'the decision came too late to be logged');
 });
 
-test('empty messages are not free: maxBufferedBytes counts what they take', async (t) => {
+test('maxBufferedBytes counts the overhead of empty messages', async (t) => {
   let sent = 0;
   class Flood extends SockJSConnection {
     override onOpen(): void {
@@ -64,7 +64,7 @@ test('empty messages are not free: maxBufferedBytes counts what they take', asyn
   assert.ok(sent <= 1001, `${sent} empty messages were taken`);
 });
 
-test('a client that onOpen has not accepted is no member yet', async (t) => {
+test('a client that onOpen has not accepted is not among the connections', async (t) => {
   const verdict = deferred();
   class Members extends SockJSConnection {
     override async onOpen(): Promise<boolean> {
@@ -80,7 +80,7 @@ test('a client that onOpen has not accepted is no member yet', async (t) => {
   assert.equal(await client.next(), 'c[1008,"Refused"]');
 });
 
-test('a body in one-byte chunks takes no more memory than its bytes', async (t) => {
+test('a body in one-byte chunks takes only the memory of its bytes', async (t) => {
   const { port, url } = await startRouter(t);
   const session = new URL(`${url}/0/chunks`).pathname;
   await httpRequest(port, { method: 'POST', path: `${session}/xhr` });
@@ -98,7 +98,7 @@ test('a body in one-byte chunks takes no more memory than its bytes', async (t) 
   assert.ok(grown < 100 * 1024 * 1024, `500,000 bytes took ${grown}`);
 });
 
-test('a client that left before the router was asked opens no session', async (t) => {
+test('a client that disconnected before the router got its request opens no session', async (t) => {
   let opens = 0;
   class Counting extends SockJSConnection {
     override onOpen(): void {
@@ -124,7 +124,7 @@ test('a client that left before the router was asked opens no session', async (t
   assert.equal(router.stats.dump().sessionsActive, 0);
 });
 
-test('a slow client is not given up while it takes its answer', async (t) => {
+test('a slow client is kept while it takes its response', async (t) => {
   class Large extends SockJSConnection {
     override onOpen(): void {
       this.send('x'.repeat(30_000_000));
@@ -154,7 +154,7 @@ test('a slow client is not given up while it takes its answer', async (t) => {
   );
 });
 
-test('a client that takes nothing of its answer is given up', async (t) => {
+test('a client that takes nothing of its response is closed', async (t) => {
   const codes: number[] = [];
   const closed = deferred();
   class Large extends SockJSConnection {
@@ -202,7 +202,7 @@ for (const [what, thrown] of ODD) {
   });
 }
 
-test('what a client wrote cannot begin a log line, even inside an error', async (t) => {
+test('text of a client cannot begin a log line, even inside an error', async (t) => {
   class Parsing extends SockJSConnection {
     override onMessage(message: string): void {
       JSON.parse(message);
@@ -233,7 +233,7 @@ test('a class that cannot be constructed is a 500, and the log keeps the session
   assert.doesNotMatch(entry?.line ?? '', /SECRET/);
 });
 
-test('one request may wait for a pending onOpen, the next is told to come later', async (t) => {
+test('one request may wait for a pending onOpen, and the next ones are refused', async (t) => {
   const verdict = deferred();
   class Slow extends SockJSConnection {
     override async onOpen(): Promise<void> {
@@ -253,7 +253,7 @@ test('one request may wait for a pending onOpen, the next is told to come later'
   assert.deepEqual(statuses, [204, 503, 503, 503]);
 });
 
-test('so many may wait for an allowedOrigins that answers later, and no more', async (t) => {
+test('requests that wait for allowedOrigins are limited', async (t) => {
   const verdict = deferred();
   const { port, logger } = await startRouter(t, {
     allowedOrigins: async () => {

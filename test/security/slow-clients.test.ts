@@ -1,4 +1,4 @@
-/** The table of attacks: clients that take their time, or nothing at all. One test a row. */
+/** Attacks of docs/security.md by slow clients. One test for each row. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type SockJSConnection, SockJSRouter } from '../../src/index.ts';
@@ -18,7 +18,7 @@ import { until, within } from '../../testkit/until.ts';
 
 const KIBIBYTE = 1024;
 const CHUNK = 'x'.repeat(64 * KIBIBYTE);
-/** More than any kernel keeps for a connection. */
+/** Larger than the kernel's buffers of a connection. */
 const FLOOD = 1024;
 
 const DEAF = [
@@ -34,7 +34,7 @@ interface Outcome {
   readonly mostBuffered: number;
 }
 
-/** Sends without ever looking at what `send` answers. */
+/** Sends without a look at the result of `send`. */
 function flooding(outcomes: AsyncQueue<Outcome>): new () => SockJSConnection {
   return class Flooding extends Echo {
     override async onOpen(): Promise<void> {
@@ -86,7 +86,7 @@ test('a client that never reads, or never polls', async (t) => {
     for (let sent = 0; sent < 16; sent += 1) {
       for (const connection of connections) connection.send(CHUNK);
       await new Promise(setImmediate);
-      // What one message of each client takes comes on top: nobody is let go for the first one.
+      // Each client may have one message over the limit.
       const { bufferedBytes } = crowded.router.stats.dump();
       assert.ok(bufferedBytes <= 512 * KIBIBYTE + 20 * (CHUNK.length + 100), String(bufferedBytes));
     }
@@ -130,7 +130,7 @@ test('slow headers, slow bodies, slow readers', async (t) => {
       await until(() => [...router.connections].length === 1, 'it has opened');
       const [connection] = router.connections;
       assert.ok(connection !== undefined);
-      // More than any kernel takes, and less than maxBufferedBytes would object to: it is one message.
+      // Larger than the kernel's buffers, and a single message, so not over maxBufferedBytes.
       connection.send('x'.repeat(16 * 1024 * KIBIBYTE));
       await until(() => router.stats.dump().closed.writeTimeout === 1, 'it is let go');
     });

@@ -1,4 +1,4 @@
-/** The table of attacks: faults that `ws` has had, whose place our own codec takes. One test a row. */
+/** Attacks of docs/security.md: past faults of `ws`, tried on our codec. One test for each row. */
 import assert from 'node:assert/strict';
 import { createServer } from 'node:http';
 import { test } from 'node:test';
@@ -12,14 +12,14 @@ import { assertServes } from '../../testkit/sockjs-http.ts';
 import { encodeFrame } from '../../testkit/websocket-frames.ts';
 import { until } from '../../testkit/until.ts';
 
-/** A part of a message that goes on after it: its first byte has no FIN. */
+/** Encodes a fragment that is not the last one. */
 function fragment(opcode: number, payload: string): Buffer {
   const frame = encodeFrame(opcode, payload);
   frame[0] = opcode;
   return frame;
 }
 
-/** The head of a text of so many bytes, which are yet to come. */
+/** Encodes the head of a text frame without its payload. */
 function longHead(bytes: number): Buffer {
   const length = Buffer.alloc(8);
   length.writeBigUInt64BE(BigInt(bytes));
@@ -62,7 +62,7 @@ test('faults that ws has had', async (t) => {
     const own = new SockJSRouter(Echo, '/echo', { logger: false });
     const server = createServer();
     server.on('upgrade', (request, socket, head) => {
-      delete request.headers.upgrade; // As older Nodes do beyond their limit; newer ones answer 431.
+      delete request.headers.upgrade; // As older versions of Node do over their limit; newer ones respond with 431.
       own.handleUpgrade(request, socket, head);
     });
     const ownPort = await listen(server);
@@ -84,7 +84,7 @@ test('faults that ws has had', async (t) => {
     assert.ok(user < 1_000_000, `${user / 1000} ms of processor time`);
   });
 
-  /** Waits for the close frame, and hangs up. */
+  /** Waits for the close frame, and closes. */
   const refusedWith = async (connection: RawHttpConnection, code: number): Promise<void> => {
     const frame = await connection.read(4);
     assert.ok(frame.includes(String.fromCodePoint(code >> 8)), JSON.stringify(frame));
@@ -130,7 +130,7 @@ test('faults that ws has had', async (t) => {
       const connection = new RawHttpConnection(crowded.port).send(openRequest(raw));
       sub.after(() => connection.close());
       assert.equal((await connection.readHead()).status, 101);
-      connection.socket.once('data', () => connection.close()); // It was refused.
+      connection.socket.once('data', () => connection.close()); // The input was refused.
       connection.send(longHead(60_000)).send('x'.repeat(50_000));
     }
     await until(() => crowded.router.stats.dump().sessionsActive < 5, 'one is refused');

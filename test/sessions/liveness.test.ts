@@ -1,4 +1,4 @@
-/** Who is there is kept, who is gone is noticed, on every transport. */
+/** Heartbeats, pings and renewals, on every transport. */
 import assert from 'node:assert/strict';
 import { type Server, createServer as createHttpServer } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
@@ -99,7 +99,7 @@ test('rawwebsocket: a heartbeat is a ping and nothing else', async (t) => {
   assert.equal(await client.next(), 'echoed');
 });
 
-/** A WebSocket of which the test has every byte in its hands. */
+/** Opens a WebSocket whose bytes the test writes itself. */
 async function openRaw(
   t: TestContext,
   port: number,
@@ -113,7 +113,7 @@ async function openRaw(
 
 testEach(
   WS_TRANSPORTS,
-  'a silent client is cut off after heartbeatDelay and pingTimeout, with 1006',
+  'a silent client is closed with 1006 after heartbeatDelay and pingTimeout',
   async (t, transport) => {
     const { port, ends, router } = await serve(t);
     const client = await openRaw(t, port, transport);
@@ -147,7 +147,7 @@ for (const [what, bytes] of SIGNS) {
 
 testEach(
   WS_TRANSPORTS,
-  'any byte keeps a client, also of a frame that is never complete',
+  'any byte keeps a client, also bytes of an incomplete frame',
   async (t, transport) => {
     const { port, ends, router } = await serve(t);
     const client = await openRaw(t, port, transport);
@@ -163,7 +163,7 @@ testEach(
 
 testEach(
   WS_TRANSPORTS,
-  'a client that we do not read while onOpen is pending is not cut off',
+  'a client is kept while its input is not read because onOpen is pending',
   async (t, transport) => {
     const verdict = deferred();
     const { port, router, ends } = await serve(t, {}, verdict.promise);
@@ -201,7 +201,7 @@ testEach(
 const CERTIFIED = selfSignedCertificate();
 
 for (const isTalking of [true, false]) {
-  test(`over TLS a client that ${isTalking ? 'answers is kept' : 'is silent is cut off'}`, async (t) => {
+  test(`over TLS a client that ${isTalking ? 'responds to pings is kept' : 'is silent is closed'}`, async (t) => {
     const { port, router, ends } = await serveOn(t, createHttpsServer(CERTIFIED), {});
     const socket = connectSecurely({ port, host: '127.0.0.1', ca: [CERTIFIED.cert] });
     t.after(() => socket.destroy());
@@ -234,7 +234,7 @@ for (const transport of STREAMING_TRANSPORTS) {
     assert.ok(rest.length > 0 && rest.every((frame) => frame === 'h'), rest.join());
   });
 
-  test(`${transport.name}: a client that does not come back after that is gone`, async (t) => {
+  test(`${transport.name}: a client that does not return after that is closed with 1006`, async (t) => {
     const { port, ends, router } = await serve(t, {
       streamRenewalDelay: 150,
       disconnectDelay: 100,
@@ -249,7 +249,7 @@ for (const transport of STREAMING_TRANSPORTS) {
 }
 
 for (const transport of POLLING_TRANSPORTS) {
-  test(`${transport.name}: a poll ends with a heartbeat, and a client that does not come back is gone`, async (t) => {
+  test(`${transport.name}: a poll ends with a heartbeat, and a client that does not return is closed with 1006`, async (t) => {
     const { port, ends } = await serve(t, { disconnectDelay: 100 });
     const session = newSession();
     assert.equal(await poll(port, session, transport), 'o');
@@ -259,7 +259,7 @@ for (const transport of POLLING_TRANSPORTS) {
 }
 
 for (const transports of ['xhr-streaming', 'eventsource'] as const) {
-  test(`${transports}: the client comes back after a renewal, and loses nothing`, async (t) => {
+  test(`${transports}: the client returns after a renewal and loses no message`, async (t) => {
     const { url, router } = await serve(t, { streamRenewalDelay: 100, heartbeatDelay: 50 });
     const client = await openOfficial(t, url, { transports });
     const [connection] = router.connections;
@@ -280,7 +280,7 @@ for (const transports of ['xhr-streaming', 'eventsource'] as const) {
   });
 }
 
-test('a client that sends by xhr_send is heard, and its stream is not renewed', async (t) => {
+test('xhr_send shows that a client is alive, so its stream is not renewed', async (t) => {
   const { url, router } = await serve(t, { streamRenewalDelay: 300, heartbeatDelay: 50 });
   const client = await openOfficial(t, url, { transports: 'xhr-streaming' });
   const began = performance.now();

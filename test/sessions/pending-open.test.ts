@@ -18,7 +18,7 @@ for (const [endpoint, status] of [
   ['xhr_send', 204],
   ['jsonp_send', 200],
 ] as const) {
-  test(`${endpoint} that waits for onOpen is answered ${status} when the router closes`, async (t) => {
+  test(`${endpoint} that waits for onOpen gets ${status} when the router closes`, async (t) => {
     const { port, router } = await startRouter(t, {}, NeverOpening);
     const session = newSession();
     assert.equal(await poll(port, session), 'o');
@@ -27,7 +27,7 @@ for (const [endpoint, status] of [
       const answer = await postBody(port, session, '["early"]', { endpoint, headers });
       return answer.status;
     });
-    // One request waits, and the other one is refused meanwhile.
+    // One request waits, and the other one is refused.
     assert.equal(await Promise.race(pending), 503);
     const closed = router.close({ timeout: 5000 });
     assert.deepEqual(new Set(await Promise.all(pending)), new Set([status, 503]));
@@ -36,7 +36,7 @@ for (const [endpoint, status] of [
   });
 }
 
-test('xhr_send that waits for onOpen is answered 404 when its client has stopped polling', async (t) => {
+test('xhr_send that waits for onOpen gets 404 when its client has stopped polling', async (t) => {
   const { port, router } = await startRouter(t, { disconnectDelay: 100 }, NeverOpening);
   const session = newSession();
   assert.equal(await poll(port, session), 'o');

@@ -1,4 +1,4 @@
-/** `maxMessagesPerSecond`: a client that is quicker waits, or is closed. */
+/** `maxMessagesPerSecond`: a client over its rate is delayed, or closed. */
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { SockJSConnection, type SockJSSettings } from '../../src/index.ts';
@@ -13,7 +13,7 @@ import { until } from '../../testkit/until.ts';
 const numbers = (from: number, to: number): string[] =>
   Array.from({ length: to - from }, (_, index) => String(from + index));
 
-/** A service that notes what comes and when it ends. */
+/** Starts a router that records messages and closes. */
 async function serveNoting(t: TestContext, settings: SockJSSettings) {
   const messages = new AsyncQueue<string>('a message');
   const ends = new AsyncQueue<number>('onClose');
@@ -30,7 +30,7 @@ async function serveNoting(t: TestContext, settings: SockJSSettings) {
 }
 
 const RATE = 200;
-/** RATE of these may come at once; the rest is what the client has to wait for. */
+/** Messages of the first burst. RATE of them are free, and the rest delays the client. */
 const FIRST = RATE + 100;
 
 for (const path of ['/000/s/websocket', '/websocket']) {
@@ -78,7 +78,7 @@ test('xhr_send: the next body of a client that is too quick waits, and all arriv
   assert.ok(router.stats.dump().throttledTotal > 0);
 });
 
-test('a burst that holds a client back once counts once', async (t) => {
+test('a burst that delays a client once is counted once', async (t) => {
   const { port, messages, router } = await serveNoting(t, { maxMessagesPerSecond: 100 });
   const client = await openWebSocket(t, port, '/echo/websocket');
   client.write(...numbers(0, 110).map((number) => encodeFrame(OPCODE.text, number)));
@@ -86,7 +86,7 @@ test('a burst that holds a client back once counts once', async (t) => {
   assert.equal(router.stats.dump().throttledTotal, 1);
 });
 
-test('xhr_send: while one body waits the next is a 429 that says when to come again', async (t) => {
+test('xhr_send: a second body while one is delayed gets 429 and Retry-After', async (t) => {
   const { port, messages, router } = await serveNoting(t, { maxMessagesPerSecond: RATE });
   const session = newSession();
   await poll(port, session);
@@ -117,7 +117,7 @@ test('xhr_send: with the policy close a client that is too quick finds its sessi
   assert.equal(router.stats.dump().closed.rateLimited, 1);
 });
 
-test('what comes within one second at the rate is not held back', async (t) => {
+test('messages within the rate limit of one second are not delayed', async (t) => {
   const settings = { maxMessagesPerSecond: 10, rateLimitPolicy: 'close' } as const;
   const { port, messages, router } = await serveNoting(t, settings);
   const session = newSession();
@@ -136,18 +136,18 @@ test('Infinity is no limit', async (t) => {
   assert.equal(router.stats.dump().throttledTotal, 0);
 });
 
-test('a body that waits is answered at once when its session ends', async (t) => {
+test('a delayed body gets its response when its session ends', async (t) => {
   const { port, router, ends } = await serveNoting(t, { maxMessagesPerSecond: 1 });
   const session = newSession();
   await poll(port, session);
   await postBody(port, session, JSON.stringify(numbers(0, 1000)));
   const bodies = [1, 2].map(() => postBody(port, session, '["x"]'));
-  // One of them waits when the other is told to come later.
+  // One of them waits when the other one is refused.
   assert.equal((await Promise.race(bodies)).status, 429);
   for (const connection of router.connections) connection.close();
   assert.equal(await ends.next(), 3000);
   const statuses = (await Promise.all(bodies)).map(({ status }) => status);
-  // It will learn of the end by its next poll.
+  // Its next poll gets the close frame.
   assert.deepEqual(
     statuses.toSorted((a, b) => a - b),
     [204, 429],
@@ -165,7 +165,7 @@ test('a WebSocket that is held back closes at once when its session ends', async
   assert.equal((await client.closed()).code, 3000);
 });
 
-test('a client that is held back still gets what is sent to it', async (t) => {
+test('a client whose input is delayed still receives messages', async (t) => {
   const { port, router } = await serveNoting(t, { maxMessagesPerSecond: 1 });
   const client = await openWebSocket(t, port, '/echo/000/s/websocket');
   assert.equal(await client.next(), 'o');

@@ -1,4 +1,4 @@
-/** `slowConsumer`, `maxBufferedBytes` and `maxTotalBufferedBytes`: what becomes of a client that leaves too much waiting. */
+/** `slowConsumer`, `maxBufferedBytes` and `maxTotalBufferedBytes`. */
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { PROCESS_MEMORY_BUDGET } from '../../src/base/memory-budget.ts';
@@ -10,7 +10,7 @@ import { startRouter } from '../../testkit/server.ts';
 import { testEach } from '../../testkit/node-test.ts';
 import { until, within } from '../../testkit/until.ts';
 
-/** So many polling sessions between two polls. */
+/** Opens polling sessions that wait for their next poll. */
 async function between(t: TestContext, settings: SockJSSettings, count = 1) {
   const running = await startRouter(t, settings);
   for (let index = 0; index < count; index += 1)
@@ -24,7 +24,7 @@ async function between(t: TestContext, settings: SockJSSettings, count = 1) {
   };
 }
 
-/** The only one. */
+/** Returns the only element. */
 function the<Item>(items: readonly Item[]): Item {
   assert.equal(items.length, 1);
   const [item] = items;
@@ -32,10 +32,10 @@ function the<Item>(items: readonly Item[]): Item {
   return item;
 }
 
-/** Counts for 1000 bytes. */
+/** A message that counts 1000 bytes. */
 const message = (index: number): string => String(index).padEnd(900);
 
-test('drop-oldest: the newest messages stay, in order, and those that were dropped are counted', async (t) => {
+test('drop-oldest: the newest messages stay in order, and dropped ones are counted', async (t) => {
   const settings = { maxBufferedBytes: 5000, slowConsumer: 'drop-oldest' } as const;
   const { connections, next, router } = await between(t, settings);
   const connection = the(connections);
@@ -62,7 +62,7 @@ const STREAMS = TRANSPORTS.filter(({ name }) => name !== 'xhr' && name !== 'json
 
 testEach(
   STREAMS,
-  'drop-oldest: a client that does not read stays, little waits for it, and it gets the newest',
+  'drop-oldest: a client that does not read stays connected, and gets the newest messages',
   async (t, transport) => {
     class Flooding extends SockJSConnection {
       most = 0;
@@ -106,13 +106,13 @@ testEach(
   },
 );
 
-/** Connections are members only once `onOpen` has settled. */
+/** Waits until `onOpen` has settled: before that the router lists no connection. */
 async function opened(router: { readonly connections: Iterable<SockJSConnection> }) {
   await until(() => [...router.connections].length > 0, 'onOpen has settled');
   return [...router.connections];
 }
 
-test('a function is told who the client is, how it is connected, and what waits for it', async (t) => {
+test('a function gets info, user, transport and buffered bytes', async (t) => {
   const told: Record<string, unknown>[] = [];
   const { connections } = await between(t, {
     maxBufferedBytes: 5000,
@@ -145,7 +145,7 @@ for (const [answer, isClosed] of [
   ['close', true],
   ['drop-oldest', false],
 ] as const) {
-  test(`a function that answers ${answer} has its will`, async (t) => {
+  test(`a function that answers ${answer} is applied`, async (t) => {
     const { connections, next } = await between(t, {
       maxBufferedBytes: 5000,
       slowConsumer: () => answer,
@@ -158,14 +158,14 @@ for (const [answer, isClosed] of [
   });
 }
 
-test('a function may judge each client anew', async (t) => {
+test('a function decides for each client', async (t) => {
   const { connections } = await between(t, {
     maxBufferedBytes: 5000,
     slowConsumer: ({ bufferedBytes }) => (bufferedBytes > 10_000 ? 'close' : 'drop-oldest'),
   });
   for (let index = 0; index < 6; index += 1) the(connections).send(message(index));
   assert.equal(the(connections).isClosed, false);
-  the(connections).send('x'.repeat(7000)); // One may be longer than the limit.
+  the(connections).send('x'.repeat(7000)); // A single message may be longer than the limit.
   assert.equal(the(connections).isClosed, false);
   the(connections).send('one more');
   assert.equal(the(connections).isClosed, true);
@@ -200,12 +200,12 @@ test('beyond maxTotalBufferedBytes no client may leave more than highWaterMark w
   second.send(message(6));
   assert.deepEqual([first.isClosed, second.isClosed], [false, true], 'one more is too much');
   await until(() => router.stats.dump().closed.slowConsumer === 1, 'it is counted');
-  // What waited for the second is gone, so there is room for the third.
+  // The buffer of the second is freed, so there is room for the third.
   for (let index = 0; index < 6; index += 1) third.send(message(index));
   assert.deepEqual([first.isClosed, third.isClosed], [false, false]);
 });
 
-test('drop-oldest beyond maxTotalBufferedBytes: what waits beyond highWaterMark is dropped', async (t) => {
+test('drop-oldest over maxTotalBufferedBytes: messages over highWaterMark are dropped', async (t) => {
   const { connections } = await between(t, { ...CROWDED, slowConsumer: 'drop-oldest' }, 2);
   const [first, second] = connections;
   assert.ok(first && second);
@@ -214,7 +214,7 @@ test('drop-oldest beyond maxTotalBufferedBytes: what waits beyond highWaterMark 
   assert.equal(second.bufferedBytes, 2000);
 });
 
-test('what waits in one router counts for the others of the process', async (t) => {
+test('bytes buffered in one router count for all routers of the process', async (t) => {
   const one = await between(t, { maxBufferedBytes: 20_000, highWaterMark: 2000 });
   const other = await between(t, CROWDED);
   for (let index = 0; index < 16; index += 1) the(one.connections).send(message(index));
@@ -229,7 +229,7 @@ for (const [how, end] of [
     (_next: () => Promise<string>, connection: SockJSConnection) => connection.close(),
   ],
 ] as const) {
-  test(`what waited is not counted any more when ${how}`, async (t) => {
+  test(`buffered bytes are no longer counted when ${how}`, async (t) => {
     const before = PROCESS_MEMORY_BUDGET.bytes;
     const { connections, next, router } = await between(t, { highWaterMark: 2000 });
     for (let index = 0; index < 9; index += 1) the(connections).send(message(index));

@@ -1,4 +1,4 @@
-/** `authorize` over mutual TLS: it sees the certificate of a client, if the server has verified one. */
+/** `authorize` over mutual TLS gets the certificate of a client if the server has verified it. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { Agent, type RequestOptions, createServer, request } from 'node:https';
@@ -22,7 +22,7 @@ interface Seen {
   readonly raw: string | undefined;
 }
 
-/** A server that asks for certificates and takes those that `client` has, but lets everybody in. */
+/** Creates a server that requests certificates, verifies those of `client`, and rejects no connection. */
 async function serveSecurely(t: TestContext) {
   const seen = new AsyncQueue<Seen>('authorize');
   const logger = new RecordingLogger();
@@ -56,7 +56,7 @@ async function serveSecurely(t: TestContext) {
 
 type Credentials = Pick<RequestOptions, 'key' | 'cert' | 'agent'>;
 
-/** One poll. @returns whether the TLS session was one resumed */
+/** Polls once. @returns whether the TLS session was resumed */
 async function poll(port: number, credentials: Credentials): Promise<boolean> {
   const path = `${newSession()}/xhr`;
   const options = { host: '127.0.0.1', port, path, method: 'POST', ca: [ours.cert] };

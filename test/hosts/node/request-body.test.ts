@@ -1,4 +1,4 @@
-/** What comes in is limited in bytes, in number and in time, and what is refused is refused with its own answer. */
+/** Limits of input: bytes, messages and time, each with its refusal. */
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { PROCESS_MEMORY_BUDGET } from '../../../src/base/memory-budget.ts';
@@ -13,7 +13,7 @@ import { startRouter } from '../../../testkit/server.ts';
 import { testEach } from '../../../testkit/node-test.ts';
 import { until } from '../../../testkit/until.ts';
 
-/** A service whose messages arrive in a queue, and one polling session of it. */
+/** Starts a router that collects messages in a queue, and opens a polling session. */
 async function serveOne(t: TestContext, settings: SockJSSettings) {
   const messages = new AsyncQueue<string>('a message');
   class Keeping extends SockJSConnection {
@@ -107,7 +107,7 @@ for (const path of ['/000/s/websocket', '/websocket']) {
   });
 }
 
-/** A request whose body has not come yet. */
+/** Sends a request without its body. */
 function slowBody(
   t: TestContext,
   port: number,
@@ -124,7 +124,7 @@ for (const [how, header, part] of [
   ['in chunks', 'Transfer-Encoding: chunked', '2\r\n["\r\n'],
   ['of which nothing comes', 'Content-Length: 100', ''],
 ] as const) {
-  test(`a body ${how} that takes longer than bodyTimeout is a 408, and its connection is closed`, async (t) => {
+  test(`a body ${how} that exceeds bodyTimeout gets 408, and its connection closes`, async (t) => {
     const { port, session, router, logger, messages } = await serveOne(t, { bodyTimeout: 100 });
     const began = performance.now();
     const client = slowBody(t, port, session, header).send(part);
@@ -165,7 +165,7 @@ test('a body that comes slowly but in time arrives', async (t) => {
   assert.equal(await messages.next(), 'slow');
 });
 
-test('a body beyond maxTotalBufferedBytes is a 503 that says when to come again', async (t) => {
+test('a body over maxTotalBufferedBytes gets 503 and Retry-After', async (t) => {
   const settings = { maxTotalBufferedBytes: 1000, maxBufferedBytes: 1000 };
   const { port, session, router, logger, messages } = await serveOne(t, settings);
   const { status, body, head } = await postBody(port, session, `["${'x'.repeat(1000)}"]`);

@@ -1,9 +1,8 @@
-/** `writeTimeout`: who takes nothing of what waits is let go; who takes a little is not. */
 import assert from 'node:assert/strict';
 import type { Socket } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import { SockJSConnection, type SockJSSettings } from '../../../src/index.ts';
-import { MUCH } from '../../limits/deaf.ts';
+
 import { AsyncQueue } from '../../../testkit/async-queue.ts';
 import { OPCODE, encodeFrame } from '../../../testkit/websocket-frames.ts';
 import { RawHttpConnection, httpRequest, neverReadingClient } from '../../../testkit/raw-http.ts';
@@ -29,12 +28,15 @@ interface End {
 const SESSION = '/echo/000/never-reading';
 const POLLING = new Set(['xhr', 'jsonp']);
 
-/** A service that sends much to everybody at once. */
-async function serveMuch(t: TestContext, settings: SockJSSettings) {
+/** Size of a message that does not fit into the kernel's buffers. */
+const LARGE_BYTES = 30_000_000;
+
+/** Starts a router that sends one large message to each client. */
+async function startSendingRouter(t: TestContext, settings: SockJSSettings) {
   const ends = new AsyncQueue<End>('onClose');
   class Sending extends SockJSConnection {
     override onOpen(): void {
-      this.send('x'.repeat(MUCH));
+      this.send('x'.repeat(LARGE_BYTES));
     }
 
     override onClose(code: number, reason: string): void {
@@ -44,7 +46,7 @@ async function serveMuch(t: TestContext, settings: SockJSSettings) {
   return {
     ...(await startRouter(
       t,
-      { sessionCheckInterval: 20, maxBufferedBytes: 2 * MUCH, ...settings },
+      { sessionCheckInterval: 20, maxBufferedBytes: 2 * LARGE_BYTES, ...settings },
       Sending,
     )),
     ends,
@@ -57,7 +59,7 @@ async function openNeverReading(
   port: number,
   transport: Transport,
 ): Promise<Socket> {
-  // The first poll gets `o`, and much waits for the second.
+  // The first poll gets `o`, and the large message waits for the second.
   if (POLLING.has(transport.name)) {
     const { method = 'GET', path } = openRequest(transport, { session: SESSION });
     assert.equal((await httpRequest(port, { method, path })).status, 200);
@@ -69,7 +71,7 @@ testEach(
   TRANSPORTS,
   'a client that takes nothing for writeTimeout is closed with 1013',
   async (t, transport) => {
-    const { port, ends, router } = await serveMuch(t, { writeTimeout: 200 });
+    const { port, ends, router } = await startSendingRouter(t, { writeTimeout: 200 });
     const socket = await openNeverReading(t, port, transport);
     assert.deepEqual(await ends.next(), { code: 1013, reason: 'Client stopped reading' });
     assert.equal(router.stats.dump().closed.writeTimeout, 1);
@@ -81,9 +83,12 @@ testEach(
 
 testEach(
   TRANSPORTS.filter(({ name }) => ['websocket', 'xhr_streaming', 'xhr'].includes(name)),
-  'a client that takes a little every now and then is not',
+  'a client that takes a little from time to time is kept',
   async (t, transport) => {
-    const { port, router } = await serveMuch(t, { writeTimeout: 250, disconnectDelay: 1000 });
+    const { port, router } = await startSendingRouter(t, {
+      writeTimeout: 250,
+      disconnectDelay: 1000,
+    });
     const socket = await openNeverReading(t, port, transport);
     let taken = 0;
     socket.on('data', (data) => {
@@ -93,10 +98,10 @@ testEach(
     const reading = setInterval(() => socket.resume(), 8);
     t.after(() => clearInterval(reading));
     const began = performance.now();
-    // Three times as long as a client may take nothing.
+    // Three times the write timeout.
     await until(() => performance.now() - began > 750, 'it has read for a while');
     assert.ok(taken > 0);
-    assert.ok(taken < MUCH, `it should have been slower: ${taken}`);
+    assert.ok(taken < LARGE_BYTES, `it should have been slower: ${taken}`);
     assert.equal(router.stats.dump().sessionsActive, 1);
     assert.equal(router.stats.dump().closed.writeTimeout, 0);
   },
@@ -104,9 +109,9 @@ testEach(
 
 testEach(
   WS_TRANSPORTS,
-  'what a client sends does not make up for what it does not take',
+  'input of a client does not prevent the write timeout',
   async (t, transport) => {
-    const { port, ends } = await serveMuch(t, { writeTimeout: 200 });
+    const { port, ends } = await startSendingRouter(t, { writeTimeout: 200 });
     const socket = await openNeverReading(t, port, transport);
     const pinging = setInterval(() => socket.write(encodeFrame(OPCODE.ping, '')), 20);
     t.after(() => clearInterval(pinging));
@@ -115,7 +120,7 @@ testEach(
 );
 
 test('xhr_streaming: nor do further requests on the same connection', async (t) => {
-  const { port, ends } = await serveMuch(t, { writeTimeout: 200 });
+  const { port, ends } = await startSendingRouter(t, { writeTimeout: 200 });
   const transport = TRANSPORTS.find(({ name }) => name === 'xhr_streaming');
   assert.ok(transport !== undefined);
   const socket = await openNeverReading(t, port, transport);
@@ -124,8 +129,8 @@ test('xhr_streaming: nor do further requests on the same connection', async (t) 
   assert.deepEqual(await ends.next(), { code: 1013, reason: 'Client stopped reading' });
 });
 
-test('a second poll gets nothing before the answer to the first is taken', async (t) => {
-  const { port, router } = await serveMuch(t, {});
+test('a second poll gets no frame before the first response has been taken', async (t) => {
+  const { port, router } = await startSendingRouter(t, {});
   assert.equal(await poll(port, SESSION), 'o');
   const first = new RawHttpConnection(port);
   t.after(() => first.close());
@@ -138,7 +143,7 @@ test('a second poll gets nothing before the answer to the first is taken', async
   t.after(() => second.connection.close());
   await until(() => router.stats.dump().connectionsActive === 1, 'the second poll is there');
   connection.send('after');
-  // A round trip: whatever the server had to say by now is said.
+  // After a round trip the server has written all that it would write.
   await httpRequest(port, { path: '/echo' });
   assert.equal(second.connection.socket.bytesRead, 0);
   first.socket.resume();
@@ -149,7 +154,7 @@ test('a second poll gets nothing before the answer to the first is taken', async
 
 testEach(
   WS_TRANSPORTS,
-  'a client that pings without end, and reads nothing, makes nothing wait here',
+  'a client that pings without reading fills no buffer',
   async (t, transport) => {
     const { port, router, server } = await startRouter(t, {}, SockJSConnection);
     const { socket } = neverReadingClient(t, port, openRequest(transport));
@@ -163,7 +168,7 @@ testEach(
     const before = process.memoryUsage().arrayBuffers;
     let most = 0;
     let rounds = 0;
-    // 32 MB of pings would be 31 MB of pongs: more than any kernel keeps.
+    // 32 MB of pings would cause 31 MB of pongs, more than the kernel buffers.
     while (rounds < 500) {
       if (!socket.write(pings))
         await within(
