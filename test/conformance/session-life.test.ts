@@ -1,4 +1,4 @@
-/** PROTOCOL "The session's life": who opens it, who receives, what ends it and what is told of its end. */
+/** PROTOCOL "Session lifecycle": who opens it, who receives, what ends it and what is told of its end. */
 import assert from 'node:assert/strict';
 import { type TestContext, describe, test } from 'node:test';
 import { SockJSConnection, type SockJSSettings } from '../../src/index.ts';
