@@ -1,9 +1,9 @@
 /**
- * The browser half of `sockjs-server/multiplex`: channels over one SockJS connection. A channel looks
- * like a WebSocket: `readyState`, `onopen`, `onmessage`, `onclose`, `addEventListener`, `send`, `close`.
+ * Browser module for `sockjs-server/multiplex`: channels over one SockJS connection. A channel has the interface of a
+ * WebSocket: `readyState`, `onopen`, `onmessage`, `onclose`, `addEventListener`, `send`, `close`.
  */
 
-/** The part of a connection that `MultiplexClient` uses: SockJS and WebSocket have it. */
+/** The part of a connection that `MultiplexClient` uses. `SockJS` and `WebSocket` have it. */
 export interface MultiplexSocket {
   readonly readyState: number;
   send(text: string): void;
@@ -15,13 +15,16 @@ export interface MultiplexSocket {
   ): void;
 }
 
+/** Event of a channel that has closed. */
 export interface ChannelCloseEvent extends Event {
   readonly code: number;
   readonly reason: string;
   readonly wasClean: boolean;
 }
 
+/** Event of a message on a channel. */
 export interface ChannelMessageEvent extends Event {
+  /** Text of the message. */
   readonly data: string;
 }
 
@@ -33,9 +36,12 @@ export interface Channel extends EventTarget {
   onopen: ((event: Event) => void) | null;
   onmessage: ((event: ChannelMessageEvent) => void) | null;
   onclose: ((event: ChannelCloseEvent) => void) | null;
-  /** @throws Error while the channel is connecting */
+  /**
+   * Sends a message. It has no effect once the channel is closed.
+   * @throws Error while the channel is connecting
+   */
   send(text: string): void;
-  /** Leaves the channel; the connection and its other channels go on. */
+  /** Closes the channel. The connection and its other channels stay open. */
   close(): void;
 }
 
@@ -50,13 +56,17 @@ class SocketChannel extends EventTarget implements Channel {
   onmessage: ((event: ChannelMessageEvent) => void) | null = null;
   onclose: ((event: ChannelCloseEvent) => void) | null = null;
   readonly #post: (text: string) => void;
-  readonly #leave: (channel: SocketChannel) => void;
+  readonly #remove: (channel: SocketChannel) => void;
 
-  constructor(name: string, post: (text: string) => void, leave: (channel: SocketChannel) => void) {
+  constructor(
+    name: string,
+    post: (text: string) => void,
+    remove: (channel: SocketChannel) => void,
+  ) {
     super();
     this.name = name;
     this.#post = post;
-    this.#leave = leave;
+    this.#remove = remove;
   }
 
   send(text: string): void {
@@ -67,36 +77,36 @@ class SocketChannel extends EventTarget implements Channel {
   close(): void {
     if (this.readyState === CLOSED) return;
     if (this.readyState === OPEN) this.#post(`uns,${encodeURIComponent(this.name)}`);
-    this.ended(1000, 'Unsubscribed', true);
+    this.onClosed(1000, 'Unsubscribed', true);
   }
 
-  /** Called by the client. */
-  opened(): void {
+  /** Called by `MultiplexClient` once it has subscribed. */
+  onOpened(): void {
     this.readyState = OPEN;
     const event = new Event('open');
     this.onopen?.(event);
     this.dispatchEvent(event);
   }
 
-  /** Called by the client. */
-  received(text: string): void {
+  /** Called by `MultiplexClient` for each message. */
+  onReceived(text: string): void {
     const event = new MessageEvent('message', { data: text });
     this.onmessage?.(event);
     this.dispatchEvent(event);
   }
 
-  /** Called by the client. */
-  ended(code: number, reason: string, wasClean: boolean): void {
+  /** Called by `MultiplexClient` when the server has closed the channel, or the connection is closed. */
+  onClosed(code: number, reason: string, wasClean: boolean): void {
     if (this.readyState === CLOSED) return;
     this.readyState = CLOSED;
-    this.#leave(this);
+    this.#remove(this);
     const event = Object.assign(new Event('close'), { code, reason, wasClean });
     this.onclose?.(event);
     this.dispatchEvent(event);
   }
 }
 
-/** @returns the text before the first comma, and the text after it */
+/** Returns the text before the first comma, and the text after it. */
 function splitOnce(text: string): [head: string, rest: string] {
   const comma = text.indexOf(',');
   return comma === -1 ? [text, ''] : [text.slice(0, comma), text.slice(comma + 1)];
@@ -107,7 +117,7 @@ export class MultiplexClient {
   readonly #socket: MultiplexSocket;
   readonly #channels = new Map<string, SocketChannel>();
 
-  /** @param socket a SockJS (or WebSocket) object, open or not; leave its events to this client */
+  /** @param socket SockJS or WebSocket object, connecting or open. This client receives all its messages */
   constructor(socket: MultiplexSocket) {
     this.#socket = socket;
     socket.addEventListener('open', () => {
@@ -115,19 +125,19 @@ export class MultiplexClient {
     });
     socket.addEventListener('message', (event) => this.#receive(event.data));
     socket.addEventListener('close', ({ code, reason, wasClean }) => {
-      this.#snapshot().forEach((channel) => channel.ended(code, reason, wasClean));
+      this.#snapshot().forEach((channel) => channel.onClosed(code, reason, wasClean));
     });
   }
 
-  /** Opens a channel, or returns the one of this name that is open. */
+  /** Opens a channel, or returns the channel of this name that is connecting or open. */
   channel(name: string): Channel {
     const known = this.#channels.get(name);
     if (known !== undefined) return known;
     const channel = new SocketChannel(
       name,
       (text) => this.#socket.send(text),
-      (left) => {
-        if (this.#channels.get(name) === left) this.#channels.delete(name);
+      (closed) => {
+        if (this.#channels.get(name) === closed) this.#channels.delete(name);
       },
     );
     this.#channels.set(name, channel);
@@ -135,7 +145,7 @@ export class MultiplexClient {
     return channel;
   }
 
-  /** Copies the channels of this moment: a handler may open new ones. */
+  /** Returns a copy of the channels, since handlers may open and close channels during an iteration. */
   #snapshot(): SocketChannel[] {
     return [...this.#channels.values()];
   }
@@ -143,7 +153,7 @@ export class MultiplexClient {
   #subscribe(channel: SocketChannel): void {
     if (channel.readyState !== CONNECTING || this.#socket.readyState !== OPEN) return;
     this.#socket.send(`sub,${encodeURIComponent(channel.name)}`);
-    channel.opened();
+    channel.onOpened();
   }
 
   #receive(message: string): void {
@@ -151,9 +161,9 @@ export class MultiplexClient {
     const [name, rest] = splitOnce(addressed);
     const channel = this.#channels.get(decodeURIComponent(name));
     if (channel === undefined) return;
-    if (kind === 'msg') channel.received(rest);
+    if (kind === 'msg') channel.onReceived(rest);
     if (kind !== 'uns') return;
     const [code, reason] = splitOnce(rest);
-    channel.ended(Number(code) || 1000, reason, true);
+    channel.onClosed(Number(code) || 1000, reason, true);
   }
 }

@@ -60,9 +60,9 @@ ${table(
 
 ## Transitions
 
-A cell holds the next state. A session has one close reason, and the first one that is decided stays: \`given\` is the one that
-comes with the input, and \`timeout\` is 1006, see [errors.md](errors.md). \`drops\`: queued messages are lost, as they always are in \`closed\`.
-\`left\`: the client has left, so that it needs no close frame. –: nothing happens.
+A cell has the next state. The close reason of a session is set once: \`given\` comes with the input, and \`timeout\` is 1006, see
+[errors.md](errors.md). \`drops\`: queued messages are lost, as they always are in \`closed\`. \`left\`: the client is gone, so that it needs no
+close frame. –: no effect.
 
 ${table(
   ['', ...STATE_NAMES.map((state) => `\`${state}\``)],
@@ -75,9 +75,9 @@ ${table(
 
 | state | limit |
 | --- | --- |
-| \`new\`, \`connecting\` | \`disconnectDelay\` from the beginning |
+| \`new\`, \`connecting\` | \`disconnectDelay\` from the start |
 | \`open\` | none. A heartbeat is due after \`heartbeatDelay\`. A WebSocket client that sends nothing for \`pingTimeout\` after it counts as \`interrupt\` with \`timeout\` |
-| \`detached\` | \`disconnectDelay\` from the moment that the last response has been delivered. 0 for a WebSocket: its session goes on to \`closed\` at once |
+| \`detached\` | \`disconnectDelay\` from the moment that the last response has been delivered. 0 for a WebSocket: its session is \`closed\` at once |
 | \`closing\`, \`lingering\` | \`disconnectDelay\` from the end, or from the moment that the last response has been delivered. 0 for a WebSocket in \`lingering\` |
 
 ## Diagram

@@ -5,7 +5,7 @@ interface Taker<T> {
   reject(error: Error): void;
 }
 
-/** Events in the order in which they happened; `next` waits for one that has not happened yet. */
+/** A queue of events, in order. `next` waits for an event that has not happened yet. */
 export class AsyncQueue<T> {
   readonly #itemName: string;
   readonly #items: T[] = [];
@@ -31,14 +31,17 @@ export class AsyncQueue<T> {
     this.#items.push(item);
   }
 
-  /** No item follows: `next` throws `error` once the items that are there have been taken. */
+  /** Ends the queue: `next` throws `error` once all items have been taken. */
   end(error: Error): void {
     this.#ending = error;
     for (const taker of this.#takers) taker.reject(error);
     this.#takers.clear();
   }
 
-  /** @throws TimeoutError, after which an item that is pushed later is left for the next call */
+  /**
+   * Takes the next item.
+   * @throws TimeoutError, after which the next call gets an item that is pushed later
+   */
   async next(options?: WaitOptions): Promise<T> {
     for (const item of this.#items.splice(0, 1)) return item;
     if (this.#ending !== undefined) throw this.#ending;
@@ -54,12 +57,12 @@ export class AsyncQueue<T> {
     }
   }
 
-  /** The next `count` items. */
+  /** Takes the next `count` items. */
   async take(count: number, options?: WaitOptions): Promise<T[]> {
     return Promise.all(Array.from({ length: count }, () => this.next(options)));
   }
 
-  /** Takes all items that are there, without waiting. */
+  /** Takes all queued items, without waiting. */
   drain(): T[] {
     return this.#items.splice(0);
   }

@@ -1,6 +1,6 @@
 /**
- * A key and a self-signed certificate for 127.0.0.1, generated for each test: no external program and no
- * key in the repository. The structure is that of RFC 5280, 4.1, in DER (X.690).
+ * A key and a self-signed certificate for 127.0.0.1, generated for each test, so that the repository contains no key.
+ * The structure is defined in RFC 5280, section 4.1, and encoded in DER (X.690).
  */
 import { generateKeyPairSync, sign } from 'node:crypto';
 
@@ -33,7 +33,7 @@ export interface Certificate {
   readonly cert: string;
 }
 
-/** A P-256 key and its certificate in PEM, valid for one hour before and after now. */
+/** Returns a P-256 key and its certificate in PEM, valid from one hour ago for two hours. */
 export function selfSignedCertificate(): Certificate {
   const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const name = sequence(der(0x31, sequence(COMMON_NAME, der(0x0c, Buffer.from('127.0.0.1')))));

@@ -1,5 +1,3 @@
-/** Virtual time: code under test gets `clock.now`, and timers fire when the test advances the clock. */
-
 type TimerApi = 'setTimeout' | 'setInterval' | 'setImmediate' | 'Date';
 
 /** The part of `t.mock.timers` of `node:test` that the clock uses. */
@@ -10,10 +8,11 @@ export interface MockTimers {
 
 export interface ClockOptions {
   readonly apis?: readonly TimerApi[];
-  /** Time advances in steps of this many milliseconds, so that a timer reads a time close to its own. */
+  /** Step in which time advances, in milliseconds, so that a timer reads a time close to its due time. */
   readonly step?: number;
 }
 
+/** Virtual time: code under test gets `clock.now`, and timers fire when the test advances the clock. */
 export class VirtualClock {
   readonly #timers: MockTimers;
   readonly #step: number;
@@ -29,10 +28,10 @@ export class VirtualClock {
     timers.enable({ apis: [...apis] });
   }
 
-  /** Milliseconds since the clock was made. Bound, so that it can be passed as a function. */
+  /** Returns the milliseconds since the clock was created. Bound, so that it can be passed as a function. */
   readonly now = (): number => this.#now;
 
-  /** Moves the time on and fires the timers that become due. */
+  /** Advances the time, and fires the timers that become due. */
   advance(milliseconds: number): void {
     for (let left = milliseconds; left > 0; left -= this.#step) {
       const step = Math.min(left, this.#step);

@@ -1,7 +1,7 @@
 /**
- * A connection class under test without a socket: clients and an `http.Server` that does not listen share
- * streams in memory, so everything between is the code that runs in production. Meant to become
- * `sockjs-server/testing`: it uses the public API alone, and no test runner.
+ * Tests of a connection class without sockets: clients and an `http.Server` that does not listen share streams in
+ * memory, so that all other code is the code of production. Intended to become `sockjs-server/testing`: it uses only
+ * the public API, and no test runner.
  */
 import { type Server, createServer } from 'node:http';
 import { Duplex } from 'node:stream';
@@ -21,7 +21,7 @@ import {
 } from './transports.ts';
 import { type WaitOptions, deferred, until, within } from './until.ts';
 
-/** One end of a connection in memory, with the members of a socket that `node:http` and the server use. */
+/** One end of an in-memory connection, with the members of a socket that `node:http` and the server use. */
 class MemorySocket extends Duplex {
   readonly remoteAddress: string;
   bytesWritten = 0;
@@ -44,7 +44,7 @@ class MemorySocket extends Duplex {
     return { client, server };
   }
 
-  /** `net.Socket` has these too, and in memory they change nothing. */
+  /** This method and the next ones are required of a socket. In memory they have no effect. */
   setNoDelay(): this {
     return this;
   }
@@ -105,12 +105,12 @@ class MemorySocket extends Duplex {
 }
 
 export interface MemoryClientOptions {
-  /** Of the request: `room=1` gives `info.getArgument('room')`. */
+  /** Query of the request: with `room=1`, `info.getArgument('room')` returns `'1'`. */
   readonly query?: string;
   readonly headers?: Headers;
-  /** The address of the client. Default: 127.0.0.1. */
+  /** Address of the client. Default: 127.0.0.1. */
   readonly address?: string;
-  /** Speaks to the raw WebSocket endpoint, without SockJS frames. */
+  /** Uses the raw WebSocket endpoint, without SockJS frames. */
   readonly isRaw?: boolean;
 }
 
@@ -138,7 +138,7 @@ export class MemoryClient<C extends SockJSConnection> {
     this.#isRaw = isRaw;
   }
 
-  /** Calls `onMessage` with each message, in order; binary data reaches `onBinary` of a raw client. */
+  /** Sends messages to `onMessage`, in order. A raw client sends binary messages to `onBinary`. */
   send(...messages: readonly (string | Uint8Array)[]): void {
     if (this.#isRaw) for (const message of messages) this.#socket.send(message);
     else this.#socket.send(JSON.stringify(messages));
@@ -149,17 +149,17 @@ export class MemoryClient<C extends SockJSConnection> {
     return this.messages.next(options);
   }
 
-  /** Closes the client's side, so that `onClose` is called. */
+  /** Closes the connection as the client, so that `onClose` is called. */
   close(code = 1000, reason = ''): void {
     this.#socket.close(code, reason);
   }
 
-  /** Breaks the connection off without a close frame. */
+  /** Closes the connection at once, without a close frame. */
   abort(): void {
     this.#socket.abort();
   }
 
-  /** The code and reason that the client was closed with. */
+  /** Waits for the end of the connection, and returns the code and reason that the client received. */
   async closed(options?: WaitOptions): Promise<CloseEvent> {
     return within(this.#closed, 'the close of the client', options);
   }
@@ -186,7 +186,7 @@ export class InMemoryServer<C extends SockJSConnection> {
    * code if `onOpen` refused the session
    */
   async connect(options: MemoryClientOptions = {}): Promise<MemoryClient<C>> {
-    // One after the other: a new connection object belongs to the client that connects.
+    // Clients connect one after the other, so that a new connection object belongs to the current client.
     const connecting = this.#connecting.then(() => this.#connect(options));
     this.#connecting = connecting.catch(() => {});
     return connecting;
@@ -222,14 +222,14 @@ export class InMemoryServer<C extends SockJSConnection> {
     return new MemoryClient(connection, socket, messages, closed.promise, isRaw);
   }
 
-  /** Closes all sessions. @throws AssertionError for a warning or an error that was not taken */
+  /** Closes all sessions. @throws AssertionError for a logged warning or error that was not taken */
   async close(): Promise<void> {
     await this.router.close({ timeout: 100 });
     this.#server.close();
     this.logger.assertNoProblems();
   }
 
-  /** The connection that was not there before. */
+  /** Waits for a new connection, and returns it. */
   async #accepted(before: ReadonlySet<SockJSConnection>, closed: Promise<CloseEvent>): Promise<C> {
     let refusal: CloseEvent | undefined;
     void closed.then((event) => {

@@ -5,7 +5,7 @@ export interface LogLine {
   readonly line: string;
 }
 
-/** A logger for the `logger` setting that keeps lines until the test takes them. */
+/** Logger for the setting `logger` that records lines until the test takes them. */
 export class RecordingLogger {
   #lines: LogLine[] = [];
 

@@ -8,20 +8,20 @@ export async function collectGarbage(): Promise<void> {
   setFlagsFromString('--expose-gc');
   const collect: unknown = runInNewContext('gc');
   assert.ok(typeof collect === 'function');
-  // Buffers are freed on another thread. The second collection waits for the first to finish with them.
+  // Buffers are freed on another thread. The second collection waits until the first one has freed them.
   for (const _ of [1, 2]) {
     await nextTurn();
     Reflect.apply(collect, undefined, []);
   }
 }
 
-/** Bytes of heap in use after a collection. */
+/** Returns the bytes of heap in use after a collection. */
 export async function heapUsed(): Promise<number> {
   await collectGarbage();
   return process.memoryUsage().heapUsed;
 }
 
-/** Handles and requests that keep this process alive, counted by kind. */
+/** Counts the handles and requests that keep this process alive, by kind. */
 export function activeResources(except: readonly string[] = []): Record<string, number> {
   const counts: Record<string, number> = {};
   for (const kind of process.getActiveResourcesInfo()) {

@@ -1,6 +1,6 @@
 /**
- * Network faults as stages of a relay. A fault strikes by its random numbers and by the number of bytes
- * that have passed, not by the chunks in which they happened to arrive.
+ * Network faults as stages of a relay. Random numbers and the number of bytes that have passed determine a fault. The
+ * chunks in which the bytes arrive do not.
  */
 import { setImmediate, setTimeout } from 'node:timers/promises';
 import type { SeededRandom } from './random.ts';
@@ -14,7 +14,7 @@ interface Pace {
   readonly delay: () => number;
 }
 
-/** Passes bytes on piece by piece, each in its own turn of the event loop, so that the peer reads each alone. */
+/** Passes bytes on piece by piece, each in its own turn of the event loop, so that each piece is read separately. */
 class PacedSink implements Sink {
   readonly #next: Sink;
   readonly #pace: Pace;
@@ -61,12 +61,12 @@ class PacedSink implements Sink {
 const noDelay = (): number => 0;
 const unlimited = (): number => Infinity;
 
-/** Both directions of all connections, each with its own sequence of random numbers. */
+/** Returns a stage that paces each direction of each connection with its own sequence of random numbers. */
 function paced(random: SeededRandom, paceOf: (random: SeededRandom) => Pace): Stage {
   return (next, { index }) => new PacedSink(next, paceOf(random.fork(`connection ${index}`)));
 }
 
-/** Faults without loss: TCP does the same to bytes. */
+/** Faults without loss, which TCP allows. */
 export const LOSSLESS_FAULTS = {
   'split at random places': (random: SeededRandom) =>
     paced(random, (own) => ({
@@ -84,7 +84,7 @@ export const LOSSLESS_FAULTS = {
     })),
 } as const satisfies Readonly<Record<string, (random: SeededRandom) => Stage>>;
 
-/** Holds all bytes back while it is stalled, in both directions of all connections. */
+/** Buffers all bytes while it is stalled, in both directions of all connections. */
 export class StallingStage {
   #held: (() => void)[] | undefined;
 
@@ -109,10 +109,10 @@ export class StallingStage {
   }
 }
 
-/** `half`: nothing more passes in one direction, of which the receiver sees the end. */
+/** `half` ends only one direction, and drops its further bytes. */
 export type CutMode = CutKind | 'half';
 
-/** Cuts once, before the byte at an offset that counts what passes in one direction of all connections. */
+/** Cuts one connection before the byte at an offset, which counts the bytes of all connections in one direction. */
 export class CuttingStage {
   #hasCut = false;
   #left: number;
@@ -144,7 +144,7 @@ export class CuttingStage {
   }
 }
 
-/** Faults that TCP rules out, to prove that a test would notice them. */
+/** Faults that TCP prevents, to prove that a test detects them. */
 export const TAMPERING = {
   'is lost': () => [],
   'comes twice': (chunk: Buffer) => [chunk, chunk],

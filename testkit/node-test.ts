@@ -1,8 +1,8 @@
-/** Tests of `node:test` over a table and over seeds. The only file of the kit that needs this runner. */
+/** Tests of `node:test` over a table and over seeds. The only file of the kit that depends on this runner. */
 import { type TestContext, test } from 'node:test';
 import { SeededRandom } from './random.ts';
 
-/** One test per item, with its name in front of the title. */
+/** Defines one test per item. The name of the item precedes the title. */
 export function testEach<T extends string | { readonly name: string }>(
   items: readonly T[],
   title: string,
@@ -14,8 +14,8 @@ export function testEach<T extends string | { readonly name: string }>(
 }
 
 /**
- * A test that repeats with several seeds. In the environment `TEST_SEED` sets the first seed instead of 1,
- * and `TEST_ROUNDS` the number of seeds; a failure names the seed that reproduces it.
+ * Defines a test that runs with several seeds. The environment variable `TEST_SEED` sets the first seed, which is 1 by
+ * default, and `TEST_ROUNDS` the number of seeds. A failure names the seed that reproduces it.
  */
 export function testWithSeeds(
   title: string,

@@ -1,11 +1,11 @@
-/** The real `sockjs-client` with promises in place of events. */
+/** The real `sockjs-client`, with promises instead of events. */
 import assert from 'node:assert/strict';
 import SockJS from 'sockjs-client';
 import { AsyncQueue } from './async-queue.ts';
 import type { TestScope } from './scope.ts';
 import { type WaitOptions, within } from './until.ts';
 
-/** The transports that it has outside a browser, in the order in which it tries them. */
+/** Transports that the client has outside a browser, in the order in which it tries them. */
 export const CLIENT_TRANSPORTS = [
   'websocket',
   'xhr-streaming',
@@ -19,7 +19,7 @@ export interface OfficialClientOptions {
   /** The server part of session URLs. */
   readonly server?: string;
   readonly sessionId?: () => string;
-  /** Minimal time that the client allows for opening, in milliseconds. */
+  /** Minimum time that the client allows for opening, in milliseconds. */
   readonly timeout?: number;
   /** Sent with the WebSocket handshake. The client cannot add headers to its HTTP transports. */
   readonly headers?: Readonly<Record<string, string>>;
@@ -31,7 +31,7 @@ export interface ClientCloseEvent {
   readonly wasClean: boolean;
 }
 
-/** Callbacks, for a test that cares about the moment of an event. */
+/** Callbacks, for a test that depends on the time of an event. */
 export interface OfficialClientEvents {
   readonly open?: () => void;
   readonly message?: (message: string) => void;
@@ -105,7 +105,7 @@ export class OfficialClient {
   }
 }
 
-/** A client that connects, and is closed at the end of the test. */
+/** Creates a client that connects, and is closed at the end of the test. */
 export function connectOfficial(
   scope: TestScope,
   url: string,
@@ -116,7 +116,7 @@ export function connectOfficial(
   return client;
 }
 
-/** The same, once it is open. @throws AssertionError if it closes instead */
+/** Like `connectOfficial`, and waits until the client is open. @throws AssertionError if it closes instead */
 export async function openOfficial(
   scope: TestScope,
   url: string,

@@ -1,4 +1,4 @@
-/** Programs that tests start. Each is ended by its own process id, and its output explains a failure. */
+/** Programs that tests start. Each is ended by its process id, and errors contain its output. */
 import { type ChildProcess, type Serializable, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -16,7 +16,7 @@ const KILL_DELAY_MS = 5000;
 
 const RUNNER_VARIABLES = new Set(['NODE_OPTIONS', 'NODE_TEST_CONTEXT', 'NODE_V8_COVERAGE']);
 
-/** The environment of this process without the variables of its test runner. Daemons live in sbin. */
+/** Returns the environment of this process without the variables of its test runner, and with daemons in `PATH`. */
 export function cleanEnvironment(): NodeJS.ProcessEnv {
   const own = Object.entries(process.env).filter(([name]) => !RUNNER_VARIABLES.has(name));
   const path = [process.env['PATH'] ?? '', '/usr/sbin', '/usr/local/sbin'].join(delimiter);
@@ -58,7 +58,7 @@ export class Program {
   #exit: Exit | undefined;
   #printed: () => void = () => {};
 
-  /** Starts it. @param command a program of the path, or a file */
+  /** Starts the program. @param command program in the `PATH`, or a file */
   constructor(command: string, args: readonly string[] = [], options: ProgramOptions = {}) {
     this.#command = [command, ...args].join(' ');
     this.#child = spawn(command, args, {
@@ -104,7 +104,7 @@ export class Program {
     return this.#exit !== undefined;
   }
 
-  /** Waits until the output matches. @throws an error with the output, if the program ends before */
+  /** Waits until the output matches. @throws an error with the output if the program ends first */
   async prints(
     pattern: RegExp,
     { timeout = PROGRAM_TIMEOUT_MS }: WaitOptions = {},
@@ -122,7 +122,7 @@ export class Program {
     return within(search(), `${this.#command} to print ${pattern}`, { timeout });
   }
 
-  /** Waits until it accepts connections on all these ports. @throws an error with the output */
+  /** Waits until the program accepts connections on all ports. @throws an error with the output if it ends first */
   async listens(ports: readonly number[], options: WaitOptions = {}): Promise<void> {
     for (const port of ports) {
       const check = async (): Promise<boolean> => {
@@ -136,8 +136,8 @@ export class Program {
   }
 
   /**
-   * Waits for the process and for its output: a child of it may hold that open. Node's own event for both,
-   * 'close', does not come after `disconnect`.
+   * Waits for the end of the process and of its output, which a child process may keep open. Node's event for both,
+   * 'close', is not emitted after `disconnect`.
    */
   async #watch(): Promise<Exit> {
     const { stdout, stderr } = this.#child;
@@ -148,7 +148,7 @@ export class Program {
       exit = { code, signal };
       await Promise.all(outputs);
     } catch (error) {
-      // It could not be started.
+      // The program could not be started.
       this.#stderr += String(error);
     }
     this.#exit = exit;
@@ -162,7 +162,7 @@ export class Program {
     this.#child.send(message);
   }
 
-  /** The next IPC message. */
+  /** Waits for the next IPC message. */
   async nextMessage(options: WaitOptions = {}): Promise<unknown> {
     return this.#messages.next({ timeout: PROGRAM_TIMEOUT_MS, ...options });
   }
@@ -172,7 +172,7 @@ export class Program {
     if (this.#child.connected) this.#child.disconnect();
   }
 
-  /** Settles when it has ended and its output is complete. */
+  /** Waits until the program has ended and its output is complete. */
   async exited({ timeout = PROGRAM_TIMEOUT_MS }: WaitOptions = {}): Promise<Exit> {
     return within(this.#exited, `the end of ${this.#command}`, { timeout });
   }
@@ -181,7 +181,7 @@ export class Program {
     if (!this.hasExited) this.#child.kill(signal);
   }
 
-  /** Ends it: with `signal`, and after 5 s with SIGKILL. */
+  /** Ends the program with `signal`, and after 5 s with SIGKILL. */
   async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<Exit> {
     this.kill(signal);
     const timer = setTimeout(() => this.kill('SIGKILL'), KILL_DELAY_MS);
@@ -193,7 +193,7 @@ export class Program {
   }
 }
 
-/** Starts a script with this version of Node. It is killed at the end of the test. */
+/** Starts a script with this version of Node, and kills it at the end of the test. */
 export function startNode(
   scope: TestScope,
   file: string,
@@ -207,7 +207,7 @@ export function startNode(
   return program;
 }
 
-/** Runs a program to its end. @throws an error with its output, unless it ends with code 0 in time */
+/** Runs a program to its end. @throws an error with its output unless it ends with code 0 in time */
 export async function run(
   command: string,
   args: readonly string[] = [],
@@ -223,7 +223,7 @@ export async function run(
   }
 }
 
-/** A new directory, removed at the end of the test. */
+/** Creates a directory that is removed at the end of the test. */
 export async function temporaryDirectory(scope: TestScope): Promise<string> {
   const directory = await mkdtemp(join(tmpdir(), 'sockjs-server-'));
   scope.after(() => rm(directory, { recursive: true, force: true, maxRetries: 5 }));

@@ -1,4 +1,4 @@
-/** Pseudo-random numbers that repeat with their seed. */
+/** Pseudo-random numbers that are reproducible with their seed. */
 import { createHash } from 'node:crypto';
 
 export class SeededRandom {
@@ -9,19 +9,19 @@ export class SeededRandom {
     this.#seed = seed;
   }
 
-  /** An independent sequence for one part of a test, whichever order the parts run in. */
+  /** Returns an independent sequence for one part of a test, whatever the order of the parts. */
   fork(part: string): SeededRandom {
     return new SeededRandom(`${this.#seed}/${part}`);
   }
 
-  /** A whole number from `min` to `max`, both included. */
+  /** Returns an integer from `min` to `max`, both included. */
   integer(min: number, max: number): number {
     this.#count += 1;
     const digest = createHash('sha1').update(`${this.#seed}#${this.#count}`).digest();
     return min + (digest.readUInt32BE(0) % (max - min + 1));
   }
 
-  /** True in one of `cases` cases. */
+  /** Returns true in one of `cases` cases. */
   oneIn(cases: number): boolean {
     return this.integer(1, cases) === 1;
   }

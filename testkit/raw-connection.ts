@@ -1,4 +1,4 @@
-/** A connection of which a test controls and sees every byte. */
+/** A connection on which a test controls every byte that it sends, and reads every byte that it receives. */
 import { Socket, connect as connectTcp } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { setImmediate as nextTurn, setTimeout as delay } from 'node:timers/promises';
@@ -25,8 +25,8 @@ export interface ReadOptions extends WaitOptions {
 
 const { setTimeout: setRealTimeout, clearTimeout: clearRealTimeout } = globalThis;
 
-/** Bytes that an error message shows. */
-const SHOWN_BYTES = 200;
+/** Bytes that an error message quotes. */
+const MAX_QUOTED_BYTES = 200;
 
 function isStream(target: number | ConnectOptions | Duplex): target is Duplex {
   return typeof target === 'object' && 'write' in target;
@@ -40,7 +40,7 @@ function openStream(target: Target): Duplex {
   return connectTls({ port, host, ...tls });
 }
 
-/** Thrown by a read that the end of the connection left incomplete. */
+/** Thrown by a read when the connection ends before the read is complete. */
 export class ConnectionEndedError extends Error {
   override readonly name = 'ConnectionEndedError';
 }
@@ -54,7 +54,7 @@ export class RawConnection {
   #error: Error | undefined;
   #isEnded = false;
   #isClosed = false;
-  readonly #waiting = new Set<() => void>();
+  readonly #waitingReaders = new Set<() => void>();
 
   constructor(target: Target, { timeout = DEFAULT_TIMEOUT_MS }: ReadOptions = {}) {
     this.stream = openStream(target);
@@ -84,12 +84,12 @@ export class RawConnection {
     throw new TypeError('The connection is not a socket.');
   }
 
-  /** Bytes that have arrived and have not been read. */
+  /** Number of bytes that have arrived and were not read yet. */
   get available(): number {
     return this.#length;
   }
 
-  /** The server has ended its side, or the connection has closed. */
+  /** True once the server has ended its side, or the connection has closed. */
   get isEnded(): boolean {
     return this.#isEnded;
   }
@@ -103,7 +103,7 @@ export class RawConnection {
     return this.#error;
   }
 
-  /** Writes nothing after the stream has ended: the server may be the quicker one. */
+  /** Writes bytes. It has no effect after the end of the stream, since the server may close first. */
   write(data: string | Uint8Array): this {
     if (this.stream.writable) this.stream.write(data);
     return this;
@@ -111,7 +111,7 @@ export class RawConnection {
 
   /**
    * Writes piece by piece.
-   * @param pause milliseconds between two pieces; without, each piece gets its own turn of the event loop
+   * @param pause milliseconds between two pieces. With 0 each piece gets its own turn of the event loop
    */
   async writeSlowly(data: string | Uint8Array, pieceBytes = 1, pause = 0): Promise<void> {
     const bytes = Buffer.from(data);
@@ -121,26 +121,26 @@ export class RawConnection {
     }
   }
 
-  /** Exactly `length` bytes. @throws TimeoutError, ConnectionEndedError */
+  /** Reads exactly `length` bytes. @throws TimeoutError, ConnectionEndedError */
   async readBytes(length: number, options?: WaitOptions): Promise<Buffer> {
-    await this.#need(() => this.#length >= length, `${length} bytes`, options);
+    await this.#require(() => this.#length >= length, `${length} bytes`, options);
     return this.#take(length);
   }
 
-  /** At least one byte, whatever has arrived; undefined after the end. */
+  /** Reads all bytes that have arrived, at least one. Returns undefined after the end. */
   async readSome(options?: WaitOptions): Promise<Buffer | undefined> {
     await this.#wait(() => this.#length > 0 || this.#isEnded, 'more bytes', options);
     return this.#length > 0 ? this.#take(this.#length) : undefined;
   }
 
-  /** A line without its CRLF. */
+  /** Reads a line, and returns it without its CRLF. */
   async readLine(options?: WaitOptions): Promise<string> {
     let end = -1;
     const hasLine = (): boolean => {
       end = this.#joined().indexOf('\r\n');
       return end >= 0;
     };
-    await this.#need(hasLine, 'a line', options);
+    await this.#require(hasLine, 'a line', options);
     return this.#take(end + 2)
       .toString('latin1')
       .slice(0, -2);
@@ -152,24 +152,24 @@ export class RawConnection {
     return this.#take(this.#length);
   }
 
-  /** Settles when the server has ended its side, or the connection has closed. */
+  /** Waits until the server has ended its side, or the connection has closed. */
   async ended(options?: WaitOptions): Promise<void> {
     await this.#wait(() => this.#isEnded, 'the end of the connection', options);
   }
 
-  /** Settles when the connection has closed in both directions. */
+  /** Waits until the connection has closed in both directions. */
   async closed(options?: WaitOptions): Promise<void> {
     await this.#wait(() => this.#isClosed, 'the close of the connection', options);
   }
 
-  /** Takes what has arrived, without waiting. */
+  /** Takes all bytes that have arrived, without waiting. */
   takeAvailable(): Buffer {
     return this.#take(this.#length);
   }
 
   /**
    * Waits for new bytes or the end, for at most `milliseconds`.
-   * @returns whether something happened in that time
+   * @returns whether bytes or the end have arrived in that time
    */
   async activity(milliseconds: number): Promise<boolean> {
     const before = this.#length;
@@ -194,15 +194,15 @@ export class RawConnection {
     return this;
   }
 
-  /** Ends the client's side and reads on. */
+  /** Ends the client's side. Reading continues. */
   end(): void {
     this.stream.end();
   }
 
-  /** Resets the connection, as when a client vanishes. A TLS connection is only closed. */
+  /** Resets the connection, as a client that crashes does. A TLS connection is only closed. */
   abort(): void {
     const { stream } = this;
-    // Node cannot reset TLS, nor a socket that is ending: its handle would stay.
+    // Node cannot reset a TLS connection. A reset of a socket that is ending would leak its handle.
     const canReset = stream instanceof Socket && !(stream instanceof TLSSocket);
     if (canReset && !stream.writableEnded) stream.resetAndDestroy();
     else stream.destroy();
@@ -212,50 +212,50 @@ export class RawConnection {
     this.stream.destroy();
   }
 
-  async #need(holds: () => boolean, awaited: string, options?: WaitOptions): Promise<void> {
+  async #require(condition: () => boolean, awaited: string, options?: WaitOptions): Promise<void> {
     let isMet = false;
     const isOver = (): boolean => {
-      isMet = holds();
+      isMet = condition();
       return isMet || this.#isEnded;
     };
     await this.#wait(isOver, awaited, options);
     if (isMet) return;
     const cause = this.#error === undefined ? {} : { cause: this.#error };
-    const message = `The connection ended before ${awaited} came, after ${this.#shown()}.`;
+    const message = `The connection ended before ${awaited} came, after ${this.#quoted()}.`;
     throw new ConnectionEndedError(message, cause);
   }
 
-  /** Readers that wait at the same time are woken together, and each looks for itself. */
+  /** Waits for a condition. All waiting readers check their condition when something happens. */
   async #wait(
-    holds: () => boolean,
+    condition: () => boolean,
     awaited: string,
     { timeout = this.#timeout }: WaitOptions = {},
   ): Promise<void> {
-    if (holds()) return;
+    if (condition()) return;
     await new Promise<void>((resolve, reject) => {
       const finish = (): void => {
         clearRealTimeout(timer);
-        this.#waiting.delete(check);
+        this.#waitingReaders.delete(check);
       };
       const check = (): void => {
-        if (!holds()) return;
+        if (!condition()) return;
         finish();
         resolve();
       };
       const expire = (): void => {
         finish();
-        reject(new TimeoutError(`${awaited} after ${this.#shown()}`, timeout));
+        reject(new TimeoutError(`${awaited} after ${this.#quoted()}`, timeout));
       };
       const timer = timeout === Infinity ? undefined : setRealTimeout(expire, timeout);
-      this.#waiting.add(check);
+      this.#waitingReaders.add(check);
     });
   }
 
   #wake(): void {
-    for (const check of this.#waiting) check();
+    for (const check of this.#waitingReaders) check();
   }
 
-  /** All bytes in one buffer. They are joined only when somebody looks at them. */
+  /** Returns all bytes in one buffer. They are joined only on access. */
   #joined(): Buffer {
     const [first, ...others] = this.#chunks;
     if (first === undefined) return Buffer.alloc(0);
@@ -274,8 +274,8 @@ export class RawConnection {
     return taken;
   }
 
-  #shown(): string {
-    return JSON.stringify(this.#joined().subarray(0, SHOWN_BYTES).toString('latin1'));
+  #quoted(): string {
+    return JSON.stringify(this.#joined().subarray(0, MAX_QUOTED_BYTES).toString('latin1'));
   }
 }
 

@@ -1,6 +1,6 @@
 /**
- * HTTP/1 as bytes: requests go out exactly as given, headers keep their order and repetition, a chunked
- * body comes chunk by chunk. Requests may be pipelined, and responses are read in order.
+ * HTTP/1 as bytes: requests are sent exactly as given, headers keep their order and repetition, and a chunked body is
+ * read chunk by chunk. Requests may be pipelined, and responses are read in order.
  */
 import type { Duplex } from 'node:stream';
 import type { Socket } from 'node:net';
@@ -12,9 +12,9 @@ export type Headers = readonly (readonly [name: string, value: string])[];
 
 export interface RawRequest {
   readonly method?: string;
-  /** The request target, sent as it is. */
+  /** Request target, which is sent unchanged. */
   readonly path: string;
-  /** `Host`, and `Content-Length` for a body or a POST, are added where they are missing. */
+  /** `Host`, and `Content-Length` for a body or a POST, are added if they are missing. */
   readonly headers?: Headers;
   readonly body?: string | Uint8Array;
   readonly version?: '1.0' | '1.1';
@@ -27,7 +27,7 @@ export interface RawResponse {
   readonly body: string;
 }
 
-/** The bytes of a request. */
+/** Encodes a request. */
 export function encodeRequest(request: RawRequest): Buffer {
   const { method = 'GET', path, headers = [], body, version = '1.1' } = request;
   const lines = [`${method} ${path} HTTP/${version}`];
@@ -44,7 +44,7 @@ export function encodeRequest(request: RawRequest): Buffer {
 export class ResponseHead {
   readonly version: string;
   readonly status: number;
-  /** Names and values in the order in which they came. */
+  /** Names and values, in the order received. */
   readonly headers: Headers;
 
   constructor(statusLine: string, headerLines: readonly string[]) {
@@ -58,13 +58,13 @@ export class ResponseHead {
     });
   }
 
-  /** All values of a header, whatever the case of its name. */
+  /** Returns all values of a header. The name is case-insensitive. */
   all(name: string): string[] {
     const wanted = name.toLowerCase();
     return this.headers.filter(([key]) => key.toLowerCase() === wanted).map(([, value]) => value);
   }
 
-  /** The value of a header. @throws an error if it came more than once */
+  /** Returns the value of a header. @throws an error if the header is repeated */
   header(name: string): string | undefined {
     const values = this.all(name);
     if (values.length > 1) throw new Error(`${name} came ${values.length} times.`);
@@ -81,7 +81,7 @@ export class ResponseHead {
     return length === undefined ? undefined : Number(length);
   }
 
-  /** The server closes the connection after this response. */
+  /** True if the server closes the connection after this response. */
   get closesConnection(): boolean {
     const connection = this.header('connection')?.toLowerCase();
     if (connection !== undefined) return connection === 'close';
@@ -92,7 +92,7 @@ export class ResponseHead {
 const WITHOUT_BODY = new Set([100, 101, 204, 304]);
 
 export class RawHttpConnection {
-  /** The bytes below: for anything that is not a whole response. */
+  /** The connection below, for tests that read single bytes. */
   readonly raw: RawConnection;
 
   constructor(target: Target, options?: ReadOptions) {
@@ -123,7 +123,7 @@ export class RawHttpConnection {
     }
   }
 
-  /** The next chunk of a chunked body; undefined after the last one. */
+  /** Reads the next chunk of a chunked body. Returns undefined after the last one. */
   async nextChunkBytes(options?: WaitOptions): Promise<Buffer | undefined> {
     const line = await this.raw.readLine(options);
     if (!/^[0-9a-f]+$/i.test(line)) throw new Error(`Not a chunk size: ${JSON.stringify(line)}`);
@@ -135,12 +135,12 @@ export class RawHttpConnection {
     return size === 0 ? undefined : data;
   }
 
-  /** The same as text. A server that splits a character between chunks needs `nextChunkBytes`. */
+  /** Reads the next chunk as text. Use `nextChunkBytes` if a character may be split between chunks. */
   async nextChunk(options?: WaitOptions): Promise<string | undefined> {
     return (await this.nextChunkBytes(options))?.toString('utf8');
   }
 
-  /** The remaining chunks of a chunked body. */
+  /** Reads the remaining chunks of a chunked body. */
   async chunks(options?: WaitOptions): Promise<string[]> {
     const chunks: string[] = [];
     for (;;) {
@@ -150,7 +150,7 @@ export class RawHttpConnection {
     }
   }
 
-  /** Exactly `length` bytes as text. */
+  /** Reads exactly `length` bytes as text. */
   async read(length: number, options?: WaitOptions): Promise<string> {
     return (await this.raw.readBytes(length, options)).toString('utf8');
   }
@@ -160,7 +160,7 @@ export class RawHttpConnection {
     return (await this.raw.readToEnd(options)).toString('utf8');
   }
 
-  /** The body part by part as it arrives, whichever way the head delimits it. */
+  /** Reads the body part by part as it arrives, with any framing. */
   async *bodyParts(
     head: ResponseHead,
     { method = 'GET', ...options }: WaitOptions & { readonly method?: string } = {},
@@ -185,7 +185,7 @@ export class RawHttpConnection {
     }
   }
 
-  /** The next response with its whole body. @param method of the request that it belongs to */
+  /** Reads the next response with its whole body. @param method method of its request */
   async response(method = 'GET', options?: WaitOptions): Promise<RawResponse> {
     const head = await this.readHead(options);
     const parts: Buffer[] = [];
@@ -198,7 +198,7 @@ export class RawHttpConnection {
     return this.send(request).response(request.method, options);
   }
 
-  /** Resets the connection, as when a client vanishes. */
+  /** Resets the connection, as a client that crashes does. */
   abort(): void {
     this.raw.abort();
   }
@@ -208,7 +208,7 @@ export class RawHttpConnection {
   }
 }
 
-/** One request on its own connection. */
+/** Sends one request on its own connection, and reads the response. */
 export async function httpRequest(
   target: Target,
   request: RawRequest,
@@ -222,7 +222,7 @@ export async function httpRequest(
   }
 }
 
-/** An HTTP connection that is closed at the end of the test. */
+/** Opens an HTTP connection that is closed at the end of the test. */
 export function httpConnection(
   scope: TestScope,
   target: Target,
@@ -234,8 +234,8 @@ export function httpConnection(
 }
 
 /**
- * A client that sends a request and never reads: the response stays in the buffers of the system, then in
- * the server. `resume()` of its `raw` connection lets it read.
+ * Creates a client that sends a request and never reads, so that the response fills the buffers of the system and then
+ * of the server. `resume()` of its `raw` connection starts reading.
  */
 export function neverReadingClient(
   scope: TestScope,

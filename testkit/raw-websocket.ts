@@ -1,4 +1,4 @@
-/** A WebSocket client of which a test controls every frame. */
+/** A WebSocket client on which a test controls every WebSocket frame. */
 import { createHash } from 'node:crypto';
 import { AsyncQueue } from './async-queue.ts';
 import {
@@ -21,7 +21,7 @@ import {
   readServerFrame,
 } from './websocket-frames.ts';
 
-/** The key of RFC 6455, 1.3, and the value that a server makes of it. */
+/** The key of RFC 6455, section 1.3, and the accept value for it. */
 export const HANDSHAKE_KEY = 'dGhlIHNhbXBsZSBub25jZQ==';
 export const HANDSHAKE_ACCEPT: string = createHash('sha1')
   .update(`${HANDSHAKE_KEY}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`)
@@ -34,7 +34,7 @@ export const UPGRADE_HEADERS: Headers = [
   ['Sec-WebSocket-Key', HANDSHAKE_KEY],
 ];
 
-/** The headers of a handshake with some of them changed, or left out by `undefined`. */
+/** Returns the headers of a handshake with changes. `undefined` removes a header. */
 export function handshakeHeaders(
   changes: Readonly<Record<string, string | undefined>> = {},
 ): Headers {
@@ -45,13 +45,13 @@ export function handshakeHeaders(
 }
 
 export interface WebSocketOptions extends ReadOptions {
-  /** In addition to those of the handshake. */
+  /** Headers in addition to those of the handshake. */
   readonly headers?: Headers;
   /** Sends a pong for each ping. Default: true. */
   readonly autoPong?: boolean;
-  /** Keeps messages and frames in the queues. Default: true; `events` are raised in any case. */
+  /** Keeps messages and frames in the queues. Default: true. Callbacks are called in any case. */
   readonly record?: boolean;
-  /** Returns a close frame, and ends the connection. Default: true. */
+  /** Responds to a close frame, and ends the connection. Default: true. */
   readonly autoClose?: boolean;
 }
 
@@ -78,15 +78,15 @@ export class HandshakeError extends Error {
   }
 }
 
-/** Callbacks, for a test that cares about the moment of an event. */
+/** Callbacks, for a test that depends on the time of an event. */
 export interface WsEvents {
   readonly message?: (message: string | Buffer) => void;
   readonly close?: (event: WsCloseEvent) => void;
 }
 
 /**
- * Reads from the moment it is open: frames wait in queues until the test takes them. Messages, pings and
- * pongs have a queue each, so that a heartbeat does not get in the way of a message.
+ * WebSocket that reads as soon as it is open, and queues what it reads until the test takes it. Messages, pings and
+ * pongs have separate queues, so that a test that expects a message does not get a heartbeat.
  */
 export class RawWebSocket {
   readonly raw: RawConnection;
@@ -95,7 +95,7 @@ export class RawWebSocket {
   readonly messages: AsyncQueue<string | Buffer> = new AsyncQueue('a WebSocket message');
   readonly pings: AsyncQueue<Buffer> = new AsyncQueue('a ping');
   readonly pongs: AsyncQueue<Buffer> = new AsyncQueue('a pong');
-  /** Every frame in its order, as it came. */
+  /** All WebSocket frames, in order. */
   readonly frames: AsyncQueue<WsFrame> = new AsyncQueue('a WebSocket frame');
   readonly #options: WebSocketOptions;
   readonly #events: WsEvents;
@@ -105,7 +105,7 @@ export class RawWebSocket {
   #violation: Error | undefined;
   #hasSentClose = false;
 
-  /** For a connection whose handshake is complete. Otherwise `RawWebSocket.open`. */
+  /** For a connection whose handshake is complete. Use `RawWebSocket.open` for others. */
   constructor(
     raw: RawConnection,
     head: ResponseHead,
@@ -120,7 +120,7 @@ export class RawWebSocket {
     this.#closed = this.#read();
   }
 
-  /** @throws HandshakeError */
+  /** Connects and completes the handshake. @throws HandshakeError */
   static async open(
     target: Target,
     path: string,
@@ -142,7 +142,7 @@ export class RawWebSocket {
     }
   }
 
-  /** Frames or other bytes. */
+  /** Writes WebSocket frames or other bytes. */
   write(...bytes: readonly Uint8Array[]): this {
     this.raw.write(Buffer.concat(bytes));
     return this;
@@ -152,12 +152,12 @@ export class RawWebSocket {
     return this.write(encodeFrame(opcode, payload, options));
   }
 
-  /** A text message, or a binary one. */
+  /** Sends a text message, or a binary one. */
   send(message: string | Uint8Array): this {
     return this.sendFrame(typeof message === 'string' ? OPCODE.text : OPCODE.binary, message);
   }
 
-  /** One text message in several frames. */
+  /** Sends one text message in several WebSocket frames. */
   sendFragments(...parts: readonly string[]): this {
     for (const [index, part] of parts.entries()) {
       const opcode = index === 0 ? OPCODE.text : OPCODE.continuation;
@@ -174,25 +174,25 @@ export class RawWebSocket {
     return this.sendFrame(OPCODE.pong, payload);
   }
 
-  /** Sends a close frame; without a code one without a payload. */
+  /** Sends a close frame, without a payload if no code is given. */
   close(code?: number, reason = ''): this {
     this.#hasSentClose = true;
     return this.sendFrame(OPCODE.close, code === undefined ? '' : encodeClose(code, reason));
   }
 
-  /** The next message. @throws an error if the connection closes first */
+  /** Takes the next message. @throws an error if the connection closes first */
   async next(options?: WaitOptions): Promise<string | Buffer> {
     return this.messages.next({ timeout: this.#timeout, ...options });
   }
 
-  /** The next message as text. */
+  /** Takes the next message as text. */
   async nextText(options?: WaitOptions): Promise<string> {
     const message = await this.next(options);
     if (typeof message !== 'string') throw new TypeError('The message is binary.');
     return message;
   }
 
-  /** The next `count` messages. */
+  /** Takes the next `count` messages. */
   async take(count: number, options?: WaitOptions): Promise<(string | Buffer)[]> {
     const messages: (string | Buffer)[] = [];
     while (messages.length < count) messages.push(await this.next(options));
@@ -200,8 +200,8 @@ export class RawWebSocket {
   }
 
   /**
-   * Settles when the connection has closed.
-   * @throws an error if the server broke RFC 6455
+   * Waits until the connection has closed.
+   * @throws an error if the server violated RFC 6455
    */
   async closed({ timeout = this.#timeout }: WaitOptions = {}): Promise<WsCloseEvent> {
     const event = await within(this.#closed, 'the close of the WebSocket', { timeout });
@@ -288,7 +288,7 @@ export class RawWebSocket {
 
 const NO_LIMIT = { timeout: Infinity };
 
-/** A refusal of another server may come without an end of its body. */
+/** Reads the body of a refusal. */
 async function bodyOf(http: RawHttpConnection, head: ResponseHead): Promise<string> {
   if (head.status === 101) return '';
   const parts: Buffer[] = [];
@@ -308,7 +308,7 @@ export async function openWebSocket(
   return socket;
 }
 
-/** A request for a WebSocket, for tests of the handshake itself. */
+/** Returns a request for a WebSocket, for tests of the handshake. */
 export function upgradeRequest(path: string, request: Partial<RawRequest> = {}): RawRequest {
   return { path, ...request, headers: [...UPGRADE_HEADERS, ...(request.headers ?? [])] };
 }

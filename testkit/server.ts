@@ -7,7 +7,7 @@ import { RecordingLogger } from './logger.ts';
 import type { TestScope } from './scope.ts';
 import { within } from './until.ts';
 
-/** Time that a router gets at the end of a test, in milliseconds. */
+/** Time for a router to close at the end of a test, in milliseconds. */
 const CLOSE_TIMEOUT_MS = 100;
 
 export class Echo extends SockJSConnection {
@@ -20,14 +20,14 @@ export class Echo extends SockJSConnection {
   }
 }
 
-/** The port that a server listens on. */
+/** Returns the port that a server listens on. */
 export function portOf(server: TcpServer): number {
   const address = server.address();
   assert.ok(typeof address === 'object' && address !== null, 'the server does not listen');
   return address.port;
 }
 
-/** Starts a server on a port of 127.0.0.1. @param port 0 chooses a free one. @returns the port */
+/** Starts a server on a port of 127.0.0.1. @param port 0 for any free port. @returns the port */
 export async function listen(server: TcpServer, port = 0): Promise<number> {
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
@@ -41,7 +41,7 @@ export async function listen(server: TcpServer, port = 0): Promise<number> {
 
 /**
  * Stops a server, and closes its HTTP connections.
- * @throws TimeoutError if it keeps an upgraded connection, which whoever upgraded it has to close
+ * @throws TimeoutError if an upgraded connection is open, which the test has to close
  */
 export async function stop(server: Server): Promise<void> {
   const stopped = new Promise<void>((resolve) => {
@@ -55,7 +55,7 @@ export async function stop(server: Server): Promise<void> {
 export async function startServer(scope: TestScope, server: Server): Promise<number> {
   const sockets = new Set<Socket>();
   server.on('connection', (socket: Socket) => {
-    // No listener on the socket: a test may count those.
+    // No listener on the socket, since a test may count listeners.
     for (const other of sockets) if (other.destroyed) sockets.delete(other);
     sockets.add(socket);
   });

@@ -1,6 +1,6 @@
 /**
- * A SockJS client over each transport, htmlfile and jsonp included, which need a document in browsers. It
- * keeps to the protocol as the real client does, and a test can pause, leave or abort it at any moment.
+ * A SockJS client for every transport, including htmlfile and jsonp, which need a document in browsers. It follows the
+ * protocol as the real client does, and a test can pause, close or abort it at any time.
  */
 import { StringDecoder } from 'node:string_decoder';
 import { AsyncQueue } from './async-queue.ts';
@@ -26,7 +26,7 @@ import { type WaitOptions, deferred, within } from './until.ts';
 
 const NO_LIMIT = { timeout: Infinity };
 
-/** Node ends a connection that has been idle for 5 s, so a sending connection is not used again after 2 s. */
+/** Node closes a connection that was idle for 5 s, so a sending connection is not reused after 2 s. */
 const MAX_IDLE_MS = 2000;
 
 export interface ClientCloseEvent extends CloseEvent {
@@ -34,7 +34,7 @@ export interface ClientCloseEvent extends CloseEvent {
   readonly status?: number;
 }
 
-/** Callbacks, for a test that cares about the moment of an event. */
+/** Callbacks, for a test that depends on the time of an event. */
 export interface ClientEvents {
   readonly open?: () => void;
   readonly message?: (message: string) => void;
@@ -42,9 +42,9 @@ export interface ClientEvents {
 }
 
 export interface SockJSClientOptions extends ClientEvents {
-  /** A port of 127.0.0.1, or an address, with `tls` for HTTPS. */
+  /** Port of 127.0.0.1, or an address, with `tls` for HTTPS. */
   readonly server: number | ConnectOptions;
-  /** The URL of the session. Default: a new one below `/echo`. */
+  /** URL of the session. Default: a new one below `/echo`. */
   readonly session?: string;
   /** Sent with each request. */
   readonly headers?: Headers;
@@ -54,7 +54,7 @@ export interface SockJSClientOptions extends ClientEvents {
   readonly record?: boolean;
 }
 
-/** The way the frames come in and the messages go out. */
+/** Sends messages and receives frames over one kind of transport. */
 interface Link {
   send(messages: readonly string[]): Promise<void>;
   pause(): void;
@@ -88,7 +88,7 @@ export class SockJSClient {
     this.transport = transport;
     this.#options = options;
     this.session = options.session ?? newSession();
-    this.#opened.promise.catch(() => {}); // A test need not wait for it.
+    this.#opened.promise.catch(() => {}); // A test does not have to wait for it.
     const events: LinkEvents = {
       opened: () => this.#open(),
       frame: (frame) => this.#frame(frame),
@@ -109,18 +109,18 @@ export class SockJSClient {
     return this.#state === 'closed';
   }
 
-  /** Settles when the session has opened. @throws an error if the client closed before */
+  /** Waits until the session has opened. @throws an error if the client closes first */
   async opened(options?: WaitOptions): Promise<this> {
     await within(this.#opened.promise, 'the session to open', options);
     return this;
   }
 
-  /** Settles when the session is over for the client, whichever side ended it. */
+  /** Waits until the session has ended for the client, whichever side has closed it. */
   async closed(options?: WaitOptions): Promise<ClientCloseEvent> {
     return within(this.#closed.promise, 'the session to close', options);
   }
 
-  /** The next message. @throws an error if the session ends before */
+  /** Takes the next message. @throws an error if the session ends first */
   async next(options?: WaitOptions): Promise<string> {
     return this.messages.next(options);
   }
@@ -129,7 +129,7 @@ export class SockJSClient {
     return this.messages.take(count, options);
   }
 
-  /** Settles when the server has accepted the messages; for a WebSocket, when they have been written. */
+  /** Sends messages. Resolves when the server has accepted them. On a WebSocket, when they are written. */
   async send(...messages: readonly string[]): Promise<void> {
     if (this.#state !== 'open') throw new Error('The client is not open.');
     await this.#link.send(messages);
@@ -141,7 +141,7 @@ export class SockJSClient {
     return this.#link.post(body);
   }
 
-  /** Reads nothing more, until `resume`. */
+  /** Stops reading until `resume`. */
   pause(): void {
     this.#link.pause();
   }
@@ -150,13 +150,13 @@ export class SockJSClient {
     this.#link.resume();
   }
 
-  /** Goes away as its transport can: closes the WebSocket, or ends the receiving request. */
+  /** Closes the WebSocket, or aborts the receiving request. */
   close(): void {
     this.#link.close();
     if (!this.transport.isWebSocket) this.#end({ code: 1000, reason: 'Normal closure' });
   }
 
-  /** Does not come back: a poll that is pending stays until the server ends it. Otherwise like `close`. */
+  /** Sends no further request. A pending poll stays until the server ends it. Otherwise like `close`. */
   leave(): void {
     this.#link.leave();
   }
@@ -213,7 +213,7 @@ function addressOf(server: number | ConnectOptions): ConnectOptions {
   return typeof server === 'number' ? { port: server } : server;
 }
 
-/** One connection receives, one request after the other; another one sends. */
+/** Receives on one connection, one request after the other, and sends on another one. */
 class HttpLink implements Link {
   readonly #transport: HttpTransport;
   readonly #server: ConnectOptions;
@@ -249,7 +249,7 @@ class HttpLink implements Link {
     }
   }
 
-  /** One body after the other: a client waits for a response before it sends the next. */
+  /** Posts a body, after the response to the previous one. */
   async post(body: string): Promise<number> {
     const posting = this.#order.then(() => this.#post(body));
     this.#order = posting.catch(() => {});
@@ -328,7 +328,7 @@ class HttpLink implements Link {
     this.#events.ended(event);
   }
 
-  /** One request. @returns the refusal, if the server refused it */
+  /** Sends one receiving request, and reads its frames. @returns the refusal if the server refused it */
   async #receive(): Promise<ClientCloseEvent | undefined> {
     const connection = this.#receiver();
     const head = await connection
@@ -357,11 +357,11 @@ class HttpLink implements Link {
     return undefined;
   }
 
-  /** @returns the incomplete rest */
+  /** Passes on the frames in a text. @returns the incomplete rest */
   #deliver(text: string): string {
     const { frames, rest } = splitFrames(this.#transport, text);
     for (const frame of frames) {
-      // Before the frame is passed on: a client does not poll again after it.
+      // A client does not poll again after a close frame.
       if (frame.startsWith('c')) this.#isLeaving = true;
       this.#events.frame(frame);
     }
@@ -380,7 +380,7 @@ class WebSocketLink implements Link {
   readonly #events: LinkEvents;
   readonly #opening: Promise<RawWebSocket | undefined>;
   #socket: RawWebSocket | undefined;
-  #intent: ((socket: RawWebSocket) => void) | undefined;
+  #pendingAction: ((socket: RawWebSocket) => void) | undefined;
 
   constructor(transport: WsTransport, options: LinkOptions, events: LinkEvents) {
     this.#isRaw = transport.name === 'rawwebsocket';
@@ -395,11 +395,11 @@ class WebSocketLink implements Link {
   }
 
   pause(): void {
-    this.#do((socket) => socket.pause());
+    this.#run((socket) => socket.pause());
   }
 
   resume(): void {
-    this.#do((socket) => socket.resume());
+    this.#run((socket) => socket.resume());
   }
 
   leave(): void {
@@ -407,17 +407,17 @@ class WebSocketLink implements Link {
   }
 
   close(): void {
-    this.#do((socket) => socket.close(1000));
+    this.#run((socket) => socket.close(1000));
   }
 
   abort(): void {
-    this.#do((socket) => socket.abort());
+    this.#run((socket) => socket.abort());
   }
 
-  /** At once, or as soon as there is a socket. */
-  #do(intent: (socket: RawWebSocket) => void): void {
-    if (this.#socket === undefined) this.#intent = intent;
-    else intent(this.#socket);
+  /** Runs an action at once, or as soon as the socket is open. */
+  #run(action: (socket: RawWebSocket) => void): void {
+    if (this.#socket === undefined) this.#pendingAction = action;
+    else action(this.#socket);
   }
 
   async #open(transport: WsTransport, options: LinkOptions): Promise<RawWebSocket | undefined> {
@@ -435,7 +435,7 @@ class WebSocketLink implements Link {
       );
       this.#socket = socket;
       if (this.#isRaw) this.#events.opened();
-      this.#intent?.(socket);
+      this.#pendingAction?.(socket);
       return socket;
     } catch (error) {
       const status = error instanceof HandshakeError ? { status: error.status } : {};

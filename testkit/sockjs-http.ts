@@ -1,4 +1,4 @@
-/** SockJS over HTTP, one request at a time: for tests that look at each response. */
+/** SockJS over HTTP, one request at a time, for tests that check each response. */
 import assert from 'node:assert/strict';
 import type { Target } from './raw-connection.ts';
 import {
@@ -29,7 +29,7 @@ export class Receiver {
   #hasEnded = false;
   #hasPrelude: boolean;
 
-  /** @param changes to the request */
+  /** @param changes changes to the request */
   constructor(
     target: Target,
     session: string,
@@ -47,7 +47,7 @@ export class Receiver {
     return this.#head;
   }
 
-  /** The next chunk as it came, prelude included; or the whole body of a response that has a length. */
+  /** Reads the next chunk, including the prelude, or the whole body of a response with a length. */
   async chunk(): Promise<string | undefined> {
     const { contentLength } = await this.head();
     if (this.#hasEnded) return undefined;
@@ -59,7 +59,7 @@ export class Receiver {
     return chunk;
   }
 
-  /** The next frame, which has to be one chunk; undefined at the end of the response. */
+  /** Reads the next frame, which must be one chunk. Returns undefined at the end of the response. */
   async frame(): Promise<string | undefined> {
     if (!this.#hasPrelude) assert.equal(await this.chunk(), this.#transport.prelude);
     this.#hasPrelude = true;
@@ -67,7 +67,7 @@ export class Receiver {
     return chunk === undefined ? undefined : decodeFrame(this.#transport, chunk);
   }
 
-  /** All frames up to the end of the response. */
+  /** Reads all frames up to the end of the response. */
   async frames(): Promise<string[]> {
     const frames: string[] = [];
     for (;;) {
@@ -101,7 +101,7 @@ export async function requestSession(
   return { connection, status };
 }
 
-/** One poll, or one whole streaming response. @returns its frames, one per line */
+/** Reads one poll or one whole streaming response. @returns its frames, one per line */
 export async function poll(
   target: Target,
   session: string,
@@ -122,7 +122,7 @@ export interface PostOptions {
   readonly headers?: Headers;
 }
 
-/** Posts any body to a sending endpoint, and returns the response. */
+/** Posts a body to a sending endpoint, and returns the response. */
 export async function postBody(
   target: Target,
   session: string,

@@ -1,25 +1,25 @@
 /**
- * A TCP relay in front of a server. In each direction the bytes pass a stage, which may do to them what a
- * network or a proxy does; without one they pass unchanged. An end stays an end, also where the other half
- * of the connection goes on, and a reset stays a reset.
+ * A TCP relay in front of a server. In each direction the bytes pass a stage, which may change them as a network or a
+ * proxy does. Without a stage they are unchanged. The relay forwards an end in one direction as an end, and a reset as
+ * a reset.
  */
 import { type AddressInfo, type Server, type Socket, connect, createServer } from 'node:net';
 import type { TestScope } from './scope.ts';
 
-/** Takes bytes: the next stage, at last a socket. */
+/** Destination of bytes: the next stage, or the socket after the last stage. */
 export interface Sink {
   write(data: Buffer): void;
   end(): void;
 }
 
-/** `FIN` looks like a normal end, `RST` is a reset. */
+/** `FIN` is a normal end, `RST` is a reset. */
 export type CutKind = 'FIN' | 'RST';
 
 /** One connection through the relay. */
 export interface RelayedConnection {
-  /** Counts the connections of a relay from 0. */
+  /** Number of the connection in the relay, from 0. */
   readonly index: number;
-  /** Ends both sides. Bytes on their way are lost. */
+  /** Ends both sides. Bytes in transit are lost. */
   cut(kind: CutKind): void;
 }
 
@@ -35,7 +35,7 @@ export interface RelayOptions {
 
 const unchanged: Stage = (next) => next;
 
-/** Nothing follows an end, whatever a stage still writes. */
+/** Writes to a socket, and ignores everything after its end. */
 function sinkOf(socket: Socket): Sink {
   return {
     write(data) {
@@ -92,7 +92,7 @@ export class TcpRelay {
     this.port = (server.address() as AddressInfo).port;
   }
 
-  /** @param targetPort the port of the server, on 127.0.0.1 */
+  /** @param targetPort port of the server on 127.0.0.1 */
   static async start(targetPort: number, options: RelayOptions = {}): Promise<TcpRelay> {
     const pairs = new Set<SocketPair>();
     const server = createServer({ allowHalfOpen: true }, (client) => {
@@ -106,7 +106,7 @@ export class TcpRelay {
     return new TcpRelay(server, pairs);
   }
 
-  /** Accepts no more connections, and destroys those that there are. */
+  /** Stops accepting connections, and destroys the open ones. */
   async close(): Promise<void> {
     const closed = new Promise<void>((resolve) => {
       this.#server.close(() => resolve());

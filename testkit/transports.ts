@@ -1,6 +1,6 @@
 /**
- * SockJS transports as a client knows them: the request that receives, and the frame in what arrives.
- * Written from PROTOCOL.md without a look at the code of the server, so that tests compare two accounts.
+ * SockJS transports from the client's side: the receiving request, and the decoding of frames. The code follows
+ * PROTOCOL.md and shares nothing with the server, so that tests compare two independent implementations.
  */
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
@@ -15,10 +15,10 @@ export interface HttpTransport {
   readonly name: HttpTransportName;
   readonly isWebSocket: false;
   readonly method: 'GET' | 'POST';
-  /** The last part of the session URL, with its query. */
+  /** Last part of the session URL, with its query. */
   readonly path: string;
   readonly contentType: string;
-  /** Several frames per response. */
+  /** True if a response carries several frames. */
   readonly isStreaming: boolean;
   /** Text before the first frame; empty for polling. */
   readonly prelude: string;
@@ -132,13 +132,13 @@ export const POLLING_TRANSPORTS: readonly HttpTransport[] = HTTP_TRANSPORTS.filt
 export const WS_TRANSPORTS: readonly WsTransport[] = [WEBSOCKET, RAW_WEBSOCKET];
 export const TRANSPORTS: readonly Transport[] = [...HTTP_TRANSPORTS, ...WS_TRANSPORTS];
 
-/** The URL of a session that no other test uses. */
+/** Returns the URL of a new session. */
 export function newSession(prefix = '/echo', server = '000'): string {
   return `${prefix}/${server}/${randomUUID()}`;
 }
 
 export interface OpenRequestOptions {
-  /** The URL of the session. Default: a new one below `/echo`. */
+  /** URL of the session. Default: a new one below `/echo`. */
   readonly session?: string;
   readonly query?: string;
   readonly headers?: Headers;
@@ -150,13 +150,13 @@ function addQuery(path: string, query: string): string {
   return `${path}${path.includes('?') ? '&' : '?'}${query}`;
 }
 
-/** The path that a WebSocket of this transport is asked for at. */
+/** Returns the path of a WebSocket of this transport. */
 export function wsPath(transport: WsTransport, session: string): string {
   if (transport.name === 'websocket') return `${session}/websocket`;
   return `${session.split('/').slice(0, -2).join('/')}/websocket`;
 }
 
-/** The request that opens a session, or receives its frames. */
+/** Returns the request that opens a session, or receives its frames. */
 export function openRequest(transport: Transport, options: OpenRequestOptions = {}): RawRequest {
   const { session = newSession(), query = '', headers = [], version = '1.1' } = options;
   if (transport.isWebSocket) {
@@ -167,7 +167,7 @@ export function openRequest(transport: Transport, options: OpenRequestOptions = 
   return { method: transport.method, path, headers, version };
 }
 
-/** The request that sends messages to a session of an HTTP transport. */
+/** Returns the request that sends messages to a session of an HTTP transport. */
 export function sendRequest(
   transport: HttpTransport,
   { session = newSession(), query = '', headers = [], version = '1.1' }: OpenRequestOptions,
@@ -184,7 +184,7 @@ export function sendRequest(
   };
 }
 
-/** The only frame in a chunk of a response. @throws AssertionError if there is anything else */
+/** Decodes a chunk of a response that is one frame. @throws AssertionError for any other chunk */
 export function decodeFrame(transport: HttpTransport, chunk: string): string {
   const match = transport.pattern.exec(chunk);
   const escaped = match?.[1];
@@ -196,7 +196,7 @@ export function decodeFrame(transport: HttpTransport, chunk: string): string {
   return transport.unescape(escaped);
 }
 
-/** The frames in a text whose chunks a proxy may have changed. @returns them, and the incomplete rest */
+/** Splits a text into frames, whatever its chunks were. @returns the frames, and the incomplete rest */
 export function splitFrames(
   transport: HttpTransport,
   text: string,
@@ -211,7 +211,7 @@ export function splitFrames(
   return { frames, rest: text.slice(at) };
 }
 
-/** The messages of a frame `a[…]`. */
+/** Returns the messages of a frame `a[…]`. */
 export function parseMessages(frame: string | undefined): string[] {
   assert.ok(frame?.startsWith('a[') === true, `no messages: ${frame?.slice(0, 200)}`);
   const messages: unknown = JSON.parse(frame.slice(1));
@@ -224,7 +224,7 @@ export interface CloseEvent {
   readonly reason: string;
 }
 
-/** The code and reason of a frame `c[…]`. */
+/** Returns the code and reason of a frame `c[…]`. */
 export function parseClose(frame: string): CloseEvent {
   assert.ok(frame.startsWith('c['), `not a close frame: ${frame.slice(0, 200)}`);
   const [code, reason] = JSON.parse(frame.slice(1)) as [unknown, unknown];

@@ -1,12 +1,12 @@
-/** Bounded waits. A wait that takes too long throws an error that names what was awaited. */
+/** Waits with a timeout, after which they throw an error that names the awaited event. */
 
-/** Default limit of every wait in this kit, in milliseconds. Far above what a response takes. */
+/** Default timeout of every wait in this kit, in milliseconds. Far longer than any response takes. */
 export const DEFAULT_TIMEOUT_MS = 10_000;
 
 /** Interval between two checks of a condition, in milliseconds. */
 const CHECK_INTERVAL_MS = 2;
 
-// Kept from before a test can mock them: limits hold in virtual time too.
+// The real timers, in case a test mocks them later: timeouts apply in virtual time too.
 const { setTimeout: setRealTimeout, clearTimeout: clearRealTimeout } = globalThis;
 
 export interface WaitOptions {
@@ -53,7 +53,7 @@ export interface UntilOptions extends WaitOptions {
 }
 
 /**
- * Waits for a state that no event announces, by checking it every 2 ms.
+ * Waits for a condition without an event, and checks it every 2 ms.
  * @param awaited completes the sentence "Timed out waiting for …"
  * @returns the first truthy value of `condition`
  * @throws TimeoutError, or what `condition` throws
@@ -83,7 +83,7 @@ export interface Deferred<T> {
   readonly reject: (error: Error) => void;
 }
 
-/** A promise that the test settles. */
+/** Creates a promise that the test settles. */
 export function deferred<T = void>(): Deferred<T> {
   let settle: Pick<Deferred<T>, 'resolve' | 'reject'> | undefined;
   const promise = new Promise<T>((resolve, reject) => {

@@ -1,4 +1,4 @@
-/** WebSocket frames as bytes (RFC 6455, 5.2): valid ones, and every kind of invalid one. */
+/** Encodes and decodes WebSocket frames (RFC 6455, section 5.2), including invalid ones. */
 
 export const OPCODE = {
   continuation: 0x0,
@@ -14,7 +14,7 @@ const MASK_BIT = 0x80;
 const RSV_BITS = 0x70;
 const MAX_CONTROL_BYTES = 125;
 
-/** The mask of the examples in RFC 6455, 5.7. */
+/** Mask of the examples in RFC 6455, section 5.7. */
 export const DEFAULT_MASK: Buffer = Buffer.from([0x37, 0xfa, 0x21, 0x3d]);
 
 export type LengthForm = '7 bit' | '16 bit' | '64 bit';
@@ -24,11 +24,11 @@ export interface FrameOptions {
   readonly fin?: boolean;
   /** The three reserved bits as a number from 0 to 7. */
   readonly rsv?: number;
-  /** Four bytes; `false` sends the frame unmasked, which only a server may do. */
+  /** Four bytes, or `false` for an unmasked frame, which only a server may send. */
   readonly mask?: Uint8Array | false;
   /** Default: the shortest form. */
   readonly lengthForm?: LengthForm;
-  /** The length in the head, where it is to differ from that of the payload. */
+  /** Length in the head, if it should differ from that of the payload. */
   readonly declaredLength?: number | bigint;
 }
 
@@ -50,7 +50,7 @@ function encodeLength(length: bigint, form: LengthForm, maskBit: number): Buffer
   return bytes;
 }
 
-/** One frame as a client sends it, unless `options` change it. */
+/** Encodes one frame as a client sends it, with changes by `options`. */
 export function encodeFrame(
   opcode: number,
   payload: string | Uint8Array = '',
@@ -67,21 +67,21 @@ export function encodeFrame(
   return Buffer.concat([...head, mask, data]);
 }
 
-/** The payload of a close frame. */
+/** Encodes the payload of a close frame. */
 export function encodeClose(code: number, reason: string | Uint8Array = ''): Buffer {
   const bytes = Buffer.alloc(2);
   bytes.writeUInt16BE(code);
   return Buffer.concat([bytes, Buffer.from(reason)]);
 }
 
-/** The code and reason of a close frame. 1005: it had no payload. */
+/** Decodes the payload of a close frame. The code is 1005 if there is no payload. */
 export function decodeClose(payload: Buffer): { readonly code: number; readonly reason: string } {
   if (payload.length === 0) return { code: 1005, reason: '' };
   if (payload.length === 1) throw new Error('A close frame has a payload of one byte.');
   return { code: payload.readUInt16BE(0), reason: decodeText(payload.subarray(2)) };
 }
 
-/** @throws TypeError if it is not UTF-8 */
+/** Decodes UTF-8. @throws TypeError if the payload is invalid */
 export function decodeText(payload: Uint8Array): string {
   return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(payload);
 }
@@ -104,7 +104,7 @@ function requireValid(isValid: boolean, rule: string): void {
 }
 
 /**
- * The next frame of a server.
+ * Reads the next frame of a server.
  * @throws an error for a frame that RFC 6455 forbids a server without extensions
  */
 export async function readServerFrame(source: ByteSource): Promise<WsFrame> {

@@ -5,7 +5,7 @@ const DONE = { done: true, value: undefined } as const;
 
 function ignore(): void {}
 
-/** Iterates over a source until it ends or `abort` is called, which also ends the waiting for a silent source. */
+/** Iterates over a source until it ends or `abort` is called, even while the source has no next message. */
 export class AbortableIterator<T> implements AsyncIterableIterator<T, void> {
   readonly #source: MessageSource<T>;
   readonly #iterator: AsyncIterator<T> | Iterator<T>;
@@ -35,7 +35,7 @@ export class AbortableIterator<T> implements AsyncIterableIterator<T, void> {
     return DONE;
   }
 
-  /** Ends the iteration, and releases the source. */
+  /** Ends the iteration, also of a pending `next()`, and releases the source. */
   abort(): void {
     this.#isAborted = true;
     this.#resolvePending();

@@ -1,20 +1,21 @@
-/** Connection classes, and factories in their place. */
 import type { ConnectionInfo } from '../base/connection-info.ts';
 import { SockJSError } from '../base/errors.ts';
 import { describeValue } from '../base/setting-rules.ts';
 import type { TransportName } from '../base/transport-name.ts';
 import { type ConnectionBackend, SockJSConnection, connect } from './connection.ts';
 
-/** The client for which a factory creates a connection. */
+/** Argument of a connection factory: the client for which it creates a connection. */
 export interface ConnectionInit<User = unknown> {
+  /** The request that opened the session. */
   readonly info: ConnectionInfo;
   /** Result of the setting `authorize`. */
   readonly user: User;
+  /** Name of the client's transport. */
   readonly transport: TransportName;
 }
 
 /**
- * Creates the connection of one client, for example with dependencies that a container provides.
+ * Creates the connection of one client, for example with its dependencies.
  *
  * @example
  * new SockJSRouter(() => new Chat(database), '/chat');
@@ -42,8 +43,9 @@ function isPlainFunction(value: unknown): value is FunctionValue {
 
 /**
  * Turns a class or a factory into a function that creates connections.
- * @param position of the value, for the error message, such as `The first argument`
- * @throws SockJSError with the code if the value is neither
+ * @param position place of the value for the error message, such as `The first argument`
+ * @param code code of the error
+ * @throws SockJSError if the value is neither
  */
 export function connectionCreator<C extends SockJSConnection>(
   source: ConnectionSource<C>,
@@ -67,7 +69,7 @@ export function connectionCreator<C extends SockJSConnection>(
         `of one, not ${describeValue(value)}.`,
     );
   }
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- no class, as just checked
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- not a class, as just checked
   const create = source as ConnectionFactory<C>;
   return (backend) => {
     const { info, user, transport } = backend;

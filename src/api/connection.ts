@@ -13,14 +13,14 @@ import { AbortableIterator, type MessageSource } from './abortable-iterator.ts';
 /** The part of a session, or of a channel of a multiplexed session, that a connection uses. */
 export interface ConnectionBackend {
   readonly info: ConnectionInfo;
-  /** Result of `authorize`. */
+  /** Result of the setting `authorize`. */
   readonly user: unknown;
   readonly transport: TransportName;
   /** Set once the connection is closing or closed. */
   readonly closeReason: CloseStatus | undefined;
   readonly bufferedBytes: number;
   readonly logger: SockJSLogger;
-  /** @returns false when the client falls behind */
+  /** Sends a message. Returns false when the client falls behind, or the connection is closed. */
   send(message: Message): boolean;
   /** Resolves to true once the client keeps up, or to false if the connection ends before that. */
   whenDrained(): Promise<boolean>;
@@ -33,11 +33,11 @@ export interface ConnectionBackend {
 }
 
 const MAX_REASON_BYTES = 123;
-/** Messages of one source after which `sendAll` lets others run. */
+/** Number of messages after which `sendAll` yields to the event loop. */
 const MESSAGES_PER_TURN = 100;
 
 /**
- * Checks the arguments of `close`. The limits are those of a WebSocket, and hold on every transport.
+ * Checks the arguments of `close`. The limits of a WebSocket apply on every transport.
  * @throws SockJSError `ERR_CLOSE_ARGUMENT`
  */
 export function checkCloseArguments(code: number, reason: string): void {
@@ -59,9 +59,9 @@ let backendOf: (connection: SockJSConnection) => ConnectionBackend;
 let connect: (connection: SockJSConnection, backend: ConnectionBackend) => void;
 
 /**
- * One client. Extend it, override the handlers that you need, and give the class to a `SockJSRouter`, which creates
- * an instance for each client. A handler that throws, or whose promise rejects, closes its own connection with code
- * 1011 and logs one line.
+ * Connection to one client. Extend this class, override the handlers that you need, and pass the class to a
+ * `SockJSRouter`, which creates an instance for each client. A handler that throws, or whose promise rejects, closes
+ * its connection with code 1011. The error is logged.
  *
  * `User` is the type that the setting `authorize` returns.
  *
@@ -91,15 +91,16 @@ export class SockJSConnection<User = unknown> {
   }
 
   /**
-   * Called when the client has connected. While a returned promise is pending, the client's messages wait.
+   * Called when the client has connected. While a returned promise is pending, the client's messages are delayed.
+   * @param info the request that opened the session
    * @returns false, or a promise of it, to refuse the client, which is closed with code 1008
    */
   onOpen(_info: ConnectionInfo): void | boolean | Promise<void | boolean> {}
 
-  /** Called for each message of the client, in the order in which they were sent. */
+  /** Called for each text message from the client, in order. The next call does not wait for a returned promise. */
   onMessage(_message: string): void | Promise<void> {}
 
-  /** Called for bytes from a client of `<prefix>/websocket`. By default it closes the connection with code 1003. */
+  /** Called for each binary message from a client of `<prefix>/websocket`. By default it closes with code 1003. */
   onBinary(_data: Uint8Array): void | Promise<void> {
     this.close(1003, 'Only text is accepted here');
   }
@@ -108,19 +109,20 @@ export class SockJSConnection<User = unknown> {
   onDrain(): void | Promise<void> {}
 
   /**
-   * Called once for each `onOpen`, as the last call.
-   * @param code of the close event: the code given to `close()`, 1000 to 1015 for events of the connection (1002
-   * interrupted, 1006 client gone), or the client's own code where its transport carries one
+   * Called once after `onOpen`, as the last call.
+   * @param code the code passed to `close()`, the code of the client's WebSocket, or a code from docs/errors.md, such
+   * as 1002 (interrupted) or 1006 (client gone)
+   * @param reason reason that belongs to the code
    */
   onClose(_code: number, _reason: string): void | Promise<void> {}
 
   /**
-   * Sends a message to the client. All messages that one handler sends leave as one frame.
+   * Sends a message to the client. All messages that one handler sends form one frame.
    * @param message text, or bytes for a client of `<prefix>/websocket`
-   * @returns false when the client falls behind: its connection takes no more, or `highWaterMark` bytes are buffered.
-   * Wait for `onDrain` then. Also false after the end of the connection. Beyond `maxBufferedBytes` the setting
-   * `slowConsumer` decides; by default the client is closed with code 1013
-   * @throws SockJSError `ERR_MESSAGE_TYPE` for anything but text, or for bytes on a transport that carries only text
+   * @returns false when the client falls behind: its socket takes no more data, or `highWaterMark` bytes are buffered.
+   * Then wait for `onDrain`. Also false once the connection is closed. Above `maxBufferedBytes` the setting
+   * `slowConsumer` decides. By default it closes the client with code 1013
+   * @throws SockJSError `ERR_MESSAGE_TYPE` for bytes on a transport that carries only text, or for other types
    */
   send(message: string | Uint8Array): boolean {
     const backend = backendOf(this);
@@ -128,7 +130,7 @@ export class SockJSConnection<User = unknown> {
       if (!(message instanceof Uint8Array)) {
         throw new SockJSError(
           'ERR_MESSAGE_TYPE',
-          'send() takes a string. Use JSON.stringify for anything else.',
+          'send() takes a string or bytes. Use JSON.stringify for other values.',
         );
       }
       if (backend.transport !== 'rawwebsocket') {
@@ -141,25 +143,29 @@ export class SockJSConnection<User = unknown> {
     return backend.send(createMessage(message));
   }
 
-  /** Sends a text to many clients. It is encoded once. See the function `broadcast`. */
+  /**
+   * Sends a text to many clients, which is encoded once. Closed connections are skipped.
+   * @throws SockJSError `ERR_MESSAGE_TYPE` if the message is not a string
+   */
   broadcast(clients: Iterable<SockJSConnection>, message: string): void {
     broadcast(clients, message);
   }
 
   /**
-   * Waits until the client keeps up: `onDrain` as a promise.
-   * @returns true, or false if the connection ends before that
+   * Waits until the client keeps up, as an alternative to `onDrain`.
+   * @returns a promise of true, or of false if the connection closes first
    */
   drained(): Promise<boolean> {
     return backendOf(this).whenDrained();
   }
 
   /**
-   * Sends all messages of a source at the pace of the client.
+   * Sends all messages of a source, at the pace of the client.
    * @param source an array, a generator, a text stream (with its encoding set), or the argument that `stream.pipeline`
    * passes to its last function. A string is one message
-   * @returns true once all is sent, or false if the connection ended before. The source is released then
-   * @throws what the source throws, and what `send` throws
+   * @returns a promise of true once all messages are sent, or of false if the connection closes first, which releases
+   * the source
+   * @throws errors of the source, and of `send`
    *
    * @example
    * await this.sendAll(createReadStream('words.txt', 'utf8'));
@@ -181,9 +187,9 @@ export class SockJSConnection<User = unknown> {
   }
 
   /**
-   * Closes the connection. Messages sent before are still delivered. No message is handled after it.
+   * Closes the connection. Messages sent before it are still delivered. `onMessage` is not called after it.
    * @param code 1000 to 1003, 1007 to 1014, or 3000 to 4999 for codes of the application
-   * @param reason at most 123 bytes
+   * @param reason text of at most 123 bytes as UTF-8
    * @throws SockJSError `ERR_CLOSE_ARGUMENT`
    */
   close(code = 3000, reason = 'Go away!'): void {
@@ -196,12 +202,12 @@ export class SockJSConnection<User = unknown> {
     return backendOf(this).closeReason !== undefined;
   }
 
-  /** Bytes that wait for the client: messages in the session, each with 100 bytes of overhead, and the socket's. */
+  /** Bytes buffered for the client: queued messages, each with 100 bytes of overhead, and data in its socket. */
   get bufferedBytes(): number {
     return backendOf(this).bufferedBytes;
   }
 
-  /** Random name of this connection, for logs and maps. It is not the session id. */
+  /** Random UUID of this connection, for logs and maps. It is not the session id, which is secret. */
   get id(): string {
     return (this.#id ??= randomUUID());
   }
@@ -230,14 +236,14 @@ export { connect };
 export { backendOf };
 
 /**
- * Sends a text to many clients, of any routers. It is encoded once. Closed connections are skipped.
+ * Sends a text to many clients, of any routers, which is encoded once. Closed connections are skipped.
  * @throws SockJSError `ERR_MESSAGE_TYPE` if the message is not a string
  */
 export function broadcast(clients: Iterable<SockJSConnection>, message: string): void {
   if (typeof message !== 'string') {
     throw new SockJSError(
       'ERR_MESSAGE_TYPE',
-      'broadcast() takes a string. Use JSON.stringify for anything else.',
+      'broadcast() takes a string. Use JSON.stringify for other values.',
     );
   }
   const shared = createMessage(message);

@@ -1,4 +1,3 @@
-/** SockJSRouter: serves a connection class below a prefix, on one or more servers. */
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { setImmediate as nextTurn } from 'node:timers/promises';
@@ -25,20 +24,20 @@ import { type ResolvedSettings, type SockJSSettings, resolveSettings } from './s
 
 /** Options of `SockJSRouter.close`. */
 export interface RouterCloseOptions {
-  /** Code of the close frame that every client gets. Default: 1001. */
+  /** Code of the close frame for every client. Default: 1001. */
   readonly code?: number;
   /** Reason of the close frame, at most 123 bytes. Default: "Server is going away". */
   readonly reason?: string;
-  /** Time that clients have to receive it, in milliseconds; then they are cut off. Default: 5 s. */
+  /** Time clients have to receive the close frame, in milliseconds. Then they are aborted. Default: 5000. */
   readonly timeout?: number;
 }
 
-/** Arguments after the class. A class with a `User` type needs an `authorize` that returns it. */
+/** Arguments of `SockJSRouter` after the class. A class with a `User` type needs an `authorize` that returns it. */
 export type RouterArguments<User> = undefined extends User
   ? [prefix?: string, settings?: SockJSSettings<User>]
   : [prefix: string, settings: SockJSSettings<User> & { readonly authorize: Authorize<User> }];
 
-/** Connect-style middleware. Express passes these arguments. */
+/** Middleware for Connect and Express. */
 export type SockJSMiddleware = (
   request: IncomingMessage & { baseUrl?: string },
   response: ServerResponse,
@@ -59,14 +58,14 @@ function checkPrefix(prefix: unknown): void {
 }
 
 /**
- * Serves SockJS below a prefix, with an instance of a connection class for each client.
+ * Serves SockJS below a prefix, on one or more servers, with an instance of a connection class for each client.
  *
  * @example
  * const router = new SockJSRouter(Echo, '/echo');
  * router.attach(httpServer); // or router.listen(9999)
  */
 export class SockJSRouter<C extends SockJSConnection = SockJSConnection> {
-  /** '' or a path such as '/echo'. */
+  /** Prefix of the router: '' or a path such as '/echo'. */
   readonly prefix: string;
   /** Settings with every default filled in. */
   readonly settings: ResolvedSettings;
@@ -78,7 +77,7 @@ export class SockJSRouter<C extends SockJSConnection = SockJSConnection> {
   #closed: Promise<void> | undefined;
 
   /**
-   * @param connection the class whose instances serve the clients, or a function that returns one
+   * @param connection class whose instances serve the clients, or a function that returns an instance
    * @param prefix '' or a path such as '/echo', without a slash at its end
    * @param settings see `SockJSSettings`
    * @throws SockJSError `ERR_ARGUMENT` if the first argument is neither, `ERR_SETTING` for an invalid prefix or setting
@@ -96,19 +95,25 @@ export class SockJSRouter<C extends SockJSConnection = SockJSConnection> {
     this.#dispatcher = new Dispatcher(this.#state, table, this.settings);
   }
 
-  /** Counters and rates. `stats.dump()` returns them. */
+  /** Statistics of the router. `stats.dump()` returns a snapshot. */
   get stats(): SockJSStats {
     return this.#sessions.stats;
   }
 
-  /** The open connections whose `onOpen` has accepted them. */
+  /** Open connections that `onOpen` has accepted. */
   get connections(): Iterable<C> {
     return { [Symbol.iterator]: () => this.#sessions.applications() };
   }
 
-  /** Sends a text to every connection of this router. It is encoded once. */
+  /**
+   * Sends a text to every connection of this router, which is encoded once.
+   * @throws SockJSError `ERR_MESSAGE_TYPE` if the message is not a string
+   */
   broadcast(message: string): void;
-  /** Sends a text to some connections, of any routers. It is encoded once. */
+  /**
+   * Sends a text to some connections, of any routers, which is encoded once. Closed connections are skipped.
+   * @throws SockJSError `ERR_MESSAGE_TYPE` if the message is not a string
+   */
   broadcast(connections: Iterable<SockJSConnection>, message: string): void;
   broadcast(first: Iterable<SockJSConnection> | string, ...rest: [message?: string]): void {
     if (rest.length === 0 && typeof first === 'string') return broadcast(this.connections, first);
@@ -117,10 +122,10 @@ export class SockJSRouter<C extends SockJSConnection = SockJSConnection> {
   }
 
   /**
-   * Serves the requests and upgrades of a server that are below the prefix, and leaves all others to the server's own
-   * listeners. Express, Fastify, Koa and Nest share their `http.Server` with it.
+   * Serves the requests and upgrades below the prefix on a server that the application has created, also with Express,
+   * Fastify, Koa or Nest. The server's own listeners get all other requests.
    * @throws SockJSError `ERR_ATTACHED` if a router with this prefix is attached to the server, `ERR_ARGUMENT` if the
-   * argument is no server
+   * argument is not a server
    */
   attach(server: Server): this {
     const host = SERVER_HOSTS.find((candidate) => candidate.accepts(server));
@@ -132,7 +137,7 @@ export class SockJSRouter<C extends SockJSConnection = SockJSConnection> {
     return this;
   }
 
-  /** Leaves the server as it was. Open sessions stay open until they end or `close` is called. */
+  /** Stops serving the requests of a server. Open WebSockets stay open until they end or `close` is called. */
   detach(server: Server): this {
     this.#servers.get(server)?.detach(server, this.#dispatcher);
     this.#servers.delete(server);
@@ -141,8 +146,8 @@ export class SockJSRouter<C extends SockJSConnection = SockJSConnection> {
 
   /**
    * Creates a server that serves only this router.
-   * @param port 0 for any free port; `server.address()` returns it
-   * @param host address to listen on; by default all of them
+   * @param port port, or 0 for any free port, which `server.address()` returns
+   * @param host address to listen on, by default all addresses
    * @returns the server, which emits 'listening', or 'error' if the port is in use
    */
   listen(port: number, host?: string): Server {
@@ -154,7 +159,7 @@ export class SockJSRouter<C extends SockJSConnection = SockJSConnection> {
 
   /**
    * Handles a request if it is below the prefix.
-   * @returns false if it is not; then nothing was done with it
+   * @returns false if it is not, and the request is unchanged
    */
   handle(request: IncomingMessage, response: ServerResponse): boolean {
     return handleRequest(this.#dispatcher, request, response);
@@ -162,15 +167,15 @@ export class SockJSRouter<C extends SockJSConnection = SockJSConnection> {
 
   /**
    * Handles an upgrade if it is below the prefix.
-   * @returns false if it is not; then nothing was done with it
+   * @returns false if it is not, and the request is unchanged
    */
   handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): boolean {
     return handleUpgrade(this.#dispatcher, request, socket, head);
   }
 
   /**
-   * `handle` for Connect and Express. Use it before any middleware that reads request bodies. It does not see
-   * upgrades: prefer `attach`, which serves WebSockets as well.
+   * `handle` as middleware for Connect and Express. Use it before any middleware that reads request bodies. Middleware
+   * does not get upgrades, so prefer `attach`, which serves WebSockets too.
    */
   readonly middleware: SockJSMiddleware = (request, response, next) => {
     const url = (request.baseUrl ?? '') + (request.url ?? '');
@@ -178,9 +183,9 @@ export class SockJSRouter<C extends SockJSConnection = SockJSConnection> {
   };
 
   /**
-   * Shuts down: refuses new sessions with 503, delivers buffered messages, sends every client a close frame, and cuts
-   * off the rest after `timeout`. Then it detaches the router from its servers, and closes those that `listen` created.
-   * A second call returns the same promise.
+   * Shuts down: refuses new sessions with 503, delivers buffered messages, sends every client a close frame, and aborts
+   * the remaining clients after `timeout`. Then it closes the servers that `listen` created, and detaches the router
+   * from all servers. A second call returns the same promise.
    * @throws SockJSError `ERR_CLOSE_ARGUMENT` before anything is closed
    */
   close(options: RouterCloseOptions = {}): Promise<void> {
@@ -201,7 +206,7 @@ export class SockJSRouter<C extends SockJSConnection = SockJSConnection> {
     // The servers still listen: a client may need one more poll to receive its close frame.
     await this.#sessions.drain({ code, reason, cause: 'goingAway' }, timeout);
     this.#state.decisions.close();
-    await nextTurn(); // The waiting requests are refused in reactions of promises.
+    await nextTurn(); // Promise callbacks refuse the pending requests first.
     await Promise.all([...this.#ownServers].map(closeHttpServer));
     for (const server of this.#servers.keys()) this.detach(server);
   }

@@ -28,7 +28,7 @@ import type { SlowConsumer, SlowConsumerPolicy } from '../sessions/backpressure.
 export interface Setting<Value> {
   readonly rule: Rule<unknown>;
   readonly defaultValue: Value;
-  /** Default in words, for a value that documentation cannot show. */
+  /** Description of a default that the documentation cannot show as a value. */
   readonly defaultText?: string;
 }
 
@@ -65,11 +65,14 @@ const ORIGINS_AND_AUTHENTICATION = {
    * or `undefined`, `null` or `false` (403), refuses the client.
    */
   authorize: optional(functionOf<Authorize<unknown>>()),
-  /** Requests that may wait for `authorize` at once, and as many for an `allowedOrigins` function. Others get 503. */
+  /**
+   * Limit for pending calls of `authorize`, and for pending calls of an `allowedOrigins` function. Further requests get
+   * 503.
+   */
   maxPendingDecisions: setting(integer('requests', 1, MAX_COUNT), 1000),
   /**
-   * Requests from one address (IPv6: from one /64) that may wait for `authorize` or an `allowedOrigins` function at
-   * once. Others get 503.
+   * Limit for pending calls of `authorize` and an `allowedOrigins` function for one address (IPv6: for one /64).
+   * Further requests get 503.
    */
   maxPendingDecisionsPerAddress: setting(integer('requests', 1, MAX_COUNT), 100),
 };
@@ -82,7 +85,7 @@ const PROXIES = {
   trustedProxies: setting(SUBNET_LIST, []),
   /** Sets a `JSESSIONID` cookie, by which load balancers keep a client on one node. */
   jsessionid: setting(BOOLEAN, true),
-  /** URL that `/info` returns as `base_url`. The client connects to it instead, for example to another host. */
+  /** URL that `/info` returns as `base_url`. The client connects to this URL instead, for example on another host. */
   baseUrl: optional(URL_REFERENCE),
   /** Closes the connection after every response, for old proxies that mishandle persistent connections. */
   noKeepAlive: setting(BOOLEAN, false),
@@ -94,9 +97,9 @@ const TIMEOUTS = {
    * a ping. Proxies often close connections that are idle for 30 s.
    */
   heartbeatDelay: setting(MILLISECONDS, 25_000),
-  /** Time a WebSocket client may be silent after a ping. Then its connection is closed. Any byte counts as a response. */
+  /** Time a WebSocket client may be silent after a ping. Then it is closed with 1006. Any byte counts as a response. */
   pingTimeout: setting(MILLISECONDS, 20_000),
-  /** Time a session waits for the next receiving request of its client. Then it ends. */
+  /** Time a session waits for the next receiving request of its client. Then it ends with 1006. */
   disconnectDelay: setting(MILLISECONDS, 5000),
   /**
    * Time without a request from the client after which a streaming response ends with its next frame or heartbeat.
@@ -112,9 +115,9 @@ const TIMEOUTS = {
   headersTimeout: setting(MILLISECONDS, 20_000),
   /** Time a request body (408) or a WebSocket message (1008) may take to arrive. */
   bodyTimeout: setting(MILLISECONDS, 30_000),
-  /** Time a client may read nothing of its buffered data. Then it is closed with 1013. */
+  /** Time a client may read none of its buffered bytes. Then it is closed with 1013. */
   writeTimeout: setting(MILLISECONDS, 30_000),
-  /** Precision of the session timeouts: the longest interval between two checks. */
+  /** Maximum interval between two checks of the session timeouts. */
   sessionCheckInterval: setting(MILLISECONDS, 1000),
 };
 
@@ -122,29 +125,32 @@ const INPUT_LIMITS = {
   /** Limit for a request body (413) or a WebSocket message (1009). Longer input is refused while it arrives. */
   maxMessageBytes: setting(BYTES, 2 * MEBIBYTE),
   /**
-   * Limit for the messages in one request body (413) or WebSocket message (1009). sockjs-client collects the messages
-   * that it cannot send yet.
+   * Limit for the messages in one request body (413) or WebSocket message (1009). sockjs-client sends all messages that
+   * it has buffered in one body.
    */
   maxMessagesPerBody: setting(integer('messages', 1, MAX_COUNT), 10_000),
   /**
-   * Mean rate at which one session may send. A burst may be as large as the messages of one second. `Infinity` turns
-   * the limit off.
+   * Limit for the mean rate of messages from one session. A burst may have as many messages as one second allows.
+   * `Infinity` turns the limit off.
    */
   maxMessagesPerSecond: setting(MESSAGES_PER_SECOND, 10_000),
-  /** Treatment of a client over its rate limit. `'wait'`: reading pauses. `'close'`: it is closed with 1008. */
+  /** Treatment of a client over its rate limit. `'wait'`: its input is delayed. `'close'`: it is closed with 1008. */
   rateLimitPolicy: setting(oneOf('wait', 'close'), 'wait'),
 };
 
 const OUTPUT_LIMITS = {
-  /** Buffered bytes from which `send` returns `false`. `onDrain` follows. The value is at most `maxBufferedBytes`. */
+  /**
+   * Queued bytes from which `send` returns `false`. `onDrain` follows once the client keeps up. A value above
+   * `maxBufferedBytes` is reduced to that.
+   */
   highWaterMark: setting(BYTES, 64 * KIBIBYTE),
   /**
-   * Limit for the bytes that are buffered for one slow client. Each message counts with 100 bytes of overhead. A
-   * single message may be longer.
+   * Limit for the bytes that are buffered for one client. Each message counts with 100 bytes of overhead. A single
+   * message may be longer.
    */
   maxBufferedBytes: setting(BYTES, 4 * MEBIBYTE),
   /**
-   * Limit for the bytes that are buffered in the process: for slow clients, and of incomplete request bodies and
+   * Limit for the bytes that are buffered in the process: for slow clients, and for incomplete request bodies and
    * WebSocket messages. Above it, request bodies get 503, and the limit for each client and for each incomplete
    * WebSocket message is `highWaterMark`.
    */
@@ -179,10 +185,10 @@ const SESSIONS = {
 };
 
 const TRANSPORTS = {
-  /** Transports that are off. Their URLs return 404. */
+  /** Transports that are turned off. Their URLs return 404. */
   disabledTransports: setting(TRANSPORT_LIST, []),
   /**
-   * Size after which a streaming response ends, so that the browser can free its memory. The client then sends another
+   * Size after which a streaming response ends, so that the browser can free its memory. The client then sends the next
    * request.
    */
   responseLimit: setting(BYTES, 128 * KIBIBYTE),
@@ -205,7 +211,7 @@ const LOGGING = {
   logger: setting(LOGGER, CONSOLE_LOGGER, 'the console, for warnings and errors'),
 };
 
-/** Groups of the documentation, by the reader's task. */
+/** Groups of the documentation, by the task of the reader. */
 export const SETTING_GROUPS: Readonly<Record<string, Readonly<Record<string, Setting<unknown>>>>> =
   {
     'Origins and authentication': ORIGINS_AND_AUTHENTICATION,

@@ -1,4 +1,3 @@
-/** Settings of a router: their types, and the validation that fills in defaults. */
 import { SockJSError } from '../base/errors.ts';
 import { describeValue } from '../base/setting-rules.ts';
 import type { Authorize } from '../http/authorize.ts';
@@ -10,7 +9,7 @@ import { SETTING_DEFINITIONS } from './setting-definitions.ts';
 
 type Definitions = typeof SETTING_DEFINITIONS;
 
-/** All settings, with defaults filled in. */
+/** All settings of a router, with defaults filled in. Times are in milliseconds, sizes in bytes. */
 export type ResolvedSettings<User = unknown> = {
   readonly [Name in keyof Definitions]: Name extends 'authorize'
     ? Authorize<User> | undefined
@@ -46,7 +45,7 @@ function checkSetting(name: string, value: unknown): void {
   }
 }
 
-// oxlint-disable-next-line typescript/no-unsafe-type-assertion -- fromEntries forgets the names
+// oxlint-disable-next-line typescript/no-unsafe-type-assertion -- `fromEntries` loses the names
 const DEFAULTS = Object.fromEntries(
   Object.entries(SETTING_DEFINITIONS).map(([name, { defaultValue }]) => [name, defaultValue]),
 ) as ResolvedSettings;

@@ -1,7 +1,7 @@
-/** Groups client addresses, so that limits and session keys treat one client as one. */
+/** Groups client addresses, so that limits and session keys treat all addresses of one client alike. */
 
 const GROUPS = 8;
-/** An IPv6 client moves within its /64: the first four of the eight groups. */
+/** Groups of an IPv6 address that name its /64 network, within which a client may change its address. */
 const NETWORK_GROUPS = 4;
 
 function expandIPv6(address: string): string[] {

@@ -1,14 +1,14 @@
 /**
- * Close reasons that this library decides: code and reason of the close frame, and the cause under which stats
- * count them. docs/errors.md lists which ones a client may retry, and a test compares the two.
+ * Close reasons of this library: code and reason of the close frame, and the cause under which stats count them.
+ * docs/errors.md explains each and when a client may retry. A test compares the two.
  */
 
 export const CLOSE_REASONS = {
   /** `router.close()`. */
   goingAway: { code: 1001, reason: 'Server is going away', cause: 'goingAway' },
-  /** A receiving request broke off. Messages in it may be lost, so the session cannot go on. */
+  /** A receiving request was aborted. Its messages may be lost, so the session cannot continue. */
   interrupted: { code: 1002, reason: 'Connection interrupted', cause: 'interrupted' },
-  /** Bytes on a WebSocket that are no valid frame, or not one that may follow. */
+  /** Invalid WebSocket frame, or one that is not allowed at this point. */
   invalidFrame: { code: 1002, reason: 'Bad WebSocket frame', cause: 'invalidFrame' },
   /** Binary message on a WebSocket that carries SockJS frames. */
   textOnly: { code: 1003, reason: 'Only text is accepted here', cause: 'textOnly' },
@@ -34,33 +34,36 @@ export const CLOSE_REASONS = {
   tooManyMessages: { code: 1009, reason: 'Too many messages at once', cause: 'tooManyMessages' },
   /** WebSocket message over `maxMessageBytes`. */
   messageTooLarge: { code: 1009, reason: 'Message too big', cause: 'messageTooLarge' },
-  /** Incomplete WebSocket message while the process was over `maxTotalBufferedBytes`. */
+  /** Incomplete WebSocket message over `highWaterMark` while the process was over `maxTotalBufferedBytes`. */
   memoryLimit: { code: 1013, reason: 'Server is out of buffer memory', cause: 'memoryLimit' },
-  /** A handler threw or rejected. */
+  /** A handler threw, or its promise rejected. */
   internalError: { code: 1011, reason: 'Internal error', cause: 'internalError' },
   /** More than `maxBufferedBytes` buffered for the client. */
   slowConsumer: { code: 1013, reason: 'Client does not keep up', cause: 'slowConsumer' },
-  /** The client took nothing of what was buffered for `writeTimeout`. */
+  /** The client read none of its buffered bytes for `writeTimeout`. */
   writeTimeout: { code: 1013, reason: 'Client stopped reading', cause: 'writeTimeout' },
 } as const satisfies Readonly<Record<string, { code: number; reason: string; cause: string }>>;
 
-/** @returns whether a close frame may carry this code. RFC 6455, 7.4 */
+/** Returns whether a close frame may carry this code. RFC 6455, section 7.4. */
 export function isCloseCode(code: number): boolean {
   if (!Number.isInteger(code)) return false;
   if (code >= 3000) return code <= 4999;
   return code >= 1000 && code <= 1014 && (code < 1004 || code > 1006);
 }
 
-/** `application`: `close()` was called. `client`: the client closed its WebSocket, or lost it. */
+/**
+ * Cause under which stats count a close. `application`: the application called `close()`. `client`: the client closed
+ * its WebSocket, or its connection was lost. docs/errors.md explains the others.
+ */
 export type CloseCause = keyof typeof CLOSE_REASONS | 'application' | 'client';
 
-/** Code and reason as in a close frame. */
+/** Code and reason of a close frame. */
 export interface CloseStatus {
   readonly code: number;
   readonly reason: string;
 }
 
-/** End of a session, with the cause under which stats count it. */
+/** Close of a session, with the cause under which stats count it. */
 export interface CloseReason extends CloseStatus {
   readonly cause: CloseCause;
 }

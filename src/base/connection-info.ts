@@ -1,7 +1,3 @@
-/**
- * The request that opened a session, as the application sees it. Headers, cookies and query are parsed on access. Only
- * their text is kept, so that the request itself can be freed.
- */
 import { parse as parseCookies } from 'cookie';
 
 /** Parts of a request that `ConnectionInfo` keeps. */
@@ -10,7 +6,7 @@ export interface RequestHead {
   readonly address: string;
   /** Path as received, without query and session id. */
   readonly path: string;
-  /** Text after `?`, as received. */
+  /** Query without `?`, as received. */
   readonly query: string;
   /** Alternating names and values, as received. */
   readonly rawHeaders: readonly string[];
@@ -18,7 +14,10 @@ export interface RequestHead {
   readonly secure: boolean;
 }
 
-/** The request that opened a session. */
+/**
+ * The request that opened a session. Headers, cookies and query are parsed at each access. Only their text is kept, so
+ * that the request itself can be freed.
+ */
 export class ConnectionInfo {
   readonly #head: RequestHead;
 
@@ -36,7 +35,7 @@ export class ConnectionInfo {
     return this.#head.path;
   }
 
-  /** Whether the client's connection is encrypted, according to the server and trusted proxies. */
+  /** Whether the client's connection is encrypted. Behind `trustedProxies`, the scheme that they forward. */
   get secure(): boolean {
     return this.#head.secure;
   }
@@ -68,18 +67,18 @@ export class ConnectionInfo {
     return new URLSearchParams(this.#head.query);
   }
 
-  /** Returns a query parameter, or undefined. */
+  /** Returns a query parameter, decoded, or undefined. Of a repeated parameter, the first value. */
   getArgument(name: string): string | undefined {
     return this.arguments.get(name) ?? undefined;
   }
 
-  /** Returns a cookie, or undefined. */
+  /** Returns the value of a cookie, decoded, or undefined. */
   getCookie(name: string): string | undefined {
     const { cookies } = this;
     return Object.hasOwn(cookies, name) ? cookies[name] : undefined;
   }
 
-  /** Returns a header, or undefined. The name may be in any case. */
+  /** Returns the value of a header, or undefined. The name is case-insensitive. */
   getHeader(name: string): string | undefined {
     const { headers } = this;
     const key = name.toLowerCase();

@@ -1,9 +1,9 @@
 /**
- * Codes of the errors that this library throws. A code keeps its meaning between releases. The message says what to
- * do, and its wording may change.
+ * Codes of the errors that this library throws. A code keeps its meaning between releases. The message explains what
+ * to do, and its wording may change.
  */
 export type SockJSErrorCode =
-  /** A setting has an unknown name or an invalid value. */
+  /** A setting, prefix or channel is invalid. */
   | 'ERR_SETTING'
   /** A method was called with an invalid argument. */
   | 'ERR_ARGUMENT'
@@ -13,7 +13,7 @@ export type SockJSErrorCode =
   | 'ERR_MESSAGE_TYPE'
   /** A connection was used before a router opened it. */
   | 'ERR_NOT_CONNECTED'
-  /** The router is already attached to this server. */
+  /** A router with the same prefix is already attached to this server. */
   | 'ERR_ATTACHED'
   /** A request body is longer than `maxMessageBytes`. */
   | 'ERR_BODY_TOO_LARGE'
@@ -24,8 +24,9 @@ export type SockJSErrorCode =
   /** More than `maxTotalBufferedBytes` are buffered in this process. */
   | 'ERR_NO_MEMORY';
 
-/** Error thrown by this library. Its `code` identifies the cause. */
+/** Error thrown by this library. */
 export class SockJSError extends Error {
+  /** Identifies the cause. docs/errors.md explains each code. */
   readonly code: SockJSErrorCode;
 
   constructor(code: SockJSErrorCode, message: string) {

@@ -1,4 +1,4 @@
-/** Log lines: where they go, and how errors and client input are written into them. */
+/** Loggers, and the formatting of errors and client input for log lines. */
 import { inspect } from 'node:util';
 
 /** Receives log lines. `console` and pino loggers fit. */
@@ -31,7 +31,7 @@ export const SILENT_LOGGER: SockJSLogger = {
 const MAX_LOGGED_CHARACTERS = 1000;
 const MAX_STACK_LINES = 20;
 
-// oxlint-disable-next-line no-control-regex -- control characters are what has to be found
+// oxlint-disable-next-line no-control-regex -- the pattern finds control characters
 const CONTROL = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g;
 
 function escapeCharacter(character: string): string {
@@ -39,13 +39,13 @@ function escapeCharacter(character: string): string {
   return json === character ? `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}` : json;
 }
 
-/** Escapes control characters, so that text from a client can neither begin a log line nor control a terminal. */
+/** Escapes control characters, so that client input can neither start a new log line nor control a terminal. */
 export function escapeControl(text: string): string {
   return text.replace(CONTROL, escapeCharacter);
 }
 
-function truncate(text: string): string {
-  return text.length > MAX_LOGGED_CHARACTERS ? `${text.slice(0, MAX_LOGGED_CHARACTERS)}…` : text;
+function truncate(text: string, maxLength = MAX_LOGGED_CHARACTERS): string {
+  return text.length > maxLength ? `${text.slice(0, maxLength)}…` : text;
 }
 
 /** Returns the index of the first stack line. The lines before it are the message, which may contain client input. */
@@ -69,9 +69,7 @@ export function describeError(error: unknown): string {
 
 const MAX_QUOTED_CHARACTERS = 100;
 
-/** Quotes a client's text for a log line: cut, and with every control character escaped. */
+/** Quotes client input for a log line: truncated to 100 characters, with every control character escaped. */
 export function quoteForLog(text: string): string {
-  const cut =
-    text.length > MAX_QUOTED_CHARACTERS ? `${text.slice(0, MAX_QUOTED_CHARACTERS)}…` : text;
-  return escapeControl(JSON.stringify(cut));
+  return escapeControl(JSON.stringify(truncate(text, MAX_QUOTED_CHARACTERS)));
 }

@@ -1,6 +1,6 @@
 /**
- * Limit for memoized results, 64 KiB. A memoized result stays in memory. Longer frames are rare, and encoding them
- * again costs little compared to sending them.
+ * Limit for memoized results: 64 KiB, since they stay in memory. Longer frames are rare, and encoding them again costs
+ * little compared to sending them.
  */
 export const MAX_MEMOIZED_BYTES = 64 * 1024;
 
@@ -10,7 +10,7 @@ interface Sized {
 
 /**
  * Memoizes the last result of `create`, so that a broadcast is encoded once.
- * @param maxLength a longer result is not memoized
+ * @param maxLength limit for the length of a memoized result; a longer one is created again for each call
  */
 export function memoizeLast<Input, Output extends Sized>(
   create: (input: Input) => Output,

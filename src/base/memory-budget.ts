@@ -1,4 +1,4 @@
-/** Counts buffered bytes. Data that a client takes at once is not counted. */
+/** Counts buffered bytes. Data that is sent without waiting is not counted. */
 export class MemoryBudget {
   #bytes = 0;
 
@@ -12,5 +12,5 @@ export class MemoryBudget {
   }
 }
 
-/** Buffered bytes of all routers in this process: data for slow clients, and incomplete request bodies and messages. */
+/** Buffered bytes of all routers in this process: data for slow clients, incomplete request bodies and messages. */
 export const PROCESS_MEMORY_BUDGET: MemoryBudget = new MemoryBudget();

@@ -16,7 +16,10 @@ export class Rate {
       (this.#buckets[second % this.#buckets.length] ?? 0) + count;
   }
 
-  /** @param now in milliseconds */
+  /**
+   * Returns events per second.
+   * @param now in milliseconds
+   */
   mean(now: number): number {
     const current = this.#advance(now) % this.#buckets.length;
     let sum = 0;
@@ -24,7 +27,7 @@ export class Rate {
     return sum / WINDOW_SECONDS;
   }
 
-  /** Clears the buckets of the seconds since the last call. Returns the current second. */
+  /** Clears the buckets of the seconds since the last call, and returns the current second. */
   #advance(now: number): number {
     const second = Math.floor(now / MS_PER_SECOND);
     const stale = Math.min(second - this.#second, this.#buckets.length);

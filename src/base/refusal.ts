@@ -1,11 +1,11 @@
-/** HTTP refusals: the class for the application's own, and the table of the library's. */
+/** HTTP refusals: the class, which applications can use too, and the table of the library's refusals. */
 import { SockJSError } from './errors.ts';
 
 /** Everything but tab, printable ASCII and Latin-1. */
 const INVALID_IN_HEADER_VALUE = /[^\t\u0020-\u007e\u0080-\u00ff]/;
 const HEADER_NAME = /^[\w!#$%&'*+.^`|~-]+$/;
 
-/** Headers of framing and persistence, which the host sets. */
+/** Headers for message framing and persistent connections, which the host sets. */
 const HOST_HEADERS = new Set([
   'content-length',
   'transfer-encoding',
@@ -36,7 +36,7 @@ function isHostHeader(name: string, status: number): boolean {
 }
 
 function checkHeaderNames(names: readonly string[], status: number): void {
-  const seen = new Set<string>();
+  const checked = new Set<string>();
   for (const name of names) {
     const lower = name.toLowerCase();
     if (isHostHeader(lower, status)) {
@@ -45,16 +45,16 @@ function checkHeaderNames(names: readonly string[], status: number): void {
         `A Refusal with status ${status} must not set the header ${name}. The server sets it.`,
       );
     }
-    if (seen.has(lower)) {
+    if (checked.has(lower)) {
       throw new SockJSError('ERR_ARGUMENT', `A Refusal must have the header ${name} only once.`);
     }
-    seen.add(lower);
+    checked.add(lower);
   }
 }
 
 /**
- * An HTTP response that refuses a request. `authorize` may return one. Its headers replace those of the library, such
- * as `Content-Type`. `Set-Cookie` and `Vary` are added to those of the library.
+ * An HTTP response that refuses a request. `authorize` may return one. Its headers replace headers of the library with
+ * the same name, such as `Content-Type`. Only `Set-Cookie` and `Vary` are added to them.
  *
  * @example
  * return new Refusal(401, 'Please log in.', { 'WWW-Authenticate': 'Bearer' });
@@ -64,13 +64,14 @@ export class Refusal {
   readonly status: number;
   /** Body of the response. It is plain text, unless a `Content-Type` header sets another type. */
   readonly text: string;
+  /** Further headers of the response. */
   readonly headers: Readonly<Record<string, string>>;
 
   /**
    * @param status HTTP status from 400 to 599
    * @param text body of the response
    * @param headers further headers of the response
-   * @throws SockJSError `ERR_ARGUMENT` for another status, headers that HTTP cannot carry, or headers that the server
+   * @throws SockJSError `ERR_ARGUMENT` for another status, invalid or repeated headers, or headers that the server
    * sets, such as `Content-Length`
    */
   constructor(status: number, text = '', headers: Readonly<Record<string, string>> = {}) {
@@ -113,8 +114,8 @@ const RETRY_AFTER_1_S = { 'Retry-After': '1' };
 const RETRY_AFTER_5_S = { 'Retry-After': '5' };
 
 /**
- * Refusals of the library, by the name under which `stats` counts them. docs/errors.md explains each, and a test
- * compares the two.
+ * Refusals of the library, by the name under which `stats` counts them. docs/errors.md explains each. A test compares
+ * the two.
  */
 export const REFUSALS = {
   notFound: new Refusal(404, 'Not found.'),
@@ -145,4 +146,5 @@ export const REFUSALS = {
   internalError: new Refusal(500, 'Internal error.'),
 } as const satisfies Readonly<Record<string, Refusal>>;
 
+/** Name under which `stats` counts a refusal. docs/errors.md explains each. */
 export type RefusalReason = keyof typeof REFUSALS;

@@ -1,4 +1,4 @@
-/** Rules that validate the values of settings, with the text of their error messages. */
+/** Rules that validate the values of settings, each with its part of the error message. */
 import { inspect } from 'node:util';
 import type { SockJSLogger } from './logging.ts';
 import { TRANSPORT_NAMES, type TransportName } from './transport-name.ts';
@@ -37,7 +37,7 @@ export const BOOLEAN: Rule<boolean> = {
   isValid: (value) => typeof value === 'boolean',
 };
 
-/** Only `typeof` is checked: the parameters and the result of a function cannot be. */
+/** Checks only `typeof`: the parameters and the result of a function cannot be checked. */
 export function functionOf<Callback>(): Rule<Callback> {
   return {
     expected: 'a function',
@@ -85,7 +85,7 @@ export const TRANSPORT_LIST: Rule<readonly TransportName[]> = {
 // scheme://host[:port] and nothing after it. The first label of the host may be `*`. A comma or a semicolon would
 // end the origin in the Content-Security-Policy of the iframe page.
 const ORIGIN = /^[a-z][a-z0-9+.-]*:\/\/(\*\.)?[^\s/*?#@,;]+$/i;
-/** Browsers send origins in ASCII, with other letters of a host in punycode. */
+/** Browsers send origins in ASCII: a host with other letters is in punycode. */
 const PRINTABLE_ASCII = /^[!-~]+$/;
 
 function isOrigin(value: unknown): value is string {
@@ -100,7 +100,7 @@ export const ORIGIN_LIST: Rule<'*' | readonly string[]> = {
   isValid: (value) => value === '*' || isListOf(value, isOrigin),
 };
 
-/** `trustedProxies` is parsed where it is used. A wrong address is reported there. */
+/** Checks only that the items are strings. `ClientAddressReader` parses them and reports an invalid address. */
 export const SUBNET_LIST: Rule<readonly string[]> = {
   expected:
     "a list of addresses or subnets such as '10.0.0.0/8', or of 'loopback', 'linklocal', 'uniquelocal'",

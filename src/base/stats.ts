@@ -4,10 +4,10 @@
  * | channel | message | published when |
  * | --- | --- | --- |
  * | `sockjs-server:open` | `SessionOpenEvent` | a session has opened |
- * | `sockjs-server:close` | `SessionCloseEvent` | a session has ended |
+ * | `sockjs-server:close` | `SessionCloseEvent` | a session has closed |
  * | `sockjs-server:refuse` | `RefusalEvent` | a request was refused |
  *
- * The names of the figures are those of sockjs-tornado, where it has them.
+ * Counters that sockjs-tornado also has keep its names, in camel case.
  */
 import { channel } from 'node:diagnostics_channel';
 import { CLOSE_REASONS, type CloseCause, type CloseReason } from './close-reasons.ts';
@@ -77,7 +77,7 @@ export interface SockJSStatsDump {
   readonly packetsSentTotal: number;
   /** Messages from clients. */
   readonly packetsRecvTotal: number;
-  /** Bytes of the messages to clients, without framing. */
+  /** Bytes of the messages to clients, without frames. */
   readonly bytesSentTotal: number;
   /** Bytes of request bodies and WebSocket messages, with the JSON around the messages. */
   readonly bytesRecvTotal: number;
@@ -85,31 +85,35 @@ export interface SockJSStatsDump {
   readonly packetsDroppedTotal: number;
   /** Pauses of clients that exceeded `maxMessagesPerSecond`. */
   readonly throttledTotal: number;
-  /** Bytes that are buffered for slow clients. */
+  /** Bytes buffered for slow clients. */
   readonly bufferedBytes: number;
   /** Refused requests, by reason. */
   readonly refused: Readonly<Record<RefusalReason, number>>;
-  /** Ended sessions, by cause. */
+  /** Closed sessions, by cause. */
   readonly closed: Readonly<Record<CloseCause, number>>;
 }
 
-function zeros<Name extends string>(names: readonly Name[]): Record<Name, number> {
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- fromEntries forgets the names
+function createCounters<Name extends string>(names: readonly Name[]): Record<Name, number> {
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- `fromEntries` loses the names
   return Object.fromEntries(names.map((name) => [name, 0])) as Record<Name, number>;
 }
 
 function namesOf<Name extends string>(table: Readonly<Record<Name, unknown>>): Name[] {
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- keys forgets the names
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- `keys` loses the names
   return Object.keys(table) as Name[];
 }
 
-/** Counts the events of one router and publishes them. */
+/** Counts the events of one router, and publishes them on the channels of `node:diagnostics_channel`. */
 export class SockJSStats {
   readonly #prefix: string;
   readonly #clock: () => number;
-  readonly #sessions = zeros(TRANSPORT_NAMES);
-  readonly #refused = zeros(namesOf(REFUSALS));
-  readonly #closed = zeros<CloseCause>([...namesOf(CLOSE_REASONS), 'application', 'client']);
+  readonly #sessions = createCounters(TRANSPORT_NAMES);
+  readonly #refused = createCounters(namesOf(REFUSALS));
+  readonly #closed = createCounters<CloseCause>([
+    ...namesOf(CLOSE_REASONS),
+    'application',
+    'client',
+  ]);
   readonly #connections = new Rate();
   readonly #sent = new Rate();
   readonly #received = new Rate();
@@ -153,7 +157,7 @@ export class SockJSStats {
   }
 
   /**
-   * A request or an upgrade has arrived.
+   * Counts a request or an upgrade.
    * @internal
    */
   connected(): void {

@@ -1,6 +1,6 @@
 /**
- * Returns whether a value is a promise or behaves like one: also a promise of another realm or library. A value
- * whose `then` cannot be read counts, so that awaiting it rejects instead of throwing here.
+ * Returns whether a value is a promise, or an object of another realm or library with a `then` method. A value whose
+ * `then` throws when it is read counts too, so that the error becomes a rejection.
  */
 export function isThenable(value: unknown): value is PromiseLike<unknown> {
   if (value === null || (typeof value !== 'object' && typeof value !== 'function')) return false;

@@ -1,6 +1,6 @@
 /**
- * Last part of a session URL. `rawwebsocket` is `<prefix>/websocket`, which carries plain messages without SockJS
- * frames.
+ * Name of a transport: the last part of a session URL. The exception is `rawwebsocket` at `<prefix>/websocket`, which
+ * carries messages without SockJS frames.
  */
 export type TransportName =
   | 'websocket'

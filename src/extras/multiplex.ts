@@ -24,9 +24,9 @@ import type { TransportName } from '../base/transport-name.ts';
 /** Limit for the name in the refusal of an unknown channel. */
 const MAX_NAME_LENGTH = 200;
 
-/** Declaration of a channel, which all sessions share. */
+/** Definition of a channel, which all sessions share. */
 class ChannelDefinition {
-  /** Name as in messages, percent-encoded, so that it contains no comma. */
+  /** Percent-encoded name, as in messages, so that it contains no comma. */
   readonly name: string;
   readonly createConnection: CreateConnection<SockJSConnection>;
   #last: { readonly message: Message; readonly prefixed: Message } | undefined;
@@ -36,7 +36,7 @@ class ChannelDefinition {
     this.createConnection = createConnection;
   }
 
-  /** Returns the message with the channel's name in front. Memoized for a broadcast, unless the message is large. */
+  /** Adds the name of the channel to a message. Memoized, so that a broadcast is encoded once, unless it is long. */
   addPrefix(message: Message): Message {
     if (message === this.#last?.message) return this.#last.prefixed;
     if (typeof message.data !== 'string') {
@@ -58,7 +58,7 @@ class Channel implements ConnectionBackend, HandlerOwner {
   readonly #handlers: HandlerRunner;
   #closeReason: CloseStatus | undefined;
 
-  /** @param session of the connection that carries the channel */
+  /** @param session session that carries the channel */
   constructor(session: ConnectionBackend, definition: ChannelDefinition) {
     this.#session = session;
     this.#definition = definition;
@@ -134,7 +134,7 @@ class Channel implements ConnectionBackend, HandlerOwner {
     this.onClosed({ code, reason });
   }
 
-  /** The client knows of the end. `onClose` is called later, so that no handler runs inside another one. */
+  /** Called when the client knows that the channel is closed. `onClose` follows in a microtask, outside any handler. */
   onClosed(reason: CloseStatus): void {
     if (this.#closeReason !== undefined) return;
     this.#closeReason = reason;
@@ -142,7 +142,7 @@ class Channel implements ConnectionBackend, HandlerOwner {
   }
 }
 
-/** Carries the channels. */
+/** Connection that carries the channels of one session. */
 class MultiplexConnection extends SockJSConnection {
   readonly #definitions: ReadonlyMap<string, ChannelDefinition>;
   readonly #channels = new Map<ChannelDefinition, Channel>();
@@ -181,7 +181,7 @@ class MultiplexConnection extends SockJSConnection {
   #subscribe(definition: ChannelDefinition): void {
     const previous = this.#channels.get(definition);
     if (previous?.isOpen === true) return;
-    // A client that subscribes and unsubscribes in a loop has at most one pending `onOpen` for each channel.
+    // A client that subscribes and unsubscribes in a loop may have only one pending `onOpen` for each channel.
     if (previous?.isOpening === true) {
       this.#refuse(definition.name, CHANNEL_CLOSE_REASONS.opening);
       return;
@@ -200,7 +200,7 @@ class MultiplexConnection extends SockJSConnection {
  * Creates a connection class that carries named channels over one connection. In the browser, `MultiplexClient` of
  * `sockjs-server/multiplex-client` opens the channels.
  * @param channels connection classes, or functions that return a connection, by channel name
- * @throws SockJSError `ERR_SETTING` for no channel at all, an empty name, or a value that is neither
+ * @throws SockJSError `ERR_SETTING` without a channel, for an empty name, or for a value that is neither
  *
  * @example
  * new SockJSRouter(multiplex({ news: NewsConnection, chat: ChatConnection }), '/all');

@@ -1,6 +1,6 @@
 /**
  * `sockjs-server/prometheus`: the statistics of routers as metrics of `prom-client`, an optional peer dependency. The
- * metrics are read from `stats` at each scrape, and cost nothing in between.
+ * metrics are read from `stats` at each scrape.
  */
 /// <reference types="node" preserve="true" />
 import type { IncomingMessage, ServerResponse } from 'node:http';
@@ -117,7 +117,7 @@ const COLLECT_ERROR = 'The metrics cannot be read.';
 
 type Routers = Iterable<Pick<SockJSRouter, 'prefix' | 'stats'>>;
 
-/** Copies the routers of an iterator, which can be read only once. A collection is read again at each scrape. */
+/** Copies an iterator, which can be read only once. A collection is read again at each scrape. */
 function toCollection(routers: Routers): Routers {
   const iterator: unknown = routers[Symbol.iterator]();
   return iterator === routers ? [...routers] : routers;
@@ -163,8 +163,8 @@ function warn(error: unknown): void {
 
 /**
  * Registers the metrics of routers, and returns a request handler that serves all metrics of the registry. When a
- * collector throws, the handler responds with 500 and emits a process warning. Metrics are not for the public: serve
- * them on an internal address.
+ * collector throws, the handler responds with 500 and emits a process warning. Metrics are not public: serve them on an
+ * internal address.
  * @param routers a collection, which is read at each scrape and may change, or an iterator, which is read at once
  * @param registry by default the global registry of prom-client
  *

@@ -1,4 +1,4 @@
-/** Runs connection handlers that were written for `ws`, and gives them an object with the interface of its WebSocket. */
+/** Runs connection handlers that were written for `ws`, with an object that has the interface of its WebSocket. */
 /// <reference types="node" preserve="true" />
 import { isUtf8 } from 'node:buffer';
 import { EventEmitter } from 'node:events';
@@ -8,7 +8,7 @@ import { describeError } from '../base/logging.ts';
 import { CLOSE_REASONS } from '../base/close-reasons.ts';
 
 interface Events {
-  /** Emitted only for the connection handler. */
+  /** Emitted only to call the connection handler. */
   connection: [socket: CompatWebSocket, request: CompatRequest];
   /** As in `ws`, the data is a Buffer even for a text message, for which `isBinary` is false. */
   message: [data: Buffer, isBinary: boolean];
@@ -23,7 +23,7 @@ interface SendOptions {
 
 type SendCallback = (error?: Error) => void;
 
-/** The parts of its request that a `ws` handler uses. */
+/** The parts of a request that handlers of `ws` use. */
 export interface CompatRequest {
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
@@ -64,7 +64,7 @@ export class CompatWebSocket extends EventEmitter<Events> {
   /**
    * Sends a message. As in `ws`, `options` may be omitted. Bytes are sent as text with `binary: false`, and on
    * transports that carry only text, if they are valid UTF-8.
-   * @param callback called without an error when the message has been queued, and with one when the connection is closed
+   * @param callback called without an error once the message is queued, or with an error if the connection is closed
    * @throws SockJSError `ERR_MESSAGE_TYPE` for bytes that are not UTF-8 on a transport that carries only text
    */
   send(
@@ -85,14 +85,14 @@ export class CompatWebSocket extends EventEmitter<Events> {
   /** Does nothing: the router sends heartbeats. */
   ping(): void {}
 
-  /** Does nothing: pings are answered automatically. */
+  /** Does nothing: pongs are sent automatically. */
   pong(): void {}
 
   close(code = 1000, reason = ''): void {
     this.#connection.close(code, reason);
   }
 
-  /** Closes with code 1001. On most transports a close frame is the only ending that a server can choose. */
+  /** Closes with code 1001, because on most transports a server can end a session only with a close frame. */
   terminate(): void {
     this.#connection.close(1001, 'Terminated');
   }

@@ -1,6 +1,6 @@
 /**
- * Decides whether a page may connect, and whether a request may open a session. Both decisions fall before anything
- * of a session exists, so that a refusal is an HTTP status and leaves nothing behind.
+ * Decides whether a page may connect, and whether a request may open a session. Both decisions are made before the
+ * session exists, so that a refusal is only an HTTP response.
  */
 import { REFUSALS, Refusal, type RefusalReason } from '../base/refusal.ts';
 import { type Authorize, SessionRequest } from './authorize.ts';
@@ -17,7 +17,7 @@ export interface Admitted {
 export type Admission =
   | Admitted
   | { readonly type: 'refused'; readonly reason: RefusalReason; readonly refusal?: Refusal }
-  /** The client has disconnected: there is nobody to respond to. */
+  /** The client has disconnected, so that no response is possible. */
   | { readonly type: 'disconnected' };
 
 const ADMITTED: Admission = { type: 'admitted', user: undefined };
@@ -38,7 +38,7 @@ function decisionRequest(
   };
 }
 
-const UNDECIDED = {
+const REFUSAL_REASONS = {
   closed: 'draining',
   limit: 'pendingLimit',
   timeout: 'pendingTimeout',
@@ -52,7 +52,7 @@ function conclude<Value>(
 ): Admission {
   if (context.exchange.isHandled) return DISCONNECTED;
   if (outcome.type === 'decided') return admit(outcome.value);
-  return outcome.type === 'disconnected' ? DISCONNECTED : refused(UNDECIDED[outcome.type]);
+  return outcome.type === 'disconnected' ? DISCONNECTED : refused(REFUSAL_REASONS[outcome.type]);
 }
 
 function decide<Value>(
@@ -64,7 +64,7 @@ function decide<Value>(
   return outcome.then((settled) => conclude(context, settled, admit));
 }
 
-/** Decides whether the page that sent a request may connect. Logs a refusal once for each origin. */
+/** Decides whether the page that sent a request may connect. A refusal is logged once for each origin. */
 export function admitOrigin(context: RequestContext): Admission | Promise<Admission> {
   const { state, exchange, client } = context;
   const { allowed, origin = '' } = state.originGuard.judge(exchange, client.host);
@@ -84,7 +84,7 @@ export function admitOrigin(context: RequestContext): Admission | Promise<Admiss
   );
 }
 
-/** Returns why there is no room for another session. */
+/** Returns the reason to refuse another session, or undefined. */
 function limitReached({ state, client }: RequestContext): RefusalReason | undefined {
   const { sessions, settings } = state;
   if (sessions.isDraining) return 'draining';
@@ -117,7 +117,7 @@ function authorize(
   });
 }
 
-/** Reserves the key of a session that is being authorized, so that a second request does not open it too. */
+/** Reserves the key of a session while `authorize` is pending, so that a second request does not open it too. */
 function authorizeOnce(
   context: RequestContext,
   callAuthorize: Authorize<unknown>,
@@ -142,16 +142,16 @@ export function admitSession(context: RequestContext): Admission | Promise<Admis
   return authorizeOnce(context, callAuthorize);
 }
 
-/** Refuses the request if that was decided. @returns whether it may go on */
+/** Refuses the request if the admission is a refusal. Returns whether the request may continue. */
 export function enforce(context: RequestContext, admission: Admission): admission is Admitted {
   if (admission.type === 'refused') context.refuse(admission.reason, admission.refusal);
   return admission.type === 'admitted';
 }
 
 /**
- * Refuses the request if that was decided, or if a limit of sessions is reached. Call it in the same turn in which the
- * session opens: while the client waited for `authorize`, other sessions may have opened.
- * @returns whether it may open a session
+ * Refuses the request if the admission is a refusal, or if a session limit is reached. Call it in the same turn in
+ * which the session opens: other sessions may have opened while `authorize` was pending.
+ * @returns whether the request may open a session
  */
 export function enforceSession(
   context: RequestContext,

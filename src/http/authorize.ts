@@ -4,9 +4,9 @@ import { ConnectionInfo, type RequestHead } from '../base/connection-info.ts';
 import type { Refusal } from '../base/refusal.ts';
 
 /**
- * Decides who a client is, once for each session, before the session opens, on every transport alike.
+ * Authenticates a client. It is called once for each session, on every transport, before the session opens.
  * @returns the user, which becomes `connection.user`, or a `Refusal`. Undefined, null and false refuse with 403. A
- * promise or thenable of any of these is awaited. An exception is logged and refuses with 500
+ * promise or thenable of any of these is awaited. An exception is logged, and the client gets 500
  */
 export type Authorize<User> = (
   request: SessionRequest,
@@ -14,7 +14,7 @@ export type Authorize<User> = (
 
 type Authorized<User> = User | Refusal | undefined | null | false;
 
-/** Properties of a request that exist only while it waits for a response. */
+/** Properties of a request that exist only until its response. */
 export interface PendingRequest {
   readonly method: string;
   readonly certificate: PeerCertificate | undefined;
@@ -32,6 +32,7 @@ export class SessionRequest extends ConnectionInfo {
     this.#pending = pending;
   }
 
+  /** HTTP method. */
   get method(): string {
     return this.#pending.method;
   }

@@ -1,7 +1,7 @@
 /**
- * Finds the client's address, host and scheme through proxies. Headers of a proxy are trusted only if
- * `trustedProxies` names it, and are read from the right: everything left of the first untrusted address may have
- * been written by the client.
+ * Finds the client's address, host and scheme behind proxies. Headers of a proxy are trusted only if `trustedProxies`
+ * names it. They are read from the right, since the client may have written everything to the left of the first
+ * untrusted address.
  */
 import { isIPv4, isIPv6 } from 'node:net';
 import proxyAddr from 'proxy-addr';
@@ -13,12 +13,12 @@ export interface Hop {
   readonly remoteAddress: string;
   /** Whether the connection is encrypted. */
   readonly encrypted: boolean;
-  /** @param name in lower case; values of a repeated header are joined */
+  /** Returns the value of a header. Values of a repeated header are joined. @param name in lower case */
   header(name: string): string | undefined;
 }
 
 export interface ClientAddress {
-  /** Without port; IPv4 in its own notation even on an IPv6 socket. */
+  /** Without port. An IPv4 address is in dotted notation even on an IPv6 socket. */
   readonly address: string;
   /** Host that the client addressed, with its port if it named one. */
   readonly host: string | undefined;
@@ -28,9 +28,9 @@ export interface ClientAddress {
 
 type IsTrusted = (address: string) => boolean;
 
-/** Claims of one forwarding header. */
+/** Content of one forwarding header. */
 interface Forwarded {
-  /** Undefined where an element names no address. */
+  /** An item is undefined if its element names no address. */
   readonly addresses: readonly (string | undefined)[];
   readonly host: string | undefined;
   readonly proto: string | undefined;
@@ -39,7 +39,7 @@ interface Forwarded {
 const MAPPED_IPV4 = '::ffff:';
 const ENCLOSING_QUOTES = /^"|"$/g;
 
-/** Removes the zone of an IPv6 address, and turns an IPv4 address in IPv6 notation into its own. */
+/** Removes the zone of an IPv6 address, and converts an IPv4 address in IPv6 notation to dotted notation. */
 function normalizeAddress(address: string): string {
   const zone = address.indexOf('%');
   const bare = zone < 0 ? address : address.slice(0, zone);
@@ -47,7 +47,7 @@ function normalizeAddress(address: string): string {
   return isIPv4(mapped) ? mapped : bare;
 }
 
-/** Parses `1.2.3.4:80`, `"[2001:db8::1]:80"` and the like. Returns undefined for anything but an address. */
+/** Parses an address with or without port, such as `1.2.3.4:80` or `"[2001:db8::1]:80"`, or returns undefined. */
 function parseAddress(text: string): string | undefined {
   const bare = text.trim().replace(ENCLOSING_QUOTES, '');
   const bracketed = /^\[([^\]]+)\](?::\d+)?$/.exec(bare)?.[1];
@@ -87,7 +87,7 @@ function parseXForwarded(hop: Hop): Forwarded {
   };
 }
 
-/** Returns the first untrusted address from the right, or the last trusted one before something unreadable. */
+/** Returns the first untrusted address from the right, or the last trusted one before an item without address. */
 function firstUntrusted(peer: string, { addresses }: Forwarded, isTrusted: IsTrusted): string {
   let address = peer;
   for (const next of addresses.toReversed()) {
@@ -98,10 +98,11 @@ function firstUntrusted(peer: string, { addresses }: Forwarded, isTrusted: IsTru
   return address;
 }
 
+/** Reads the client's address from requests, as far as `trustedProxies` allows. */
 export class ClientAddressReader {
   readonly #isTrusted: IsTrusted | undefined;
 
-  /** @throws SockJSError `ERR_SETTING` if an entry is no address, subnet or known name */
+  /** @throws SockJSError `ERR_SETTING` if an entry is not an address, a subnet or a known name */
   constructor(trustedProxies: readonly string[]) {
     if (trustedProxies.length === 0) return;
     try {
@@ -128,7 +129,7 @@ export class ClientAddressReader {
     const claims = isStandard ? parseForwarded(standard) : parseXForwarded(hop);
     const address = firstUntrusted(peer, claims, isTrusted);
     if (standard !== undefined && common !== undefined) {
-      // A proxy that writes one header may pass on the client's own other one. If they disagree, trust neither.
+      // A proxy that writes one header may forward the other one as the client wrote it. If they differ, trust neither.
       const other = firstUntrusted(peer, parseForwarded(standard), isTrusted);
       if (other !== address) return direct;
     }

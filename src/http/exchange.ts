@@ -1,6 +1,6 @@
 /**
- * The port between a host and everything above it: one request and its response. A host is whatever speaks HTTP.
- * The rest of the library sees this interface only.
+ * The port between a host and the layers above it: one request and its response. A host is an adapter for an HTTP
+ * server. The layers above use only this interface.
  */
 import type { PeerCertificate } from 'node:tls';
 import type { SockJSError } from '../base/errors.ts';
@@ -9,7 +9,7 @@ import type { Refusal } from '../base/refusal.ts';
 import type { Hop } from './client-address.ts';
 import type { WebSocketConnection } from './websocket-connection.ts';
 
-/** Names and values in turn: the form that a host writes without a conversion. */
+/** Alternating names and values, which a host writes without conversion. */
 export type HeaderList = string[];
 
 /** Settings that every host applies. Times in milliseconds. */
@@ -23,37 +23,38 @@ export interface HostSettings {
   readonly writeTimeout: number;
 }
 
-/** Receives the events of a response. `onFinish` and `onDisconnect` are final: exactly one of them is called. */
+/** Receives the events of a response. Either `onFinish` or `onDisconnect` is the last one. */
 export interface ResponseListener {
-  /** The response can be written to again. */
+  /** Called when the response is writable again. */
   onDrain(): void;
-  /** The response has ended, and all of it has left. */
+  /** Called when the response has ended and is sent completely. */
   onFinish(): void;
-  /** The client disconnected before all of the response had left. */
+  /** Called when the client disconnected before the response was sent completely. */
   onDisconnect(): void;
-  /** The client has taken nothing of the response for `writeTimeout`. */
+  /** Called when the client has read none of the buffered bytes for `writeTimeout`. */
   onWriteTimeout(): void;
 }
 
 /** Limits of a request body. */
 export interface BodyLimits {
+  /** Limit for the length of a body. */
   readonly maxBytes: number;
   /** Time for the whole body, in milliseconds. */
   readonly timeout: number;
-  /** Counts the bytes of bodies that are incomplete. */
+  /** Counts the bytes of incomplete bodies, with everything else that is buffered. */
   readonly budget: MemoryBudget;
-  /** Limit of the budget. */
+  /** Limit for the bytes in the budget. */
   readonly maxTotalBytes: number;
 }
 
-/** A request for a WebSocket. */
+/** A valid request for a WebSocket. */
 export interface WebSocketUpgrade {
   readonly type: 'websocket';
-  /** Completes the handshake. The caller sets a listener before it returns to the event loop. */
+  /** Completes the handshake. The caller sets a listener in the same turn. */
   accept(): WebSocketConnection;
 }
 
-/** The upgrade that a request contains, as far as it concerns this library. */
+/** The WebSocket upgrade that a request contains. Other upgrades are `none`. */
 export type Upgrade =
   | { readonly type: 'none' }
   | { readonly type: 'refused'; readonly refusal: Refusal }
@@ -61,24 +62,25 @@ export type Upgrade =
 
 export const NO_UPGRADE: Upgrade = { type: 'none' };
 
+/** One request and its response, or its WebSocket. */
 export interface Exchange extends Hop {
   readonly method: string;
   /** Path below the prefix of the router, undecoded: '' or starting with '/'. */
   readonly path: string;
-  /** Undecoded text after '?', or ''. */
+  /** Query without '?', undecoded, or ''. */
   readonly query: string;
-  /** Names and values in turn, as received. */
+  /** Alternating names and values, as received. */
   readonly rawHeaders: readonly string[];
   /** The client's certificate, if the server requested one and verified it. */
   readonly certificate: PeerCertificate | undefined;
   readonly upgrade: Upgrade;
-  /** True when the client has disconnected: nobody reads a response. */
+  /** True once the client has disconnected. */
   readonly isDisconnected: boolean;
-  /** True when a response has begun, the upgrade was accepted, or the client has disconnected. */
+  /** True once a response has started, the upgrade was accepted, or the client has disconnected. */
   readonly isHandled: boolean;
-  /** Bytes written that the network has not taken. */
+  /** Bytes written that the system has not taken. */
   readonly bufferedBytes: number;
-  /** False while the client does not keep up. */
+  /** False while the client falls behind. */
   readonly writable: boolean;
 
   /**
@@ -89,21 +91,21 @@ export interface Exchange extends Hop {
   readBody(limits: BodyLimits): Promise<Buffer | SockJSError>;
   /** Sends a complete response. */
   respond(status: number, headers: HeaderList, body?: string): void;
-  /** Begins a response of unknown length. Nothing leaves before the first `write`. */
+  /** Starts a streaming response. Nothing is sent before the first `write`. */
   startStream(headers: HeaderList): void;
   /** Sends one chunk of a streaming response. */
   write(chunk: string): void;
-  /** Ends a streaming response. What was written is still delivered. */
+  /** Ends a streaming response. Written chunks are still delivered. */
   end(): void;
-  /** Drops the connection at once. */
+  /** Closes the connection at once. Buffered bytes are lost. */
   abort(): void;
-  /** Starts the write timeout: the client should be taking what was written. */
+  /** Starts the write timeout, which calls `onWriteTimeout` if the client reads none of the buffered bytes. */
   watchProgress(): void;
   /** Sets the listener for the events of the response. */
   listen(listener: ResponseListener): void;
   /**
-   * Calls back when the client disconnects while the request waits for a decision of the application.
-   * @returns a function that removes the callback; call it before the request is handled
+   * Calls back if the client disconnects while a decision of the application is pending.
+   * @returns a function that removes the callback. Call it before the request is handled
    */
   watchDisconnect(callback: () => void): () => void;
 }

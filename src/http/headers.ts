@@ -17,10 +17,10 @@ export function addYearCache(headers: HeaderList): void {
   headers.push('Cache-Control', `public, max-age=${YEAR_SECONDS}`, 'Expires', expires);
 }
 
-// RFC 9110 tokens, commas and blanks. Anything else is not echoed.
+// RFC 9110 tokens, commas and spaces. Other values are not echoed.
 const HEADER_NAMES = /^[\w!#$%&'*+.^`|~, -]+$/;
 
-/** Adds the CORS headers. The origin guard has admitted the origin before, so it may be echoed. */
+/** Adds the CORS headers. They may echo the origin, since the origin guard has admitted it. */
 export function addCors(headers: HeaderList, exchange: Exchange): void {
   const origin = exchange.header('origin');
   if (origin === undefined) {
@@ -41,13 +41,13 @@ export function addPreflight(headers: HeaderList, methods: string): void {
   headers.push('Access-Control-Allow-Methods', methods);
 }
 
-// RFC 6265 cookie-octets, and at most 256 of them: no load balancer writes more, and nothing else is echoed.
+// At most 256 cookie-octets of RFC 6265, which is more than load balancers write. Other values are not echoed.
 const SESSION_COOKIE =
   /(?:^|;\s*)JSESSIONID="?([\w!#$%&'()*+./:<=>?@[\]^`{|}~-]{1,256})"?\s*(?:;|$)/;
 
 /**
- * Echoes the cookie by which a load balancer finds the client's node. On an encrypted connection it is allowed in
- * requests from other sites too: it carries nothing but the node.
+ * Echoes the cookie by which a load balancer finds the client's node. On an encrypted connection browsers send it in
+ * cross-site requests too. That is safe, because it identifies only the node.
  */
 export function addSessionCookie(headers: HeaderList, exchange: Exchange, secure: boolean): void {
   const value = SESSION_COOKIE.exec(exchange.header('cookie') ?? '')?.[1] ?? 'dummy';

@@ -1,11 +1,10 @@
-/** Warnings for the operator. Each cause is logged once, so that a client cannot fill the log. */
 import { quoteForLog } from '../base/logging.ts';
 
-const LINES = {
+const WARNINGS = {
   clientScript:
-    'sockjs.js was requested, but there is no client to serve: ' +
+    'sockjs.js was requested, but sockjs-client is not installed: ' +
     'run `npm install sockjs-client`, or set sockjsUrl to a URL or a file: URL.',
-  upgradeUnseen:
+  upgradeByMiddleware:
     'a WebSocket request arrived as an ordinary request. Middleware does not see upgrades: call attach(server).',
   upgradeLost:
     'a WebSocket request arrived without its Upgrade and Connection headers: a proxy dropped them. ' +
@@ -26,14 +25,15 @@ const LINES = {
     'If that is the address of your proxy, name it in trustedProxies.',
 } as const satisfies Readonly<Record<string, string>>;
 
-export type OperatorWarning = keyof typeof LINES;
+export type OperatorWarning = keyof typeof WARNINGS;
 
 export function isOperatorWarning(name: string): name is OperatorWarning {
-  return Object.hasOwn(LINES, name);
+  return Object.hasOwn(WARNINGS, name);
 }
 
 const MAX_LOGGED_ORIGINS = 100;
 
+/** Logs warnings for the operator. Each cause is logged once, so that a client cannot fill the log. */
 export class OperatorWarnings {
   readonly #log: (line: string) => void;
   readonly #logged = new Set<OperatorWarning>();
@@ -46,17 +46,17 @@ export class OperatorWarnings {
   warn(warning: OperatorWarning): void {
     if (this.#logged.has(warning)) return;
     this.#logged.add(warning);
-    this.#log(LINES[warning]);
+    this.#log(WARNINGS[warning]);
   }
 
-  /** @param origin of the refused page; '' if its browser hides it */
+  /** @param origin origin of the refused page, or '' if its browser hides it */
   warnOfOrigin(origin: string): void {
     if (this.#origins.has(origin) || this.#origins.size >= MAX_LOGGED_ORIGINS) return;
     this.#origins.add(origin);
     const name = quoteForLog(origin);
     this.#log(
       origin === ''
-        ? 'refused a page with 403 that hides its origin: its Referrer-Policy has to send it.'
+        ? 'refused a page with 403 that hides its origin: its Referrer-Policy must allow the Referer header.'
         : `refused a page of origin ${name} with 403. To allow it, set allowedOrigins: [${name}].`,
     );
   }

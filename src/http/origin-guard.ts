@@ -1,10 +1,10 @@
 /**
- * Decides whether a page may connect. The one guard serves requests, preflights and upgrades.
+ * Decides whether a page may connect. One guard serves requests, preflights and upgrades.
  *
- * Browsers name the origin of a request in `Origin` and `Sec-Fetch-Site`. Script and frame requests without `Origin`
- * have a `Referer`. A request with none of these does not come from a page and is admitted. Over plain HTTP browsers
- * send no `Sec-Fetch-Site`, so there a page that hides its `Referer` looks like that to the script and frame
- * transports.
+ * Browsers identify the origin of a request by `Origin` and `Sec-Fetch-Site`. Requests for scripts and iframes have no
+ * `Origin`, but a `Referer`. A request with none of these headers does not come from a page and is admitted. Over plain
+ * HTTP, browsers do not send `Sec-Fetch-Site`. A page that also hides its `Referer` is then admitted on the transports
+ * that use scripts and iframes.
  */
 import { isThenable } from '../base/thenable.ts';
 
@@ -20,14 +20,15 @@ export type AllowedOrigins =
 
 /** The part of a request that the guard reads. */
 export interface OriginHeaders {
-  /** @param name in lower case */
+  /** Returns the value of a header. @param name in lower case */
   header(name: string): string | undefined;
 }
 
+/** Result of the origin check. */
 export interface Verdict {
-  /** Undefined if the application has to decide. */
+  /** Undefined if the `allowedOrigins` function has to decide. */
   readonly allowed: boolean | undefined;
-  /** Origin of the page; undefined if its browser hides it. */
+  /** Origin of the page, or undefined if its browser hides it. */
   readonly origin: string | undefined;
 }
 
@@ -43,7 +44,7 @@ interface OriginParts {
   readonly port: string;
 }
 
-/** Parses an origin in lower case. The port is the default of the scheme where none is written. */
+/** Parses an origin, and converts it to lower case. A missing port is the default port of the scheme. */
 function parseOrigin(origin: string): OriginParts | undefined {
   const match = /^([a-z][a-z0-9+.-]*:)\/\/([^/?#@]*?)(?::(\d+))?$/.exec(origin.toLowerCase());
   if (match === null) return undefined;
@@ -51,7 +52,7 @@ function parseOrigin(origin: string): OriginParts | undefined {
   return { scheme, host, port };
 }
 
-/** Compares without the scheme: a proxy may have ended the encryption. */
+/** Compares without the scheme, since a proxy may have terminated TLS. */
 function isSameHost(origin: string, host: string | undefined): boolean {
   if (origin.slice(origin.indexOf('//') + 2) === host) return true;
   const from = parseOrigin(origin);
@@ -77,7 +78,7 @@ function originOfReferer(referer: string | undefined): string | undefined {
   return match?.[1];
 }
 
-/** Returns the origin of the page that sent a request; undefined if its browser hides it. */
+/** Returns the origin of the page that sent a request, or undefined if its browser hides it. */
 export function originOfPage(request: OriginHeaders): string | undefined {
   return request.header('origin') ?? originOfReferer(request.header('referer'));
 }
@@ -89,7 +90,7 @@ export class OriginGuard {
     this.#allowed = allowed;
   }
 
-  /** @param host that the client addressed, seen through trusted proxies */
+  /** @param host host that the client addressed, as forwarded by trusted proxies */
   judge(request: OriginHeaders, host: string | undefined): Verdict {
     if (this.#allowed === '*') return ADMITTED;
     const site = request.header('sec-fetch-site');
@@ -102,7 +103,7 @@ export class OriginGuard {
     return { allowed: this.#allowed.some((entry) => matchesEntry(entry, origin)), origin };
   }
 
-  /** Calls the `allowedOrigins` function. Only `true`, or a promise of it, admits. */
+  /** Calls the `allowedOrigins` function. Only `true`, or a promise of it, allows the origin. */
   evaluate(origin: string): boolean | Promise<boolean> {
     if (typeof this.#allowed !== 'function') return false;
     const result: unknown = this.#allowed(origin);

@@ -1,33 +1,28 @@
-/**
- * Requests that wait for a decision of the application: `authorize`, or an `allowedOrigins` function. A call counts
- * until it settles or times out, even if its client has disconnected, so that connecting and disconnecting in a loop
- * does not start calls without limit.
- */
 import { addressKey } from '../base/address-key.ts';
 import { isThenable } from '../base/thenable.ts';
 
-/** Each kind has a total of its own: clients that wait for `authorize` delay no request of an open session. */
+/** Each kind has its own total, so that pending `authorize` calls delay no request of an open session. */
 export type DecisionKind = 'allowedOrigins' | 'authorize';
 
 export interface DecisionLimits {
-  /** Time for a decision, in milliseconds. */
+  /** Time limit for a decision, in milliseconds. */
   readonly timeout: number;
-  /** Calls of one kind at once. */
+  /** Limit for pending calls of one kind. */
   readonly maxPending: number;
-  /** Calls of both kinds at once from one address (IPv6: from one /64). */
+  /** Limit for pending calls of both kinds for one address (IPv6: for one /64). */
   readonly maxPendingPerAddress: number;
 }
 
 function ignore(): void {}
 
-/** Why a decision was not reached. */
+/** Reason that there is no decision. */
 export type NoDecision = 'closed' | 'disconnected' | 'limit' | 'timeout';
 
 export type Outcome<Value> =
   | { readonly type: 'decided'; readonly value: Value }
   | { readonly type: NoDecision };
 
-/** The request of a call. */
+/** The request that needs a decision. */
 export interface DecisionRequest {
   readonly kind: DecisionKind;
   /** Address of the client. */
@@ -36,7 +31,7 @@ export interface DecisionRequest {
   watchDisconnect(callback: () => void): () => void;
 }
 
-/** One call of the application. Its signal is created when the application reads it. */
+/** One call of a function of the application. Its signal is created when the function reads it. */
 export class DecisionCall {
   #controller: AbortController | undefined;
   #abortReason: Error | undefined;
@@ -55,26 +50,32 @@ export class DecisionCall {
   }
 }
 
+/**
+ * Pending calls of `authorize` and of `allowedOrigins` functions. A call counts until it settles or times out, even if
+ * its client has disconnected, so that a client that connects and disconnects in a loop cannot start calls without
+ * limit.
+ */
 export class PendingDecisions {
   readonly #limits: DecisionLimits;
   readonly #pendingByKind: Record<DecisionKind, number> = { allowedOrigins: 0, authorize: 0 };
   readonly #pendingByAddress = new Map<string, number>();
-  /** Ends each call that has neither settled nor timed out. */
+  /** Functions that end the pending calls. */
   readonly #closers = new Set<() => void>();
 
   constructor(limits: DecisionLimits) {
     this.#limits = limits;
   }
 
-  /** Calls that have neither settled nor timed out. */
+  /** Number of pending calls. */
   get size(): number {
     return this.#pendingByKind.allowedOrigins + this.#pendingByKind.authorize;
   }
 
   /**
-   * Calls the application, and waits for its result if that is a promise or a thenable.
-   * @returns the outcome, as a promise only if the result is one
-   * @throws what the call throws; the promise rejects with what the result rejects with
+   * Calls a function of the application, and waits for its result if that is a promise or a thenable.
+   * @param start calls the function
+   * @returns the outcome, as a promise if the result is one, which rejects if the result rejects
+   * @throws the error that `start` throws
    */
   decide<Value>(
     request: DecisionRequest,
@@ -87,7 +88,7 @@ export class PendingDecisions {
     return this.#wait(request, call, result);
   }
 
-  /** Ends every call: the outcome of a waiting request is `closed`, and its signal aborts. */
+  /** Ends every pending call: its outcome is `closed`, and its signal aborts. */
   close(): void {
     for (const close of this.#closers) close();
   }
@@ -119,7 +120,7 @@ export class PendingDecisions {
         unwatch();
       };
     });
-    // `Promise.resolve` also takes thenables whose `then` throws or calls back twice.
+    // `Promise.resolve` also handles thenables whose `then` throws or calls back twice.
     const decided = Promise.resolve(result)
       .finally(settle)
       .then((value): Outcome<Value> => ({ type: 'decided', value }));
@@ -132,7 +133,7 @@ export class PendingDecisions {
     return (this.#pendingByAddress.get(addressKey(address)) ?? 0) >= maxPendingPerAddress;
   }
 
-  /** @returns a function that ends the counting, once */
+  /** Counts a call. Returns a function that stops counting it, and may be called more than once. */
   #count({ kind, address }: DecisionRequest): () => void {
     const key = addressKey(address);
     this.#pendingByKind[kind] += 1;
@@ -142,8 +143,8 @@ export class PendingDecisions {
       if (!isCounted) return;
       isCounted = false;
       this.#pendingByKind[kind] -= 1;
-      const rest = (this.#pendingByAddress.get(key) ?? 0) - 1;
-      if (rest > 0) this.#pendingByAddress.set(key, rest);
+      const remaining = (this.#pendingByAddress.get(key) ?? 0) - 1;
+      if (remaining > 0) this.#pendingByAddress.set(key, remaining);
       else this.#pendingByAddress.delete(key);
     };
   }

@@ -1,15 +1,15 @@
 /** Prefixes of routers, and request targets below them. */
 import { SockJSError } from '../base/errors.ts';
 
-/** The part of a request target that routes read. `http://host/path` counts as `/path`. */
+/** Path and query of a request target. `http://host/path` counts as `/path`. */
 export interface RequestTarget {
   /** Undecoded. */
   readonly path: string;
-  /** Undecoded text after '?', or ''. */
+  /** Query without '?', undecoded, or ''. */
   readonly query: string;
 }
 
-/** Splits a request target. It never throws, whatever a client sends. */
+/** Splits a request target. It never throws, since the target is client input. */
 export function splitTarget(url: string): RequestTarget {
   let start = 0;
   if (!url.startsWith('/')) {
@@ -24,7 +24,7 @@ export function splitTarget(url: string): RequestTarget {
 
 const SLASH = 47;
 
-/** Returns the target below a prefix, or undefined if it is not below it. A lone slash counts as no path. */
+/** Returns the target below a prefix, or undefined if it is not below it. A path of '/' becomes ''. */
 export function stripPrefix(target: RequestTarget, prefix: string): RequestTarget | undefined {
   const { path, query } = target;
   if (!path.startsWith(prefix)) return undefined;
@@ -33,7 +33,7 @@ export function stripPrefix(target: RequestTarget, prefix: string): RequestTarge
   return { path: below === '/' ? '' : below, query };
 }
 
-/** Routers of one server by prefix. The longest prefix wins, whatever the order in which they were added. */
+/** Routers of one server by prefix. The router with the longest matching prefix serves a request. */
 export class PrefixTable<Router extends { readonly prefix: string }> {
   #routers: readonly Router[] = [];
 
@@ -46,7 +46,7 @@ export class PrefixTable<Router extends { readonly prefix: string }> {
     if (this.#routers.some(({ prefix }) => prefix === router.prefix)) {
       throw new SockJSError(
         'ERR_ATTACHED',
-        `A router with the prefix '${router.prefix}' is attached to this server already. ` +
+        `A router with the prefix '${router.prefix}' is already attached to this server. ` +
           'Detach it first, or choose another prefix.',
       );
     }

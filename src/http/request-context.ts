@@ -1,4 +1,3 @@
-/** One request on its way from the host to its handler, with everything that the handler needs. */
 import { addressKey } from '../base/address-key.ts';
 import { ConnectionInfo, type RequestHead } from '../base/connection-info.ts';
 import { SockJSError } from '../base/errors.ts';
@@ -14,14 +13,15 @@ import type { RouterState } from './router-state.ts';
 /** Handles a request whose path, method and origin have been checked. */
 export type Handler = (context: RequestContext) => void | Promise<void>;
 
+/** One request, with everything that its handler needs. */
 export class RequestContext {
   readonly state: RouterState;
   readonly exchange: Exchange;
-  /** The client as seen through trusted proxies. */
+  /** Address of the client, as forwarded by trusted proxies. */
   readonly client: ClientAddress;
-  /** Secret: never logged, never shown to the application. '' where the URL has none. */
+  /** Secret: never logged and never passed to the application. '' if the URL has none. */
   readonly sessionId: string;
-  /** Headers of the response. The policies of the route add to them, and so may the handler. */
+  /** Headers of the response. The policies of the route and the handler add to them. */
   readonly headers: HeaderList = [];
 
   constructor(state: RouterState, exchange: Exchange, sessionId: string) {
@@ -32,7 +32,7 @@ export class RequestContext {
   }
 
   /**
-   * Key of the session in the registry. The client's part is in the key, so that somebody else's session id is simply
+   * Key of the session in the registry. It includes the client's address, so that the session id of another client is
    * unknown, and no response reveals that it exists.
    * @throws SockJSError `ERR_SETTING` if the function `verifyIp` returns anything but a string
    */
@@ -53,6 +53,7 @@ export class RequestContext {
     return new ConnectionInfo(this.head);
   }
 
+  /** Parts of the request that `ConnectionInfo` keeps. */
   get head(): RequestHead {
     const { path, query, rawHeaders } = this.exchange;
     const end = this.sessionId === '' ? path.length : path.lastIndexOf(`/${this.sessionId}/`);
@@ -60,12 +61,12 @@ export class RequestContext {
     return { address, path: this.state.prefix + path.slice(0, end), query, rawHeaders, secure };
   }
 
-  /** Finds the session that the URL names. */
+  /** Finds the session of the URL. */
   session(): Session | undefined {
     return this.state.sessions.find(this.key);
   }
 
-  /** Opens a session. One on a WebSocket is not found by its key: two WebSockets may use one session id. */
+  /** Opens a session. A WebSocket session has no key, since two WebSockets may use one session id. */
   openSession(transport: TransportName, user: unknown): Session {
     const key = this.exchange.upgrade.type === 'none' ? this.key : undefined;
     return this.state.sessions.open({ transport, info: this.info, user, key });

@@ -1,4 +1,3 @@
-/** State that the requests of one router share. */
 import type { ConnectionInfo } from '../base/connection-info.ts';
 import { PROCESS_MEMORY_BUDGET } from '../base/memory-budget.ts';
 import type { SockJSLogger } from '../base/logging.ts';
@@ -26,6 +25,7 @@ export interface HttpSettings {
   readonly verifyIp: boolean | ((request: ConnectionInfo) => string);
 }
 
+/** State that the requests of one router share. */
 export class RouterState {
   readonly prefix: string;
   readonly settings: HttpSettings;
@@ -34,7 +34,7 @@ export class RouterState {
   readonly addresses: ClientAddressReader;
   readonly originGuard: OriginGuard;
   readonly decisions: PendingDecisions;
-  /** Keys of sessions whose first request waits for `authorize`. */
+  /** Keys of sessions for which `authorize` is pending. */
   readonly opening = new Set<string>();
   readonly warnings: OperatorWarnings;
   readonly bodyLimits: BodyLimits;

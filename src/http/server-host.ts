@@ -1,11 +1,15 @@
 import type { Server } from 'node:http';
 import type { ExchangeHandler } from './exchange.ts';
 
-/** A host that shares a server with the application. */
+/** A host that can share a server with the application. */
 export interface ServerHost {
   /** Returns whether the value is a server of this host. */
   accepts(server: unknown): boolean;
-  /** @throws SockJSError `ERR_ATTACHED` if a router with the same prefix is attached to the server */
+  /**
+   * Serves the requests below the router's prefix.
+   * @throws SockJSError `ERR_ATTACHED` if a router with the same prefix is attached to the server
+   */
   attach(server: Server, router: ExchangeHandler): void;
+  /** Stops serving the router. It has no effect if the router is not attached. */
   detach(server: Server, router: ExchangeHandler): void;
 }

@@ -1,5 +1,3 @@
-/** The port for one open WebSocket. A host implements it. */
-
 /** Violations for which the server closes a WebSocket. Each is a key of `CLOSE_REASONS`. */
 export type WebSocketFault =
   | 'invalidFrame'
@@ -10,39 +8,41 @@ export type WebSocketFault =
   | 'messageTooLarge'
   | 'textOnly';
 
-/** Receives the events of a WebSocket. `onClosed` is final. */
+/** Receives the events of a WebSocket. No event follows `onClosed`. */
 export interface WebSocketListener {
-  /** @param byteLength length of the text in UTF-8 */
+  /** @param byteLength length of the text as UTF-8, in bytes */
   onText(text: string, byteLength: number): void;
   onBinary(data: Uint8Array): void;
-  /** The socket can be written to again. */
+  /** Called when the socket is writable again. */
   onDrain(): void;
-  /** The client violated a rule and was sent a close frame. Its input is ignored from here on. */
+  /** Called after a violation, when the close frame is sent. Further input is ignored. */
   onFault(fault: WebSocketFault): void;
-  /** The client has taken nothing of the written data for `writeTimeout`. */
+  /** Called when the client has read none of the buffered bytes for `writeTimeout`. */
   onWriteTimeout(): void;
+  /** @param code code of the client's close frame, 1005 if it has none, 1006 without a close frame */
   onClosed(code: number, reason: string): void;
 }
 
+/** The port between a host and one open WebSocket. */
 export interface WebSocketConnection {
-  /** Bytes written that the network has not taken. */
+  /** Bytes written that the system has not taken. */
   readonly bufferedBytes: number;
-  /** False while the client does not keep up. */
+  /** False while the client falls behind. */
   readonly writable: boolean;
-  /** Bytes received so far of any kind; undefined if the host cannot count them. */
+  /** Bytes received so far, of any kind, or undefined if the host cannot count them. */
   readonly bytesReceived: number | undefined;
   /** Sets the listener. Called once, in the same turn as `accept()`. */
   listen(listener: WebSocketListener): void;
   sendText(text: string): void;
   sendBinary(data: Uint8Array): void;
-  /** @param text a message to send in the same write */
+  /** Sends a ping. @param text text message to send in the same write */
   ping(text?: string): void;
   pause(): void;
   resume(): void;
-  /** Sends a close frame. What was sent before is still delivered. */
+  /** Sends a close frame. Messages sent before are still delivered. */
   close(code: number, reason: string): void;
-  /** Sends the close frame of a fault, and drops the connection soon after if the client stays. */
+  /** Sends the close frame of a fault, and aborts the connection soon after if the client does not close it. */
   fail(fault: WebSocketFault): void;
-  /** Drops the connection at once. */
+  /** Closes the connection at once. Buffered bytes are lost. */
   abort(): void;
 }

@@ -12,7 +12,7 @@ export interface HeartbeatFrame {
   readonly text: 'h';
 }
 
-/** Its text is made on demand: a raw WebSocket sends the messages themselves. */
+/** Its text is encoded on demand: a raw WebSocket sends the messages themselves. */
 export class MessagesFrame {
   readonly type = 'messages';
   readonly messages: readonly Message[];
@@ -48,7 +48,7 @@ export function closeFrame(code: number, reason: string): CloseFrame {
   return { type: 'close', text: `c[${code},${quote(reason)}]`, code, reason };
 }
 
-/** Refuses a second receiver. PROTOCOL.md, "The session's life", 2. */
+/** Refuses a second receiver. PROTOCOL.md, "Session lifecycle", 2. */
 export const OCCUPIED_FRAME: CloseFrame = closeFrame(2010, 'Another connection still open');
 
 function encodeMessages(messages: readonly Message[]): string {
@@ -61,9 +61,9 @@ function encodeMessages(messages: readonly Message[]): string {
   return `${text}]`;
 }
 
-// A broadcast queues the same messages in many sessions, which are flushed one after the other. The last
-// frame is memoized, so that it is encoded once, and so that transports recognize it by identity and reuse
-// its bytes. Long frames are not memoized, so that their memory is freed.
+// A broadcast queues the same messages in many sessions, which are flushed one after the other. The last frame is
+// memoized, so that it is encoded once, and transports recognize it by identity and reuse its bytes. Long frames are
+// not memoized, so that their memory is freed.
 let lastFrame: MessagesFrame | undefined;
 
 function isSame(left: readonly Message[], right: readonly Message[]): boolean {
@@ -76,7 +76,7 @@ function isShort(messages: readonly Message[]): boolean {
   return size <= MAX_MEMOIZED_BYTES;
 }
 
-/** @returns the frame for these messages, and the same object when called twice in a row with the same ones */
+/** Returns the frame for these messages. Two calls in a row with the same messages return the same object. */
 export function messagesFrame(messages: readonly Message[]): MessagesFrame {
   if (lastFrame !== undefined && isSame(lastFrame.messages, messages)) return lastFrame;
   const frame = new MessagesFrame(messages);

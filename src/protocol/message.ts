@@ -1,10 +1,10 @@
 /**
- * Application messages and their JSON form. A broadcast queues the same `Message` in every session, so that
- * its JSON is made once.
+ * Messages of the application and their JSON form. A broadcast queues the same `Message` in every session, so that its
+ * JSON is encoded once.
  */
 import { SockJSError } from '../base/errors.ts';
 
-// Characters that JSON.stringify leaves as they are and some browsers mangle. PROTOCOL.md, "Frames from the
+// Characters that JSON.stringify does not escape and some browsers change in transit. PROTOCOL.md, "Frames from the
 // server".
 const ESCAPABLE = /[\u200c-\u200f\u2028-\u202f\u2060-\u206f\ufff0-\uffff]/;
 const ALL_ESCAPABLE = new RegExp(ESCAPABLE, 'g');
@@ -13,17 +13,17 @@ function unicodeEscape(character: string): string {
   return `\\u${character.charCodeAt(0).toString(16)}`;
 }
 
-/** @returns `text` as a JSON string in which every character is escaped that some browser mangles */
+/** Returns `text` as a JSON string, with every character escaped that some browser changes in transit. */
 export function quote(text: string): string {
   const json = JSON.stringify(text);
   return ESCAPABLE.test(json) ? json.replace(ALL_ESCAPABLE, unicodeEscape) : json;
 }
 
-/** Approximate memory of a queued message in addition to its data. Limits count it too. */
+/** Approximate memory of a queued message in addition to its data. It counts against limits. */
 export const MESSAGE_OVERHEAD_BYTES = 100;
 
 export class Message {
-  /** Bytes can be sent over raw WebSockets only, since SockJS frames are text. */
+  /** Text, or bytes for a raw WebSocket. SockJS frames carry only text. */
   readonly data: string | Uint8Array;
   /** Bytes that count against limits: the data, text as UTF-8, and `MESSAGE_OVERHEAD_BYTES`. */
   readonly size: number;
@@ -48,10 +48,10 @@ export class Message {
     if (typeof data !== 'string') {
       throw new SockJSError(
         'ERR_MESSAGE_TYPE',
-        'SockJS frames carry strings; bytes need rawwebsocket.',
+        'SockJS frames carry only strings. Bytes need the transport rawwebsocket.',
       );
     }
-    // Text with as many bytes as characters is ASCII, and JSON.stringify escapes all that it has to.
+    // A text with as many bytes as characters is ASCII, for which JSON.stringify escapes enough.
     return this.size - MESSAGE_OVERHEAD_BYTES === data.length ? JSON.stringify(data) : quote(data);
   }
 }
@@ -68,13 +68,13 @@ function parse(json: string): unknown {
   }
 }
 
-/** Content of the body of an `xhr_send` or `jsonp_send`. */
+/** Decoded body of an `xhr_send` or `jsonp_send` request. */
 export interface DecodedBody {
   readonly messages: readonly string[];
 }
 
 /**
- * Decodes a JSON array of strings.
+ * Decodes the body of a sending request: a JSON array of strings.
  * @returns undefined for anything else
  */
 export function decodeBody(json: string): DecodedBody | undefined {
@@ -83,7 +83,7 @@ export function decodeBody(json: string): DecodedBody | undefined {
 }
 
 /**
- * Decodes the text of a WebSocket message: a JSON array of strings, one JSON string, or nothing.
+ * Decodes the text of a WebSocket message: a JSON array of strings, one JSON string, or an empty text.
  * @returns undefined for anything else
  */
 export function decodeWebSocketMessage(json: string): string[] | undefined {

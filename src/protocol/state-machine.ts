@@ -1,27 +1,27 @@
 /**
- * One SockJS session without a socket, a timer or a clock. Every input carries the time, and `nextFrame`
- * returns the frames to write. transitions.ts holds the states; docs/session-states.md shows them.
+ * One SockJS session without a socket, a timer or a clock. Every input carries the time, and `nextFrame` returns the
+ * frames to write. transitions.ts defines the states, and docs/session-states.md documents them.
  *
- * A lost client is detected on every transport. Over HTTP it fails to send its next request: a poll ends with
- * each heartbeat, and a stream whose client has sent nothing for `streamRenewalDelay` ends with its next
- * frame. Over a WebSocket each heartbeat is a ping, and it sends nothing within `pingTimeout`.
+ * A disconnected client is detected on every transport. Over HTTP its next request is missing after `disconnectDelay`:
+ * a poll ends with each heartbeat, and a stream ends with its next frame once the client has sent nothing for
+ * `streamRenewalDelay`. Over a WebSocket each heartbeat is a ping, and no byte arrives within `pingTimeout`.
  */
 import { CLOSE_REASONS, type CloseReason } from '../base/close-reasons.ts';
 import { type Frame, HEARTBEAT_FRAME, closeFrame, messagesFrame, openFrame } from './frame.ts';
 import type { Message } from './message.ts';
 import { type SessionInput, type SessionState, TRANSITIONS } from './transitions.ts';
 
-/** Settings that the state machine reads. Delays in milliseconds. */
+/** Settings that the state machine reads. Times in milliseconds. */
 export interface SessionTimings {
-  /** Idle time after which a receiver gets `h`. A WebSocket gets it at this interval, idle or not. */
+  /** Idle time after which a receiver gets `h`. A WebSocket gets `h` at this interval, idle or not. */
   readonly heartbeatDelay: number;
-  /** Time that a WebSocket client has to send anything after a heartbeat. */
+  /** Time a WebSocket client may be silent after a heartbeat. */
   readonly pingTimeout: number;
-  /** Limit for a first receiver to attach, and for the close frame to be fetched. */
+  /** Time limit for the first receiver to attach, and for the client to fetch the close frame. */
   readonly disconnectDelay: number;
-  /** Time without input from its client after which a stream is renewed. */
+  /** Time without input from the client after which a stream is renewed. */
   readonly streamRenewalDelay: number;
-  /** Rate limit for input. Bursts of up to one second's worth are allowed. */
+  /** Rate limit for input. A burst may have as many messages as one second allows. */
   readonly maxMessagesPerSecond: number;
 }
 
@@ -40,15 +40,16 @@ export class SessionStateMachine {
   #deadline: number;
   #closeReason: CloseReason | undefined;
   #heartbeatAt = 0;
-  /** Time limit for input after the oldest heartbeat since which there was none. */
-  #answerBy = Infinity;
+  /** Time by which input must follow the oldest heartbeat without any. */
+  #inputDeadline = Infinity;
   #lastInputAt: number;
-  /** Time at which the client's input so far is within its rate limit again. */
+  /** Time from which the client is within its rate limit again. */
   #withinRateAt = -Infinity;
 
   /**
-   * @param maxDetachedMs limit for an open session to be without a receiver. With 0 the session is over,
-   * and closed, as soon as its receiver is gone
+   * @param maxDetachedMs time an open session may be without a receiver, in milliseconds. With 0 the session closes
+   * as soon as its receiver is gone
+   * @param now time on the caller's clock, in milliseconds
    */
   constructor(timings: SessionTimings, maxDetachedMs: number, now: number) {
     this.#timings = timings;
@@ -61,29 +62,29 @@ export class SessionStateMachine {
     return this.#state;
   }
 
-  /** Messages are accepted in both directions. */
+  /** True while messages are accepted in both directions. */
   get isOpen(): boolean {
     return this.#state === 'open' || this.#state === 'detached';
   }
 
-  /** The client may take the session for open: it is, or a close frame is still on its way to the client. */
+  /** True while the client may regard the session as open: it is open, or the close frame has not arrived yet. */
   get seemsOpen(): boolean {
     if (this.isOpen) return true;
     return (this.#state === 'closing' || this.#state === 'lingering') && !this.#clientGone;
   }
 
-  /** Nothing more can be done for the client: it has the close frame, or it has left. */
+  /** True once no frame is left to send: the close frame is sent, or the client is gone. */
   get isSettled(): boolean {
     if (this.#state === 'closed') return true;
     return this.#state === 'lingering' && (this.#closeFrameSent || this.#clientGone);
   }
 
-  /** Set as soon as an end is decided, and never changed. */
+  /** Set as soon as the session is closing, and never changed. */
   get closeReason(): CloseReason | undefined {
     return this.#closeReason;
   }
 
-  /** Time of the next `tick` that has an effect, on the caller's clock. */
+  /** Time of the next `tick` that has an effect, on the caller's clock, in milliseconds. */
   get deadline(): number {
     return this.#deadline;
   }
@@ -93,6 +94,7 @@ export class SessionStateMachine {
   }
 
   /**
+   * Attaches a receiver.
    * @param isRenewable true on HTTP, where one receiver follows another
    * @returns false if the receiver is refused: another one is attached, or the session is closed
    */
@@ -101,47 +103,47 @@ export class SessionStateMachine {
     this.#isRenewable = isRenewable;
     this.#lastInputAt = now;
     this.#closeFrameSent = false;
-    this.#answerBy = Infinity;
+    this.#inputDeadline = Infinity;
     this.#apply('attach', now);
     this.#scheduleHeartbeat(now);
     return true;
   }
 
-  /** The server has ended the receiver, and the next one is awaited. */
+  /** Detaches the receiver, which the server has ended. The next one may attach. */
   detach(now: number): void {
     this.#heartbeatDue = false;
     this.#apply('detach', now);
   }
 
-  /** The response of a detached receiver has only now reached the client. Its time limit starts again. */
+  /** Restarts the time limit, when the response of a detached receiver has been delivered late. */
   delivered(now: number): void {
     if (this.#state === 'detached') this.#deadline = now + this.#maxDetachedMs;
     else if (this.#state === 'lingering') this.#deadline = now + this.#timings.disconnectDelay;
   }
 
-  /** The receiver is gone. */
+  /** Closes the session, since its receiver is gone. */
   interrupt(now: number, reason: CloseReason): void {
     this.#apply('interrupt', now, reason);
   }
 
-  /** A frame is lost after its receiver was detached. */
+  /** Closes the session, since a frame was lost after its receiver was detached. */
   fail(now: number, reason: CloseReason): void {
     this.#apply('fail', now, reason);
   }
 
-  /** Ends the session. Queued messages are delivered before the close frame. */
+  /** Closes the session. Queued messages are delivered before the close frame. */
   close(now: number, reason: CloseReason): void {
     this.#apply('close', now, reason);
   }
 
-  /** Ends the session at once, without a close frame. */
+  /** Closes the session at once, without a close frame. */
   abort(now: number, reason: CloseReason): void {
     this.#apply('abort', now, reason);
   }
 
   /**
-   * To be called when `deadline` has passed.
-   * @param hasInput whether bytes have come over the WebSocket since the last call
+   * Handles a deadline. Call it when `deadline` has passed.
+   * @param hasInput whether bytes have arrived over the WebSocket since the last call
    */
   tick(now: number, hasInput: boolean): void {
     if (now < this.#deadline) return;
@@ -149,29 +151,29 @@ export class SessionStateMachine {
     else this.#apply('deadline', now);
   }
 
-  /** Counts messages from the client. */
+  /** Counts messages from the client against the rate limit. */
   receive(messages: number, now: number): void {
     this.#lastInputAt = now;
     const cost = (messages * SECOND_MS) / this.#timings.maxMessagesPerSecond;
     this.#withinRateAt = Math.max(this.#withinRateAt, now - SECOND_MS) + cost;
   }
 
-  /** The latest input exceeded the rate limit. */
+  /** True if the latest input exceeded the rate limit. */
   get isOverRate(): boolean {
     return this.#withinRateAt > this.#lastInputAt;
   }
 
-  /** Milliseconds until the client is within its rate limit. 0 or less if it is. */
+  /** Returns the milliseconds until the client is within its rate limit, or 0 or less if it is. */
   rateLimitDelay(now: number): number {
     return this.#withinRateAt - now;
   }
 
-  /** The stream should end, so that the client's next request shows that it is still there. */
+  /** Returns whether the stream should end, so that the client's next request shows that it is connected. */
   isStale(now: number): boolean {
     return this.#isRenewable && now - this.#lastInputAt >= this.#timings.streamRenewalDelay;
   }
 
-  /** @returns false if the session is not open, and the message is dropped */
+  /** Queues a message. Returns false if the session is not open, and the message is dropped. */
   send(message: Message): boolean {
     if (!this.isOpen) return false;
     (this.#queue ??= []).push(message);
@@ -195,7 +197,7 @@ export class SessionStateMachine {
     return count;
   }
 
-  /** @returns the next frame to write. All queued messages go into one frame */
+  /** Returns the next frame to write, or undefined. All queued messages go into one frame. */
   nextFrame(now: number): Frame | undefined {
     if (this.#state === 'connecting') {
       this.#apply('opened', now);
@@ -215,11 +217,11 @@ export class SessionStateMachine {
     if (this.#closeReason !== undefined) return this.#nextCloseFrame(this.#closeReason);
     if (!this.#heartbeatDue) return undefined;
     this.#heartbeatDue = false;
-    if (!this.#isRenewable) this.#awaitAnswer(now);
+    if (!this.#isRenewable) this.#awaitInput(now);
     return HEARTBEAT_FRAME;
   }
 
-  /** Every receiver gets the close frame once. */
+  /** Returns the close frame, once for each receiver. */
   #nextCloseFrame({ code, reason }: CloseReason): Frame | undefined {
     if (this.#closeFrameSent) return undefined;
     this.#closeFrameSent = true;
@@ -238,32 +240,32 @@ export class SessionStateMachine {
       this.#closeReason = reason === 'given' ? given : CLOSE_REASONS[reason];
       this.#deadline = now + this.#timings.disconnectDelay;
     }
-    // A limit of 0 passes at once.
+    // A time limit of 0 passes at once.
     const isLimited = to === 'detached' || to === 'lingering';
     if (isLimited && this.#maxDetachedMs === 0) this.#apply('deadline', now);
   }
 
   #checkHeartbeat(now: number, hasInput: boolean): void {
-    if (hasInput) this.#answerBy = Infinity;
-    if (now >= this.#answerBy) {
+    if (hasInput) this.#inputDeadline = Infinity;
+    if (now >= this.#inputDeadline) {
       this.interrupt(now, CLOSE_REASONS.timeout);
     } else if (now >= this.#heartbeatAt) {
       this.#heartbeatDue = true;
       this.#scheduleHeartbeat(now);
     } else {
-      this.#deadline = Math.min(this.#heartbeatAt, this.#answerBy);
+      this.#deadline = Math.min(this.#heartbeatAt, this.#inputDeadline);
     }
   }
 
-  #awaitAnswer(now: number): void {
-    this.#answerBy = Math.min(this.#answerBy, now + this.#timings.pingTimeout);
+  #awaitInput(now: number): void {
+    this.#inputDeadline = Math.min(this.#inputDeadline, now + this.#timings.pingTimeout);
     this.#scheduleHeartbeat(now);
   }
 
   #scheduleHeartbeat(now: number): void {
     if (this.#state !== 'open') return;
     this.#heartbeatAt = now + this.#timings.heartbeatDelay;
-    this.#deadline = Math.min(this.#heartbeatAt, this.#answerBy);
+    this.#deadline = Math.min(this.#heartbeatAt, this.#inputDeadline);
   }
 
   #dropQueue(): void {

@@ -1,6 +1,6 @@
 /**
- * Life of a SockJS session as a table: state × input → next state. `SessionStateMachine` executes it, and
- * `npm run docs` makes docs/session-states.md from it.
+ * Lifecycle of a SockJS session as a table: state × input → next state. `SessionStateMachine` executes it, and
+ * `npm run docs` generates docs/session-states.md from it.
  */
 
 export type SessionState =
@@ -25,25 +25,25 @@ export type SessionInput =
 export interface Transition {
   readonly to: SessionState;
   /**
-   * Close reason that this transition decides: `given` with the input, or `timeout` of `CLOSE_REASONS`.
-   * Undefined where none is decided. A session has one close reason, and the first one stays.
+   * Close reason that this transition sets: the one `given` with the input, or `timeout` of `CLOSE_REASONS`. Undefined
+   * if it sets none. The close reason of a session is set once.
    */
   readonly reason: 'given' | 'timeout' | undefined;
-  /** Queued messages are dropped. */
+  /** True if queued messages are dropped. */
   readonly discards: boolean;
-  /** The client has left, so that it needs no close frame. A late poll still gets one. */
+  /** True if the client is gone, so that it needs no close frame. A late poll still gets one. */
   readonly clientGone: boolean;
 }
 
 /** Meaning of each state, for the documentation. */
 export const STATES: Readonly<Record<SessionState, string>> = {
-  new: 'No receiver has been attached yet.',
-  connecting: 'The first receiver is attached. The open frame has not been written.',
+  new: 'No receiver is attached yet.',
+  connecting: 'The first receiver is attached. The open frame is not written yet.',
   open: 'A receiver is attached, and messages flow.',
   detached: 'Open, without a receiver. Messages are queued for the next one.',
-  closing: 'A receiver is attached. It gets what is queued and then the close frame.',
-  lingering: 'Over, without a receiver. A late poll still gets the close frame.',
-  closed: 'Final.',
+  closing: 'A receiver is attached. It gets the queued messages and then the close frame.',
+  lingering: 'Ended, without a receiver. A late poll still gets the close frame.',
+  closed: 'Ended. No input has an effect.',
 };
 
 /** Meaning of each input, for the documentation. */
@@ -52,26 +52,26 @@ export const INPUTS: Readonly<Record<SessionInput, string>> = {
   opened: 'The open frame is written.',
   detach: 'The server has ended the receiver, and another one may follow.',
   interrupt:
-    'The receiver is gone: its response broke off, its WebSocket closed, or no input followed a ping in time.',
-  fail: 'A frame is lost after its receiver was detached.',
+    'The receiver is gone: its response was aborted, its WebSocket closed, or no input followed a ping in time.',
+  fail: 'A frame was lost after its receiver was detached.',
   close: 'The application, a limit or `router.close()` ends the session.',
   abort: 'The session ends at once, without a close frame.',
   deadline: 'The time limit of the state has passed. In `open` a heartbeat is due instead.',
 };
 
-const SILENT = { reason: undefined, discards: false, clientGone: false } as const;
+const NO_EFFECTS = { reason: undefined, discards: false, clientGone: false } as const;
 
 /** Changes the state and nothing else. */
 function go(to: SessionState): Transition {
-  return { to, ...SILENT };
+  return { to, ...NO_EFFECTS };
 }
 
-/** Drops what is queued. The close reason stays. */
+/** Drops queued messages. The close reason stays. */
 function drop(to: SessionState): Transition {
-  return { to, ...SILENT, discards: true };
+  return { to, ...NO_EFFECTS, discards: true };
 }
 
-/** Decides the close reason. Queued messages are still delivered, unless the session is closed. */
+/** Sets the close reason. Queued messages are still delivered, unless the session is closed. */
 function end(
   to: 'closing' | 'lingering' | 'closed',
   reason: 'given' | 'timeout' = 'given',
@@ -79,12 +79,12 @@ function end(
   return { to, reason, discards: to === 'closed', clientGone: false };
 }
 
-/** Decides the close reason. Queued messages are lost. */
+/** Sets the close reason. Queued messages are lost. */
 function lose(to: 'closing' | 'lingering', reason: 'given' | 'timeout' = 'given'): Transition {
   return { to, reason, discards: true, clientGone: to === 'lingering' };
 }
 
-/** Nothing happens where a cell is missing. */
+/** An input without a transition has no effect. */
 export const TRANSITIONS: Readonly<
   Record<SessionState, Readonly<Partial<Record<SessionInput, Transition>>>>
 > = {

@@ -12,7 +12,7 @@ function matchesEtag({ exchange }: RequestContext, etag: string): boolean {
   return tags.some((tag) => tag.trim() === '*' || tag.trim().replace(/^W\//, '') === etag);
 }
 
-/** Responds with 304 if the client has this version, else with the body. */
+/** Responds with 304 if the client has the body with this entity tag, otherwise with the body. */
 export function respondCacheable(
   context: RequestContext,
   contentType: string,

@@ -1,9 +1,5 @@
-/**
- * The script of sockjs-client that the iframe page loads. By default the router serves the file of the package that
- * the application has installed, so that no third host is involved.
- */
 import { readFile } from 'node:fs/promises';
-// Imported as a whole: webpack replaces calls of an imported `createRequire` when it bundles.
+// A default import, because webpack replaces calls of a named import of `createRequire`.
 import nodeModule from 'node:module';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -19,7 +15,7 @@ interface Script {
   readonly etag: string;
 }
 
-/** Looks where the application's own `import 'sockjs-client'` would find the package. */
+/** Finds the package as `import 'sockjs-client'` of the application would, or returns undefined. */
 function installedFile(): URL | undefined {
   for (const from of [process.argv[1], join(process.cwd(), 'index.js')]) {
     if (from === undefined) continue;
@@ -32,8 +28,12 @@ function installedFile(): URL | undefined {
   return undefined;
 }
 
+/**
+ * The script of sockjs-client that the iframe page loads. By default the router serves the file of the installed
+ * package, so that no other host is involved.
+ */
 export class ClientScript {
-  /** URL of a script that the router does not serve. */
+  /** URL of a script on another server. */
   readonly #externalUrl: string | undefined;
   readonly #file: URL | undefined;
   #script: Promise<Script | undefined> | undefined;
@@ -51,7 +51,7 @@ export class ClientScript {
     return this.#externalUrl ?? `${prefix}/sockjs.js`;
   }
 
-  /** Serves the script, which is read once. */
+  /** Serves the script. The file is read once. */
   readonly handler: Handler = async (context) => {
     const script = await (this.#script ??= this.#read());
     if (script === undefined) {

@@ -1,4 +1,3 @@
-/** Takes each exchange of a router from its path to its handler. */
 import { describeError, quoteForLog } from '../base/logging.ts';
 import { REFUSALS, Refusal } from '../base/refusal.ts';
 import { type Admission, admitOrigin, enforce } from '../http/admission.ts';
@@ -9,7 +8,7 @@ import type { RouterState } from '../http/router-state.ts';
 import type { Route, RouteTable } from './route-table.ts';
 
 /**
- * An asynchronous step between the origin guard and the handler of a session's request.
+ * Asynchronous step between the origin guard and the handler, for requests with a session id.
  * @returns a promise of false if the step has handled the request itself
  */
 export type SessionStep = (context: RequestContext) => Promise<boolean>;
@@ -18,12 +17,13 @@ export interface DispatcherSettings extends HostSettings {
   readonly jsessionid: boolean;
 }
 
-/** Returns the handler of a method. HEAD is GET without the body, which the host leaves out; sessions have no HEAD. */
+/** Returns the handler of a method. HEAD is GET without the body, which the host omits. Session URLs have no HEAD. */
 function handlerOf(route: Route, method: string): Handler | undefined {
   if (method === 'GET' || (method === 'HEAD' && !route.cookie)) return route.get;
   return method === 'POST' ? route.post : undefined;
 }
 
+/** Routes each exchange of a router to its handler. */
 export class Dispatcher implements ExchangeHandler {
   readonly prefix: string;
   readonly settings: DispatcherSettings;
@@ -44,7 +44,7 @@ export class Dispatcher implements ExchangeHandler {
     this.#sessionStep = sessionStep;
   }
 
-  /** Handles an exchange. Whatever a handler throws ends here. */
+  /** Handles an exchange. An error of a handler is logged. The client gets 500, or is aborted during its response. */
   handle(exchange: Exchange): void {
     if (exchange.isDisconnected) return;
     try {
@@ -68,12 +68,12 @@ export class Dispatcher implements ExchangeHandler {
     return this.#enter(route, context, admission);
   }
 
-  /** Goes on with a request whose origin was judged. Without a session step, the step costs one comparison. */
+  /** Continues with a request after the origin check. A missing session step costs one comparison. */
   #enter(route: Route, context: RequestContext, admission: Admission): void | Promise<void> {
     if (!enforce(context, admission)) return undefined;
     const step = this.#sessionStep;
     if (step === undefined || context.sessionId === '') return this.#serve(route, context);
-    return step(context).then((isHere) => (isHere ? this.#serve(route, context) : undefined));
+    return step(context).then((goesOn) => (goesOn ? this.#serve(route, context) : undefined));
   }
 
   #serve(route: Route, context: RequestContext): void | Promise<void> {
@@ -95,7 +95,7 @@ export class Dispatcher implements ExchangeHandler {
   #fail(exchange: Exchange, error: unknown): void {
     if (exchange.isHandled) exchange.abort();
     else new RequestContext(this.#state, exchange, '').refuse('internalError');
-    // Only the last part of the path: the session id before it is secret.
+    // Only the last part of the path is logged, since the session id before it is secret.
     const leaf = quoteForLog(exchange.path.slice(exchange.path.lastIndexOf('/') + 1));
     this.#state.logger.error(`${exchange.method} of ${leaf} failed: ${describeError(error)}`);
   }

@@ -1,4 +1,4 @@
-/** The iframe page, through which pages of other origins use transports that have no CORS. PROTOCOL.md, "URLs". */
+/** The iframe page, through which pages of other origins use transports without CORS. PROTOCOL.md, "URLs". */
 import { createHash } from 'node:crypto';
 import { HTML, addNoCache, addYearCache } from '../http/headers.ts';
 import { type AllowedOrigins, originOfPage } from '../http/origin-guard.ts';
@@ -30,19 +30,19 @@ function render(scriptUrl: string): string {
 </html>`;
 }
 
-/** Returns a policy that admits the two scripts of the page, and connections to its own server. */
+/** Returns a policy that allows the two scripts of the page, and connections to its own server. */
 function contentSecurityPolicy(scriptUrl: string): string {
   const hash = createHash('sha256').update(SCRIPT).digest('base64');
   const source = /^(?:https?:)?\/\/[^/?#;,\s]+/i.exec(scriptUrl)?.[0] ?? "'self'";
   return `default-src 'self'; script-src ${source} 'sha256-${hash}'`;
 }
 
-// Origins that a policy can name. `null`, for example, is none of them.
+// Origins that a policy can contain. The origin `null` is not one of them.
 const POLICY_SOURCE = /^[a-z][a-z0-9+.-]*:\/\/[\w*.:[\]-]+$/i;
 
 /**
- * Returns the policy that names the origins that may embed the page. An embedder can speak through it, so they are
- * the allowed origins: the listed ones, or, if a function decides, the page that it has just admitted.
+ * Returns the policy for the origins that may embed the page. A page that embeds it can connect through it, so these
+ * are the allowed origins. If a function decides, it is the origin that the function has just allowed.
  */
 function frameAncestors({ exchange }: RequestContext, allowed: AllowedOrigins): string {
   if (allowed === '*') return '';

@@ -1,4 +1,4 @@
-/** The greeting, and `/info`, which clients read before they connect. PROTOCOL.md, "URLs". */
+/** The greeting, and `/info`, which clients request before they connect. PROTOCOL.md, "URLs". */
 import { getRandomValues } from 'node:crypto';
 import { JSON_TYPE, PLAIN_TEXT } from '../http/headers.ts';
 import type { Handler } from '../http/request-context.ts';
@@ -15,7 +15,7 @@ export const greeting: Handler = ({ exchange, headers }) => {
   exchange.respond(200, headers, 'Welcome to SockJS!\n');
 };
 
-/** Random bits for clients whose browser has no good source of its own. */
+/** Returns random bits for clients whose browser has no cryptographic source. */
 function entropy(): number {
   return getRandomValues(new Uint32Array(1))[0] ?? 0;
 }

@@ -1,6 +1,6 @@
 /**
- * The URL space as a table: path and method select a handler and its policies. Paths are split by hand, since every
- * request passes here. PROTOCOL.md, "URLs".
+ * The URL space as a table: path and method select a handler and its policies. Paths are split without regular
+ * expressions, since every request is routed here. PROTOCOL.md, "URLs".
  */
 import type { TransportName } from '../base/transport-name.ts';
 import type { Handler } from '../http/request-context.ts';
@@ -23,15 +23,15 @@ export interface RouteSettings extends InfoSettings, ReceiveSettings, SendSettin
 export interface Route {
   readonly get?: Handler;
   readonly post?: Handler;
-  /** Only pages of allowed origins may send requests. */
+  /** True if only pages of allowed origins may send requests. */
   readonly guarded: boolean;
-  /** Scripts of other origins may read the response. */
+  /** True if scripts of other origins may read the response. */
   readonly cors: boolean;
-  /** Browsers send a preflight request before this one. */
+  /** True if browsers send a preflight before this request. */
   readonly preflight: boolean;
-  /** The handler sets the caching headers itself; else the response is never cached. */
+  /** True if the handler sets the caching headers. Other responses are never cached. */
   readonly cacheable: boolean;
-  /** The response carries the load balancer's cookie. */
+  /** True if the response sets the load balancer's cookie. */
   readonly cookie: boolean;
   /** Value of the `Allow` header. */
   readonly allow: string;
@@ -40,7 +40,7 @@ export interface Route {
 /** A route, and the session id in the path. */
 export interface RouteMatch {
   readonly route: Route;
-  /** '' where the path has none. */
+  /** '' if the path has none. */
   readonly sessionId: string;
 }
 
@@ -66,7 +66,7 @@ const INFO = {
 
 const IFRAME_NAME = /^iframe[0-9\-.a-z_]*\.html$/;
 
-/** A row of the table; it is left out if all of its transports are disabled. */
+/** A row of the table. It is omitted if all of its transports are disabled. */
 type Row = readonly [name: string, transports: readonly TransportName[], route: Route];
 
 const XHR_SENDERS: readonly TransportName[] = ['xhr', 'xhr_streaming', 'eventsource', 'htmlfile'];
@@ -119,7 +119,7 @@ export class RouteTable {
   readonly #session: ReadonlyMap<string, Route>;
   readonly #iframe: Route;
 
-  /** @param prefix prefix of the router, for links */
+  /** @param prefix prefix of the router, for the URL of the client script */
   constructor(
     prefix: string,
     settings: RouteSettings & { readonly disabledTransports: readonly TransportName[] },
@@ -132,7 +132,8 @@ export class RouteTable {
 
   /**
    * Finds the route of a path.
-   * @param path below the prefix, without the query
+   * @param path path below the prefix, without the query
+   * @returns undefined if there is no route
    */
   match(path: string): RouteMatch | undefined {
     const firstEnd = path.indexOf('/', 1);

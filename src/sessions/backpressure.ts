@@ -1,30 +1,34 @@
-/** Limits and policy for slow consumers, and what is kept while a client is one. */
+/** Limits, policy and state for slow consumers. */
 import type { ConnectionInfo } from '../base/connection-info.ts';
-import { describeError } from '../base/logging.ts';
+import { type SockJSLogger, describeError } from '../base/logging.ts';
 import type { MemoryBudget } from '../base/memory-budget.ts';
-import type { SockJSLogger } from '../base/logging.ts';
-import type { TransportName } from '../base/transport-name.ts';
 import type { SockJSStats } from '../base/stats.ts';
+import type { TransportName } from '../base/transport-name.ts';
 
-/** A client whose buffered bytes are over the limit. */
+/** A client over the limit for buffered bytes, as the function `slowConsumer` receives it. */
 export interface SlowConsumer {
+  /** The request that opened the session. */
   readonly info: ConnectionInfo;
   readonly transport: TransportName;
-  /** Result of `authorize`. */
+  /** Result of the setting `authorize`. */
   readonly user: unknown;
+  /** Bytes buffered for the client, each message with 100 bytes of overhead. */
   readonly bufferedBytes: number;
 }
 
-/** `close` closes the client with 1013. `drop-oldest` drops the oldest messages that wait for it. */
+/**
+ * Treatment of a client over the limit for buffered bytes. `close` closes it with 1013. `drop-oldest` drops its oldest
+ * buffered messages.
+ */
 export type SlowConsumerPolicy = 'close' | 'drop-oldest';
 
 /** Settings for slow consumers. Sizes in bytes. */
 export interface BackpressureSettings {
-  /** `send` returns false from this many queued bytes on. */
+  /** Queued bytes from which `send` returns false. */
   readonly highWaterMark: number;
   /** Limit for the buffered bytes of one client. */
   readonly maxBufferedBytes: number;
-  /** Limit for the whole process. Beyond it `highWaterMark` is the limit of each client. */
+  /** Limit for the buffered bytes of the process. Above it, the limit of each client is `highWaterMark`. */
   readonly maxTotalBufferedBytes: number;
   readonly slowConsumer: SlowConsumerPolicy | ((client: SlowConsumer) => SlowConsumerPolicy);
 }
@@ -41,13 +45,13 @@ export interface BackpressureContext {
 export class Backpressure {
   readonly #context: BackpressureContext;
   #bytes = 0;
-  readonly #waiting: ((keepsUp: boolean) => void)[] = [];
+  readonly #waitingSenders: ((keepsUp: boolean) => void)[] = [];
 
   constructor(context: BackpressureContext) {
     this.#context = context;
   }
 
-  /** @param bytes buffered bytes of the client now */
+  /** @param bytes current number of buffered bytes of the client */
   update(bytes: number): void {
     const change = bytes - this.#bytes;
     this.#bytes = bytes;
@@ -57,19 +61,20 @@ export class Backpressure {
 
   /**
    * Updates the buffered bytes after a message was queued.
-   * @returns the limit that they exceed, or undefined
+   * @param newestBytes size of that message
+   * @returns the limit that the buffered bytes exceed, or undefined
    */
   exceededLimit(bytes: number, newestBytes: number): number | undefined {
     this.update(bytes);
     const { settings, budget } = this.#context;
     const isScarce = budget.bytes > settings.maxTotalBufferedBytes;
     const limit = isScarce ? settings.highWaterMark : settings.maxBufferedBytes;
-    // One message may exceed the limit on its own, as long as nothing piles up behind it.
+    // A single message may be longer than the limit, unless the messages before it already exceed it.
     const isExceeded = bytes > limit && (newestBytes <= limit || bytes - newestBytes > limit);
     return isExceeded ? limit : undefined;
   }
 
-  /** @returns the policy for this client. A function that throws is logged and counts as `close` */
+  /** Returns the policy for this client. An error of a `slowConsumer` function is logged, and the policy is `close`. */
   policyFor({ info, transport, user, bufferedBytes }: SlowConsumer): SlowConsumerPolicy {
     const { settings, logger } = this.#context;
     const { slowConsumer } = settings;
@@ -83,15 +88,16 @@ export class Backpressure {
     }
   }
 
-  /** @returns a promise of true once the client keeps up, or of false if its session ends before that */
+  /** Resolves to true once the client keeps up, or to false if its session ends before that. */
   wait(): Promise<boolean> {
     return new Promise((resolve) => {
-      this.#waiting.push(resolve);
+      this.#waitingSenders.push(resolve);
     });
   }
 
+  /** Ends the tracking, and resolves the promises of `wait`. */
   end(keepsUp: boolean): void {
     this.update(0);
-    for (const resolve of this.#waiting) resolve(keepsUp);
+    for (const resolve of this.#waitingSenders) resolve(keepsUp);
   }
 }

@@ -1,23 +1,23 @@
-/** Collects sessions with something to send and flushes them together, so that a burst leaves as one frame. */
 export interface Flushable {
   flush(): void;
 }
 
+/** Collects sessions with queued messages and flushes them together, so that a burst is sent as one frame. */
 export class FlushQueue {
   readonly #schedule: (run: () => void) => void;
   readonly #onError: (error: unknown) => void;
   #pending: Flushable[] = [];
 
   /**
-   * @param immediate flushes after the running callback; otherwise once per turn of the event loop
-   * @param onError receives what a `flush` throws. The others are flushed all the same
+   * @param immediate true to flush after the running callback, false to flush once per turn of the event loop
+   * @param onError receives an error that a `flush` throws. The other sessions are still flushed
    */
   constructor(immediate: boolean, onError: (error: unknown) => void) {
     this.#schedule = immediate ? queueMicrotask : setImmediate;
     this.#onError = onError;
   }
 
-  /** The caller sees to it that it is added once between two flushes. */
+  /** Adds a session. The caller adds it at most once between two flushes. */
   add(session: Flushable): void {
     if (this.#pending.push(session) === 1) this.#schedule(this.#run);
   }

@@ -1,16 +1,10 @@
-/**
- * Calls the handlers of one connection: `onOpen` once, then `onMessage` in order, then `onClose` once and
- * last. Messages wait while an asynchronous `onOpen` is pending. A handler that throws or rejects closes its
- * own connection and no other.
- */
 import { type CloseReason, type CloseStatus, CLOSE_REASONS } from '../base/close-reasons.ts';
 import type { ConnectionInfo } from '../base/connection-info.ts';
 import { isThenable } from '../base/thenable.ts';
-import { describeError } from '../base/logging.ts';
-import type { SockJSLogger } from '../base/logging.ts';
+import { type SockJSLogger, describeError } from '../base/logging.ts';
 import { MESSAGE_OVERHEAD_BYTES } from '../protocol/message.ts';
 
-/** Implemented by applications. `SockJSConnection` is its public face. */
+/** Handlers of the application. `SockJSConnection` is the public class that has them. */
 export interface ConnectionHandlers {
   onOpen(info: ConnectionInfo): unknown;
   onMessage(message: string): unknown;
@@ -19,24 +13,29 @@ export interface ConnectionHandlers {
   onClose(code: number, reason: string): unknown;
 }
 
-/** Session, or channel of a multiplexed one, whose handlers are called. */
+/** Session, or channel of a multiplexed session, whose handlers are called. */
 export interface HandlerOwner {
   readonly info: ConnectionInfo;
-  /** Set as soon as an end is decided. No message is handled after that. */
+  /** Set as soon as the connection is closing. No message is handled after that. */
   readonly closeReason: CloseStatus | undefined;
-  /** Decides the end. `HandlerRunner.close` follows. */
+  /** Closes the connection. The owner then calls `HandlerRunner.close`. */
   close(reason: CloseReason): void;
 }
 
-/** Limit for messages that wait for `onOpen`. Sessions delay their clients instead; channels cannot. */
+/** Limit for messages buffered while `onOpen` is pending. A session delays its client as well. A channel cannot. */
 const MAX_INBOX_BYTES = 4 * 1024 * 1024;
 
+/**
+ * Calls the handlers of one connection: `onOpen` once, then `onMessage` in order, then `onClose` once and last.
+ * Messages are buffered while an asynchronous `onOpen` is pending. A handler that throws or rejects closes only its own
+ * connection.
+ */
 export class HandlerRunner {
   readonly #handlers: ConnectionHandlers;
   readonly #owner: HandlerOwner;
   readonly #logger: SockJSLogger;
-  /** `ending`: closed while `onOpen` is pending, after which `onClose` follows. */
-  #state: 'new' | 'opening' | 'ending' | 'accepted' | 'closed' = 'new';
+  /** `closing`: closed while `onOpen` is pending, after which `onClose` follows. */
+  #state: 'new' | 'opening' | 'closing' | 'accepted' | 'closed' = 'new';
   #opening: Promise<void> | undefined;
   #inbox: (string | Uint8Array)[] | undefined;
   #inboxBytes = 0;
@@ -48,16 +47,17 @@ export class HandlerRunner {
     this.#logger = logger;
   }
 
-  /** Settles with `onOpen`. Undefined unless `onOpen` is pending. */
+  /** Promise that resolves when `onOpen` settles. Undefined unless `onOpen` is pending. */
   get opening(): Promise<void> | undefined {
     return this.#opening;
   }
 
-  /** `onOpen` has settled, and `onClose` has not been called. */
+  /** True once `onOpen` has settled, until `onClose` is called. */
   get isAccepted(): boolean {
     return this.#state === 'accepted';
   }
 
+  /** Calls `onOpen`, the first time. */
   open(): void {
     if (this.#state !== 'new') return;
     this.#state = 'opening';
@@ -71,23 +71,25 @@ export class HandlerRunner {
     else this.#opened(result);
   }
 
+  /** Calls `onMessage` or `onBinary`, or buffers the message while `onOpen` is pending. */
   deliver(data: string | Uint8Array): void {
     if (this.#owner.closeReason !== undefined) return;
     if (this.#state === 'accepted') this.#handle(data);
-    else if (this.#state === 'opening') this.#keep(data);
+    else if (this.#state === 'opening') this.#buffer(data);
   }
 
+  /** Calls `onDrain`. */
   drain(): void {
     if (this.#state !== 'accepted') return;
     this.#watch('onDrain', this.#call('onDrain'));
   }
 
   /**
-   * Calls `watcher` when the connection closes, at once if it has.
+   * Calls `watcher` when the connection closes, or at once if it is closed.
    * @returns a function that removes the watcher
    */
   watchClose(watcher: () => void): () => void {
-    if (this.#state === 'closed' || this.#state === 'ending') watcher();
+    if (this.#state === 'closed' || this.#state === 'closing') watcher();
     else (this.#closeWatchers ??= new Set()).add(watcher);
     return () => this.#closeWatchers?.delete(watcher);
   }
@@ -96,8 +98,8 @@ export class HandlerRunner {
   close(): void {
     for (const watcher of this.#closeWatchers ?? []) watcher();
     this.#closeWatchers = undefined;
-    if (this.#state === 'opening' || this.#state === 'ending') {
-      this.#state = 'ending';
+    if (this.#state === 'opening' || this.#state === 'closing') {
+      this.#state = 'closing';
       return;
     }
     const reason = this.#state === 'accepted' ? this.#owner.closeReason : undefined;
@@ -106,7 +108,7 @@ export class HandlerRunner {
     this.#watch('onClose', this.#call('onClose', reason.code, reason.reason));
   }
 
-  #keep(data: string | Uint8Array): void {
+  #buffer(data: string | Uint8Array): void {
     (this.#inbox ??= []).push(data);
     this.#inboxBytes += data.length + MESSAGE_OVERHEAD_BYTES;
     if (this.#inboxBytes > MAX_INBOX_BYTES) this.#owner.close(CLOSE_REASONS.beforeAccept);
@@ -124,17 +126,17 @@ export class HandlerRunner {
   }
 
   #opened(result: unknown): void {
-    const isEnding = this.#state === 'ending';
+    const isClosing = this.#state === 'closing';
     this.#state = 'accepted';
     if (result === false) this.#owner.close(CLOSE_REASONS.refused);
     const inbox = this.#inbox;
     this.#inbox = undefined;
     for (const data of inbox ?? []) this.deliver(data);
-    if (isEnding) this.close();
+    if (isClosing) this.close();
   }
 
   #handle(data: string | Uint8Array): void {
-    // Not by `#call`, which would cost an array for each message.
+    // `#call` would allocate an array for each message.
     try {
       const handlers = this.#handlers;
       const isText = typeof data === 'string';
@@ -158,7 +160,7 @@ export class HandlerRunner {
 
   #watch(name: string, result: unknown): void {
     if (!isThenable(result)) return;
-    // `Promise.resolve` also takes thenables whose `then` throws.
+    // `Promise.resolve` turns an error of `then` into a rejection.
     Promise.resolve(result).catch((error: unknown) => this.#fail(name, error));
   }
 

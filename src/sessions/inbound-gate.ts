@@ -9,15 +9,15 @@ export class InboundGate {
   #isReleased = false;
   #wake: (() => void) | undefined;
 
-  /** Input is being delayed, so nothing that the client sends is read. */
+  /** True while input is delayed, so that nothing from the client is read. */
   get isAwaited(): boolean {
     return this.#isAwaited;
   }
 
   /**
-   * Waits for `opening`, then until the delay of the rate limit, in milliseconds, is 0. It grows meanwhile by
-   * input that was read already.
-   * @returns false at once while another call waits, since a client could pile up requests
+   * Waits for `opening`, then until the delay of the rate limit is 0.
+   * @param rateLimitDelay returns the delay in milliseconds, which grows with input that was already read
+   * @returns a promise of true, or of false at once while another call waits, since a client could pile up requests
    */
   async pass(opening: Promise<void> | undefined, rateLimitDelay: () => number): Promise<boolean> {
     if (this.#isAwaited) return false;
@@ -25,14 +25,14 @@ export class InboundGate {
     if (opening !== undefined) await this.#settled(opening);
     for (let delay = rateLimitDelay(); delay > 0; delay = rateLimitDelay()) {
       if (this.#isReleased) break;
-      // oxlint-disable-next-line no-await-in-loop -- each delay depends on the input during the last one
+      // oxlint-disable-next-line no-await-in-loop -- each delay depends on the input during the previous one
       await this.#delay(delay);
     }
     this.#isAwaited = false;
     return true;
   }
 
-  /** The session is over: nothing waits for it any longer. */
+  /** Ends all delays, since the session has ended. */
   release(): void {
     this.#isReleased = true;
     this.#wake?.();

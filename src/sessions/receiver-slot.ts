@@ -1,27 +1,28 @@
-/**
- * Receiver of one session, and the one before it for as long as its response is being delivered. The next
- * receiver is written to only after that, so that the buffered bytes of a client are bounded however many
- * requests it sends.
- */
 import type { SockJSStats } from '../base/stats.ts';
 import type { Receiver } from './receiver.ts';
 
+/**
+ * Holds the receiver of one session, and the previous receiver until its response is delivered. Frames are written to
+ * the next receiver only after that, so that the buffered bytes of a client stay bounded, whatever the number of its
+ * requests.
+ */
 export class ReceiverSlot {
   readonly #stats: SockJSStats;
   #receiver: Receiver | undefined;
+  /** Detached receiver whose response is still being delivered. */
   #flushing: Receiver | undefined;
-  #bytesSeen: number | undefined;
+  #lastBytesReceived: number | undefined;
 
   constructor(stats: SockJSStats) {
     this.#stats = stats;
   }
 
-  /** Receiver to write to. Undefined while the response before it is being delivered. */
+  /** Receiver to write to. Undefined while the previous response is being delivered. */
   get ready(): Receiver | undefined {
     return this.#flushing === undefined ? this.#receiver : undefined;
   }
 
-  /** No receiver is attached, and the client is still taking its last response. */
+  /** True if no receiver is attached and the last response is still being delivered. */
   get isFlushing(): boolean {
     return this.#receiver === undefined && this.#flushing !== undefined;
   }
@@ -30,18 +31,18 @@ export class ReceiverSlot {
     return (this.#flushing ?? this.#receiver)?.bufferedBytes ?? 0;
   }
 
-  /** False while the client does not keep up. */
+  /** False while the client falls behind. */
   get writable(): boolean {
     return this.#receiver?.writable !== false;
   }
 
   attach(receiver: Receiver): void {
     this.#receiver = receiver;
-    this.#bytesSeen = undefined;
+    this.#lastBytesReceived = undefined;
     this.#stats.receiverAttached();
   }
 
-  /** Makes room for the next receiver. */
+  /** Detaches the receiver, so that the next one can attach. */
   detach(): void {
     const receiver = this.#receiver;
     this.#release();
@@ -50,7 +51,7 @@ export class ReceiverSlot {
 
   /**
    * Removes a receiver that is gone.
-   * @returns false if it was not attached any more
+   * @returns false if it was no longer attached
    */
   remove(receiver: Receiver): boolean {
     if (receiver === this.#flushing) this.#flushing = undefined;
@@ -59,7 +60,7 @@ export class ReceiverSlot {
     return true;
   }
 
-  /** @returns false for a receiver whose response was not being delivered */
+  /** Ends the delivery of a response. Returns false if the receiver was not in delivery. */
   delivered(receiver: Receiver): boolean {
     if (receiver !== this.#flushing) return false;
     this.#flushing = undefined;
@@ -71,18 +72,18 @@ export class ReceiverSlot {
     this.#flushing?.watchProgress();
   }
 
-  /** Drops the connection of the attached receiver. */
+  /** Aborts the attached receiver. */
   abort(): void {
     const receiver = this.#receiver;
     this.#release();
     receiver?.abort();
   }
 
-  /** @returns whether bytes have come since the last call; true where the receiver cannot know */
+  /** Returns whether bytes have arrived since the last call. True if the receiver does not count them. */
   hasInput(): boolean {
     const bytes = this.#receiver?.bytesReceived;
-    const hasInput = bytes === undefined || bytes !== this.#bytesSeen;
-    this.#bytesSeen = bytes;
+    const hasInput = bytes === undefined || bytes !== this.#lastBytesReceived;
+    this.#lastBytesReceived = bytes;
     return hasInput;
   }
 

@@ -1,26 +1,26 @@
 import type { Frame } from '../protocol/frame.ts';
 
 /**
- * Port to which a session writes its frames: a response or a WebSocket. It reports to the session:
- * `onDrain` when it is writable again, `onDelivered` when everything written to an ended one has left,
- * `onClosed` when it is gone, and `onWriteTimeout`.
+ * Port to which a session writes its frames: a response or a WebSocket. It calls the session: `onDrain` when it is
+ * writable again, `onDelivered` when it has ended and everything written is sent, `onClosed` when it is gone, and
+ * `onWriteTimeout`.
  */
 export interface Receiver {
-  /** True on HTTP: the server ends it when it is full, and the next request brings another one. */
+  /** True on HTTP, where the server ends a full response and the next request continues the session. */
   readonly renewable: boolean;
-  /** Bytes that are written and not yet taken by the network. */
+  /** Bytes written that the system has not taken. */
   readonly bufferedBytes: number;
-  /** Bytes that have come over a WebSocket so far. Undefined where they are no sign of life. */
+  /** Bytes received so far over a WebSocket. Undefined if input does not show that the client is connected. */
   readonly bytesReceived: number | undefined;
-  /** False while the peer does not keep up. Messages stay in the session until `onDrain`. */
+  /** False while the client falls behind. Messages stay in the session until `onDrain`. */
   readonly writable: boolean;
-  /** No further frame fits in. */
+  /** True once no further frame may be written. */
   readonly full: boolean;
   write(frame: Frame): void;
-  /** No further frame follows. Frames that are written are still delivered. */
+  /** Ends the receiver. Written frames are still delivered. */
   end(): void;
-  /** Drops the connection and what is buffered in it. */
+  /** Closes the connection at once. Buffered bytes are lost. */
   abort(): void;
-  /** Starts the write timeout. It ends in `onWriteTimeout` if the peer takes nothing of what is buffered. */
+  /** Starts the write timeout, which calls `onWriteTimeout` if the client reads none of the buffered bytes. */
   watchProgress(): void;
 }

@@ -12,11 +12,11 @@ export interface SessionInit {
   readonly info: ConnectionInfo;
   /** Result of `authorize`. */
   readonly user: unknown;
-  /** Key under which later requests find the session. Undefined for a WebSocket, which no request follows. */
+  /** Key under which later requests find the session. Undefined for a WebSocket, which needs no further request. */
   readonly key: string | undefined;
 }
 
-/** Shared by the sessions of one router. */
+/** Objects that the sessions of one router share. */
 export interface SessionContext {
   readonly settings: SessionSettings;
   readonly logger: SockJSLogger;

@@ -1,10 +1,8 @@
-/** Sessions of one router: looked up by key, checked by one timer, and closed together. */
 import { performance } from 'node:perf_hooks';
 import { addressKey } from '../base/address-key.ts';
 import type { CloseReason } from '../base/close-reasons.ts';
-import { describeError } from '../base/logging.ts';
+import { type SockJSLogger, describeError } from '../base/logging.ts';
 import { type MemoryBudget, PROCESS_MEMORY_BUDGET } from '../base/memory-budget.ts';
-import type { SockJSLogger } from '../base/logging.ts';
 import { SockJSStats } from '../base/stats.ts';
 import { FlushQueue } from './flush-queue.ts';
 import type { ConnectionHandlers } from './handler-runner.ts';
@@ -12,16 +10,17 @@ import type { SessionInit } from './session-context.ts';
 import type { SessionSettings } from './session-settings.ts';
 import { Session, type SessionOwner } from './session.ts';
 
-/** A deadline is at most a quarter of its delay late. */
+/** Deadlines are checked at least this often during each delay, so that none is more than a quarter late. */
 const CHECKS_PER_DELAY = 4;
 
-/** @returns the interval in milliseconds at which deadlines are checked */
+/** Returns the interval at which deadlines are checked, in milliseconds. */
 function checkInterval(settings: SessionSettings): number {
   const { sessionCheckInterval, disconnectDelay, heartbeatDelay, pingTimeout } = settings;
   const shortest = Math.min(disconnectDelay, heartbeatDelay, pingTimeout) / CHECKS_PER_DELAY;
   return Math.max(1, Math.floor(Math.min(sessionCheckInterval, shortest)));
 }
 
+/** Sessions of one router: finds them by key, checks their deadlines with one timer, and closes them together. */
 export class SessionRegistry<App extends ConnectionHandlers = ConnectionHandlers> {
   readonly stats: SockJSStats;
   readonly #owner: SessionOwner;
@@ -31,11 +30,14 @@ export class SessionRegistry<App extends ConnectionHandlers = ConnectionHandlers
   readonly #countByAddress = new Map<string, number>();
   readonly #checkInterval: number;
   #timer: NodeJS.Timeout | undefined;
-  #draining = false;
+  #isDraining = false;
   #unsettled: Set<Session> | undefined;
   #onAllSettled: (() => void) | undefined;
 
-  /** @param createApplication creates the object whose handlers are called for a session */
+  /**
+   * @param createApplication creates the object whose handlers are called for a session
+   * @param clock returns the time in milliseconds
+   */
   constructor(
     prefix: string,
     settings: SessionSettings,
@@ -61,14 +63,14 @@ export class SessionRegistry<App extends ConnectionHandlers = ConnectionHandlers
     this.#checkInterval = checkInterval(settings);
   }
 
-  /** Number of sessions, including those that only keep a close frame for a late poll. */
+  /** Number of sessions, including ended ones that keep a close frame for a late poll. */
   get size(): number {
     return this.#applications.size;
   }
 
-  /** True from `drain` on. No session may be opened any more. */
+  /** True once `drain` was called. No session may be opened after it. */
   get isDraining(): boolean {
-    return this.#draining;
+    return this.#isDraining;
   }
 
   /** Number of sessions of one client address. */
@@ -99,7 +101,7 @@ export class SessionRegistry<App extends ConnectionHandlers = ConnectionHandlers
     return session;
   }
 
-  /** Applications of all sessions that are open and accepted by `onOpen`. */
+  /** Iterates over the applications of open sessions that `onOpen` has accepted. */
   *applications(): Generator<App, void, undefined> {
     for (const [session, application] of this.#applications) {
       if (session.isAccepted) yield application;
@@ -107,11 +109,11 @@ export class SessionRegistry<App extends ConnectionHandlers = ConnectionHandlers
   }
 
   /**
-   * Closes all sessions and opens no more. Waits until each client has its close frame, at most `timeout` ms,
-   * and then aborts the rest.
+   * Closes all sessions. Waits until each client has its close frame, and then aborts the remaining sessions.
+   * @param timeout maximum waiting time in milliseconds
    */
   async drain(reason: CloseReason, timeout: number): Promise<void> {
-    this.#draining = true;
+    this.#isDraining = true;
     this.#unsettled = new Set(this.#applications.keys());
     for (const session of this.#unsettled) session.close(reason);
     if (this.#unsettled.size > 0) await this.#allSettled(timeout);

@@ -1,8 +1,3 @@
-/**
- * One session of one client. This class alone drives the state machine, the receiver and the handlers.
- * `send` and `close` only change the state machine and request a flush. Frames are written and handlers are
- * called by a flush or by an event of the client, so that no handler runs inside another one.
- */
 import { CLOSE_REASONS, type CloseReason } from '../base/close-reasons.ts';
 import type { ConnectionInfo } from '../base/connection-info.ts';
 import type { SockJSLogger } from '../base/logging.ts';
@@ -18,25 +13,30 @@ import { ReceiverSlot } from './receiver-slot.ts';
 import type { Receiver } from './receiver.ts';
 import type { SessionContext, SessionInit } from './session-context.ts';
 
-/** Registry of a session. It may get each event more than once. */
+/** Registry of a session. The session may call each method more than once. */
 export interface SessionOwner extends SessionContext {
-  /** Nothing more can be done for the client. */
+  /** Called when no frame is left to send. */
   onSettled(session: Session): void;
   onClosed(session: Session): void;
 }
 
+/**
+ * One session of one client, which drives the state machine, the receivers and the handlers. `send` and `close` change
+ * the state machine and request a flush. A flush or an event of the client writes frames and calls handlers, so that
+ * no handler runs inside another one.
+ */
 export class Session implements Flushable, HandlerOwner {
-  /** Facts at the time of opening. Counters are increased and decreased under these. */
+  /** State at the time of opening, under which counters are increased and later decreased. */
   readonly init: SessionInit;
   readonly #owner: SessionOwner;
   readonly #machine: SessionStateMachine;
   readonly #handlers: HandlerRunner;
   readonly #slot: ReceiverSlot;
-  #flushRequested = false;
-  #endHandled = false;
+  #isFlushRequested = false;
+  #isEndHandled = false;
   /** Created when input is delayed for the first time. */
   #inboundGate: InboundGate | undefined;
-  /** Set while the client does not keep up. */
+  /** Set while the client falls behind. */
   #backpressure: Backpressure | undefined;
 
   constructor(
@@ -68,12 +68,12 @@ export class Session implements Flushable, HandlerOwner {
     return this.#owner.logger;
   }
 
-  /** Open, and `onOpen` has settled without refusing. */
+  /** True while the session is open, once `onOpen` has accepted it. */
   get isAccepted(): boolean {
     return this.#machine.isOpen && this.#handlers.isAccepted;
   }
 
-  /** The client may take the session for open: it is, or a close frame is still on its way to the client. */
+  /** True while the client may regard the session as open: it is open, or the close frame has not arrived yet. */
   get seemsOpen(): boolean {
     return this.#machine.seemsOpen;
   }
@@ -82,25 +82,25 @@ export class Session implements Flushable, HandlerOwner {
     return this.#machine.closeReason;
   }
 
-  /** Bytes that wait for the client, here and in its connection. */
+  /** Bytes buffered for the client, in the session and in its receiver. */
   get bufferedBytes(): number {
     return this.#machine.queuedBytes + this.#slot.bufferedBytes;
   }
 
-  /** Cause for which the client's input should not be read now. */
+  /** Cause to delay the client's input, or undefined. */
   get inputDelay(): InputDelay | undefined {
     if (this.#machine.closeReason !== undefined) return undefined;
     if (this.#handlers.opening !== undefined) return 'opening';
     return this.#machine.isOverRate && this.#rateLimitDelay() > 0 ? 'rateLimit' : undefined;
   }
 
-  /** Waits while `inputDelay` is set. @returns false at once while another call waits */
+  /** Resolves to true once `inputDelay` is undefined, or to false at once while another call waits. */
   inputAllowed(): Promise<boolean> {
     this.#inboundGate ??= new InboundGate();
     return this.#inboundGate.pass(this.#handlers.opening, () => this.#rateLimitDelay());
   }
 
-  /** @returns false if the receiver is refused, and ended with a close frame */
+  /** Attaches a receiver. Returns false if it is refused and ended with a close frame. */
   attach(receiver: Receiver): boolean {
     const now = this.#owner.clock();
     if (!this.#machine.attach(now, receiver.renewable)) {
@@ -114,9 +114,10 @@ export class Session implements Flushable, HandlerOwner {
   }
 
   /**
-   * @param _from receiver or request with which the messages came
-   * @param bytes bytes of the body or WebSocket message
-   * @returns false if there is no session any more as far as the client knows
+   * Passes messages from the client to the handlers.
+   * @param _from receiver or request that received the messages
+   * @param bytes length of the body or WebSocket message in bytes
+   * @returns false if the session has ended and the client should know
    */
   receive(_from: object, messages: readonly (string | Uint8Array)[], bytes: number): boolean {
     const machine = this.#machine;
@@ -141,7 +142,7 @@ export class Session implements Flushable, HandlerOwner {
     this.#flush(this.#owner.clock());
   }
 
-  /** Everything that was written to a receiver has left, after it had been ended. */
+  /** Called when an ended receiver has sent everything that was written to it. */
   onDelivered(receiver: Receiver): void {
     if (!this.#slot.delivered(receiver)) return;
     const now = this.#owner.clock();
@@ -149,16 +150,13 @@ export class Session implements Flushable, HandlerOwner {
     this.#flush(now);
   }
 
-  /** The peer of a receiver has taken nothing of what was buffered for `writeTimeout`. */
+  /** Called when the client has read none of the buffered bytes for `writeTimeout`. */
   onWriteTimeout(receiver: Receiver): void {
     this.onClosed(receiver, CLOSE_REASONS.writeTimeout);
     receiver.abort();
   }
 
-  /**
-   * A receiver is gone: its WebSocket has closed, or its response broke off. After it has been detached its
-   * last frame is lost all the same, and the next receiver gets the close frame.
-   */
+  /** Called when a receiver is gone. If it was detached, its last frame is lost, and the next one gets a close frame. */
   onClosed(receiver: Receiver, reason: CloseReason = CLOSE_REASONS.interrupted): void {
     const now = this.#owner.clock();
     if (this.#slot.remove(receiver)) this.#machine.interrupt(now, reason);
@@ -166,7 +164,7 @@ export class Session implements Flushable, HandlerOwner {
     this.#flush(now);
   }
 
-  /** @returns false if the sender should wait for `onDrain`, or the session is not open */
+  /** Queues a message. Returns false if the sender should wait for `onDrain`, or the session is not open. */
   send(message: Message): boolean {
     if (!this.#machine.send(message)) return false;
     this.#requestFlush();
@@ -175,7 +173,7 @@ export class Session implements Flushable, HandlerOwner {
     return false;
   }
 
-  /** @returns a promise of true once the client keeps up, or of false if the session ends before that */
+  /** Resolves to true once the client keeps up, or to false if the session ends before that. */
   whenDrained(): Promise<boolean> {
     return this.#backpressure?.wait() ?? Promise.resolve(this.closeReason === undefined);
   }
@@ -197,14 +195,14 @@ export class Session implements Flushable, HandlerOwner {
   tick(now: number): void {
     if (now < this.#machine.deadline) return;
     if (this.#slot.isFlushing) return this.#slot.watchProgress();
-    // A client whose input is delayed cannot show that it is there.
+    // A client whose input is delayed cannot show that it is connected.
     const hasInput = this.#slot.hasInput() || this.#inboundGate?.isAwaited === true;
     this.#machine.tick(now, hasInput);
     this.#flush(now);
   }
 
   flush(): void {
-    this.#flushRequested = false;
+    this.#isFlushRequested = false;
     this.#flush(this.#owner.clock());
   }
 
@@ -213,8 +211,8 @@ export class Session implements Flushable, HandlerOwner {
   }
 
   #requestFlush(): void {
-    if (this.#flushRequested) return;
-    this.#flushRequested = true;
+    if (this.#isFlushRequested) return;
+    this.#isFlushRequested = true;
     this.#owner.flushQueue.add(this);
   }
 
@@ -245,7 +243,7 @@ export class Session implements Flushable, HandlerOwner {
 
   #endReceiver(receiver: Receiver, now: number): void {
     receiver.end();
-    // A WebSocket stays attached until it has closed, so that its close handshake has a time limit.
+    // A WebSocket stays attached until it has closed, so that a deadline limits its close handshake.
     if (!receiver.renewable) return;
     this.#slot.detach();
     this.#machine.detach(now);
@@ -263,7 +261,7 @@ export class Session implements Flushable, HandlerOwner {
     const { clock, logger, stats } = this.#owner;
     if (backpressure.policyFor(this) === 'close') {
       this.#machine.interrupt(clock(), CLOSE_REASONS.slowConsumer);
-      logger.info(`Closed a client with 1013: over ${limit} bytes waited; see maxBufferedBytes.`);
+      logger.info(`Closed a client with 1013: over ${limit} bytes buffered; see maxBufferedBytes.`);
       this.#slot.abort();
     } else {
       stats.dropped(this.#machine.dropOldest(limit - this.#slot.bufferedBytes));
@@ -282,8 +280,8 @@ export class Session implements Flushable, HandlerOwner {
   }
 
   #handleEnd(reason: CloseReason): void {
-    if (!this.#endHandled) {
-      this.#endHandled = true;
+    if (!this.#isEndHandled) {
+      this.#isEndHandled = true;
       this.#owner.stats.sessionEnded(this.init.transport, this.init.info.ip, reason);
       this.#inboundGate?.release();
       this.#backpressure?.end(false);

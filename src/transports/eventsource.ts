@@ -1,4 +1,4 @@
-/** EventSource: a frame is the data of one event. */
+/** EventSource: each frame is the data of one event. */
 import { type HttpTransport, UNBUFFERED, memoizeEncoding } from './transport.ts';
 
 const ENCODED_CHARACTERS = new Map([
@@ -8,9 +8,9 @@ const ENCODED_CHARACTERS = new Map([
   ['\0', '%00'],
 ]);
 
-// The client runs `decodeURI` over the data, and a line break or NUL would break the event. JSON escapes both, but the
-// encoder does not rely on that.
-// oxlint-disable-next-line no-control-regex -- control characters have to be found
+// The client decodes the data with `decodeURI`, and a line break or NUL would break the event. JSON escapes both, but
+// the encoder does not rely on that.
+// oxlint-disable-next-line no-control-regex -- the pattern finds control characters
 const SPECIAL = /[%\r\n\0]/g;
 
 function percentEncode(text: string): string {

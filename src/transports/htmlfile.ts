@@ -1,8 +1,8 @@
-/** htmlfile: an endless page in a hidden frame. A frame of the protocol is a script element. */
+/** htmlfile: an endless page in a hidden iframe. Each frame is a script element. */
 import { HTML } from '../http/headers.ts';
 import { type HttpTransport, UNBUFFERED, memoizeEncoding, scriptString } from './transport.ts';
 
-// Browsers render nothing of a page before its first 1 KiB.
+// Browsers render a page only after its first 1 KiB.
 const MIN_PRELUDE_LENGTH = 1025;
 
 function page(callback: string): string {

@@ -1,4 +1,4 @@
-/** Receiving requests of the HTTP transports: a request finds or opens its session, and takes frames from it. */
+/** Receiving requests of the HTTP transports. A request finds or opens its session, and its response carries frames. */
 import type { RefusalReason } from '../base/refusal.ts';
 import { type Admission, admitSession, enforceSession } from '../http/admission.ts';
 import type { Exchange, HeaderList, ResponseListener } from '../http/exchange.ts';
@@ -10,7 +10,7 @@ import type { HttpTransport } from './transport.ts';
 
 /** Settings of receiving requests. */
 export interface ReceiveSettings {
-  /** Bytes of frames after which a streaming response ends. */
+  /** Bytes after which a streaming response ends, without the prelude. */
   readonly responseLimit: number;
 }
 
@@ -21,7 +21,7 @@ class HttpReceiver implements Receiver, ResponseListener {
   readonly #callback: string;
   readonly #session: Session;
   readonly #limit: number;
-  /** Headers of the response, until it has begun. */
+  /** Headers of the response, until it has started. */
   #headers: HeaderList | undefined;
   #written = 0;
   #isAttached = false;
@@ -52,7 +52,7 @@ class HttpReceiver implements Receiver, ResponseListener {
     return this.#exchange.bufferedBytes;
   }
 
-  /** A response receives nothing, so it cannot show that the client is alive. */
+  /** A response carries no input, so it cannot show that the client is connected. */
   get bytesReceived(): undefined {
     return undefined;
   }
@@ -126,7 +126,7 @@ function readCallback(query: string): string {
   return parameters.get('c') ?? parameters.get('callback') ?? '';
 }
 
-/** Returns the handler of requests that receive frames over this transport. */
+/** Returns the handler of receiving requests of a transport. */
 export function receive(transport: HttpTransport, { responseLimit }: ReceiveSettings): Handler {
   const attach = (context: RequestContext, callback: string, session: Session): void => {
     new HttpReceiver(context, transport, callback, session, responseLimit).attach();

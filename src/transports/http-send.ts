@@ -12,7 +12,7 @@ export interface SendSettings {
   readonly maxMessagesPerBody: number;
 }
 
-/** The difference between the two handlers. */
+/** Differences between the handlers of `xhr_send` and `jsonp_send`. */
 interface Sender {
   /** Returns the JSON in a body, or '' if there is none. */
   readonly extractJson: (body: string, exchange: Exchange) => string;
@@ -26,7 +26,7 @@ const BODY_REFUSALS: ReadonlyMap<string, RefusalReason> = new Map([
   ['ERR_NO_MEMORY', 'memoryLimit'],
 ]);
 
-/** A client that has disconnected gets no response. */
+/** A body without a refusal is one whose client has disconnected. */
 function refuseBody(context: RequestContext, { code }: SockJSError): void {
   const reason = BODY_REFUSALS.get(code);
   if (reason !== undefined) context.refuse(reason);
@@ -38,10 +38,10 @@ function isEncoded(exchange: Exchange): boolean {
 }
 
 /**
- * Hands the messages of a body to the session. The session is looked up before the body is read, so that a body
- * without a session costs nothing. The response leaves after the application had the messages: it lets the client
- * send the next ones. While a close frame is on its way, a client gets the usual response and its messages
- * are dropped: if it were refused, sockjs-client would give up before it has read the close frame.
+ * Passes the messages of a body to the session. The session is looked up before the body is read, so that a body
+ * without a session costs nothing. The response is sent after the application has received the messages, because the
+ * client then sends the next ones. A client that has not received the close frame yet gets the usual response, and its
+ * messages are dropped. A refusal would make sockjs-client close before it reads the close frame.
  */
 async function deliver(
   context: RequestContext,

@@ -1,7 +1,6 @@
 /**
- * JSONP polling: a frame is a script that calls the client's function. Three things keep such a response from being
- * used against its own site (Rosetta Flash, reflected file download): the comment before the callback, `nosniff`, and
- * the file name.
+ * JSONP polling: each frame is a script that calls a function of the page. Three measures prevent attacks with such a
+ * response (Rosetta Flash, reflected file download): the comment before the callback, `nosniff`, and the file name.
  */
 import { JAVASCRIPT } from '../http/headers.ts';
 import { type HttpTransport, scriptString } from './transport.ts';

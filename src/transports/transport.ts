@@ -11,27 +11,27 @@ export interface HttpTransport {
   readonly contentType: string;
   /** True if a response carries many frames, up to `responseLimit`; false if it carries one. */
   readonly streaming: boolean;
-  /** Further response headers, names and values in turn. */
+  /** Further response headers: alternating names and values. */
   readonly headers: readonly string[];
-  /** True if the client names a function to call, in the query parameter `c`. */
+  /** True if the client passes the name of a function to call, in the query parameter `c`. */
   readonly needsCallback: boolean;
   /** Returns the text before the first frame. */
   prelude(callback: string): string;
   encode(frame: Frame, callback: string): string;
 }
 
-/** Stops proxies such as nginx from buffering a stream. */
+/** Header that turns off buffering of streams in proxies such as nginx. */
 export const UNBUFFERED: readonly string[] = ['X-Accel-Buffering', 'no'];
 
-/** An encoded frame may be longer than the frame: escaping grows it. */
+/** Escaping can make an encoded frame longer than the frame. */
 const MAX_MEMOIZED_ENCODING = 2 * MAX_MEMOIZED_BYTES;
 
-/** Encodes a frame once for all clients of a broadcast. For encodings that do not depend on the client. */
+/** Memoizes an encoding that does not depend on the client, so that a broadcast is encoded once. */
 export function memoizeEncoding(encode: (text: string) => string): (frame: Frame) => string {
   return memoizeLast((frame: Frame) => encode(frame.text), MAX_MEMOIZED_ENCODING);
 }
 
-/** Returns a JavaScript string literal in which an HTML parser finds no end of a script element. */
+/** Returns a JavaScript string literal without `<`, so that it cannot end a script element. */
 export function scriptString(text: string): string {
   return JSON.stringify(text).replaceAll('<', String.raw`\u003c`);
 }

@@ -1,6 +1,6 @@
 /**
- * WebSockets: with one SockJS frame in each message, or raw. A WebSocket carries its session from beginning to end,
- * and both end together.
+ * The transports `websocket`, with one SockJS frame in each message, and `rawwebsocket`, without frames. A session on a
+ * WebSocket ends together with it.
  */
 import { type CloseStatus, CLOSE_REASONS } from '../base/close-reasons.ts';
 import { REFUSALS, Refusal } from '../base/refusal.ts';
@@ -23,7 +23,7 @@ abstract class WebSocketReceiver implements Receiver, WebSocketListener {
   readonly renewable = false;
   protected readonly socket: WebSocketConnection;
   protected readonly session: Session;
-  /** Status of the WebSocket's close frame. */
+  /** Code and reason for the close frame of the WebSocket. */
   protected closeStatus: CloseStatus = { code: 1000, reason: '' };
   #isPaused = false;
 
@@ -56,14 +56,14 @@ abstract class WebSocketReceiver implements Receiver, WebSocketListener {
     this.socket.abort();
   }
 
-  /** The socket starts its write timeout by itself. */
+  /** Does nothing: the socket starts its own write timeout. */
   watchProgress(): void {}
 
   onDrain(): void {
     this.session.onDrain();
   }
 
-  /** Keeps the session until the socket has closed, so that its deadline ends a client that stays. */
+  /** Keeps the session until the socket has closed, so that its deadline aborts a client that does not close. */
   onFault(fault: WebSocketFault): void {
     this.session.close(CLOSE_REASONS[fault]);
   }
@@ -100,7 +100,7 @@ const encode = memoizeEncoding((text) => text);
 class SockJSReceiver extends WebSocketReceiver {
   write(frame: Frame): void {
     if (frame.type === 'close') this.closeStatus = frame;
-    // Scripts see `h`, but only a ping makes the browser respond.
+    // The page receives `h`, but only a ping makes the browser respond.
     if (frame.type === 'heartbeat') this.socket.ping(frame.text);
     else this.socket.sendText(encode(frame));
   }
@@ -147,14 +147,14 @@ class RawReceiver extends WebSocketReceiver {
 
 const NOT_CONNECTED = new Refusal(400, '"Connection" must be "Upgrade".');
 
-/** Refuses a request that the host did not see as an upgrade, and logs the cause where the request shows it. */
-function refuseOrdinary(context: RequestContext): void {
+/** Refuses a request without an upgrade, and logs the cause if the request shows it. */
+function refusePlainRequest(context: RequestContext): void {
   const { exchange, state } = context;
   const upgrade = exchange.header('upgrade')?.toLowerCase() ?? '';
   const connection = exchange.header('connection')?.toLowerCase() ?? '';
   const isHandshake = exchange.header('sec-websocket-key') !== undefined;
   if (isHandshake && upgrade === 'websocket' && connection.includes('upgrade')) {
-    state.warnings.warn('upgradeUnseen');
+    state.warnings.warn('upgradeByMiddleware');
   } else if (isHandshake && (upgrade === '' || upgrade === 'websocket')) {
     state.warnings.warn('upgradeLost');
   }
@@ -176,7 +176,7 @@ function serve(transport: 'websocket' | 'rawwebsocket', Receiver: ReceiverClass)
   };
   return (context) => {
     const { upgrade } = context.exchange;
-    if (upgrade.type === 'none') return refuseOrdinary(context);
+    if (upgrade.type === 'none') return refusePlainRequest(context);
     if (upgrade.type === 'refused') return context.refuse('invalidUpgrade', upgrade.refusal);
     const admission = admitSession(context);
     if (!(admission instanceof Promise)) return open(context, upgrade, admission);

@@ -1,8 +1,8 @@
-/** XHR polling and streaming: a frame is a line. */
+/** XHR polling and streaming: each frame is a line. */
 import { JAVASCRIPT } from '../http/headers.ts';
 import { type HttpTransport, UNBUFFERED, memoizeEncoding } from './transport.ts';
 
-// Internet Explorer shows nothing of a streaming response before its first 2 KiB. PROTOCOL.md, "Transports".
+// Internet Explorer passes a streaming response to scripts only after its first 2 KiB. PROTOCOL.md, "Transports".
 const PRELUDE = `${'h'.repeat(2048)}\n`;
 
 const encode = memoizeEncoding((text) => `${text}\n`);

@@ -1,4 +1,4 @@
-/** Encodes the frames of a server: final and unmasked. RFC 6455, section 5.2. */
+/** Encodes the WebSocket frames of a server, which are final and unmasked. RFC 6455, section 5.2. */
 import { MAX_MEMOIZED_BYTES, memoizeLast } from '../base/memoize.ts';
 import {
   BINARY,
@@ -14,7 +14,7 @@ import {
 
 const MAX_16_BIT = 0xffff;
 
-/** Returns a frame with its head written and room for `length` bytes of payload at its end. */
+/** Returns a frame with its head, and space for `length` bytes of payload after it. */
 function allocateFrame(opcode: number, length: number): Buffer {
   const headBytes = length < LENGTH_16 ? 2 : length <= MAX_16_BIT ? 4 : 10;
   const frame = Buffer.allocUnsafe(headBytes + length);
@@ -38,11 +38,11 @@ function encodeBytes(opcode: number, data: Uint8Array): Buffer {
   return frame;
 }
 
-/** Encodes a text frame. A broadcast gives the same text to many sockets, which then share one buffer. */
+/** Encodes a text frame. Memoized, so that the sockets of a broadcast share one buffer. */
 export const encodeText: (text: string) => Buffer = memoizeLast((text) => {
   const length = Buffer.byteLength(text);
   const frame = allocateFrame(TEXT, length);
-  // As many bytes as characters: the text is ASCII, which `latin1` copies without a check.
+  // A text with as many bytes as characters is ASCII, which `latin1` copies without conversion.
   frame.write(text, frame.length - length, length === text.length ? 'latin1' : 'utf8');
   return frame;
 }, MAX_MEMOIZED_BYTES);
@@ -52,7 +52,7 @@ export function encodeBinary(data: Uint8Array): Buffer {
   return encodeBytes(BINARY, data);
 }
 
-/** Encodes the pong frame that answers a ping with this payload. */
+/** Encodes a pong frame with the payload of its ping. */
 export function encodePong(data: Uint8Array): Buffer {
   return encodeBytes(PONG, data);
 }

@@ -1,7 +1,6 @@
 /**
- * Parses the frames of a client: RFC 6455 for a server, without a socket. The parser reads the head of a frame
- * once and its payload once, and copies nothing of a message that arrives in one chunk. No extension is offered,
- * so every reserved bit is an error.
+ * Parses the WebSocket frames of a client (RFC 6455), without a socket. A message that arrives in one chunk is not
+ * copied. The handshake accepts no extension, so every reserved bit is an error.
  */
 import { isCloseCode } from '../base/close-reasons.ts';
 import { MASK_BYTES, rotateMask, unmask } from './mask.ts';
@@ -28,21 +27,21 @@ import { ReceiveBuffer, copyOf } from './receive-buffer.ts';
 /** Close codes for input that violates RFC 6455 or exceeds the limit. */
 export type ParserErrorCode = 1002 | 1007 | 1009;
 
-/** Receives decoded WebSocket events in order. `onCloseFrame` and `onError` are final. */
+/** Receives decoded WebSocket events in order. No event follows `onCloseFrame` or `onError`. */
 export interface WsFrameListener {
-  /** @param byteLength length of the text in UTF-8 */
+  /** @param byteLength length of the text as UTF-8, in bytes */
   onText(text: string, byteLength: number): void;
   onBinary(data: Buffer): void;
   onPing(data: Buffer): void;
   /** @param code 1005 if the frame has none */
   onCloseFrame(code: number, reason: string): void;
-  /** @param code the code to close with */
+  /** @param code code for the close frame of the server */
   onError(code: ParserErrorCode): void;
 }
 
 const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
-/** Throws inside for invalid bytes, which is slow: called only for text that may be damaged. */
+/** Slow for invalid bytes, because `TextDecoder` throws. Call it only for text that may be invalid. */
 function isUtf8(bytes: Uint8Array): boolean {
   try {
     UTF8.decode(bytes);
@@ -52,13 +51,13 @@ function isUtf8(bytes: Uint8Array): boolean {
   }
 }
 
-/** Parses the bytes of one client, in whatever chunks they arrive. It unmasks the given chunks in place. */
+/** Parses the bytes of one client, in chunks of any size. It unmasks the chunks in place. */
 export class WsFrameParser {
   /** Number of complete messages so far. */
   messages = 0;
   readonly #maxMessageBytes: number;
   readonly #listener: WsFrameListener;
-  #stopped = false;
+  #isStopped = false;
   /** Incomplete head of a frame. */
   #head: Buffer | undefined;
   /** First byte of the frame whose payload is incomplete. */
@@ -71,19 +70,20 @@ export class WsFrameParser {
   #message: ReceiveBuffer | undefined;
   #control: ReceiveBuffer | undefined;
 
+  /** @param maxMessageBytes limit for a message, over all its fragments */
   constructor(maxMessageBytes: number, listener: WsFrameListener) {
     this.#maxMessageBytes = maxMessageBytes;
     this.#listener = listener;
   }
 
-  /** Bytes held of an incomplete message. */
+  /** Buffered bytes of an incomplete message. */
   get bufferedBytes(): number {
     return this.#message?.length ?? 0;
   }
 
   /** Ignores all further input and frees the incomplete message. */
   stop(): void {
-    this.#stopped = true;
+    this.#isStopped = true;
     this.#message = undefined;
   }
 
@@ -94,12 +94,12 @@ export class WsFrameParser {
       this.#head = undefined;
     }
     let at = 0;
-    while (at < bytes.length && !this.#stopped) {
+    while (at < bytes.length && !this.#isStopped) {
       at = this.#remainingPayload > 0 ? this.#readPayload(bytes, at) : this.#readHead(bytes, at);
     }
   }
 
-  /** @returns the index of the next frame, or of this frame's payload if that is incomplete */
+  /** Returns the index of the next frame, or of this frame's payload if that is incomplete. */
   #readHead(bytes: Buffer, at: number): number {
     const firstByte = bytes[at] ?? 0;
     const secondByte = at + 1 < bytes.length ? (bytes[at + 1] ?? 0) : MASKED_BIT;
@@ -139,7 +139,7 @@ export class WsFrameParser {
     return payload;
   }
 
-  /** Returns whether a frame that begins like this is allowed now: RFC 6455, sections 5.2, 5.4 and 5.5. */
+  /** Returns whether a frame with this head is allowed now: RFC 6455, sections 5.2, 5.4 and 5.5. */
   #isAllowed(firstByte: number, length: number): boolean {
     if ((firstByte & RESERVED_BITS) !== 0) return false;
     switch (firstByte & OPCODE_BITS) {
@@ -218,7 +218,7 @@ export class WsFrameParser {
     else this.#listener.onText(text, end - start);
   }
 
-  /** @returns the end of the chunk: the rest of it is ignored */
+  /** Returns the end of the chunk, since the rest of it is ignored. */
   #fail(code: ParserErrorCode, bytes: Buffer): number {
     this.stop();
     this.#listener.onError(code);

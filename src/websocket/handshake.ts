@@ -16,10 +16,10 @@ const KEY = /^[+/0-9A-Za-z]{22}==$/;
 /** RFC 9110, section 5.6.2. */
 const TOKEN = /^[!#$%&'*+\-.0-9A-Z^_`a-z|~]+$/;
 
-const WRONG_HTTP_VERSION = new Refusal(400, 'A WebSocket needs HTTP/1.1.');
-const WRONG_KEY = new Refusal(400, '"Sec-WebSocket-Key" is missing or invalid.');
+const INVALID_HTTP_VERSION = new Refusal(400, 'A WebSocket needs HTTP/1.1.');
+const INVALID_KEY = new Refusal(400, '"Sec-WebSocket-Key" is missing or invalid.');
 // RFC 9110, sections 15.5.22 and 7.8: a 426 response names the protocol in Upgrade, and Upgrade in Connection.
-const WRONG_VERSION = new Refusal(426, 'Version 13 of WebSocket is served.', {
+const UNSUPPORTED_VERSION = new Refusal(426, 'Version 13 of WebSocket is served.', {
   'Sec-WebSocket-Version': '13, 8',
   Upgrade: 'websocket',
   Connection: 'Upgrade, close',
@@ -30,20 +30,20 @@ function headerOf({ headers }: UpgradeRequest, name: string): string {
   return typeof value === 'string' ? value : '';
 }
 
-/** Returns whether the request asks for a WebSocket. Other upgrades belong to the application. */
+/** Returns whether the request is for a WebSocket. Other upgrades belong to the application. */
 export function isWebSocketRequest(request: UpgradeRequest): boolean {
   return request.method === 'GET' && headerOf(request, 'upgrade').toLowerCase() === 'websocket';
 }
 
-/** Returns why a WebSocket request has to be refused, or undefined if it is valid. */
+/** Returns the refusal of an invalid WebSocket request, or undefined if the request is valid. */
 export function checkHandshake(request: UpgradeRequest): Refusal | undefined {
-  if (request.httpVersion !== '1.1') return WRONG_HTTP_VERSION;
-  if (!KEY.test(headerOf(request, 'sec-websocket-key'))) return WRONG_KEY;
+  if (request.httpVersion !== '1.1') return INVALID_HTTP_VERSION;
+  if (!KEY.test(headerOf(request, 'sec-websocket-key'))) return INVALID_KEY;
   const version = headerOf(request, 'sec-websocket-version');
-  return version === '13' || version === '8' ? undefined : WRONG_VERSION;
+  return version === '13' || version === '8' ? undefined : UNSUPPORTED_VERSION;
 }
 
-/** Selects the first subprotocol that the client offers: only the application could choose better. */
+/** Accepts the first subprotocol that the client offers. Only the application could choose a better one. */
 function subprotocolHeader(offered: string): string {
   const first = offered.split(',', 1)[0]?.trim() ?? '';
   return TOKEN.test(first) ? `Sec-WebSocket-Protocol: ${first}\r\n` : '';

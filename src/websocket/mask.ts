@@ -8,7 +8,7 @@ const MIN_BYTES_FOR_WORDS = 64;
 const WORD = new Int32Array(1);
 const WORD_BYTES = new Uint8Array(WORD.buffer);
 
-/** Returns the mask, begun at its byte `offset`, as the machine reads four bytes: independent of byte order. */
+/** Returns the mask, starting at its byte `offset`, as a 32-bit word in the byte order of the machine. */
 function maskWord(mask: Uint8Array, offset: number): number {
   for (let index = 0; index < MASK_BYTES; index += 1) {
     WORD_BYTES[index] = mask[(offset + index) & 3] ?? 0;
@@ -16,7 +16,7 @@ function maskWord(mask: Uint8Array, offset: number): number {
   return WORD[0] ?? 0;
 }
 
-/** Rotates a mask in place, so that it begins at its byte `offset`. */
+/** Rotates a mask in place, so that it starts at its byte `offset`. */
 export function rotateMask(mask: Uint8Array, offset: number): void {
   WORD[0] = maskWord(mask, offset);
   mask.set(WORD_BYTES);

@@ -23,5 +23,5 @@ export const LENGTH_64 = 127;
 
 /** RFC 6455, section 5.5. */
 export const MAX_CONTROL_BYTES = 125;
-/** Stands for a close frame without a code: RFC 6455, section 7.4.1. */
+/** Reported for a close frame without a code: RFC 6455, section 7.4.1. */
 export const NO_STATUS = 1005;

@@ -1,22 +1,23 @@
-/**
- * Bytes that arrive in pieces, in one buffer. A list of pieces would cost a hundredfold for a client that sends
- * single bytes. The buffer grows with the bytes that arrived, never with the length that a client announced.
- */
-const MIN_CAPACITY = 4096;
+const MIN_CAPACITY_BYTES = 4096;
 
-/** Copies bytes into memory that they do not share: a view of Node's pool would keep 64 KiB alive. */
+/** Copies bytes into unpooled memory. A view would keep the whole chunk of up to 64 KiB in memory. */
 export function copyOf(bytes: Buffer): Buffer {
   const copy = Buffer.allocUnsafeSlow(bytes.length);
   copy.set(bytes);
   return copy;
 }
 
+/**
+ * Collects bytes that arrive in pieces in one buffer. A list of pieces would take a hundred times the memory for a
+ * client that sends single bytes. The buffer grows with the bytes that have arrived, never with the length that a
+ * client announces.
+ */
 export class ReceiveBuffer {
   readonly #maxBytes: number;
   #buffer: Buffer | undefined;
   #length = 0;
 
-  /** @param maxBytes largest capacity; the caller checks the limit before it appends */
+  /** @param maxBytes maximum capacity. The caller checks the limit before it appends */
   constructor(maxBytes: number) {
     this.#maxBytes = maxBytes;
   }
@@ -32,7 +33,7 @@ export class ReceiveBuffer {
   append(piece: Buffer): void {
     const length = this.#length + piece.length;
     if (this.#buffer === undefined) {
-      // Often the only piece, so it is kept as it is, unless it is a small part of a large chunk.
+      // The first piece is often the only one. It is not copied, unless it is a small part of a large chunk.
       this.#buffer = 2 * length < piece.buffer.byteLength ? copyOf(piece) : piece;
     } else {
       if (length > this.#buffer.length) this.#grow(length);
@@ -42,7 +43,7 @@ export class ReceiveBuffer {
   }
 
   #grow(length: number): void {
-    const capacity = Math.min(this.#maxBytes, Math.max(MIN_CAPACITY, 2 * length));
+    const capacity = Math.min(this.#maxBytes, Math.max(MIN_CAPACITY_BYTES, 2 * length));
     const grown = Buffer.allocUnsafeSlow(capacity);
     grown.set(this.bytes);
     this.#buffer = grown;

@@ -229,7 +229,7 @@ test('a client over maxBufferedBytes is closed with 1013 and aborted', async (t)
   assert.equal(connection.bufferedBytes, 0);
   await flushed();
   assert.deepEqual(connection.calls, ['open', 'closed 1013 Client does not keep up']);
-  assert.match(logger.take()[0]?.line ?? '', /over 10 bytes waited; see maxBufferedBytes/);
+  assert.match(logger.take()[0]?.line ?? '', /over 10 bytes buffered; see maxBufferedBytes/);
 });
 
 test('maxBufferedBytes holds between polls too, and the next poll gets 1013', async (t) => {

@@ -1,12 +1,12 @@
 import type { Socket } from 'node:net';
 
-/** Early input is held up to this limit. Beyond it the socket is not read until the request is handled. */
+/** Limit for buffered early input. Above it, the socket is not read until the request is handled. */
 const MAX_EARLY_BYTES = 64 * 1024;
 
 /**
- * Watches a socket that Node has given up for an upgrade, while the request waits for a decision. A socket shows that
- * its client has disconnected only while it is read, so early input is read, and put back at the end.
- * @returns a function that ends the watch
+ * Watches the socket of an upgrade while a decision is pending. A socket reports that its client has disconnected only
+ * while it is read. Early input is therefore read, and put back at the end.
+ * @returns a function that stops watching
  */
 export function watchUpgradedSocket(socket: Socket, onDisconnect: () => void): () => void {
   const early: Buffer[] = [];

@@ -1,4 +1,3 @@
-/** The port `Exchange` on a request and a response of `node:http`. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { type PeerCertificate, TLSSocket } from 'node:tls';
 import type { SockJSError } from '../../base/errors.ts';
@@ -19,7 +18,7 @@ import { WriteWatchdog } from './write-watchdog.ts';
 
 const LINE_END = '\r\n';
 
-/** As many bytes as characters: the text is ASCII, which `latin1` copies without a check. */
+/** A text with as many bytes as characters is ASCII, which `latin1` copies without conversion. */
 function encodingOf(text: string, byteLength: number): 'latin1' | 'utf8' {
   return byteLength === text.length ? 'latin1' : 'utf8';
 }
@@ -35,19 +34,20 @@ const encodeChunk = memoizeLast((text: string): Buffer => {
   return chunk;
 }, MAX_MEMOIZED_BYTES);
 
+/** Implements `Exchange` with a request and a response of `node:http`. */
 export class NodeExchange implements Exchange {
   readonly path: string;
   readonly query: string;
   readonly upgrade: Upgrade;
   readonly #request: IncomingMessage;
   readonly #writeTimeout: number;
-  /** Undefined for an upgrade, until it is responded to. */
+  /** Undefined for an upgrade, until it gets a response. */
   #response: ServerResponse | undefined;
   #listener: ResponseListener | undefined;
   #watchdog: WriteWatchdog | undefined;
   #isUpgraded = false;
   #isFinished = false;
-  /** True once the head of a chunked response has left, and all that was written with it. */
+  /** True once the head of a chunked response is sent, with all chunks written until then. */
   #isFlowing = false;
   #pendingWrites = 0;
 
@@ -64,7 +64,7 @@ export class NodeExchange implements Exchange {
     this.#writeTimeout = writeTimeout;
     this.path = target.path;
     this.query = target.query;
-    this.upgrade = upgrade.type === 'websocket' ? this.#mark(upgrade) : upgrade;
+    this.upgrade = upgrade.type === 'websocket' ? this.#wrapUpgrade(upgrade) : upgrade;
   }
 
   get method(): string {
@@ -165,8 +165,8 @@ export class NodeExchange implements Exchange {
     this.#listener = listener;
     response.on('close', () => this.#onClose(response));
     if (response.socket !== null) return;
-    // The response waits behind others of its connection. Node forgets it if the next request is an upgrade, so the
-    // end of the connection has to be watched too.
+    // The response is queued behind others of its connection. Node discards it if the next request is an upgrade, so
+    // the end of the connection has to be watched too.
     const { socket } = this.#request;
     const onSocketClose = (): void => this.#onClose(response);
     socket.setMaxListeners(0);
@@ -177,13 +177,13 @@ export class NodeExchange implements Exchange {
   watchDisconnect(callback: () => void): () => void {
     const { socket } = this.#request;
     if (this.#response === undefined) return watchUpgradedSocket(socket, callback);
-    socket.setMaxListeners(0); // Many pipelined requests may wait on one connection.
+    socket.setMaxListeners(0); // A connection may have many pipelined requests.
     socket.on('close', callback);
     return () => socket.off('close', callback);
   }
 
-  /** Notes that the upgrade was accepted: there is no response any more. */
-  #mark(upgrade: WebSocketUpgrade): Upgrade {
+  /** Wraps an upgrade, so that accepting it marks the exchange as handled. */
+  #wrapUpgrade(upgrade: WebSocketUpgrade): Upgrade {
     return {
       type: 'websocket',
       accept: () => {
@@ -194,8 +194,8 @@ export class NodeExchange implements Exchange {
   }
 
   /**
-   * Writes a chunk. Once the head is out, chunks bypass the response: it would pass the size, the data and the end of a
-   * chunk to the system one by one. In a broadcast all responses then write one shared buffer.
+   * Writes a chunk. Once the head is sent, chunks bypass the response, which would write the size, the data and the end
+   * of a chunk separately. In a broadcast all responses then write one shared buffer.
    */
   #write(chunk: string): boolean {
     const response = this.#response;

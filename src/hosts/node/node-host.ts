@@ -18,7 +18,7 @@ import { NodeExchange } from './node-exchange.ts';
 import { hasPendingResponse } from './node-internals.ts';
 import { NodeWebSocket } from './node-websocket.ts';
 
-/** Interval in which Node checks a server of ours for late requests. Node's default is 30 s. */
+/** Interval at which Node checks for late requests, on servers that `listen` creates. Node's default is 30 s. */
 const CHECK_INTERVAL_MS = 5000;
 
 function ignore(): void {}
@@ -36,7 +36,7 @@ function accept(
   socket.setTimeout(0);
   socket.setNoDelay(settings.disableNagle);
   if (head.length > 0) socket.unshift(head);
-  socket.cork(); // The first frame leaves together with the handshake.
+  socket.cork(); // The first frame is sent together with the handshake.
   process.nextTick(() => socket.uncork());
   socket.write(acceptHandshake(request, sha1));
   return new NodeWebSocket(socket, settings, PROCESS_MEMORY_BUDGET);
@@ -69,7 +69,7 @@ function dropIfReset(socket: Socket): void {
   if (socket.remoteAddress === undefined && socket.localAddress !== undefined) socket.destroy();
 }
 
-/** Hands a request to its router. */
+/** Passes a request to its router. */
 export function serveRequest(
   handler: ExchangeHandler,
   request: IncomingMessage,
@@ -80,7 +80,7 @@ export function serveRequest(
   handler.handle(createExchange(request, response, target, handler.settings));
 }
 
-/** Hands an upgrade to its router. An upgrade to anything but a WebSocket is handled as if it were no upgrade. */
+/** Passes an upgrade to its router. An upgrade to anything but a WebSocket is handled as a plain request. */
 export function serveUpgrade(
   handler: ExchangeHandler,
   request: IncomingMessage,
@@ -101,8 +101,8 @@ export function serveUpgrade(
 
 /**
  * Handles a request if it is below the router's prefix.
- * @param url the request target; by default that of the request
- * @returns false if it is not; then nothing was done with it
+ * @param url request target, by default that of the request
+ * @returns false if it is not, and the request is unchanged
  */
 export function handleRequest(
   handler: ExchangeHandler,
@@ -118,7 +118,7 @@ export function handleRequest(
 
 /**
  * Handles an upgrade if it is below the router's prefix.
- * @returns false if it is not; then nothing was done with it
+ * @returns false if it is not, and the request is unchanged
  */
 export function handleUpgrade(
   handler: ExchangeHandler,
@@ -132,7 +132,7 @@ export function handleUpgrade(
   return true;
 }
 
-/** Creates a server whose requests have to arrive within these times, in milliseconds. */
+/** Creates a server that limits the time for the head and the body of a request. Times in milliseconds. */
 export function createHttpServer(headersTimeout: number, bodyTimeout: number): Server {
   return createServer({
     headersTimeout,

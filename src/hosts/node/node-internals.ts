@@ -1,37 +1,35 @@
-/**
- * All use of undocumented parts of Node. `node-internals.test.ts` runs on every supported Node line.
- */
+/** Uses of undocumented parts of Node, and no others. `node-internals.test.ts` runs on every supported Node line. */
 import { type IncomingMessage, type Server, ServerResponse, createServer } from 'node:http';
 import type { Socket } from 'node:net';
 
 /**
- * Returns whether a response to an earlier request is still being written on the connection of this request. Nothing
- * else can be written there until it has finished.
+ * Returns whether the response to an earlier request is still being written on the connection of this request. Nothing
+ * else can be written until it has finished.
  */
 export function hasPendingResponse({ socket }: IncomingMessage): boolean {
   const message: unknown = Reflect.get(socket, '_httpMessage');
   return message !== undefined && message !== null;
 }
 
-/** Creates a response on a socket that Node has given up for an upgrade. The connection closes after it. */
+/** Creates a response on the socket of an upgrade, which Node no longer handles. The connection closes after it. */
 export function createResponse(request: IncomingMessage): ServerResponse {
   const { socket } = request;
   const response = new ServerResponse(request);
   response.shouldKeepAlive = false;
   response.assignSocket(socket);
-  // Node's server does this for its own sockets: it reads on, and forwards drains and timeouts.
+  // Node's server does the same for its own sockets: it keeps reading, and forwards drains and timeouts.
   socket.resume();
   socket.on('end', () => socket.end());
   socket.on('drain', () => response.emit('drain'));
   // Node's server also resets this flag, under a private symbol: it would stay true after the first drain.
   Object.defineProperty(response, 'writableNeedDrain', { get: () => socket.writableNeedDrain });
   socket.on('timeout', () => socket.destroy());
-  // Not `end()`: a client that never closes would keep its half of the connection for ever.
+  // `end()` would leave the connection half-open until the client closes it, which may be never.
   response.on('finish', () => socket.destroySoon());
   return response;
 }
 
-/** Returns whether a response takes no more data before its `drain` event. */
+/** Returns whether a response should not be written to before its `drain` event. */
 export function needsDrain(response: ServerResponse): boolean {
   return response.writableNeedDrain;
 }
@@ -56,19 +54,19 @@ function isSocketHandle(value: unknown): value is SocketHandle {
   );
 }
 
-/** Returns the bytes that the system has taken, parts of an unfinished write included where Node counts them. */
+/** Returns the bytes that the system has taken, including parts of an unfinished write if Node counts them. */
 export function bytesTaken(socket: Socket): number {
   const handle: unknown = Reflect.get(socket, '_handle');
   if (isSocketHandle(handle)) return handle.bytesWritten - handle.writeQueueSize;
   return socket.bytesWritten - socket.writableLength;
 }
 
-/** Listeners with which a new server serves a connection: Node's HTTP parser. */
+/** Node's own listeners for a new connection, which parse HTTP. */
 const CONNECTION_LISTENERS = createServer().listeners('connection');
 
 /**
- * Lets Node parse a connection from the beginning, as if it were new. Only Node's own listeners are called: for the
- * application the connection is not new, and its listeners would pile up.
+ * Lets Node parse a connection as if it were new. Only Node's own listeners are called: listeners of the application
+ * have already handled the connection.
  */
 export function serveConnection(server: Server, socket: Socket): void {
   for (const listener of CONNECTION_LISTENERS) Reflect.apply(listener, server, [socket]);

@@ -1,4 +1,3 @@
-/** The port `WebSocketConnection` on a socket of `node:net`: frames, limits, and the closing handshake. */
 import type { Socket } from 'node:net';
 import { CLOSE_REASONS } from '../../base/close-reasons.ts';
 import type { MemoryBudget } from '../../base/memory-budget.ts';
@@ -26,7 +25,7 @@ import { WriteWatchdog } from './write-watchdog.ts';
 /** Time a misbehaving client has to close after our close frame. */
 const CLOSE_TIMEOUT_MS = 2000;
 
-/** The connection was lost without a close frame: RFC 6455, section 7.4.1. */
+/** Close code of a connection that was lost without a close frame: RFC 6455, section 7.4.1. */
 const ABNORMAL_CLOSURE = 1006;
 
 const PARSER_FAULTS = {
@@ -35,6 +34,7 @@ const PARSER_FAULTS = {
   1009: 'messageTooLarge',
 } as const satisfies Readonly<Record<ParserErrorCode, WebSocketFault>>;
 
+/** Implements `WebSocketConnection` with a `net.Socket`: WebSocket frames, limits and the closing handshake. */
 export class NodeWebSocket implements WebSocketConnection, WsFrameListener {
   readonly #socket: Socket;
   readonly #settings: HostSettings;
@@ -48,7 +48,7 @@ export class NodeWebSocket implements WebSocketConnection, WsFrameListener {
   #countedMessages = 0;
   /** Runs while a message is incomplete. */
   #messageTimer: NodeJS.Timeout | undefined;
-  /** True once a close frame was sent: no frame may follow it. */
+  /** True once a close frame was sent. No frame may follow it. */
   #isClosing = false;
   #closeTimer: NodeJS.Timeout | undefined;
   #code = ABNORMAL_CLOSURE;
@@ -64,7 +64,7 @@ export class NodeWebSocket implements WebSocketConnection, WsFrameListener {
     socket.on('drain', onDrain);
     socket.on('end', onEnd);
     socket.on('close', onClose);
-    socket.resume(); // It may have been paused while the request waited for a decision.
+    socket.resume(); // The socket is paused if a decision was pending.
   }
 
   get bufferedBytes(): number {
@@ -107,7 +107,7 @@ export class NodeWebSocket implements WebSocketConnection, WsFrameListener {
     if (!this.#isClosing) this.#sendClose(code, reason);
   }
 
-  /** Does not wait for the client's close frame: it may send other data, and never close. */
+  /** Limits the time for the client's close frame, since a broken client may never send one. */
   fail(fault: WebSocketFault): void {
     if (this.#isClosing) return this.#startCloseTimer();
     const { code, reason } = CLOSE_REASONS[fault];
@@ -119,7 +119,7 @@ export class NodeWebSocket implements WebSocketConnection, WsFrameListener {
   }
 
   abort(): void {
-    this.#socket.uncork(); // What was written before still leaves, as far as the system takes it.
+    this.#socket.uncork(); // Sends the written bytes that the system takes at once.
     this.#socket.destroy();
   }
 
@@ -135,7 +135,7 @@ export class NodeWebSocket implements WebSocketConnection, WsFrameListener {
     this.#listener?.onDrain();
   }
 
-  /** The client will send nothing more. Without a close frame it has disconnected. */
+  /** Closes the socket, since no close frame can follow. */
   onSocketEnd(): void {
     this.#endSocket();
   }
@@ -158,7 +158,7 @@ export class NodeWebSocket implements WebSocketConnection, WsFrameListener {
     this.#listener?.onBinary(data);
   }
 
-  /** A client that pings without reading gets no pongs. */
+  /** Sends no pong to a client that does not read, so that pings cannot fill its buffer. */
   onPing(data: Buffer): void {
     if (this.writable) this.#write(encodePong(data));
   }
@@ -174,7 +174,7 @@ export class NodeWebSocket implements WebSocketConnection, WsFrameListener {
     this.fail(PARSER_FAULTS[code]);
   }
 
-  /** Ends the socket after all that is buffered, for a client that takes it. */
+  /** Closes the socket once the buffered bytes are sent. */
   #endSocket(): void {
     if (this.bufferedBytes > 0) this.#watchProgress();
     this.#socket.destroySoon();
@@ -189,9 +189,9 @@ export class NodeWebSocket implements WebSocketConnection, WsFrameListener {
     this.#closeTimer ??= setTimeout(() => this.#socket.destroy(), CLOSE_TIMEOUT_MS);
   }
 
-  #write(frame: Buffer): void {
+  #write(wsFrame: Buffer): void {
     if (this.#isClosing || !this.#socket.writable) return;
-    if (!this.#socket.write(frame)) this.#watchProgress();
+    if (!this.#socket.write(wsFrame)) this.#watchProgress();
   }
 
   #watchProgress(): void {
@@ -201,7 +201,7 @@ export class NodeWebSocket implements WebSocketConnection, WsFrameListener {
     this.#watchdog.start();
   }
 
-  /** Counts the bytes and the time of an incomplete message. */
+  /** Counts the bytes of an incomplete message in the budget, and limits its time. */
   #countIncomplete(): void {
     const { bufferedBytes, messages } = this.#parser;
     this.#budget.add(bufferedBytes - this.#countedBytes);
@@ -222,7 +222,7 @@ export class NodeWebSocket implements WebSocketConnection, WsFrameListener {
   }
 
   #onMessageTimeout(): void {
-    // While the socket is paused, the server is late and not the client.
+    // A paused socket is a delay of the server, not of the client.
     if (this.#socket.isPaused()) this.#messageTimer?.refresh();
     else this.#failIncomplete('messageTimeout');
   }
@@ -242,7 +242,7 @@ declare module 'node:net' {
 
 const WEB_SOCKET = Symbol('NodeWebSocket');
 
-// All sockets share these listeners: closures would cost each socket half a kilobyte.
+// All sockets share these listeners. Closures would take half a kilobyte for each socket.
 
 function onData(this: Socket, chunk: Buffer): void {
   this[WEB_SOCKET]?.onSocketData(chunk);

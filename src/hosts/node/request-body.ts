@@ -27,7 +27,7 @@ function outOfMemory({ maxTotalBytes }: BodyLimits): SockJSError {
   );
 }
 
-/** A body that is incomplete. Beyond a limit its further bytes are read and dropped. */
+/** An incomplete body. Once a limit is exceeded, further bytes are read and dropped. */
 class IncomingBody {
   readonly #limits: BodyLimits;
   readonly #settle: (result: Result) => void;

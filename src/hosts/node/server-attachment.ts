@@ -1,9 +1,3 @@
-/**
- * Shares an `http.Server` with the application. An `EventEmitter` has no way to mark an event as handled: every
- * listener gets it, and the application would respond a second time. So the server's own `emit` is intercepted, and
- * requests and upgrades are offered to the attached routers first. The application's listeners stay untouched, may be
- * added before or after, and detaching the last router restores `emit`.
- */
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { ExchangeHandler } from '../../http/exchange.ts';
@@ -22,13 +16,13 @@ const UPGRADE_HEADERS = new Set(['upgrade', 'http2-settings', 'connection']);
 /** Node's default for `server.maxHeadersCount`. */
 const DEFAULT_MAX_HEADERS = 1000;
 
-/** Returns whether Node may have dropped headers beyond its limit, and with them the length of the body. */
+/** Returns whether Node may have dropped headers beyond its limit, among them the length of the body. */
 function mayLackHeaders({ rawHeaders }: IncomingMessage, { maxHeadersCount }: Server): boolean {
   const limit = maxHeadersCount ?? DEFAULT_MAX_HEADERS;
   return limit > 0 && rawHeaders.length >= 2 * limit;
 }
 
-/** Returns the head of a request as it was received, without the headers that ask for an upgrade. */
+/** Returns the head of a request as received, without the headers for an upgrade. */
 function headWithoutUpgrade(request: IncomingMessage): Buffer {
   const { method, url, httpVersion, headers, rawHeaders } = request;
   const lines = [`${method} ${url} HTTP/${httpVersion}`];
@@ -40,6 +34,12 @@ function headWithoutUpgrade(request: IncomingMessage): Buffer {
   return Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1');
 }
 
+/**
+ * Shares an `http.Server` with the application. An `EventEmitter` has no way to mark an event as handled: every
+ * listener gets it, and the application would respond too. The server's `emit` is therefore intercepted, and requests
+ * and upgrades below a router's prefix do not reach the application's listeners. These are unchanged, and may be added
+ * before or after. Detaching the last router restores `emit`.
+ */
 class ServerAttachment {
   readonly #server: Server;
   readonly #routers = new PrefixTable<ExchangeHandler>();
@@ -52,7 +52,7 @@ class ServerAttachment {
     // oxlint-disable-next-line typescript/unbound-method -- called with its server below
     this.#originalEmit = server.emit;
     server.emit = this.#interceptEmit;
-    // Node emits upgrades only if there is a listener.
+    // Node emits 'upgrade' only if there is a listener.
     server.on('upgrade', ignore);
   }
 
@@ -61,12 +61,12 @@ class ServerAttachment {
     this.#routers.add(router);
   }
 
-  /** @returns whether this was the last router, and the server is restored */
+  /** Removes a router. Returns true if it was the last one, and the server is restored. */
   remove(router: ExchangeHandler): boolean {
     this.#routers.delete(router);
     if (this.#routers.size > 0) return false;
     this.#server.off('upgrade', ignore);
-    // If somebody else has replaced `emit` since, ours stays below theirs and passes everything on.
+    // If other code has replaced `emit` since, it calls our function, which then passes every event on.
     if (this.#server.emit === this.#interceptEmit) this.#restoreEmit();
     return true;
   }
@@ -105,7 +105,7 @@ class ServerAttachment {
   #onUpgrade(args: unknown[]): boolean {
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the arguments that Node documents for this event
     const [request, socket, head] = args as [IncomingMessage, Duplex, Buffer];
-    // From the first moment on: a client that resets now must not end the process.
+    // Without a listener, a reset by the client would end the process.
     socket.on('error', ignore);
     if (hasPendingResponse(request)) {
       socket.destroy();
@@ -124,9 +124,9 @@ class ServerAttachment {
   }
 
   /**
-   * Serves an upgrade that nobody handles as the plain request that it also is. RFC 9110, section 7.8, lets a server
-   * ignore an upgrade, and Node would have ignored it without our listener. Clients that offer HTTP/2 depend on it.
-   * The request goes back to its socket without the upgrade headers, and Node parses it again.
+   * Serves an upgrade without a handler as a plain request. RFC 9110, section 7.8, allows a server to ignore an
+   * upgrade, and Node would ignore it without our listener. Clients that offer HTTP/2 depend on this. The request is
+   * put back into its socket without the upgrade headers, and Node parses it again.
    */
   #serveAsRequest(request: IncomingMessage, head: Buffer): void {
     const { socket } = request;

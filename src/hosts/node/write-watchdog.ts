@@ -4,8 +4,8 @@ import { bytesTaken } from './node-internals.ts';
 const CHECKS_PER_TIMEOUT = 4;
 
 /**
- * Calls back when a peer takes nothing of what was written for a whole timeout. A part of one large write counts as
- * progress. Input from the peer does not: a client could otherwise keep a connection for ever that it never reads.
+ * Calls back when a client reads none of the written bytes during a whole timeout. A part of one large write counts as
+ * progress. Input does not count, since a client that never reads could otherwise keep its connection forever.
  */
 export class WriteWatchdog {
   readonly #socket: Socket;
@@ -22,7 +22,7 @@ export class WriteWatchdog {
     this.#onTimeout = onTimeout;
   }
 
-  /** Starts watching, unless it is watching already. */
+  /** Starts watching, unless it is already watching. */
   start(): void {
     if (this.#timer !== undefined) return;
     this.#taken = bytesTaken(this.#socket);
