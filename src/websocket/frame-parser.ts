@@ -22,7 +22,7 @@ import {
   RESERVED_BITS,
   TEXT,
 } from './opcodes.ts';
-import { ReceiveBuffer, copyOf } from './receive-buffer.ts';
+import { ReceiveBuffer, copyOf } from '../base/receive-buffer.ts';
 
 /** Close codes for input that violates RFC 6455 or exceeds the limit. */
 export type ParserErrorCode = 1002 | 1007 | 1009;

@@ -1,4 +1,4 @@
-/** PROTOCOL "The session's life", by its numbered rules. */
+/** PROTOCOL "Session lifecycle", by its numbered rules. */
 import assert from 'node:assert/strict';
 import { type TestContext, describe, test } from 'node:test';
 import { SockJSConnection, type SockJSSettings } from '../../src/index.ts';

@@ -45,7 +45,7 @@ test('a hidden origin is logged with the advice to send the Referer', () => {
   const { lines, warnings } = record();
   warnings.warnOfOrigin('');
   assert.deepEqual(lines, [
-    'refused a page with 403 that hides its origin: its Referrer-Policy has to send it.',
+    'refused a page with 403 that hides its origin: its Referrer-Policy must allow the Referer header.',
   ]);
 });
 

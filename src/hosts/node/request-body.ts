@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { SockJSError } from '../../base/errors.ts';
 import type { BodyLimits } from '../../http/exchange.ts';
-import { ReceiveBuffer } from '../../websocket/receive-buffer.ts';
+import { ReceiveBuffer } from '../../base/receive-buffer.ts';
 
 type Result = Buffer | SockJSError;
 

@@ -1,7 +1,7 @@
 /** Bytes of an incomplete message, and the memory that they take. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ReceiveBuffer } from '../../src/websocket/receive-buffer.ts';
+import { ReceiveBuffer } from '../../src/base/receive-buffer.ts';
 
 const MAX_MESSAGE_BYTES = 100_000;
 /** The smallest capacity, allocated for the second piece. */
