@@ -1,32 +1,33 @@
-/** The checker itself: it has nothing to say of an honest history, and something of every other one. */
+/** The checker accepts every correct history, and rejects every corrupted one. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { assert as assertProperty, constantFrom, integer, property } from 'fast-check';
-import { type Event, type History, Log, complaints } from './history.ts';
+import { type DeliveryEvent, DeliveryLog } from './delivery-log.ts';
+import { type History, violations } from './delivery-rules.ts';
 
 type Script = readonly (readonly ['opened' | 'sent' | 'received' | 'closed', string?])[];
 
-function written(script: Script): Log {
-  const log = new Log();
-  for (const [what, text = ''] of script) {
-    if (what === 'opened') log.opened();
-    else if (what === 'closed') log.closed(1000, text);
-    else log[what](text);
+function logOfScript(script: Script): DeliveryLog {
+  const log = new DeliveryLog();
+  for (const [type, text = ''] of script) {
+    if (type === 'opened') log.opened();
+    else if (type === 'closed') log.closed(1000, text);
+    else log[type](text);
   }
   return log;
 }
 
-const texts = (who: string, count: number): string[] =>
-  Array.from({ length: count }, (_, index) => `${who} ${index}`);
+const texts = (sender: string, count: number): string[] =>
+  Array.from({ length: count }, (_, index) => `${sender} ${index}`);
 
 const SIDES = ['client', 'session'] as const;
 type Side = (typeof SIDES)[number];
 
-/** Both have opened, said so much to each other, and closed. */
-function conversation(sent: number, received: number): Readonly<Record<Side, Event[]>> {
-  const opened: Event = { what: 'opened' };
-  const closed: Event = { what: 'closed', end: { code: 1000, reason: '' } };
-  const event = (what: 'sent' | 'received') => (text: string) => ({ what, text }) as const;
+/** Both ends open, exchange all messages and close. */
+function conversation(sent: number, received: number): Readonly<Record<Side, DeliveryEvent[]>> {
+  const opened: DeliveryEvent = { type: 'opened' };
+  const closed: DeliveryEvent = { type: 'closed', status: { code: 1000, reason: '' } };
+  const event = (type: 'sent' | 'received') => (text: string) => ({ type, text }) as const;
   const [up, down] = [texts('client', sent), texts('server', received)];
   return {
     client: [opened, ...up.map(event('sent')), ...down.map(event('received')), closed],
@@ -34,15 +35,15 @@ function conversation(sent: number, received: number): Readonly<Record<Side, Eve
   };
 }
 
-function logOf(events: readonly Event[]): Log {
-  const log = new Log();
+function logOf(events: readonly DeliveryEvent[]): DeliveryLog {
+  const log = new DeliveryLog();
   log.events.push(...events);
   return log;
 }
 
 function history(
-  client: readonly Event[],
-  session: readonly Event[],
+  client: readonly DeliveryEvent[],
+  session: readonly DeliveryEvent[],
   endedBy: History['endedBy'],
 ): History {
   const intact = endedBy !== 'fault';
@@ -51,58 +52,58 @@ function history(
 
 const COUNT = integer({ min: 0, max: 8 });
 const ENDED_BY = constantFrom<History['endedBy'][]>(
-  'client when all was quiet',
+  'client after delivery',
   'client',
   'server',
   'fault',
 );
 
-test('an honest history has no complaint', () => {
+test('a correct history has no violation', () => {
   assertProperty(
     property(COUNT, COUNT, ENDED_BY, (sent, received, endedBy) => {
       const { client, session } = conversation(sent, received);
-      assert.deepEqual(complaints(history(client, session, endedBy)), []);
+      assert.deepEqual(violations(history(client, session, endedBy)), []);
     }),
   );
 });
 
-/** What may be done to the events of an end that has received three messages at least. */
+/** Corruptions of the events of an end that has received at least three messages. */
 const CORRUPTIONS = {
-  loses: (received: Event[], at: number) => received.toSpliced(at, 1),
-  doubles: (received: Event[], at: number) =>
+  loses: (received: DeliveryEvent[], at: number) => received.toSpliced(at, 1),
+  duplicates: (received: DeliveryEvent[], at: number) =>
     received.toSpliced(at, 0, ...received.slice(at, at + 1)),
-  repeats: (received: Event[], at: number) => [...received, ...received.slice(at, at + 1)],
-  exchanges: (received: Event[], at: number) => [
+  repeats: (received: DeliveryEvent[], at: number) => [...received, ...received.slice(at, at + 1)],
+  reorders: (received: DeliveryEvent[], at: number) => [
     ...received.slice(0, at),
     ...received.slice(at, at + 2).toReversed(),
     ...received.slice(at + 2),
   ],
-  invents: (received: Event[], at: number) =>
-    received.toSpliced(at, 1, { what: 'received', text: 'hello' }),
+  invents: (received: DeliveryEvent[], at: number) =>
+    received.toSpliced(at, 1, { type: 'received', text: 'hello' }),
 } as const;
 
 for (const [name, corrupt] of Object.entries(CORRUPTIONS)) {
   for (const side of SIDES) {
-    test(`a ${side} that ${name} a message is found out, whatever ended it`, () => {
+    test(`a ${side} that ${name} a message violates a rule, whichever end closed`, () => {
       const place = integer({ min: 0, max: 1 });
       assertProperty(
         property(place, ENDED_BY, (at, endedBy) => {
           const both = conversation(3, 3);
-          const isReceived = ({ what }: Event): boolean => what === 'received';
+          const isReceived = ({ type }: DeliveryEvent): boolean => type === 'received';
           const rest = both[side].filter((event) => !isReceived(event));
           const corrupted = corrupt(both[side].filter(isReceived), at);
           const events = [...rest.slice(0, -1), ...corrupted, ...rest.slice(-1)];
           const client = side === 'client' ? events : both.client;
           const session = side === 'session' ? events : both.session;
-          assert.notDeepEqual(complaints(history(client, session, endedBy)), []);
+          assert.notDeepEqual(violations(history(client, session, endedBy)), []);
         }),
       );
     });
   }
 }
 
-const TALK: Script = [['opened'], ['sent', 'a'], ['received', 'b'], ['closed']];
-const ANSWER: Script = [['opened'], ['sent', 'b'], ['received', 'a'], ['closed']];
+const CLIENT: Script = [['opened'], ['sent', 'a'], ['received', 'b'], ['closed']];
+const SESSION: Script = [['opened'], ['sent', 'b'], ['received', 'a'], ['closed']];
 
 interface Case {
   readonly rule: string;
@@ -111,43 +112,43 @@ interface Case {
   readonly others?: readonly Script[];
   readonly endedBy?: History['endedBy'];
   readonly intact?: boolean;
-  readonly complaint?: RegExp;
+  readonly violation?: RegExp;
 }
 
 const SILENT: Script = [['opened'], ['closed']];
 
 const CASES: readonly Case[] = [
   {
-    rule: 'a message that was under way when a connection was cut may be lost',
+    rule: 'a message in flight may be lost when a connection is cut',
     client: [['opened'], ['sent', 'a'], ['closed']],
   },
   {
-    rule: 'a client that closes may leave what waits in it unsent',
+    rule: 'a client that closes may drop its buffered messages',
     session: [['opened'], ['sent', 'b'], ['closed']],
     endedBy: 'client',
   },
   {
-    rule: 'a server that closes delivers what it has sent before',
+    rule: 'messages that the server has sent before it closes arrive',
     client: [['opened'], ['sent', 'a'], ['closed']],
     endedBy: 'server',
-    complaint: /^the client received 0 of 1 messages$/,
+    violation: /^the client received 0 of 1 messages$/,
   },
   {
-    rule: 'the last message to the client may not be missing when all was quiet',
+    rule: 'the last message to the client may not be missing after delivery',
     client: [['opened'], ['sent', 'a'], ['closed']],
-    endedBy: 'client when all was quiet',
-    complaint: /^the client received 0 of 1 messages$/,
+    endedBy: 'client after delivery',
+    violation: /^the client received 0 of 1 messages$/,
   },
   {
-    rule: 'the last message to the server may not be missing when all was quiet',
+    rule: 'the last message to the server may not be missing after delivery',
     session: [['opened'], ['sent', 'b'], ['closed']],
-    endedBy: 'client when all was quiet',
-    complaint: /^the server received 0 of 1 messages$/,
+    endedBy: 'client after delivery',
+    violation: /^the server received 0 of 1 messages$/,
   },
   {
-    rule: 'a connection does not close where nothing was cut',
+    rule: 'a connection does not close without a cut',
     intact: true,
-    complaint: /^it closed without a fault$/,
+    violation: /^it closed without a fault$/,
   },
   {
     rule: 'a client that never opened may have no session',
@@ -155,99 +156,99 @@ const CASES: readonly Case[] = [
     session: [],
   },
   {
-    rule: 'or one that is none of its own',
+    rule: 'a client that never opened may have a session of a late request',
     client: [['closed']],
     session: [],
     others: [SILENT],
   },
   {
-    rule: 'a client closes also if it never opened',
+    rule: 'a client that never opened closes too',
     client: [],
     session: [],
-    complaint: /^the client closed 0 times$/,
+    violation: /^the client closed 0 times$/,
   },
   {
-    rule: 'what nobody sent cannot be received',
+    rule: 'a message that was not sent cannot be received',
     client: [['opened'], ['received', 'b'], ['closed']],
     session: SILENT,
-    complaint: /^the client received "b" as message 0, and nothing more had been sent$/,
+    violation: /^the client received "b" as message 0, and nothing more had been sent$/,
   },
   {
     rule: 'onClose is called for every onOpen',
-    session: ANSWER.slice(0, -1),
-    complaint: /^the session closed 0 times$/,
+    session: SESSION.slice(0, -1),
+    violation: /^the session closed 0 times$/,
   },
   {
     rule: 'onClose is called once',
-    session: [...ANSWER, ['closed']],
-    complaint: /^the session closed 2 times$/,
+    session: [...SESSION, ['closed']],
+    violation: /^the session closed 2 times$/,
   },
   {
-    rule: 'no message comes after onClose',
+    rule: 'no message follows onClose',
     session: [['opened'], ['sent', 'b'], ['closed'], ['received', 'a']],
-    complaint: /^the session has received as its last event$/,
+    violation: /^the session has received as its last event$/,
   },
   {
-    rule: 'no message comes after the close event of the client',
+    rule: 'no message follows the close event of the client',
     client: [['opened'], ['sent', 'a'], ['closed'], ['received', 'b']],
-    complaint: /^the client has received as its last event$/,
+    violation: /^the client has received as its last event$/,
   },
   {
     rule: 'a client opens once',
-    client: [['opened'], ...TALK],
-    complaint: /^the client opened 2 times$/,
+    client: [['opened'], ...CLIENT],
+    violation: /^the client opened 2 times$/,
   },
   {
-    rule: 'no message comes before the open event',
+    rule: 'no message precedes the open event',
     client: [['received', 'b'], ['opened'], ['sent', 'a'], ['closed']],
-    complaint: /^the client had a message before it opened$/,
+    violation: /^the client had a message before it opened$/,
   },
   {
     rule: 'a late request after a cut may open another session',
     others: [SILENT],
   },
   {
-    rule: 'onClose is called for that one too',
+    rule: 'onClose is called for the session of a late request',
     others: [[['opened']]],
-    complaint: /^another session closed 0 times$/,
+    violation: /^another session closed 0 times$/,
   },
   {
     rule: 'without a cut a client has one session',
     others: [SILENT],
     endedBy: 'client',
     intact: true,
-    complaint: /^the client had 2 sessions$/,
+    violation: /^the client had 2 sessions$/,
   },
   {
     rule: 'two sessions do not receive the same message',
     others: [[['opened'], ['received', 'a'], ['closed']]],
-    complaint: /^two sessions received the same message$/,
+    violation: /^two sessions received the same message$/,
   },
   {
-    rule: 'nor does another session receive what nobody sent',
+    rule: 'another session does not receive a message that was not sent',
     others: [[['opened'], ['received', 'c'], ['closed']]],
-    complaint: /^another session received what nobody sent$/,
+    violation: /^another session received a message that was not sent$/,
   },
   {
     rule: 'a close by the server arrives with its reason',
-    client: [...TALK.slice(0, -1), ['closed', 'something else']],
+    client: [...CLIENT.slice(0, -1), ['closed', 'something else']],
     endedBy: 'server',
-    complaint: /^the client was told .*something else.* of .*""/,
+    violation: /^the client closed with .*something else.* and the server with .*""/,
   },
 ];
 
-for (const { rule, complaint, ...given } of CASES) {
-  const { client = TALK, session = ANSWER, others = [] } = given;
+for (const { rule, violation, ...given } of CASES) {
+  const { client = CLIENT, session = SESSION, others = [] } = given;
   const { endedBy = 'fault', intact = false } = given;
   test(rule, () => {
     const ends = {
-      client: written(client),
-      session: written(session),
-      others: others.map(written),
+      client: logOfScript(client),
+      session: logOfScript(session),
+      others: others.map(logOfScript),
     };
-    const found = complaints({ ...ends, endedBy, intact });
-    if (complaint === undefined) return assert.deepEqual(found, []);
+    const found = violations({ ...ends, endedBy, intact });
+    if (violation === undefined) return assert.deepEqual(found, []);
     assert.equal(found.length, 1, found.join('; '));
-    return assert.match(found[0] ?? '', complaint);
+    return assert.match(found[0] ?? '', violation);
   });
 }

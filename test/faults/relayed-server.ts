@@ -1,41 +1,45 @@
 /**
- * A server behind a relay, whose connections write down what they do and see. `/info` alone goes past the
- * relay (`base_url` sends the client there for all else): a client that loses its answer waits for 8 seconds.
- * Nothing here is unreferenced or forced to end, so that whatever the server leaves behind keeps its file from
- * ending, and so fails it.
+ * A server behind a relay, with connections that log their events. Only `/info` bypasses the relay: a client
+ * that loses its response waits for 8 s. Its `base_url` sends the client to the relay for all else.
+ *
+ * No timer here is unreferenced, and no connection of the server is destroyed. A resource that the server
+ * leaks keeps the test file from ending, and fails it.
  */
 import { createServer } from 'node:http';
 import { SockJSConnection, SockJSRouter, type SockJSSettings } from '../../src/index.ts';
-import { within } from '../support/client.ts';
-import { Relay, type Stages } from '../support/relay.ts';
-import { Logs, listening } from '../support/service.ts';
-import { Log } from './history.ts';
+import { RecordingLogger } from '../../testkit/logger.ts';
+import { listen } from '../../testkit/server.ts';
+import { type RelayOptions, TcpRelay } from '../../testkit/tcp-relay.ts';
+import { within } from '../../testkit/until.ts';
+import { DeliveryLog } from './delivery-log.ts';
 
-/** The server's end. */
-export interface Session {
+export interface ServerSession {
   readonly connection: SockJSConnection;
-  readonly log: Log;
+  readonly log: DeliveryLog;
 }
 
-export interface Place {
+export interface RelayedServer {
   readonly router: SockJSRouter;
-  /** All that there were, in the order in which they opened. */
-  readonly sessions: readonly Session[];
-  /** Of the service itself, and not of the relay. */
+  /** All sessions so far, in the order in which they opened. */
+  readonly sessions: readonly ServerSession[];
+  /** The URL of the service itself, past the relay. */
   readonly url: string;
   readonly relayPort: number;
-  /** Closes relay and router, and waits until nothing is left of the server. */
+  /** Closes relay and router, and waits until the server has closed all its connections by itself. */
   stop(): Promise<void>;
 }
 
-export async function prepare(stages: Stages, settings: SockJSSettings): Promise<Place> {
+export async function startRelayedServer(
+  stages: RelayOptions,
+  settings: SockJSSettings,
+): Promise<RelayedServer> {
   const server = createServer();
-  const port = await listening(server);
-  const relay = await Relay.start(port, stages);
-  const logger = new Logs();
-  const sessions: Session[] = [];
-  class Noting extends SockJSConnection {
-    readonly log = new Log();
+  const port = await listen(server);
+  const relay = await TcpRelay.start(port, stages);
+  const logger = new RecordingLogger();
+  const sessions: ServerSession[] = [];
+  class LoggingConnection extends SockJSConnection {
+    readonly log = new DeliveryLog();
     override onOpen(): void {
       this.log.opened();
       sessions.push({ connection: this, log: this.log });
@@ -48,8 +52,8 @@ export async function prepare(stages: Stages, settings: SockJSSettings): Promise
     }
   }
   const baseUrl = `http://127.0.0.1:${relay.port}/echo`;
-  const own = { jsessionid: false, logger, baseUrl };
-  const router = new SockJSRouter(Noting, '/echo', { ...own, ...settings });
+  const defaults = { jsessionid: false, logger, baseUrl };
+  const router = new SockJSRouter(LoggingConnection, '/echo', { ...defaults, ...settings });
   router.attach(server);
   return {
     router,
@@ -59,14 +63,13 @@ export async function prepare(stages: Stages, settings: SockJSSettings): Promise
     async stop() {
       await relay.close();
       await router.close({ timeout: 0 });
-      const ended = new Promise((resolve) => server.close(resolve));
+      const closed = new Promise((resolve) => server.close(resolve));
       try {
-        // None is closed for it here: they all have to end by themselves, now that their clients are gone.
-        await within(ended, 'the end of all connections');
+        await within(closed, 'the server to close its connections, whose clients are gone');
       } finally {
         server.closeAllConnections();
       }
-      logger.verify();
+      logger.assertNoProblems();
     },
   };
 }
