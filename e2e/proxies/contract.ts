@@ -19,7 +19,7 @@ import {
 import { connectWebSocket } from '../../test/support/ws.ts';
 import { ServerNode, type Visitor, arrival } from './nodes.ts';
 import { RawSession } from './raw-session.ts';
-import { CERTIFICATE, type Proxy, type Recipe, readDeployed } from './recipes.ts';
+import { CERTIFICATE, type Proxy, type Recipe, readDeployed } from './proxies.ts';
 
 const MESSAGES: readonly string[] = Array.from({ length: 100 }, (_, index) => `${index} – „ä“ 🙂`);
 const SERVERS: readonly string[] = Array.from({ length: 16 }, (_, index) => `${100 + index}`);

@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { provenBehind } from './contract.ts';
 import { arrival } from './nodes.ts';
 import { RawSession } from './raw-session.ts';
-import { HAPROXY } from './recipes.ts';
+import { HAPROXY } from './proxies.ts';
 
 const site = provenBehind(HAPROXY);
 

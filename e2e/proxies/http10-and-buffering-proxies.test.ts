@@ -6,7 +6,7 @@ import { type ClientTransport, TRANSPORTS, open } from '../../test/support/clien
 import { ask } from '../../test/support/http.ts';
 import { type Stages, relay } from '../../test/support/relay.ts';
 import { type Running, serve } from '../../test/support/service.ts';
-import { rewriting, speakHttp10, stripUpgrade, wholeAnswers, wholeRequests } from './old-proxy.ts';
+import { rewriting, speakHttp10, stripUpgrade, wholeAnswers, wholeRequests } from './faulty-proxy.ts';
 import { RawSession } from './raw-session.ts';
 
 const MESSAGES: readonly string[] = Array.from({ length: 100 }, (_, index) => `${index} – „ä“ 🙂`);

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { FORGED, pollFrom, provenBehind } from './contract.ts';
 import { arrival } from './nodes.ts';
-import { NGINX } from './recipes.ts';
+import { NGINX } from './proxies.ts';
 
 const site = provenBehind(NGINX);
 

@@ -8,7 +8,7 @@ import { WebSocket } from 'ws';
 import { SockJSRouter } from '../../src/index.ts';
 import { open, overEach, within } from '../../test/support/client.ts';
 import { Echo, Logs, listening, stopped } from '../../test/support/service.ts';
-import { CERTIFICATE } from './recipes.ts';
+import { CERTIFICATE } from './proxies.ts';
 
 tls.setDefaultCACertificates([...tls.getCACertificates('default'), CERTIFICATE.cert]);
 

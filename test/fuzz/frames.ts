@@ -1,6 +1,6 @@
 /** WebSocket frames as a client sends them, and as none should: RFC 6455, 5.2. */
 import type { Dice } from '../faults/dice.ts';
-import { noise, payload } from './bodies.ts';
+import { noise, payload } from './payloads.ts';
 
 interface Frame {
   readonly opcode: number;

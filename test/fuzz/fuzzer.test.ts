@@ -1,7 +1,7 @@
 /** A short run of `npm run fuzz`, whether its judges can tell right from wrong, and what the long runs have found. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { readAnswers } from './answers.ts';
+import { readAnswers } from './response-judge.ts';
 import { Fuzzer } from './fuzzer.ts';
 import type { Input } from './input.ts';
 import { minimise } from './minimise.ts';

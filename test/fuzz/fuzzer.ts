@@ -5,17 +5,17 @@
 import { PROCESS_MEMORY_BUDGET } from '../../src/base/memory-budget.ts';
 import type { SockJSRouter } from '../../src/index.ts';
 import { Dice } from '../faults/dice.ts';
-import { Control } from './control.ts';
+import { Control } from './healthy-clients.ts';
 import { type Counts, add, listed } from './counts.ts';
 import { Coverage } from './coverage.ts';
 import { type Input, isNonEmpty } from './input.ts';
 import { minimise } from './minimise.ts';
 import { mutate } from './mutate.ts';
-import { play } from './play.ts';
+import { play } from './player.ts';
 import { heapUsed, resources, waitFor } from './remains.ts';
-import { generate } from './scenes.ts';
-import { type Target, start, stop } from './targets.ts';
-import { Watch } from './watch.ts';
+import { generate } from './generator.ts';
+import { type Target, start, stop } from './servers.ts';
+import { Watch } from './process-monitor.ts';
 
 export interface Options {
   readonly seed: string;

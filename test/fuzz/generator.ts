@@ -1,6 +1,6 @@
 /** Inputs by the grammar: single requests, whole sessions in the order of the protocol, and trouble in between. */
 import type { Dice } from '../faults/dice.ts';
-import { noise } from './bodies.ts';
+import { noise } from './payloads.ts';
 import { frames } from './frames.ts';
 import { CONNECTIONS, type Input, type Step, TARGETS } from './input.ts';
 import { encode, receive, request, send, spoiled, upgrade } from './requests.ts';

@@ -1,6 +1,6 @@
 /** Changes inputs that have reached something, in the hope that they reach more. */
 import type { Dice } from '../faults/dice.ts';
-import { noise, payload } from './bodies.ts';
+import { noise, payload } from './payloads.ts';
 import { frames } from './frames.ts';
 import { CONNECTIONS, type Input, type Step, TARGETS } from './input.ts';
 import { encode, request } from './requests.ts';

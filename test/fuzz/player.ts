@@ -1,7 +1,7 @@
 /** Plays an input on a server, and reads what comes back. */
 import { type Socket, connect } from 'node:net';
 import { setImmediate as turn, setTimeout as delay } from 'node:timers/promises';
-import { type Reading, readAnswers } from './answers.ts';
+import { type Reading, readAnswers } from './response-judge.ts';
 import type { Input, Step } from './input.ts';
 
 /** In milliseconds. Many answers never come, and that is right: polls, bodies that are cut short. */

@@ -1,6 +1,6 @@
 /** Requests: mostly what a client sends, with something wrong in one or two places. */
 import type { Dice } from '../faults/dice.ts';
-import { form, noise, payload } from './bodies.ts';
+import { form, noise, payload } from './payloads.ts';
 
 export type Header = readonly [name: string, value: string];
 
