@@ -1,77 +1,79 @@
-/** Inputs by the grammar: single requests, whole sessions in the order of the protocol, and trouble in between. */
-import type { Dice } from '../faults/dice.ts';
+/** Generates inputs: single requests, whole sessions in the order of the protocol, and disturbed ones. */
+import type { SeededRandom } from '../../testkit/random.ts';
 import { noise } from './payloads.ts';
 import { frames } from './frames.ts';
-import { CONNECTIONS, type Input, type Step, TARGETS } from './input.ts';
-import { encode, receive, request, send, spoiled, upgrade } from './requests.ts';
+import { CONNECTIONS, type Input, SERVERS, type Step } from './input.ts';
+import { encode, receive, request, send, damage, upgrade } from './requests.ts';
 
-function someOf<T>(dice: Dice, least: number, most: number, make: () => T): T[] {
-  return Array.from({ length: dice.between(least, most) }, make);
+function repeat<T>(random: SeededRandom, min: number, max: number, make: () => T): T[] {
+  return Array.from({ length: random.integer(min, max) }, make);
 }
 
-function say(dice: Dice, on: number, data: string): Step {
-  return { do: dice.oneIn(12) ? 'trickle' : 'send', on, data };
+function write(random: SeededRandom, on: number, data: string): Step {
+  return { do: random.oneIn(12) ? 'trickle' : 'send', on, data };
 }
 
-/** One request with something wrong. */
-function single(dice: Dice): Step[] {
-  const data = encode(dice, spoiled(dice, request(dice)));
-  return [say(dice, 0, data), { do: 'answer', on: 0 }];
+/** One request with a defect. */
+function singleRequest(random: SeededRandom): Step[] {
+  const data = encode(random, damage(random, request(random)));
+  return [write(random, 0, data), { do: 'await', on: 0 }];
 }
 
-/** Several on one connection, without waiting. */
-function pipeline(dice: Dice): Step[] {
-  const all = someOf(dice, 2, 6, () =>
-    encode(dice, dice.oneIn(3) ? spoiled(dice, request(dice)) : request(dice)),
+/** Several requests on one connection, sent without waiting. */
+function pipeline(random: SeededRandom): Step[] {
+  const all = repeat(random, 2, 6, () =>
+    encode(random, random.oneIn(3) ? damage(random, request(random)) : request(random)),
   );
-  return [say(dice, 0, all.join('')), { do: 'answer', on: 0 }];
+  return [write(random, 0, all.join('')), { do: 'await', on: 0 }];
 }
 
-/** A request for an upgrade with something wrong, and frames as if it had been given. */
-function upgrading(dice: Dice): Step[] {
-  const data = encode(dice, spoiled(dice, spoiled(dice, upgrade(dice))));
-  return [say(dice, 0, data + (dice.oneIn(2) ? frames(dice) : '')), { do: 'answer', on: 0 }];
+/** An upgrade request with defects, followed by frames as if it had been accepted. */
+function damagedUpgrade(random: SeededRandom): Step[] {
+  const data = encode(random, damage(random, damage(random, upgrade(random))));
+  return [write(random, 0, data + (random.oneIn(2) ? frames(random) : '')), { do: 'await', on: 0 }];
 }
 
-/** A WebSocket that opens, and frames of all kinds. */
-function webSocket(dice: Dice): Step[] {
-  const talk = someOf(dice, 1, 6, () => say(dice, 0, frames(dice)));
+/** A WebSocket that opens, then frames of all kinds. */
+function webSocket(random: SeededRandom): Step[] {
+  const messages = repeat(random, 1, 6, () => write(random, 0, frames(random)));
   return [
-    say(dice, 0, encode(dice, upgrade(dice))),
-    { do: 'answer', on: 0 },
-    ...talk.flatMap((step): Step[] => (dice.oneIn(3) ? [step, { do: 'answer', on: 0 }] : [step])),
-    { do: 'answer', on: 0 },
+    write(random, 0, encode(random, upgrade(random))),
+    { do: 'await', on: 0 },
+    ...messages.flatMap((step): Step[] =>
+      random.oneIn(3) ? [step, { do: 'await', on: 0 }] : [step],
+    ),
+    { do: 'await', on: 0 },
   ];
 }
 
-/** Opens a session over HTTP, sends and receives on several connections, and comes back late. */
-function session(dice: Dice): Step[] {
-  const base = `${dice.pick(['/echo', '/echo', '/echo', '/all', '/ws'])}/0/SESSION0`;
-  const query = dice.oneIn(4) ? `?open=${dice.pick(['later', 'refuse', 'refuse-later'])}` : '';
-  const opening = receive(dice, base);
+/** A session over HTTP that sends and receives on several connections, with long pauses. */
+function httpSession(random: SeededRandom): Step[] {
+  const base = `${random.pick(['/echo', '/echo', '/echo', '/all', '/ws'])}/0/SESSION0`;
+  const query = random.oneIn(4) ? `?open=${random.pick(['later', 'refuse', 'refuse-later'])}` : '';
+  const opening = receive(random, base);
   const open = {
     ...opening,
     target: opening.target + query.replace('?', opening.target.includes('?') ? '&' : '?'),
   };
   const steps: Step[] = [
-    { do: 'send', on: 0, data: encode(dice, open) },
-    { do: 'answer', on: 0 },
+    { do: 'send', on: 0, data: encode(random, open) },
+    { do: 'await', on: 0 },
   ];
-  for (let turn = dice.between(1, 6); turn > 0; turn -= 1) {
-    const on = dice.between(0, CONNECTIONS - 1);
-    const next = dice.oneIn(2) ? receive(dice, base) : send(dice, base);
-    steps.push(say(dice, on, encode(dice, dice.oneIn(8) ? spoiled(dice, next) : next)));
-    if (!dice.oneIn(4)) steps.push({ do: 'answer', on });
-    if (dice.oneIn(60)) steps.push({ do: 'rest', on });
+  for (let count = random.integer(1, 6); count > 0; count -= 1) {
+    const on = random.integer(0, CONNECTIONS - 1);
+    const next = random.oneIn(2) ? receive(random, base) : send(random, base);
+    steps.push(write(random, on, encode(random, random.oneIn(8) ? damage(random, next) : next)));
+    if (!random.oneIn(4)) steps.push({ do: 'await', on });
+    if (random.oneIn(60)) steps.push({ do: 'rest', on });
   }
   return steps;
 }
 
-/** A client that asks for much and takes nothing. */
-function neverReading(dice: Dice): Step[] {
-  const steps = dice.oneIn(2) ? session(dice) : webSocket(dice);
-  const flood = send(dice, '/echo/0/SESSION0');
-  const asking = encode(dice, {
+/** A client that requests much data and reads nothing. */
+function neverReading(random: SeededRandom): Step[] {
+  const steps = random.oneIn(2) ? httpSession(random) : webSocket(random);
+  const flood = send(random, '/echo/0/SESSION0');
+  const floodRequest = encode(random, {
     ...flood,
     body: '["flood","huge","flood"]',
     target: '/echo/0/SESSION0/xhr_send',
@@ -80,58 +82,68 @@ function neverReading(dice: Dice): Step[] {
     ...steps.slice(0, 2),
     { do: 'pause', on: 0 },
     ...steps.slice(2),
-    { do: 'send', on: 1, data: asking.repeat(dice.between(1, 20)) },
-    { do: 'answer', on: 1 },
-    ...(dice.oneIn(10) ? [{ do: 'rest', on: 0 } as const] : []),
-    ...(dice.oneIn(2) ? [{ do: 'resume', on: 0 } as const] : []),
+    { do: 'send', on: 1, data: floodRequest.repeat(random.integer(1, 20)) },
+    { do: 'await', on: 1 },
+    ...(random.oneIn(10) ? [{ do: 'rest', on: 0 } as const] : []),
+    ...(random.oneIn(2) ? [{ do: 'resume', on: 0 } as const] : []),
   ];
 }
 
-type Scene = (dice: Dice) => Step[];
-const WHOLE = [single, pipeline, upgrading, webSocket, session, session, neverReading] as const;
+type Generator = (random: SeededRandom) => Step[];
+const COMPLETE = [
+  singleRequest,
+  pipeline,
+  damagedUpgrade,
+  webSocket,
+  httpSession,
+  httpSession,
+  neverReading,
+] as const;
 
-/** Any of the others, broken off at some byte of some step. */
-function brokenOff(dice: Dice): Step[] {
-  const steps = dice.pick(WHOLE)(dice);
-  const at = dice.between(0, steps.length - 1);
+/** One of the others, cut at any byte of any step. */
+function cutOff(random: SeededRandom): Step[] {
+  const steps = random.pick(COMPLETE)(random);
+  const at = random.integer(0, steps.length - 1);
   const step = steps[at];
   if (step === undefined) return steps;
   const { on } = step;
   const before = steps.slice(0, at);
   const cut =
     'data' in step
-      ? [{ ...step, data: step.data.slice(0, dice.between(0, step.data.length)) }]
+      ? [{ ...step, data: step.data.slice(0, random.integer(0, step.data.length)) }]
       : [];
-  const after = dice.oneIn(2) ? steps.slice(at + 1) : [];
-  return [...before, ...cut, { do: dice.oneIn(2) ? 'reset' : 'end', on }, ...after];
+  const after = random.oneIn(2) ? steps.slice(at + 1) : [];
+  return [...before, ...cut, { do: random.oneIn(2) ? 'reset' : 'end', on }, ...after];
 }
 
-/** Garbage put between the steps of any of the others. */
-function garbled(dice: Dice): Step[] {
-  return dice
-    .pick(WHOLE)(dice)
+/** One of the others, with noise between its steps. */
+function withNoise(random: SeededRandom): Step[] {
+  return random
+    .pick(COMPLETE)(random)
     .flatMap((step): Step[] => {
-      if (!dice.oneIn(4)) return [step];
-      const on = dice.between(0, CONNECTIONS - 1);
-      const data = dice.oneIn(2) ? noise(dice, 50) : encode(dice, spoiled(dice, request(dice)));
-      return [say(dice, on, data), step];
+      if (!random.oneIn(4)) return [step];
+      const on = random.integer(0, CONNECTIONS - 1);
+      const data = random.oneIn(2)
+        ? noise(random, 50)
+        : encode(random, damage(random, request(random)));
+      return [write(random, on, data), step];
     });
 }
 
-const SCENES: Readonly<Record<string, Scene>> = {
-  'one request': single,
+const GENERATORS: Readonly<Record<string, Generator>> = {
+  'one request': singleRequest,
   'pipelined requests': pipeline,
-  'request for an upgrade': upgrading,
+  'upgrade request': damagedUpgrade,
   'WebSocket frames': webSocket,
-  'session over HTTP': session,
-  'client that reads nothing': neverReading,
-  'broken off': brokenOff,
-  garbled,
+  'HTTP session': httpSession,
+  'client that never reads': neverReading,
+  'cut off': cutOff,
+  'with noise': withNoise,
 };
-const KINDS = Object.keys(SCENES) as [string, ...string[]];
+const KINDS = Object.keys(GENERATORS) as [string, ...string[]];
 
-export function generate(dice: Dice): Input {
-  const kind = dice.pick(KINDS);
-  const target = dice.between(0, TARGETS - 1);
-  return { kind, target, steps: SCENES[kind]?.(dice) ?? [] };
+export function generate(random: SeededRandom): Input {
+  const kind = random.pick(KINDS);
+  const server = random.integer(0, SERVERS - 1);
+  return { kind, server, steps: GENERATORS[kind]?.(random) ?? [] };
 }

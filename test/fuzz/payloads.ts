@@ -1,9 +1,10 @@
-/** Payloads: what clients send as messages, what nearly is that, and what never was. */
-import type { Dice } from '../faults/dice.ts';
+/** Payloads: messages of clients, malformed ones, and noise. */
+import type { SeededRandom } from '../../testkit/random.ts';
 import { bytes } from './input.ts';
+import { BROADCAST } from './servers.ts';
 
-/** What the connections behind the servers listen to; see targets.ts. */
-const COMMANDS = ['close', 'flood', 'huge', 'later', 'all', 'channels'] as const;
+/** Commands to the connections of servers.ts. */
+const COMMANDS = ['close', 'flood', 'huge', 'later', BROADCAST] as const;
 
 const TEXTS = [
   'hello',
@@ -19,7 +20,7 @@ const TEXTS = [
   'sub,nobody',
 ] as const;
 
-const ODDITIES = [
+const MALFORMED = [
   '',
   '[]',
   '[',
@@ -49,8 +50,8 @@ const ODDITIES = [
   'undefined',
 ].map(bytes);
 
-/** No UTF-8. */
-const BROKEN = [
+/** Bytes that are not UTF-8. */
+const INVALID_UTF8 = [
   '["\xff"]',
   '\xc0\x80',
   '["\xed\xa0\x80"]',
@@ -59,38 +60,38 @@ const BROKEN = [
   '\0\0\0',
 ] as const;
 
-export function text(dice: Dice): string {
-  return dice.oneIn(2) ? dice.pick(COMMANDS) : dice.pick(TEXTS);
+export function text(random: SeededRandom): string {
+  return random.oneIn(2) ? random.pick(COMMANDS) : random.pick(TEXTS);
 }
 
-/** As a client would write it. */
-export function messages(dice: Dice): string {
-  return bytes(JSON.stringify(Array.from({ length: dice.between(1, 3) }, () => text(dice))));
+/** A valid JSON array of strings. */
+export function messages(random: SeededRandom): string {
+  return bytes(JSON.stringify(Array.from({ length: random.integer(1, 3) }, () => text(random))));
 }
 
-export function noise(dice: Dice, most: number): string {
-  const length = dice.between(0, most);
-  return Array.from({ length }, () => String.fromCharCode(dice.between(0, 255))).join('');
+export function noise(random: SeededRandom, maxLength: number): string {
+  const length = random.integer(0, maxLength);
+  return Array.from({ length }, () => String.fromCharCode(random.integer(0, 255))).join('');
 }
 
-export function payload(dice: Dice): string {
-  switch (dice.between(0, 7)) {
+export function payload(random: SeededRandom): string {
+  switch (random.integer(0, 7)) {
     case 0:
-      return dice.pick(BROKEN);
+      return random.pick(INVALID_UTF8);
     case 1:
-      return noise(dice, 60);
+      return noise(random, 60);
     case 2:
     case 3:
-      return dice.pick(ODDITIES as [string, ...string[]]);
+      return random.pick(MALFORMED as [string, ...string[]]);
     default:
-      return messages(dice);
+      return messages(random);
   }
 }
 
-/** For `jsonp_send`. */
-export function form(dice: Dice): string {
-  const json = payload(dice);
-  switch (dice.between(0, 5)) {
+/** A body for `jsonp_send`. */
+export function form(random: SeededRandom): string {
+  const json = payload(random);
+  switch (random.integer(0, 5)) {
     case 0:
       return json;
     case 1:

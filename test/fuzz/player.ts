@@ -1,105 +1,86 @@
-/** Plays an input on a server, and reads what comes back. */
-import { type Socket, connect } from 'node:net';
-import { setImmediate as turn, setTimeout as delay } from 'node:timers/promises';
-import { type Reading, readAnswers } from './response-judge.ts';
+/** Plays an input on a server, and judges its responses. */
+import { setTimeout as delay } from 'node:timers/promises';
+import { RawConnection } from '../../testkit/raw-connection.ts';
 import type { Input, Step } from './input.ts';
+import { type Judgement, judgeResponses } from './response-judge.ts';
 
-/** In milliseconds. Many answers never come, and that is right: polls, bodies that are cut short. */
-const PATIENCE = 12;
-/** Where nothing else is going on, an answer that comes comes sooner. */
-const HURRIED_PATIENCE = 2;
-const REST = 400;
-const MOST_TRICKLED = 200;
-const MOST_KEPT = 512 * 1024;
+/** Wait for a response, in milliseconds. It is short because many requests get none, such as a pending poll. */
+const WAIT_MS = 12;
+/** The same while only a few inputs are being played. */
+const QUICK_WAIT_MS = 2;
+const REST_MS = 400;
+const MAX_TRICKLED_BYTES = 200;
+const MAX_KEPT_BYTES = 512 * 1024;
 
-class Connection {
-  readonly #socket: Socket;
+class PlayedConnection {
+  readonly #connection: RawConnection;
   #sent = '';
-  #chunks: string[] = [];
-  #received = 0;
-  #seen = 0;
-  #isOver = false;
-  #wake: () => void = () => {};
+  #received = '';
 
   constructor(port: number) {
-    this.#socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true, noDelay: true });
-    this.#socket.on('data', (data: Buffer) => {
-      if (this.#received < MOST_KEPT) this.#chunks.push(data.toString('latin1'));
-      this.#received += data.length;
-      this.#wake();
-    });
-    for (const event of ['error', 'end', 'close']) this.#socket.on(event, () => this.#ended());
+    this.#connection = new RawConnection({ port, allowHalfOpen: true });
+    this.#connection.socket.setNoDelay(true);
   }
 
   send(data: string): void {
     this.#sent += data;
-    if (this.#socket.writable) this.#socket.write(data, 'latin1');
+    this.#connection.write(Buffer.from(data, 'latin1'));
   }
 
   async trickle(data: string): Promise<void> {
-    for (const byte of data.slice(0, MOST_TRICKLED)) {
-      this.send(byte);
-      await turn();
-    }
-    this.send(data.slice(MOST_TRICKLED));
+    const slow = data.slice(0, MAX_TRICKLED_BYTES);
+    this.#sent += slow;
+    await this.#connection.writeSlowly(Buffer.from(slow, 'latin1'));
+    this.send(data.slice(MAX_TRICKLED_BYTES));
   }
 
-  /** Something that has not been seen yet, or the end, or nothing for a while. */
-  async answer(patience: number): Promise<void> {
-    if (this.#received === this.#seen && !this.#isOver) {
-      await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, patience);
-        this.#wake = () => {
-          clearTimeout(timer);
-          resolve();
-        };
-      });
-    }
-    this.#seen = this.#received;
+  /** Waits until bytes have arrived since the last call, or the connection has ended. */
+  async receive(wait: number): Promise<void> {
+    if (this.#connection.available === 0) await this.#connection.activity(wait);
+    this.#keep();
   }
 
   end(): void {
-    this.#socket.end();
+    this.#connection.end();
   }
 
   reset(): void {
-    // Node cannot reset what is being ended: the handle would stay.
-    if (this.#socket.writableEnded) this.#socket.destroy();
-    else this.#socket.resetAndDestroy();
+    this.#connection.abort();
   }
 
   pause(): void {
-    this.#socket.pause();
+    this.#connection.pause();
   }
 
   resume(): void {
-    this.#socket.resume();
+    this.#connection.resume();
   }
 
-  /** Leaves, and judges what has come. */
-  leave(): Reading {
-    this.reset(); // An end would keep the port for a minute.
-    return readAnswers(this.#chunks.join('').slice(0, MOST_KEPT), /head/i.test(this.#sent));
+  /** Resets the connection: after an end its port would stay in use for a minute. */
+  close(): Judgement {
+    this.#keep();
+    this.reset();
+    return judgeResponses(this.#received, /head/i.test(this.#sent));
   }
 
-  #ended(): void {
-    this.#isOver = true;
-    this.#wake();
+  #keep(): void {
+    const data = this.#connection.takeAvailable().toString('latin1');
+    this.#received += data.slice(0, MAX_KEPT_BYTES - this.#received.length);
   }
 }
 
-let played = 0;
+let playedCount = 0;
 
-async function perform(step: Step, connection: Connection, hurried: boolean): Promise<void> {
+async function perform(step: Step, connection: PlayedConnection, isQuick: boolean): Promise<void> {
   switch (step.do) {
     case 'send':
       return connection.send(step.data);
     case 'trickle':
       return connection.trickle(step.data);
-    case 'answer':
-      return connection.answer(hurried ? HURRIED_PATIENCE : PATIENCE);
+    case 'await':
+      return connection.receive(isQuick ? QUICK_WAIT_MS : WAIT_MS);
     case 'rest':
-      return delay(hurried ? 0 : REST);
+      return delay(isQuick ? 0 : REST_MS);
     case 'end':
       return connection.end();
     case 'reset':
@@ -112,27 +93,25 @@ async function perform(step: Step, connection: Connection, hurried: boolean): Pr
 }
 
 /**
- * @param hurried whether it is played alone, and only for what it does at once
- * @returns a reading for each connection that was used
+ * @param isQuick shortens the waits, for an input that is played almost alone
+ * @returns a judgement for each connection that was used
  */
-export async function play(input: Input, port: number, hurried = false): Promise<Reading[]> {
-  played += 1;
-  const session = `f${played}-`;
-  const connections = new Map<number, Connection>();
+export async function play(input: Input, port: number, isQuick = false): Promise<Judgement[]> {
+  playedCount += 1;
+  const session = `f${playedCount}-`;
+  const connections = new Map<number, PlayedConnection>();
   let hasRested = false;
   for (const step of input.steps) {
     if (step.do === 'rest' && hasRested) continue;
     hasRested ||= step.do === 'rest';
-    const connection = connections.get(step.on) ?? new Connection(port);
+    const connection = connections.get(step.on) ?? new PlayedConnection(port);
     connections.set(step.on, connection);
-    const named =
+    const withSession =
       'data' in step ? { ...step, data: step.data.replaceAll('SESSION', session) } : step;
-    await perform(named, connection, hurried);
+    await perform(withSession, connection, isQuick);
   }
-  await Promise.all(
-    [...connections.values()].map((connection) =>
-      connection.answer(hurried ? HURRIED_PATIENCE : PATIENCE),
-    ),
-  );
-  return [...connections.values()].map((connection) => connection.leave());
+  const all = [...connections.values()];
+  const wait = isQuick ? QUICK_WAIT_MS : WAIT_MS;
+  await Promise.all(all.map((connection) => connection.receive(wait)));
+  return all.map((connection) => connection.close());
 }

@@ -1,14 +1,14 @@
-/** Notices what must never happen, wherever in this process it does. */
+/** Records errors and blocked event loops anywhere in this process. */
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import type { SockJSLogger } from '../../src/index.ts';
 
-const NANOSECONDS = 1e6;
+const NANOSECONDS_PER_MS = 1e6;
 
 function describe(error: unknown): string {
   return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }
 
-export class Watch {
+export class ProcessMonitor {
   readonly logger: SockJSLogger = {
     debug() {},
     info() {},
@@ -20,16 +20,16 @@ export class Watch {
   #longestBlock = 0;
 
   start(): void {
-    process.on('uncaughtException', this.#uncaught);
-    process.on('unhandledRejection', this.#unhandled);
-    process.on('warning', this.#warned);
+    process.on('uncaughtException', this.#onException);
+    process.on('unhandledRejection', this.#onRejection);
+    process.on('warning', this.#onWarning);
     this.#delays.enable();
   }
 
   stop(): void {
-    process.off('uncaughtException', this.#uncaught);
-    process.off('unhandledRejection', this.#unhandled);
-    process.off('warning', this.#warned);
+    process.off('uncaughtException', this.#onException);
+    process.off('unhandledRejection', this.#onRejection);
+    process.off('warning', this.#onWarning);
     this.#delays.disable();
   }
 
@@ -37,16 +37,16 @@ export class Watch {
     this.#violations.push(violation);
   }
 
-  /** All since the last time. */
+  /** Returns the violations since the last call. */
   take(): string[] {
     const violations = this.#violations;
     this.#violations = [];
     return violations;
   }
 
-  /** For how long nothing else could be done, since the last time; in milliseconds. */
+  /** Returns the longest block of the event loop since the last call, in milliseconds. */
   takeBlock(): number {
-    const block = this.#delays.max / NANOSECONDS;
+    const block = this.#delays.max / NANOSECONDS_PER_MS;
     this.#delays.reset();
     this.#longestBlock = Math.max(this.#longestBlock, block);
     return block;
@@ -56,15 +56,15 @@ export class Watch {
     return this.#longestBlock;
   }
 
-  readonly #uncaught = (error: unknown): void => {
+  readonly #onException = (error: unknown): void => {
     this.report(`an uncaught exception: ${describe(error)}`);
   };
 
-  readonly #unhandled = (error: unknown): void => {
+  readonly #onRejection = (error: unknown): void => {
     this.report(`an unhandled rejection: ${describe(error)}`);
   };
 
-  readonly #warned = (warning: Error): void => {
+  readonly #onWarning = (warning: Error): void => {
     if (warning.name === 'MaxListenersExceededWarning') this.report(describe(warning));
   };
 }

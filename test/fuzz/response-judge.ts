@@ -1,38 +1,36 @@
 /**
- * Reads all that a server wrote on one connection, as strictly as it can be read: every answer has to be HTTP
- * with a status that we document, and every frame in it one of SockJS or of WebSockets. What breaks off in the
- * middle is no fault: the client has left.
+ * Parses all bytes that a server has written on one connection, strictly. Each response has to be HTTP with a
+ * documented status, and each frame in it a valid one of SockJS or WebSocket. An incomplete end is no fault,
+ * because the client has left.
  */
 import { REFUSALS } from '../../src/base/refusal.ts';
 
-const REFUSED = Object.values(REFUSALS);
-/** Of what is no refusal, and of what Node's parser and server answer by themselves. */
-const OTHERS = [101, 200, 204, 304, 426, 100, 400, 408, 413, 417, 431];
-const STATUSES = new Set([...OTHERS, ...REFUSED.map(({ status }) => status)]);
-/** What a faulty request for a WebSocket is told: docs/errors.md. */
+const ALL_REFUSALS = Object.values(REFUSALS);
+/** Statuses of other responses, including those of Node's own parser and server. */
+const OTHER_STATUSES = [101, 200, 204, 304, 426, 100, 400, 408, 413, 417, 431];
+const STATUSES = new Set([...OTHER_STATUSES, ...ALL_REFUSALS.map(({ status }) => status)]);
+/** Bodies for an invalid WebSocket handshake: docs/errors.md. */
 const HANDSHAKE_TEXTS = [
   '"Connection" must be "Upgrade".',
   'A WebSocket needs HTTP/1.1.',
   '"Sec-WebSocket-Key" is missing or invalid.',
   'Version 13 of WebSocket is served.',
 ];
-const TEXTS = new Set([...HANDSHAKE_TEXTS, ...REFUSED.map(({ text }) => text)]);
+const TEXTS = new Set([...HANDSHAKE_TEXTS, ...ALL_REFUSALS.map(({ text }) => text)]);
 
 const STATUS_LINE = /^HTTP\/1\.1 (\d{3}) [ -~]*$/;
 const HEADER_LINE = /^[\w!#$%&'*+.^`|~-]+: ?[\t -~\x80-\xff]*$/;
-const ANSWER = 'HTTP/1.1 ';
+const RESPONSE_START = 'HTTP/1.1 ';
 const END_OF_HEAD = '\r\n\r\n';
 
-export interface Reading {
+export interface Judgement {
   readonly statuses: readonly number[];
-  /** What is wrong, if anything. */
+  /** The first violation, if there is one. */
   readonly fault: string | undefined;
 }
 
-class Fault extends Error {}
-
-function check(holds: boolean, what: string, where: string): asserts holds {
-  if (!holds) throw new Fault(`${what}: ${JSON.stringify(where.slice(0, 200))}`);
+function check(isValid: boolean, fault: string, text: string): asserts isValid {
+  if (!isValid) throw new Error(`${fault}: ${JSON.stringify(text.slice(0, 200))}`);
 }
 
 function isJson(text: string): boolean {
@@ -52,29 +50,34 @@ function isFrame(text: string): boolean {
 const JSONP = /^\/\*\*\/[\w.-]{1,32}\((".*")\);\r\n$/;
 const EVENT = /^data: ([^\r\n\0]*)$/;
 
-/** A body that ends with its last frame, or in the middle of one. */
+/** Checks a body that ends after a frame or within one. */
 function checkFrames(type: string, body: string): void {
   if (type === 'text/event-stream') {
     for (const event of body.split('\r\n\r\n').slice(0, -1)) {
       const data = EVENT.exec(event.replace(/^\r\n/, ''))?.[1];
-      check(data !== undefined && isFrame(decodeURI(data)), 'no event', event);
+      check(data !== undefined && isFrame(decodeURI(data)), 'not an event', event);
     }
   } else if (type.startsWith('application/javascript') && body.startsWith('/**/')) {
     const quoted = JSONP.exec(body)?.[1];
-    check(quoted !== undefined && isFrame(String(JSON.parse(quoted))), 'no call', body);
+    check(quoted !== undefined && isFrame(String(JSON.parse(quoted))), 'not a JSONP call', body);
   } else if (type.startsWith('application/javascript') && /^[ohac]/.test(body)) {
-    for (const line of body.split('\n').slice(0, -1)) check(isFrame(line), 'no frame', line);
+    for (const line of body.split('\n').slice(0, -1))
+      check(isFrame(line), 'not a SockJS frame', line);
   }
 }
 
-const SENDABLE = (code: number): boolean =>
+const isSendable = (code: number): boolean =>
   code >= 1000 && code <= 4999 && ![1004, 1005, 1006].includes(code);
 
 function checkWebSocket(data: Buffer): void {
   let at = 0;
   while (at + 2 <= data.length) {
     const [first = 0, second = 0] = data.subarray(at, at + 2);
-    check([0x81, 0x82, 0x88, 0x89, 0x8a].includes(first), 'no frame', data.toString('latin1', at));
+    check(
+      [0x81, 0x82, 0x88, 0x89, 0x8a].includes(first),
+      'not a WebSocket frame',
+      data.toString('latin1', at),
+    );
     check(second < 128, 'a masked frame', data.toString('latin1', at));
     const head = second < 126 ? 2 : second === 126 ? 4 : 10;
     if (at + head > data.length) return;
@@ -88,8 +91,8 @@ function checkWebSocket(data: Buffer): void {
     if (payload.length < length) return;
     if (first === 0x88 && length > 0) {
       check(
-        length > 1 && SENDABLE(payload.readUInt16BE(0)),
-        'no close code',
+        length > 1 && isSendable(payload.readUInt16BE(0)),
+        'not a valid close code',
         payload.toString('latin1'),
       );
     }
@@ -98,7 +101,7 @@ function checkWebSocket(data: Buffer): void {
   }
 }
 
-class Reader {
+class ResponseReader {
   readonly statuses: number[] = [];
   readonly #bytes: string;
   readonly #mayBeHead: boolean;
@@ -110,13 +113,17 @@ class Reader {
   }
 
   read(): void {
-    while (this.#at < this.#bytes.length && this.#answer());
+    while (this.#at < this.#bytes.length && this.#response());
   }
 
-  /** @returns false if nothing can follow */
-  #answer(): boolean {
+  /** @returns false if no response can follow */
+  #response(): boolean {
     const rest = this.#bytes.slice(this.#at);
-    check(rest.startsWith(ANSWER) || ANSWER.startsWith(rest), 'not an answer', rest);
+    check(
+      rest.startsWith(RESPONSE_START) || RESPONSE_START.startsWith(rest),
+      'not a response',
+      rest,
+    );
     const end = this.#bytes.indexOf(END_OF_HEAD, this.#at);
     if (end < 0) return false;
     const [statusLine = '', ...lines] = this.#bytes.slice(this.#at, end).split('\r\n');
@@ -137,12 +144,12 @@ class Reader {
     const length = headers.get('content-length');
     const isChunked = headers.get('transfer-encoding') === 'chunked';
     check(length === undefined || !isChunked, 'two lengths', String(length));
-    // The answer to a HEAD announces a body, and has none.
-    if (this.#mayBeHead && this.#bytes.startsWith(ANSWER, this.#at)) return true;
+    // A response to HEAD has a length, and no body.
+    if (this.#mayBeHead && this.#bytes.startsWith(RESPONSE_START, this.#at)) return true;
     const [body, isWhole] = isChunked ? this.#chunks() : this.#plain(Number(length ?? Infinity));
     const type = headers.get('content-type') ?? '';
     if (isWhole && status >= 400 && type.startsWith('text/plain')) {
-      check(TEXTS.has(body), 'no text of ours', body);
+      check(TEXTS.has(body), 'not a documented body', body);
     }
     if (isWhole && status === 200) checkFrames(type, body);
     return isWhole;
@@ -160,7 +167,7 @@ class Reader {
       const line = this.#bytes.indexOf('\r\n', this.#at);
       if (line < 0) return [body, false];
       const size = this.#bytes.slice(this.#at, line);
-      check(/^[0-9a-f]+$/i.test(size), 'not the size of a chunk', size);
+      check(/^[0-9a-f]+$/i.test(size), 'not a chunk size', size);
       const begin = line + 2;
       const end = begin + Number.parseInt(size, 16);
       if (end + 2 > this.#bytes.length) return [body, false];
@@ -187,9 +194,9 @@ function headersOf(lines: readonly string[]): Map<string, string> {
   return headers;
 }
 
-/** @param mayBeHead whether any of the requests may have been a HEAD, whose answer has no body */
-export function readAnswers(bytes: string, mayBeHead: boolean): Reading {
-  const reader = new Reader(bytes, mayBeHead);
+/** @param mayBeHead any of the requests may have been a HEAD, whose response has no body */
+export function judgeResponses(bytes: string, mayBeHead: boolean): Judgement {
+  const reader = new ResponseReader(bytes, mayBeHead);
   let fault: string | undefined;
   try {
     reader.read();

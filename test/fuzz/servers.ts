@@ -1,8 +1,9 @@
 /**
- * The servers under test: one with the settings that everybody has, one where every limit is tight and every
- * delay short, one that shares its `http.Server` with an application and other routers. Their connections do
- * what a message asks for, so that inputs reach all that an application can do.
+ * The servers under test: one with the default settings, one with low limits and short delays, and one that
+ * shares its `http.Server` with an application and other routers. Messages are commands to their connections,
+ * so that inputs reach everything that an application can do.
  */
+import { once } from 'node:events';
 import { type Server, createServer } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 import { multiplex } from '../../src/extras/multiplex.ts';
@@ -15,38 +16,42 @@ import {
   SockJSRouter,
   type SockJSSettings,
 } from '../../src/index.ts';
-import { listening, stopped } from '../support/service.ts';
+import { listen, portOf, stop } from '../../testkit/server.ts';
 
-export interface Target {
+/** Message that the server broadcasts to all its clients. */
+export const BROADCAST = 'all';
+export const CLOSE_STATUS = { code: 3001, reason: 'As requested' } as const;
+
+export interface ServerUnderTest {
   readonly port: number;
   readonly routers: readonly SockJSRouter[];
-  /** Whether sessions live long enough there for a healthy client to be watched. */
-  readonly isControlled: boolean;
+  /** Sessions live long enough for healthy clients to check the server. */
+  readonly hasHealthyClients: boolean;
   readonly server: Server;
 }
 
-const MOMENT = 5;
-const FLOOD = 64;
+const HANDLER_DELAY_MS = 5;
+const FLOOD_MESSAGES = 64;
 
-class Talker extends SockJSConnection {
+class CommandConnection extends SockJSConnection {
   override onOpen(info: ConnectionInfo): boolean | Promise<boolean> {
     const open = info.getArgument('open') ?? '';
-    const answer = !open.startsWith('refuse');
-    return open.endsWith('later') ? delay(MOMENT, answer) : answer;
+    const isAccepted = !open.startsWith('refuse');
+    return open.endsWith('later') ? delay(HANDLER_DELAY_MS, isAccepted) : isAccepted;
   }
 
   override onMessage(message: string): void | Promise<void> {
     switch (message) {
       case 'close':
-        return this.close(3001, 'As you asked');
+        return this.close(CLOSE_STATUS.code, CLOSE_STATUS.reason);
       case 'flood':
-        for (let count = 0; count < FLOOD; count += 1) this.send('x'.repeat(200));
+        for (let count = 0; count < FLOOD_MESSAGES; count += 1) this.send('x'.repeat(200));
         return undefined;
       case 'huge':
         this.send('\u2028'.repeat(20_000));
         return undefined;
       case 'later':
-        return delay(MOMENT);
+        return delay(HANDLER_DELAY_MS);
       default:
         this.send(message);
         return undefined;
@@ -62,13 +67,14 @@ class Talker extends SockJSConnection {
   }
 }
 
-/** With one more thing to ask for: a message to everybody. */
-class Town extends Talker {
+/** Adds the command to broadcast. */
+class BroadcastConnection extends CommandConnection {
   static router: SockJSRouter | undefined;
 
   override onMessage(message: string): void | Promise<void> {
-    if (message !== 'all') return super.onMessage(message);
-    if (Town.router !== undefined) this.broadcast(Town.router.connections, message);
+    if (message !== BROADCAST) return super.onMessage(message);
+    if (BroadcastConnection.router !== undefined)
+      this.broadcast(BroadcastConnection.router.connections, message);
     return undefined;
   }
 }
@@ -78,7 +84,7 @@ const Handler = webSocketHandler((socket) => {
   socket.on('close', () => {});
 });
 
-const TIGHT: SockJSSettings = {
+const LOW_LIMITS: SockJSSettings = {
   sessionCheckInterval: 20,
   disconnectDelay: 150,
   heartbeatDelay: 100,
@@ -106,48 +112,56 @@ const TIGHT: SockJSSettings = {
   trustedProxies: ['loopback'],
 };
 
-/** The defaults, but for delays in which nobody wants to wait at the end. */
+/** The defaults, except for delays that would make the end of a run slow. */
 const COMMON: SockJSSettings = { disconnectDelay: 2500, heartbeatDelay: 4000, pingTimeout: 3000 };
 
-export async function start(logger: SockJSLogger): Promise<Target[]> {
+export async function startServers(logger: SockJSLogger): Promise<ServerUnderTest[]> {
   const common: SockJSSettings = { ...COMMON, logger };
 
   const plain = createServer();
-  Town.router = new SockJSRouter(Town, '/echo', common).attach(plain);
+  BroadcastConnection.router = new SockJSRouter(BroadcastConnection, '/echo', common).attach(plain);
 
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- who the users are does not matter here
-  const settings = { ...TIGHT, logger, rateLimitPolicy: 'close' } as never;
-  const tight = new SockJSRouter(Talker, '/echo', settings);
-  const own = tight.listen(0, '127.0.0.1');
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the type of the users does not matter here
+  const settings = { ...LOW_LIMITS, logger, rateLimitPolicy: 'close' } as never;
+  const limited = new SockJSRouter(CommandConnection, '/echo', settings);
+  const ownServer = limited.listen(0, '127.0.0.1');
 
   const shared = createServer((_request, response) => response.writeHead(404).end('Not found.'));
   shared.on('upgrade', (_request, socket) => {
     socket.end('HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n', () => socket.destroy());
   });
   const routers = [
-    new SockJSRouter(Talker, '/echo', {
+    new SockJSRouter(CommandConnection, '/echo', {
       ...common,
       rateLimitPolicy: 'close',
       immediateFlush: false,
     }),
-    new SockJSRouter(multiplex({ a: Talker, b: Talker }), '/all', common),
+    new SockJSRouter(multiplex({ a: CommandConnection, b: CommandConnection }), '/all', common),
     new SockJSRouter(Handler, '/ws', { ...common, slowConsumer: 'drop-oldest', noKeepAlive: true }),
   ];
   for (const router of routers) router.attach(shared);
 
-  await new Promise((resolve) => own.once('listening', resolve));
-  const address = own.address();
-  const ownPort = typeof address === 'object' && address !== null ? address.port : 0;
+  await once(ownServer, 'listening');
   return [
-    { port: await listening(plain), routers: [Town.router], isControlled: true, server: plain },
-    { port: ownPort, routers: [tight], isControlled: false, server: own },
-    { port: await listening(shared), routers, isControlled: true, server: shared },
+    {
+      port: await listen(plain),
+      routers: [BroadcastConnection.router],
+      hasHealthyClients: true,
+      server: plain,
+    },
+    {
+      port: portOf(ownServer),
+      routers: [limited],
+      hasHealthyClients: false,
+      server: ownServer,
+    },
+    { port: await listen(shared), routers, hasHealthyClients: true, server: shared },
   ];
 }
 
-export async function stop(targets: readonly Target[]): Promise<void> {
-  for (const { routers, server } of targets) {
+export async function stopServers(servers: readonly ServerUnderTest[]): Promise<void> {
+  for (const { routers, server } of servers) {
     await Promise.all(routers.map((router) => router.close({ timeout: 100 })));
-    if (server.listening) await stopped(server);
+    if (server.listening) await stop(server);
   }
 }

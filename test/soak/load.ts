@@ -1,6 +1,6 @@
 /** Two thousand clients at once: whenever one has left, another comes, with a role of its own. */
 import { setTimeout as delay } from 'node:timers/promises';
-import { Dice } from '../faults/dice.ts';
+import { SeededRandom } from '../../testkit/random.ts';
 import type { ConnectionBackend } from './link.ts';
 import { type Part, ROLES, type RoleName, SHARES, burst } from './roles.ts';
 
@@ -48,17 +48,17 @@ export class Load {
     const { port, seed } = this.#options;
     const { signal } = this.#stopping;
     const address = `10.0.0.${1 + Math.floor(index / CLIENTS_PER_ADDRESS)}`;
-    const dice = new Dice(`${seed}/${index}`);
+    const random = new SeededRandom(`${seed}/${index}`);
     const count: Part['count'] = (what, messages) => {
       this.counts[what] += messages;
     };
-    await this.#pause(dice.between(0, RAMP));
+    await this.#pause(random.integer(0, RAMP));
     while (!signal.aborted) {
-      const role = dice.pick(DECK);
+      const role = random.pick(DECK);
       this.clients[role] = (this.clients[role] ?? 0) + 1;
       const links: ConnectionBackend[] = [];
       try {
-        await ROLES[role]({ place: { port, address }, dice, signal, count, links });
+        await ROLES[role]({ place: { port, address }, random, signal, count, links });
       } catch (error) {
         this.faults.push(`${role}: ${error instanceof Error ? error.message : String(error)}`);
         await this.#pause(1000);

@@ -4,7 +4,7 @@
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Dialect, DIALECTS, XHR } from '../conformance/dialects.ts';
-import type { Dice } from '../faults/dice.ts';
+import type { SeededRandom } from '../../testkit/random.ts';
 import { until } from '../support/client.ts';
 import { generate } from '../fuzz/generator.ts';
 import { play } from '../fuzz/player.ts';
@@ -16,7 +16,7 @@ import { WebSocketLink } from './websocket-link.ts';
 /** What one client has of the whole. */
 export interface Part {
   readonly place: Place;
-  readonly dice: Dice;
+  readonly random: SeededRandom;
   /** The load is to end: say goodbye soon. */
   readonly signal: AbortSignal;
   /** Broken off when the client's part is over, however that came. */
@@ -33,8 +33,8 @@ const TRANSPORTS: readonly [string, ...(string | Dialect)[]] = [
   ...DIALECTS,
 ];
 
-function connect({ place, dice, links }: Part, listener: Listener): ConnectionBackend {
-  const transport = dice.pick<string | Dialect>(TRANSPORTS);
+function connect({ place, random, links }: Part, listener: Listener): ConnectionBackend {
+  const transport = random.pick<string | Dialect>(TRANSPORTS);
   const link =
     typeof transport === 'string'
       ? new WebSocketLink(place, transport === 'rawwebsocket', listener)
@@ -49,7 +49,7 @@ async function opened(link: ConnectionBackend): Promise<void> {
 }
 
 async function pause(part: Part, least: number, most: number): Promise<void> {
-  await delay(part.dice.between(least, most), undefined, { signal: part.signal }).catch(() => {});
+  await delay(part.random.integer(least, most), undefined, { signal: part.signal }).catch(() => {});
 }
 
 /** What is expected of a client that misses nothing. */
@@ -111,8 +111,8 @@ async function unlessOver<T>(link: ConnectionBackend, awaited: Promise<T>): Prom
   return Promise.race([awaited, over]);
 }
 
-async function farewell(link: ConnectionBackend, dice: Dice): Promise<void> {
-  if (!dice.oneIn(2)) return link.leave();
+async function farewell(link: ConnectionBackend, random: SeededRandom): Promise<void> {
+  if (!random.oneIn(2)) return link.leave();
   await link.send(CLOSE);
   const { code, reason } = await link.over;
   if (code !== FAREWELL.code || reason !== FAREWELL.reason) {
@@ -125,13 +125,13 @@ let sent = 0;
 
 /** Sends some messages now and then, and wants each of them back. */
 const healthy: Role = async (part) => {
-  const { dice, signal } = part;
+  const { random, signal } = part;
   const expected = new Expected(part);
   const link = connect(part, expected);
   await opened(link);
-  for (let turns = dice.between(1, 12); turns > 0 && !signal.aborted; turns -= 1) {
+  for (let turns = random.integer(1, 12); turns > 0 && !signal.aborted; turns -= 1) {
     await unlessOver(link, pause(part, 1000, 7000));
-    const texts = Array.from({ length: dice.between(1, 4) }, () => `${(sent += 1)}\u2028"<😀`);
+    const texts = Array.from({ length: random.integer(1, 4) }, () => `${(sent += 1)}\u2028"<😀`);
     for (const text of texts) expected.echo(text);
     await unlessOver(link, link.send(...texts));
     expected.check();
@@ -141,7 +141,7 @@ const healthy: Role = async (part) => {
     until('all echoes have come', () => expected.isComplete),
   );
   expected.check();
-  await farewell(link, dice);
+  await farewell(link, random);
   await link.over;
   expected.check();
 };
@@ -151,7 +151,7 @@ const healthy: Role = async (part) => {
  * waits there for `disconnectDelay`: then it would be gone, as far as a server can tell.
  */
 const slow: Role = async (part) => {
-  const { dice, signal } = part;
+  const { random, signal } = part;
   const expected = new Expected(part);
   const link = connect(part, expected);
   await opened(link);
@@ -159,13 +159,13 @@ const slow: Role = async (part) => {
     await unlessOver(link, link.send(FLOOD));
     while (expected.flooded < floods * FLOOD_COUNT) {
       link.pause();
-      await unlessOver(link, delay(dice.between(50, 400)));
+      await unlessOver(link, delay(random.integer(50, 400)));
       link.resume();
-      await unlessOver(link, delay(dice.between(30, 100)));
+      await unlessOver(link, delay(random.integer(30, 100)));
       expected.check();
     }
   }
-  await farewell(link, dice);
+  await farewell(link, random);
   await link.over;
 };
 
@@ -191,7 +191,7 @@ const neverReading: Role = async (part) => {
 /** Breaks off at any moment. */
 const aborting: Role = async (part) => {
   const link = connect(part, NOBODY);
-  if (!part.dice.oneIn(4)) {
+  if (!part.random.oneIn(4)) {
     await opened(link);
     void link.send('lost', 'lost').catch(() => {});
   }
@@ -211,8 +211,8 @@ const forgetting: Role = async (part) => {
 
 /** Sends what no client would. */
 const broken: Role = async (part) => {
-  for (let inputs = part.dice.between(1, 20); inputs > 0 && !part.signal.aborted; inputs -= 1) {
-    const readings = await play(generate(part.dice), part.place.port);
+  for (let inputs = part.random.integer(1, 20); inputs > 0 && !part.signal.aborted; inputs -= 1) {
+    const readings = await play(generate(part.random), part.place.port);
     for (const { fault } of readings) if (fault !== undefined) throw new Error(fault);
     await pause(part, 50, 500);
   }
@@ -221,7 +221,7 @@ const broken: Role = async (part) => {
 /** Goes beyond the limits of a body, and finds its session none the worse. */
 const excessive: Role = async (part) => {
   const expected = new Expected(part);
-  const link = new HttpLink(part.place, part.dice.pick(DIALECTS as [Dialect]), expected);
+  const link = new HttpLink(part.place, part.random.pick(DIALECTS as [Dialect]), expected);
   part.links.push(link);
   await opened(link);
   const tooLong = JSON.stringify(['x'.repeat(LIMITS.maxMessageBytes)]);
@@ -245,7 +245,7 @@ const excessive: Role = async (part) => {
     until('all echoes have come', () => expected.isComplete),
   );
   expected.check();
-  await farewell(link, part.dice);
+  await farewell(link, part.random);
   await link.over;
 };
 
