@@ -1,94 +1,48 @@
-/** An example as its reader would start it: a process of its own, on a port that it chooses and prints. */
+/** Examples as a reader starts them: programs on a port that they print. */
 import assert from 'node:assert/strict';
-import { type ChildProcess, spawn } from 'node:child_process';
-import type { TestContext } from 'node:test';
-import { type Client, within } from '../support/client.ts';
+import type { OfficialClient } from '../../testkit/official-client.ts';
+import { Program } from '../../testkit/process.ts';
+import type { TestScope } from '../../testkit/scope.ts';
 
-export interface Exit {
-  readonly code: number | null;
-  readonly signal: NodeJS.Signals | null;
+/** Starts a file below `examples/`. It prefers a free port to its default one. */
+export function startExample(file: string, env: Readonly<Record<string, string>> = {}): Program {
+  return Program.node(`examples/${file}`, [], { env: { PORT: '0', ...env } });
 }
 
-export class Program {
-  readonly #child: ChildProcess;
-  readonly #exited: Promise<Exit>;
-  #stdout = '';
-  #stderr = '';
-
-  /** @param file below `examples/` */
-  constructor(file: string, environment: NodeJS.ProcessEnv = {}) {
-    // Not the whole environment: what the test runner tells its own children is not for this one.
-    this.#child = spawn(process.execPath, [`examples/${file}`], {
-      env: { PATH: process.env['PATH'], PORT: '0', ...environment },
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
-    this.#child.stdout?.setEncoding('utf8').on('data', (text: string) => (this.#stdout += text));
-    this.#child.stderr?.setEncoding('utf8').on('data', (text: string) => (this.#stderr += text));
-    this.#exited = new Promise((resolve) => {
-      this.#child.on('close', (code, signal) => resolve({ code, signal }));
-    });
-  }
-
-  get stdout(): string {
-    return this.#stdout;
-  }
-
-  get stderr(): string {
-    return this.#stderr;
-  }
-
-  /** The port that the program prints, or has printed. */
-  async port(): Promise<number> {
-    const printed = new Promise<number>((resolve, reject) => {
-      const look = (): void => {
-        const [, port] = /(?:localhost:|0\.1:|port: )(\d+)/.exec(this.#stdout) ?? [];
-        if (port !== undefined) resolve(Number(port));
-      };
-      look();
-      this.#child.stdout?.on('data', look);
-      void this.#exited.then(() => reject(new Error(`It ended: ${this.#stderr}`)));
-    });
-    return within(printed, 'the address');
-  }
-
-  exited(): Promise<Exit> {
-    return within(this.#exited, 'the end of the process');
-  }
-
-  kill(signal: NodeJS.Signals): void {
-    this.#child.kill(signal);
-  }
+/** Waits for the program to print its port. */
+export async function printedPort(program: Program): Promise<number> {
+  const [, port] = await program.prints(/(?:localhost:|0\.1:|port: )(\d+)/);
+  return Number(port);
 }
 
-/** Tells a program to end: within two seconds it does, and all of its clients have been told. */
-export async function endsInTime(
-  program: Program,
-  clients: readonly Client[],
-  tellToEnd: () => void,
-): Promise<void> {
-  const began = performance.now();
-  tellToEnd();
-  // Only comes when nobody has the program's output open any more.
-  assert.deepEqual(await program.exited(), { code: 0, signal: null });
-  const took = performance.now() - began;
-  assert.ok(took < 2000, `${took} ms`);
-  for (const client of clients) {
-    const { code, reason } = await client.closings.next();
-    assert.deepEqual({ code, reason }, { code: 1001, reason: 'Server is going away' });
-  }
-}
-
-/** Starts an example that is ended with its test, and must not have complained until then. */
-export async function start(
-  t: TestContext,
+/** Starts an example that is killed at the end of the test, and fails it if anything was printed as an error. */
+export async function runExample(
+  scope: TestScope,
   file: string,
-  environment?: NodeJS.ProcessEnv,
+  env?: Readonly<Record<string, string>>,
 ): Promise<{ program: Program; port: number }> {
-  const program = new Program(file, environment);
-  t.after(async () => {
-    program.kill('SIGKILL');
-    await program.exited();
+  const program = startExample(file, env);
+  scope.after(async () => {
+    await program.stop('SIGKILL');
     assert.equal(program.stderr, '');
   });
-  return { program, port: await program.port() };
+  return { program, port: await printedPort(program) };
+}
+
+/** Asserts that a program exits within 2 s of `shutDown`, after it has closed the sessions of all clients. */
+export async function assertShutsDown(
+  program: Program,
+  clients: readonly OfficialClient[],
+  shutDown: () => void,
+): Promise<void> {
+  const start = performance.now();
+  shutDown();
+  // Settles when no process has the program's output open.
+  assert.deepEqual(await program.exited(), { code: 0, signal: null });
+  const duration = performance.now() - start;
+  assert.ok(duration < 2000, `${duration} ms`);
+  for (const client of clients) {
+    const { code, reason } = await client.closed();
+    assert.deepEqual({ code, reason }, { code: 1001, reason: 'Server is going away' });
+  }
 }
