@@ -1,8 +1,8 @@
 /** Where transports are tried, and how the page is made to try them. */
-import { until } from '../../test/support/client.ts';
 import type { Tab } from './engines.ts';
 import { type Origin, TRANSPORTS, type Transport } from './measurement.ts';
 import { Site, type Station, pageFiles } from './servers.ts';
+import { until } from '../../testkit/until.ts';
 
 /** Where a transport is tried: a service, seen from the page. */
 export interface Place {
@@ -69,7 +69,7 @@ export function stationOf({ site, prefix }: Place): Station {
 export async function stillOpen(places: readonly Place[]): Promise<number[]> {
   const count = (): number[] =>
     places.map(stationOf).map(({ opened, closings }) => opened - closings.length);
-  await until('onClose', () => count().every((open) => open === 0)).catch(() => undefined);
+  await until(() => count().every((open) => open === 0), 'onClose').catch(() => undefined);
   return count();
 }
 

@@ -3,7 +3,8 @@ import { readFile } from 'node:fs/promises';
 import { type IncomingMessage, type ServerResponse, createServer } from 'node:http';
 import { createRequire } from 'node:module';
 import { SockJSRouter } from '../../src/index.ts';
-import { Echo, Logs, listening, stopped } from '../../test/support/service.ts';
+import { Echo, listen, stop } from '../../testkit/server.ts';
+import { RecordingLogger } from '../../testkit/logger.ts';
 
 const HTML = 'text/html; charset=UTF-8';
 const SCRIPT = 'text/javascript; charset=UTF-8';
@@ -31,7 +32,7 @@ async function answer({ url }: IncomingMessage, response: ServerResponse): Promi
 }
 
 export class PolicySite {
-  readonly #logs = new Logs();
+  readonly #logger = new RecordingLogger();
   readonly #pages = createServer((request, response) => void answer(request, response));
   readonly #other = createServer();
   readonly #routers: SockJSRouter[] = [];
@@ -40,10 +41,10 @@ export class PolicySite {
   otherOrigin = '';
 
   async start(): Promise<void> {
-    this.origin = `http://127.0.0.1:${await listening(this.#pages)}`;
-    this.otherOrigin = `http://127.0.0.1:${await listening(this.#other)}`;
+    this.origin = `http://127.0.0.1:${await listen(this.#pages)}`;
+    this.otherOrigin = `http://127.0.0.1:${await listen(this.#other)}`;
     for (const server of [this.#pages, this.#other]) {
-      const settings = { allowedOrigins: [this.origin], logger: this.#logs };
+      const settings = { allowedOrigins: [this.origin], logger: this.#logger };
       const router = new SockJSRouter(Echo, '/echo', settings);
       router.attach(server);
       this.#routers.push(router);
@@ -52,7 +53,7 @@ export class PolicySite {
 
   async end(): Promise<void> {
     await Promise.all(this.#routers.map((router) => router.close({ timeout: 100 })));
-    await Promise.all([stopped(this.#pages), stopped(this.#other)]);
-    this.#logs.verify();
+    await Promise.all([stop(this.#pages), stop(this.#other)]);
+    this.#logger.assertNoProblems();
   }
 }

@@ -8,8 +8,9 @@ import { type IncomingMessage, type Server, type ServerResponse, createServer } 
 import { createRequire } from 'node:module';
 import type { Socket } from 'node:net';
 import { type SockJSSettings, SockJSConnection, SockJSRouter } from '../../src/index.ts';
-import { Logs, listening, stopped } from '../../test/support/service.ts';
 import { TEXTS } from './texts.ts';
+import { RecordingLogger } from '../../testkit/logger.ts';
+import { listen, stop } from '../../testkit/server.ts';
 
 /** What the server closes with when it is asked to. */
 export const CLOSING = { code: 4321, reason: 'Until “tomorrow”' } as const;
@@ -17,7 +18,7 @@ export const CLOSING = { code: 4321, reason: 'Until “tomorrow”' } as const;
 /** One router, and all that came to it. */
 export class Station {
   readonly router: SockJSRouter;
-  readonly logs = new Logs();
+  readonly logger = new RecordingLogger();
   readonly received: string[] = [];
   /** Codes that `onClose` was given. */
   readonly closings: number[] = [];
@@ -31,7 +32,7 @@ export class Station {
       heartbeatDelay: 2000,
       disconnectDelay: 2000,
       sessionCheckInterval: 50,
-      logger: this.logs,
+      logger: this.logger,
       ...settings,
     });
   }
@@ -109,13 +110,13 @@ export class Site {
         this.#sockets.add(socket);
         socket.once('close', () => this.#sockets.delete(socket));
       });
-    this.#port = await listening(this.#server, this.#port);
+    this.#port = await listen(this.#server, this.#port);
   }
 
   /** Every connection is cut, as when the process ends. */
   async kill(): Promise<void> {
     for (const socket of this.#sockets) socket.resetAndDestroy();
-    await stopped(this.#server);
+    await stop(this.#server);
     const routers = [...this.#stations.values()].map(({ router }) => router);
     await Promise.all(routers.map((router) => router.close({ timeout: 1 })));
   }

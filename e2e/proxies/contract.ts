@@ -6,20 +6,13 @@ import { request as requestOverTls } from 'node:https';
 import { type TestContext, after, before, test } from 'node:test';
 import tls from 'node:tls';
 import { WebSocket } from 'ws';
-import {
-  type Client,
-  type ClientOptions,
-  type ClientTransport,
-  TRANSPORTS,
-  open,
-  overEach,
-  until,
-  within,
-} from '../../test/support/client.ts';
-import { connectWebSocket } from '../../test/support/ws.ts';
 import { ServerNode, type Visitor, arrival } from './nodes.ts';
 import { RawSession } from './raw-session.ts';
 import { CERTIFICATE, type Proxy, type Recipe, readDeployed } from './proxies.ts';
+import { CLIENT_TRANSPORTS, type ClientTransportName, type OfficialClient, type OfficialClientOptions, openOfficial } from '../../testkit/official-client.ts';
+import { openWebSocket } from '../../testkit/raw-websocket.ts';
+import { testEach } from '../../testkit/node-test.ts';
+import { until, within } from '../../testkit/until.ts';
 
 const MESSAGES: readonly string[] = Array.from({ length: 100 }, (_, index) => `${index} – „ä“ 🙂`);
 const SERVERS: readonly string[] = Array.from({ length: 16 }, (_, index) => `${100 + index}`);
@@ -61,16 +54,16 @@ export class Installation {
   /** A client, and the connection at the node that it has reached. */
   visit(
     t: TestContext,
-    options: ClientOptions,
+    options: OfficialClientOptions,
     url: string = this.url(),
-  ): Promise<{ opened: Client; visitor: Visitor; node: ServerNode }> {
-    return arrival(this.nodes, () => open(t, url, options));
+  ): Promise<{ opened: OfficialClient; visitor: Visitor; node: ServerNode }> {
+    return arrival(this.nodes, () => openOfficial(t, url, options));
   }
 }
 
 function passesMessages(site: Installation): void {
-  overEach('100 messages come back in order', async (t, transports) => {
-    const client = await open(t, site.url(), { transports });
+  testEach(CLIENT_TRANSPORTS, '100 messages come back in order', async (t, transports) => {
+    const client = await openOfficial(t, site.url(), { transports });
     assert.equal(client.transport, transports);
     client.send(...MESSAGES);
     assert.deepEqual(await client.messages.take(MESSAGES.length), MESSAGES);
@@ -95,33 +88,33 @@ function passesMessages(site: Installation): void {
     }
   });
 
-  overEach('nothing depends on connections that stay open', async (t, transports) => {
-    const client = await open(t, site.url('/no-keep-alive'), { transports });
+  testEach(CLIENT_TRANSPORTS, 'nothing depends on connections that stay open', async (t, transports) => {
+    const client = await openOfficial(t, site.url('/no-keep-alive'), { transports });
     client.send(...MESSAGES);
     assert.deepEqual(await client.messages.take(MESSAGES.length), MESSAGES);
   });
 
-  overEach('a message of 1 MiB passes in both directions', async (t, transports) => {
+  testEach(CLIENT_TRANSPORTS, 'a message of 1 MiB passes in both directions', async (t, transports) => {
     const long = 'x'.repeat(1024 * 1024);
-    const client = await open(t, site.url(), { transports });
+    const client = await openOfficial(t, site.url(), { transports });
     client.send(long);
     assert.equal(await client.messages.next(), long);
   });
 }
 
 function passesEnds(site: Installation): void {
-  overEach('a close by the server arrives with code and reason', async (t, transports) => {
-    const client = await open(t, site.url(), { transports });
+  testEach(CLIENT_TRANSPORTS, 'a close by the server arrives with code and reason', async (t, transports) => {
+    const client = await openOfficial(t, site.url(), { transports });
     client.send('close 4321 Genug für heute');
     const end = { code: 4321, reason: 'Genug für heute', wasClean: true };
     assert.deepEqual(await client.closings.next(), end);
   });
 
-  overEach('a client that goes is noticed at once', async (t, transports) => {
+  testEach(CLIENT_TRANSPORTS, 'a client that goes is noticed at once', async (t, transports) => {
     const { opened, visitor, node } = await site.visit(t, { transports }, site.url('/leaving'));
     opened.send('hello');
     await opened.messages.next();
-    await until('it waits for more', () => node.leaving.stats.dump().connectionsActive === 1);
+    await until(() => node.leaving.stats.dump().connectionsActive === 1, 'it waits for more');
     opened.close();
     const { code } = await visitor.ends.next();
     assert.ok([1000, 1002].includes(code), String(code));
@@ -129,14 +122,14 @@ function passesEnds(site: Installation): void {
 
   test('close codes and reasons of WebSockets pass in both directions', async (t) => {
     const { opened, visitor } = await arrival(site.nodes, async () => {
-      const socket = await connectWebSocket(t, `${site.url()}/websocket`);
+      const socket = await openWebSocket(t, `${site.url()}/websocket`);
       socket.send('hello');
       await socket.next();
       return socket;
     });
     opened.socket.close(4001, 'schön war’s');
     assert.deepEqual(await visitor.ends.next(), { code: 4001, reason: 'schön war’s' });
-    const other = await connectWebSocket(t, `${site.url()}/websocket`);
+    const other = await openWebSocket(t, `${site.url()}/websocket`);
     other.send('close 4002 bis später');
     assert.deepEqual(await other.closed(), { code: 4002, reason: 'bis später' });
   });
@@ -155,7 +148,7 @@ async function latency(visitor: Visitor, next: () => Promise<unknown>): Promise<
 }
 
 function doesNotBuffer(site: Installation): void {
-  overEach(`a message arrives within ${PROMPTLY} ms`, async (t, transports) => {
+  testEach(CLIENT_TRANSPORTS, `a message arrives within ${PROMPTLY} ms`, async (t, transports) => {
     const { opened, visitor } = await site.visit(t, { transports });
     const median = await latency(visitor, () => opened.messages.next());
     assert.ok(median < PROMPTLY, `it took ${median} ms`);
@@ -244,7 +237,7 @@ function tellsTheAddress(site: Installation): void {
         const url = `${site.url(prefix)}/websocket`;
         const { visitor } = await arrival(site.nodes, async () => {
           await connectFrom(t, url, headers);
-          await until('it is there', () => site.nodes.some((node) => node.visitors.length > 0));
+          await until(() => site.nodes.some((node) => node.visitors.length > 0), 'it is there');
         });
         assert.deepEqual([visitor.info.ip, visitor.info.secure], [ip, secure]);
       });
@@ -281,16 +274,16 @@ async function serverOf(site: Installation, wanted: ServerNode): Promise<string>
   throw new Error('no session reaches the node');
 }
 
-function each<T>(run: (transports: ClientTransport) => Promise<T>): Promise<T[]> {
-  return Promise.all(TRANSPORTS.map(run));
+function each<T>(run: (transports: ClientTransportName) => Promise<T>): Promise<T[]> {
+  return Promise.all(CLIENT_TRANSPORTS.map(run));
 }
 
 function drains(site: Installation): void {
   test('a node that drains loses nothing, new sessions reach the other, and it comes back', async (t) => {
     const [a, b] = site.nodes;
     const server = await serverOf(site, a);
-    const clients: Client[] = [];
-    for (const transports of TRANSPORTS) {
+    const clients: OfficialClient[] = [];
+    for (const transports of CLIENT_TRANSPORTS) {
       const { opened, node } = await site.visit(t, { transports, server }, site.url('/rolling'));
       assert.equal(node, a);
       clients.push(opened);
@@ -333,16 +326,16 @@ async function reachesTheOther(
 ): Promise<void> {
   const earlier = new Set(other.visitors);
   await each(async (transports) => {
-    const client = await open(t, site.url('/rolling'), { transports, server });
+    const client = await openOfficial(t, site.url('/rolling'), { transports, server });
     client.send(...MESSAGES);
     assert.deepEqual(await client.messages.take(MESSAGES.length), MESSAGES);
   });
   const arrived = other.visitors.filter((visitor) => !earlier.has(visitor));
-  assert.equal(arrived.length, TRANSPORTS.length);
+  assert.equal(arrived.length, CLIENT_TRANSPORTS.length);
 }
 
 function endsTls(site: Installation): void {
-  overEach('TLS ends at the proxy', async (t, transports) => {
+  testEach(CLIENT_TRANSPORTS, 'TLS ends at the proxy', async (t, transports) => {
     tls.setDefaultCACertificates([...tls.getCACertificates('default'), CERTIFICATE.cert]);
     const url = `https://127.0.0.1:${site.proxy.tlsPort}/echo`;
     const { opened, visitor } = await site.visit(t, { transports }, url);
@@ -392,7 +385,7 @@ function outlivesIdleTimeouts(site: Installation): void {
     const url = `http://127.0.0.1:${proxy.port}`;
     const streams = ['websocket', 'xhr-streaming', 'eventsource'] as const;
     const hasty = await Promise.all(
-      TRANSPORTS.map((transports) => open(t, `${url}/hasty`, { transports })),
+      CLIENT_TRANSPORTS.map((transports) => openOfficial(t, `${url}/hasty`, { transports })),
     );
     // The same proxy cuts off those that are sent nothing.
     const idle: { readonly visitor: Visitor }[] = [];

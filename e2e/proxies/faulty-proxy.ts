@@ -1,5 +1,5 @@
+import type { Stage } from '../../testkit/tcp-relay.ts';
 /** What proxies of the bad old kind do, as stages of a relay: one request to a connection. */
-import type { Stage } from '../../test/support/relay.ts';
 
 const HEAD_END = '\r\n\r\n';
 

@@ -1,34 +1,34 @@
-/** What old proxies do to requests, done to ours by a relay. */
+/** What old proxies do to requests, done to ours by a startRelay. */
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import type { SockJSSettings } from '../../src/index.ts';
-import { type ClientTransport, TRANSPORTS, open } from '../../test/support/client.ts';
-import { ask } from '../../test/support/http.ts';
-import { type Stages, relay } from '../../test/support/relay.ts';
-import { type Running, serve } from '../../test/support/service.ts';
 import { rewriting, speakHttp10, stripUpgrade, wholeAnswers, wholeRequests } from './faulty-proxy.ts';
 import { RawSession } from './raw-session.ts';
+import { CLIENT_TRANSPORTS, type ClientTransportName, openOfficial } from '../../testkit/official-client.ts';
+import { httpRequest } from '../../testkit/raw-http.ts';
+import { type RelayOptions, startRelay } from '../../testkit/tcp-relay.ts';
+import { type RunningRouter, startRouter } from '../../testkit/server.ts';
 
 const MESSAGES: readonly string[] = Array.from({ length: 100 }, (_, index) => `${index} – „ä“ 🙂`);
-const OVER_HTTP: readonly ClientTransport[] = ['xhr-streaming', 'eventsource', 'xhr-polling'];
+const OVER_HTTP: readonly ClientTransportName[] = ['xhr-streaming', 'eventsource', 'xhr-polling'];
 
-interface Behind extends Running<never> {
+interface Behind extends RunningRouter<never> {
   readonly url: string;
   readonly relayPort: number;
 }
 
 async function serveBehind(
   t: TestContext,
-  stages: Stages,
+  stages: RelayOptions,
   settings?: SockJSSettings,
 ): Promise<Behind> {
-  const running = await serve<never>(t, settings);
-  const relayPort = await relay(t, running.port, stages);
+  const running = await startRouter<never>(t, settings);
+  const relayPort = await startRelay(t, running.port, stages);
   return { ...running, relayPort, url: `http://127.0.0.1:${relayPort}/echo` };
 }
 
-async function echoes(t: TestContext, url: string, transports: ClientTransport): Promise<void> {
-  const client = await open(t, url, { transports });
+async function echoes(t: TestContext, url: string, transports: ClientTransportName): Promise<void> {
+  const client = await openOfficial(t, url, { transports });
   for (const message of MESSAGES.slice(0, 5)) {
     client.send(message);
     assert.equal(await client.messages.next(), message);
@@ -49,15 +49,15 @@ for (const transports of OVER_HTTP) {
   });
 }
 
-for (const transports of TRANSPORTS) {
+for (const transports of CLIENT_TRANSPORTS) {
   test(`${transports} works with noKeepAlive`, async (t) => {
     const { url } = await serveBehind(t, {}, { noKeepAlive: true });
     await echoes(t, url, transports);
   });
 
   test(`${transports}: heartbeats outlive a proxy that cuts what is idle`, async (t) => {
-    const { url } = await serveBehind(t, { idleCut: 1000 }, { heartbeatDelay: 300 });
-    const client = await open(t, url, { transports });
+    const { url } = await serveBehind(t, { idleTimeout: 1000 }, { heartbeatDelay: 300 });
+    const client = await openOfficial(t, url, { transports });
     const began = performance.now();
     while (performance.now() - began < 1500) await client.heartbeats.next();
     client.send('still there');
@@ -67,8 +67,8 @@ for (const transports of TRANSPORTS) {
 }
 
 test('without heartbeats in time that proxy does cut', async (t) => {
-  const { url } = await serveBehind(t, { idleCut: 300 });
-  const client = await open(t, url, { transports: 'websocket' });
+  const { url } = await serveBehind(t, { idleTimeout: 300 });
+  const client = await openOfficial(t, url, { transports: 'websocket' });
   assert.equal((await client.closings.next()).code, 1006);
 });
 
@@ -94,7 +94,7 @@ for (const [noKeepAlive, connection] of [
   [false, 'keep-alive'],
 ] as const) {
   test(`noKeepAlive ${noKeepAlive}: every answer says Connection: ${connection}`, async (t) => {
-    const { port } = await serve(t, { noKeepAlive });
+    const { port } = await startRouter(t, { noKeepAlive });
     for (const [method, path] of [
       ['GET', '/echo/info'],
       ['GET', '/echo'],
@@ -102,7 +102,7 @@ for (const [noKeepAlive, connection] of [
       ['OPTIONS', '/echo/000/some-session/xhr'],
       ['GET', '/echo/unknown'],
     ] as const) {
-      const { head } = await ask(port, { method, path });
+      const { head } = await httpRequest(port, { method, path });
       assert.equal(head.header('connection')?.toLowerCase(), connection, path);
     }
   });
@@ -111,7 +111,7 @@ for (const [noKeepAlive, connection] of [
 test('where a proxy holds streams back the client falls back to polling', async (t) => {
   const stages = { toServer: rewriting(speakHttp10), toClient: wholeAnswers };
   const { url } = await serveBehind(t, stages);
-  const client = await open(t, url, { transports: ['xhr-streaming', 'xhr-polling'] });
+  const client = await openOfficial(t, url, { transports: ['xhr-streaming', 'xhr-polling'] });
   assert.equal(client.transport, 'xhr-polling');
   client.send('hello');
   assert.equal(await client.messages.next(), 'hello');
@@ -127,7 +127,7 @@ for (const { trustedProxies, status } of [
 ]) {
   const who = trustedProxies.length > 0 ? 'a trusted' : 'any other';
   test(`the host that ${who} proxy has renamed: own pages get ${status}`, async (t) => {
-    const { relayPort, logs } = await serveBehind(
+    const { relayPort, logger } = await serveBehind(
       t,
       { toServer: rewriting(renameHost) },
       { trustedProxies },
@@ -136,21 +136,21 @@ for (const { trustedProxies, status } of [
       ['Host', 'site.example'],
       ['Origin', 'https://site.example'],
     ] as const;
-    const answer = await ask(relayPort, { path: '/echo/info', headers });
+    const answer = await httpRequest(relayPort, { path: '/echo/info', headers });
     assert.equal(answer.status, status);
-    const said = logs.take().filter(({ level }) => level === 'warn');
+    const said = logger.take().filter(({ level }) => level === 'warn');
     assert.equal(said.length, status === 200 ? 0 : 1);
   });
 }
 
 test('a WebSocket request that has lost its Upgrade header is told so, and the log says why', async (t) => {
-  const { url, logs } = await serveBehind(t, { toServer: rewriting(stripUpgrade) });
+  const { url, logger } = await serveBehind(t, { toServer: rewriting(stripUpgrade) });
   // The client falls back, and works.
-  const client = await open(t, url, { transports: ['websocket', 'xhr-streaming'] });
+  const client = await openOfficial(t, url, { transports: ['websocket', 'xhr-streaming'] });
   assert.equal(client.transport, 'xhr-streaming');
   client.send('hello');
   assert.equal(await client.messages.next(), 'hello');
-  const [warning, ...others] = logs.take().filter(({ level }) => level === 'warn');
+  const [warning, ...others] = logger.take().filter(({ level }) => level === 'warn');
   assert.match(warning?.line ?? '', /^\/echo: .*WebSocket.*Upgrade.*proxy/);
   assert.deepEqual(others, [], 'it is said once');
 });

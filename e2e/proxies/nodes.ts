@@ -2,8 +2,9 @@
 import assert from 'node:assert/strict';
 import { type Server, createServer } from 'node:http';
 import { SockJSConnection, SockJSRouter, type SockJSSettings } from '../../src/index.ts';
-import { Queue } from '../../test/support/client.ts';
-import { Logs, listening, stopped } from '../../test/support/service.ts';
+import { AsyncQueue } from '../../testkit/async-queue.ts';
+import { RecordingLogger } from '../../testkit/logger.ts';
+import { listen, stop } from '../../testkit/server.ts';
 
 export interface End {
   readonly code: number;
@@ -12,7 +13,7 @@ export interface End {
 
 /** An echo that is told to close by `close CODE REASON`. */
 export class Visitor extends SockJSConnection {
-  readonly ends: Queue<End> = new Queue<End>('onClose');
+  readonly ends: AsyncQueue<End> = new AsyncQueue<End>('onClose');
 
   override onMessage(message: string): void {
     const [command, code, ...reason] = message.split(' ');
@@ -21,14 +22,14 @@ export class Visitor extends SockJSConnection {
   }
 
   override onClose(code: number, reason: string): void {
-    this.ends.put({ code, reason });
+    this.ends.push({ code, reason });
   }
 }
 
 const BEHIND_A_PROXY: SockJSSettings = { trustedProxies: ['127.0.0.1'] };
 
 export class ServerNode {
-  readonly logs: Logs;
+  readonly logger: RecordingLogger;
   readonly #port: number;
   #server: Server;
   #rolling: SockJSRouter<Visitor>;
@@ -36,9 +37,9 @@ export class ServerNode {
   leaving: SockJSRouter<Visitor>;
   #routers: SockJSRouter<Visitor>[];
 
-  constructor(port: number, logs: Logs = new Logs()) {
+  constructor(port: number, logger: RecordingLogger = new RecordingLogger()) {
     this.#port = port;
-    this.logs = logs;
+    this.logger = logger;
     this.#server = createServer();
     this.#rolling = this.#serve('/rolling', BEHIND_A_PROXY);
     this.leaving = this.#serve('/leaving', BEHIND_A_PROXY);
@@ -62,19 +63,19 @@ export class ServerNode {
   }
 
   async start(): Promise<this> {
-    await listening(this.#server, this.#port);
+    await listen(this.#server, this.#port);
     return this;
   }
 
   async stop(): Promise<void> {
     await Promise.all(this.#routers.map((router) => router.close({ timeout: 100 })));
-    await stopped(this.#server);
-    this.logs.verify();
+    await stop(this.#server);
+    this.logger.assertNoProblems();
   }
 
   /** A new process, as far as anyone outside can see. */
   async restart(): Promise<void> {
-    const fresh = new ServerNode(this.#port, this.logs);
+    const fresh = new ServerNode(this.#port, this.logger);
     this.#server = fresh.#server;
     this.#rolling = fresh.#rolling;
     this.leaving = fresh.leaving;
@@ -83,7 +84,7 @@ export class ServerNode {
   }
 
   #serve(prefix: string, settings: SockJSSettings): SockJSRouter<Visitor> {
-    const router = new SockJSRouter(Visitor, prefix, { logger: this.logs, ...settings });
+    const router = new SockJSRouter(Visitor, prefix, { logger: this.logger, ...settings });
     return router.attach(this.#server);
   }
 }

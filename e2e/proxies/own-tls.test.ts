@@ -6,28 +6,31 @@ import { type TestContext, test } from 'node:test';
 import tls from 'node:tls';
 import { WebSocket } from 'ws';
 import { SockJSRouter } from '../../src/index.ts';
-import { open, overEach, within } from '../../test/support/client.ts';
-import { Echo, Logs, listening, stopped } from '../../test/support/service.ts';
 import { CERTIFICATE } from './proxies.ts';
+import { CLIENT_TRANSPORTS, openOfficial } from '../../testkit/official-client.ts';
+import { Echo, listen, stop } from '../../testkit/server.ts';
+import { RecordingLogger } from '../../testkit/logger.ts';
+import { testEach } from '../../testkit/node-test.ts';
+import { within } from '../../testkit/until.ts';
 
 tls.setDefaultCACertificates([...tls.getCACertificates('default'), CERTIFICATE.cert]);
 
 async function serveEncrypted(t: TestContext): Promise<number> {
-  const logger = new Logs();
+  const logger = new RecordingLogger();
   const router = new SockJSRouter(Echo, '/echo', { logger });
   const server = createServer(CERTIFICATE);
   router.attach(server);
-  const port = await listening(server);
+  const port = await listen(server);
   t.after(async () => {
     await router.close({ timeout: 100 });
-    await stopped(server);
-    logger.verify();
+    await stop(server);
+    logger.assertNoProblems();
   });
   return port;
 }
 
-overEach('works over TLS', async (t, transports) => {
-  const client = await open(t, `https://127.0.0.1:${await serveEncrypted(t)}/echo`, { transports });
+testEach(CLIENT_TRANSPORTS, 'works over TLS', async (t, transports) => {
+  const client = await openOfficial(t, `https://127.0.0.1:${await serveEncrypted(t)}/echo`, { transports });
   client.send('hello');
   assert.equal(await client.messages.next(), 'hello');
 });
@@ -35,7 +38,7 @@ overEach('works over TLS', async (t, transports) => {
 test('raw WebSockets work over TLS', async (t) => {
   const socket = new WebSocket(`wss://127.0.0.1:${await serveEncrypted(t)}/echo/websocket`);
   t.after(() => socket.terminate());
-  await within(once(socket, 'open'), 'an open socket');
+  await within(once(socket, 'open'), 'an openOfficial socket');
   const echoed = new Promise<string>((resolve) => {
     socket.on('message', (data: Buffer) => resolve(data.toString()));
   });

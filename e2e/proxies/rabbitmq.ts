@@ -3,15 +3,15 @@ import { randomUUID } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { join } from 'node:path';
-import { listening } from '../../test/support/service.ts';
 import { Program, removed, temporaryDirectory } from './program.ts';
+import { listen } from '../../testkit/server.ts';
 
 /** Where Debian has the scripts that run as whoever calls them. */
 const SCRIPT = '/usr/lib/rabbitmq/bin/rabbitmq-server';
 
 async function freePorts(count: number): Promise<number[]> {
   const servers = Array.from({ length: count }, () => createServer());
-  const ports = await Promise.all(servers.map((server) => listening(server)));
+  const ports = await Promise.all(servers.map((server) => listen(server)));
   await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
   return ports;
 }

@@ -6,12 +6,14 @@ import { type TestContext, after, before, test } from 'node:test';
 import { Client, type IFrame, type IMessage } from '@stomp/stompjs';
 import SockJS from 'sockjs-client';
 import { FrameCutter } from '../../examples/stomp/frames.ts';
-import { type ClientTransport, Queue, open, until, within } from '../../test/support/client.ts';
 import { Program } from './program.ts';
 import { RawSession } from './raw-session.ts';
 import { type Broker, startRabbitMq } from './rabbitmq.ts';
+import { AsyncQueue } from '../../testkit/async-queue.ts';
+import { type ClientTransportName, openOfficial } from '../../testkit/official-client.ts';
+import { until, within } from '../../testkit/until.ts';
 
-const TRANSPORTS: readonly ClientTransport[] = ['websocket', 'xhr-streaming', 'xhr-polling'];
+const TRANSPORTS: readonly ClientTransportName[] = ['websocket', 'xhr-streaming', 'xhr-polling'];
 const HEART_BEAT = 400;
 
 interface Relay {
@@ -52,14 +54,14 @@ interface CloseStatus {
 
 class StompClient {
   readonly stomp: Client;
-  readonly connected = new Queue<IFrame>('CONNECTED');
-  readonly errors = new Queue<IFrame>('ERROR');
-  readonly receipts = new Queue<string>('a receipt');
-  readonly closings = new Queue<CloseStatus>('the close event');
+  readonly connected = new AsyncQueue<IFrame>('CONNECTED');
+  readonly errors = new AsyncQueue<IFrame>('ERROR');
+  readonly receipts = new AsyncQueue<string>('a receipt');
+  readonly closings = new AsyncQueue<CloseStatus>('the close event');
   /** What passes, as text: `<` from the server, `>` to it. */
   readonly traffic: string[] = [];
 
-  constructor(url: string, transports: ClientTransport, passcode = 'guest') {
+  constructor(url: string, transports: ClientTransportName, passcode = 'guest') {
     this.stomp = new Client({
       connectHeaders: { login: 'guest', passcode },
       webSocketFactory: () => new SockJS(url, undefined, { transports }),
@@ -67,20 +69,20 @@ class StompClient {
       heartbeatOutgoing: HEART_BEAT,
       reconnectDelay: 0,
       debug: (line) => this.traffic.push(line),
-      onConnect: (frame) => this.connected.put(frame),
-      onStompError: (frame) => this.errors.put(frame),
-      onWebSocketClose: ({ code, reason }: CloseStatus) => this.closings.put({ code, reason }),
+      onConnect: (frame) => this.connected.push(frame),
+      onStompError: (frame) => this.errors.push(frame),
+      onWebSocketClose: ({ code, reason }: CloseStatus) => this.closings.push({ code, reason }),
     });
     this.stomp.activate();
   }
 
   /** Subscribes to a queue that is the client's own, and waits until the broker has done so. */
-  async subscribe(destination: string): Promise<Queue<IMessage>> {
-    const messages = new Queue<IMessage>('a message');
-    this.stomp.subscribe(destination, (message) => messages.put(message), {
+  async subscribe(destination: string): Promise<AsyncQueue<IMessage>> {
+    const messages = new AsyncQueue<IMessage>('a message');
+    this.stomp.subscribe(destination, (message) => messages.push(message), {
       receipt: 'subscribed',
     });
-    this.stomp.watchForReceipt('subscribed', () => this.receipts.put('subscribed'));
+    this.stomp.watchForReceipt('subscribed', () => this.receipts.push('subscribed'));
     await this.receipts.next();
     return messages;
   }
@@ -90,14 +92,14 @@ class StompClient {
   }
 }
 
-function start(t: TestContext, transports: ClientTransport, passcode?: string): StompClient {
+function start(t: TestContext, transports: ClientTransportName, passcode?: string): StompClient {
   assert.ok(relay !== undefined);
   const client = new StompClient(relay.url, transports, passcode);
   t.after(() => client.stomp.deactivate());
   return client;
 }
 
-async function connected(t: TestContext, transports: ClientTransport): Promise<StompClient> {
+async function connected(t: TestContext, transports: ClientTransportName): Promise<StompClient> {
   const client = start(t, transports);
   const { headers } = await client.connected.next();
   assert.match(headers['server'] ?? '', /^RabbitMQ/);
@@ -118,7 +120,7 @@ for (const transports of TRANSPORTS) {
       'x'.repeat(200_000),
     ];
     for (const [index, body] of texts.entries()) {
-      client.stomp.watchForReceipt(`sent-${index}`, () => client.receipts.put(`sent-${index}`));
+      client.stomp.watchForReceipt(`sent-${index}`, () => client.receipts.push(`sent-${index}`));
       client.stomp.publish({
         destination,
         body,
@@ -146,10 +148,7 @@ for (const transports of TRANSPORTS) {
 
   test(`${transports}: heart-beats pass in both directions`, async (t) => {
     const client = await connected(t, transports);
-    await until(
-      'both have beaten',
-      () => client.count(/<<< PONG/) >= 2 && client.count(/>>> PING/) >= 2,
-    );
+    await until(() => client.count(/<<< PONG/) >= 2 && client.count(/>>> PING/) >= 2, 'both have beaten');
     assert.equal(client.closings.size, 0, 'neither side has missed one');
   });
 
@@ -179,9 +178,9 @@ test('a client is refused while there is no broker', async (t) => {
 });
 
 /** A broker's port behind which the test itself sits. */
-async function startFakeBroker(t: TestContext): Promise<{ url: string; accepted: Queue<Socket> }> {
-  const accepted = new Queue<Socket>('a connection to the broker');
-  const fake = createServer((socket) => accepted.put(socket.on('error', () => undefined)));
+async function startFakeBroker(t: TestContext): Promise<{ url: string; accepted: AsyncQueue<Socket> }> {
+  const accepted = new AsyncQueue<Socket>('a connection to the broker');
+  const fake = createServer((socket) => accepted.push(socket.on('error', () => undefined)));
   await once(fake.listen(0, '127.0.0.1'), 'listening');
   const address = fake.address();
   assert.ok(typeof address === 'object' && address !== null);
@@ -215,7 +214,7 @@ test('a client that does not keep up holds the broker back, and loses nothing', 
 
 test('a broker that does not keep up costs a bounded amount of memory', async (t) => {
   const { url, accepted } = await startFakeBroker(t);
-  const client = await open(t, url, { transports: 'websocket' });
+  const client = await openOfficial(t, url, { transports: 'websocket' });
   const deaf = (await accepted.next()).pause();
   t.after(() => deaf.destroy());
   const frame = `SEND\ndestination:/topic/x\n\n${'x'.repeat(65_536)}\0`;
@@ -227,7 +226,7 @@ test('a broker that does not keep up costs a bounded amount of memory', async (t
 
 test('a client that goes ends its connection to the broker', async (t) => {
   const { url, accepted } = await startFakeBroker(t);
-  const client = await open(t, url, { transports: 'websocket' });
+  const client = await openOfficial(t, url, { transports: 'websocket' });
   const fromClient = await accepted.next();
   client.send('SEND\n\nlast words\0');
   client.close();

@@ -1,10 +1,10 @@
-/** The documents name files, headings and commands that exist. */
+/** The files, headings and commands in the documents exist. */
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
-import { renderMarkdown } from '../site/markdown.ts';
-import { PAGES } from '../site/pages.ts';
+import { renderMarkdown } from '../../site/markdown.ts';
+import { PAGES } from '../../site/pages.ts';
 
 const { scripts } = JSON.parse(readFileSync('package.json', 'utf8')) as {
   scripts: Readonly<Record<string, string>>;

@@ -1,4 +1,4 @@
-/** What the README says is so: its programs compile, its commands exist. */
+/** The programs of the README compile, and its commands, links and figures are correct. */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -34,7 +34,7 @@ test('every TypeScript program compiles under the strictest settings', (t) => {
   assert.equal(status, 0, stdout);
 });
 
-test('every npm command that is named exists', () => {
+test('every npm command in it exists', () => {
   const { scripts } = JSON.parse(readFileSync('package.json', 'utf8')) as {
     scripts: Record<string, string>;
   };
@@ -45,22 +45,22 @@ test('every npm command that is named exists', () => {
   for (const name of named) assert.ok(Object.hasOwn(scripts, name), `npm run ${name}`);
 });
 
-test('every file that is linked exists', () => {
+test('every file that it links to exists', () => {
   const links = [...README.matchAll(/\]\(([^)#:]+)\)/g)].map(([, path]) => path ?? '');
   assert.ok(links.length >= 3);
   for (const path of links) assert.ok(existsSync(path), path);
 });
 
-test('what it costs is what was measured', () => {
+test('the figures are those of bench/RESULTS.md', () => {
   const results = readFileSync('bench/RESULTS.md', 'utf8');
   const rows =
     /^## What it costs$[^]*?^\| --- .*\n([^]*?)\n\n/m.exec(README)?.[1]?.split('\n') ?? [];
   assert.ok(rows.length >= 5);
   for (const row of rows) {
-    const [, title = '', ...quoteForLog] = row.split('|').map((cell) => cell.trim());
+    const [, title = '', ...figures] = row.split('|').map((cell) => cell.trim());
     const measured = results.split('\n').find((line) => line.startsWith(`| ${title} |`));
     const [, , , , ratio = '', , sockjs, socketIo] =
       measured?.split('|').map((cell) => cell.trim()) ?? [];
-    assert.deepEqual(quoteForLog.slice(0, 3), [/[\d.]+/.exec(ratio)?.[0], sockjs, socketIo], title);
+    assert.deepEqual(figures.slice(0, 3), [/[\d.]+/.exec(ratio)?.[0], sockjs, socketIo], title);
   }
 });

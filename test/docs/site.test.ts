@@ -1,13 +1,13 @@
-/** `npm run site`: every document is a page, and every link of every page leads somewhere. */
+/** The documentation site: every document is a page, and every link has a target. */
 import assert from 'node:assert/strict';
 import { globSync, readFileSync, readdirSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import { buildSite } from '../site/build.ts';
-import { renderMarkdown } from '../site/markdown.ts';
-import { PAGES } from '../site/pages.ts';
+import { buildSite } from '../../site/build.ts';
+import { renderMarkdown } from '../../site/markdown.ts';
+import { PAGES } from '../../site/pages.ts';
 
 const folder = await mkdtemp(join(tmpdir(), 'site-'));
 after(() => rm(folder, { recursive: true }));
@@ -16,7 +16,7 @@ await buildSite(folder);
 const FILES = readdirSync(folder);
 const HTML = new Map(PAGES.map(({ file }) => [file, readFileSync(join(folder, file), 'utf8')]));
 
-/** The text of the attributes of this name. */
+/** Values of all attributes with this name. */
 function attributes(html: string, name: string): string[] {
   return Array.from(
     html.matchAll(new RegExp(` ${name}="([^"]*)"`, 'g')),
@@ -36,7 +36,7 @@ for (const [file, html] of HTML) {
     assert.deepEqual(ids, [...new Set(ids)]);
   });
 
-  test(`${file} has all pages in its navigation, and itself marked`, () => {
+  test(`${file} links to all pages in its navigation, and marks itself`, () => {
     const [, navigation = ''] = /<nav[^>]*>([^]*)<\/nav>/.exec(html) ?? [];
     const links = new Set(attributes(navigation, 'href').filter((link) => !link.startsWith('#')));
     assert.deepEqual([...links], [...HTML.keys()]);
@@ -55,7 +55,7 @@ for (const [file, html] of HTML) {
   });
 }
 
-test('links of Markdown lead to pages, and those to other files become text', () => {
+test('Markdown links lead to pages, and links to other files become text', () => {
   const text = '[a](settings.md#what-comes-in) [b](../deploy) [c](../test/x.ts) [d](https://a.com)';
   assert.equal(
     renderMarkdown(text, 'docs/errors.md').html,
@@ -64,7 +64,7 @@ test('links of Markdown lead to pages, and those to other files become text', ()
   );
 });
 
-test('headings with the same text get anchors of their own', () => {
+test('headings with the same text get different anchors', () => {
   const { headings } = renderMarkdown('## What `a` does\n\n## What a does\n', 'README.md');
   assert.deepEqual(
     headings.map(({ id }) => id),
@@ -72,7 +72,7 @@ test('headings with the same text get anchors of their own', () => {
   );
 });
 
-test('HTML in a document is shown, and not run', () => {
+test('HTML in a document is escaped', () => {
   const { html } = renderMarkdown('a <script>alert(1)</script>', 'README.md');
   assert.doesNotMatch(html, /<script/);
 });

@@ -1,4 +1,4 @@
-/** Each package of the repository declares what it imports, and the lock file fits every npm. */
+/** Each package of the repository declares its imports, and the lock file works with every version of npm. */
 import assert from 'node:assert/strict';
 import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -16,7 +16,7 @@ function readManifest(folder: string): Manifest {
 }
 
 const ROOT = readManifest('.');
-const OWN_FOLDERS = ['src', 'test', 'test-server', 'scripts'];
+const OWN_FOLDERS = ['src', 'client', 'test', 'testkit', 'test-server', 'scripts'];
 const IMPORT = /^(?:import|export)\b[^;]*?\bfrom '([^'.][^']*)';$|^import '([^'.][^']*)';$/gm;
 const PACKAGE_NAME = /^(?:@[^/]+\/)?[^/]+/;
 
@@ -37,16 +37,19 @@ function assertDeclares({ name, dependencies, devDependencies }: Manifest, folde
   const imported = importedPackages(folder);
   // The root package refers to itself, and the programs of the import matrix run with the packed package.
   if (ROOT.name === name || folder === 'import-matrix') imported.delete(ROOT.name);
-  for (const each of imported)
-    assert.ok(each in { ...dependencies, ...devDependencies }, `${folder} imports ${each}`);
+  for (const dependency of imported)
+    assert.ok(
+      dependency in { ...dependencies, ...devDependencies },
+      `${folder} imports ${dependency}`,
+    );
 }
 
 for (const folder of OWN_FOLDERS) {
-  test(`the root package declares what ${folder}/ imports`, () => assertDeclares(ROOT, folder));
+  test(`the root package declares the imports of ${folder}/`, () => assertDeclares(ROOT, folder));
 }
 
 for (const folder of ROOT.workspaces ?? []) {
-  test(`the workspace ${folder} declares what it imports`, () => {
+  test(`the workspace ${folder} declares its imports`, () => {
     assert.ok(importedPackages(folder).size > 0);
     assertDeclares(readManifest(folder), folder);
   });

@@ -1,11 +1,12 @@
-/** The package as it is packed runs on the oldest Node of every line that it promises, and on the newest. */
+/** The packed package runs on the supported versions of Node. */
 import assert from 'node:assert/strict';
-import { copyFile, rm } from 'node:fs/promises';
+import { copyFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { FIXTURES, nodeOf, pack, project, run, temporaryDirectory } from './support/package.ts';
+import { temporaryDirectory } from '../../testkit/process.ts';
+import { FIXTURES, createProject, installNode, pack, run } from './project.ts';
 
-/** npm ranges; 20.19 is the oldest line that can `require` an ES module. The other tests run on 24. */
+/** npm ranges. 20.19 is the first version that can `require` an ES module. The other tests run on 24. */
 const RANGES = ['20.19', '22', '26'];
 
 const WS = import.meta.resolve('ws');
@@ -13,22 +14,20 @@ const WS = import.meta.resolve('ws');
 let directory = '';
 
 before(async () => {
-  directory = await temporaryDirectory();
-  await project(directory, await pack(directory));
+  directory = await temporaryDirectory({ after });
+  await createProject(directory, await pack(directory));
   await copyFile(join(FIXTURES, 'smoke.mjs'), join(directory, 'smoke.mjs'));
 });
-
-after(() => rm(directory, { recursive: true }));
 
 async function assertWorks(node: string, version: string): Promise<void> {
   const { stdout, stderr } = await run(directory, node, 'smoke.mjs', WS);
   assert.ok(stdout.startsWith(`ok v${version}.`), stdout);
-  assert.equal(stderr, '', 'without a warning');
+  assert.equal(stderr, '', 'Node printed a warning');
 }
 
 for (const range of RANGES) {
   test(`the package works on Node ${range}`, async () => {
-    await assertWorks(await nodeOf(range), range);
+    await assertWorks(await installNode(range), range);
   });
 }
 

@@ -1,25 +1,24 @@
-/** What `npm pack` makes is what a user needs, and the first lines that they copy work. */
+/** The packed package: its files, its entries, and the first example of the README. */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
-import { readFile, readdir, rm, writeFile } from 'node:fs/promises';
+import { readFile, readdir, writeFile } from 'node:fs/promises';
 import { join, sep } from 'node:path';
 import { type TestContext, after, before, test } from 'node:test';
 import { publint } from 'publint';
-import { type ClientTransport, open } from './support/client.ts';
-import { ROOT, pack, project, run, start, temporaryDirectory } from './support/package.ts';
+import { type ClientTransportName, openOfficial } from '../../testkit/official-client.ts';
+import { temporaryDirectory } from '../../testkit/process.ts';
+import { ROOT, createProject, pack, run, startServing } from './project.ts';
 
 let directory = '';
 let tarball = '';
 
 before(async () => {
-  directory = await temporaryDirectory();
+  directory = await temporaryDirectory({ after });
   tarball = await pack(directory);
-  await project(directory, tarball);
+  await createProject(directory, tarball);
 });
 
-after(() => rm(directory, { recursive: true }));
-
-/** All files below a directory, with `/` in their paths whatever the machine. */
+/** Paths of all files below a directory, with `/` on every system. */
 async function filesBelow(root: string): Promise<string[]> {
   const entries = await readdir(root, { recursive: true, withFileTypes: true });
   return entries
@@ -32,15 +31,15 @@ async function filesBelow(root: string): Promise<string[]> {
     .toSorted();
 }
 
-test('the package holds the built sources in both formats and its papers, and nothing else', async () => {
+test('the package contains the built sources in both formats, its documents, and nothing else', async () => {
   const sources = [...(await filesBelow(join(ROOT, 'src'))), 'client/multiplex-client.ts'];
   const built = sources
     .map((name) => name.replace(/\.ts$/, ''))
     .flatMap((name) => [`dist/${name}.js`, `dist/${name}.d.ts`, `dist/esm/${name}.js`]);
   const formats = ['dist/package.json', 'dist/esm/package.json'];
-  const papers = ['CHANGELOG.md', 'LICENSE', 'README.md', 'package.json'];
+  const documents = ['CHANGELOG.md', 'LICENSE', 'README.md', 'package.json'];
   const packed = await filesBelow(join(directory, 'node_modules', 'sockjs-server'));
-  assert.deepEqual(packed, [...built, ...formats, ...papers].toSorted());
+  assert.deepEqual(packed, [...built, ...formats, ...documents].toSorted());
 });
 
 interface Entry {
@@ -56,7 +55,7 @@ interface Manifest {
   readonly exports: Readonly<Record<string, string | Entry>>;
 }
 
-test('tools that do not know exports find the same files', async () => {
+test('tools that ignore exports find the same files', async () => {
   const text = await readFile(join(ROOT, 'package.json'), 'utf8');
   const { main, types, typesVersions, exports } = JSON.parse(text) as Manifest;
   const byName: Record<string, readonly string[]> = {};
@@ -70,7 +69,7 @@ test('tools that do not know exports find the same files', async () => {
   assert.deepEqual(typesVersions, { '*': byName });
 });
 
-test('publint finds nothing', async () => {
+test('publint reports no problem', async () => {
   const { buffer, byteOffset, byteLength } = await readFile(tarball);
   assert.ok(buffer instanceof ArrayBuffer);
   const packed = buffer.slice(byteOffset, byteOffset + byteLength);
@@ -78,7 +77,7 @@ test('publint finds nothing', async () => {
   assert.deepEqual(messages, []);
 });
 
-test('arethetypeswrong finds nothing', async () => {
+test('arethetypeswrong reports no problem', async () => {
   const attw = join(ROOT, 'node_modules', '@arethetypeswrong', 'cli', 'dist', 'index.js');
   const args = [tarball, '--profile', 'strict', '--format', 'ascii', '--no-color'];
   await run(ROOT, process.execPath, attw, ...args);
@@ -88,15 +87,15 @@ const README = readFileSync(join(ROOT, 'README.md'), 'utf8');
 const [, EXAMPLE = ''] = /^```ts\n(.*?)^```$/ms.exec(README) ?? [];
 
 async function assertEchoes(t: TestContext, file: string): Promise<void> {
-  const program = await start(file);
-  const echoes = async (transports: ClientTransport): Promise<void> => {
-    const client = await open(t, `http://127.0.0.1:${program.port}/echo`, { transports });
+  const program = await startServing(file);
+  const assertEcho = async (transports: ClientTransportName): Promise<void> => {
+    const client = await openOfficial(t, `http://127.0.0.1:${program.port}/echo`, { transports });
     client.send('hello');
     assert.equal(await client.messages.next(), 'hello');
     client.close();
   };
   try {
-    await Promise.all([echoes('websocket'), echoes('xhr-polling')]);
+    await Promise.all([assertEcho('websocket'), assertEcho('xhr-polling')]);
   } finally {
     await program.stop();
   }
@@ -109,7 +108,7 @@ test("the README's first example compiles under strict and runs", async (t) => {
   };
   await writeFile(join(directory, 'tsconfig.json'), JSON.stringify(config));
   await writeFile(join(directory, 'echo.ts'), EXAMPLE);
-  // The compiler turns the imports of a .cts file into `require`.
+  // The compiler compiles the imports of a .cts file to `require`.
   await writeFile(join(directory, 'required.cts'), EXAMPLE);
   const tsc = join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc');
   await run(directory, process.execPath, tsc, '-p', directory);

@@ -1,69 +1,51 @@
 /**
- * The package as a user gets it: packed, installed into an empty project, and run by a Node of choice.
- * `dist/` has to be there; `npm test` builds it first.
+ * The package in a user's project: packed, installed into an empty project, and run by any version of Node.
+ * `dist/` has to be built.
  */
 import assert from 'node:assert/strict';
-import { type ChildProcess, execFile, fork } from 'node:child_process';
-import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
-import { within } from './client.ts';
+import { Program, run as runProgram } from '../../testkit/process.ts';
 
 export const ROOT = fileURLToPath(new URL('../..', import.meta.url));
-export const FIXTURES = join(ROOT, 'test', 'fixtures');
+export const FIXTURES = fileURLToPath(new URL('fixtures', import.meta.url));
+const ANY_PORT = new URL('fixtures/any-port.mjs', import.meta.url).href;
 
-/** Longer than a download of Node takes where the network is slow. */
-const PATIENCE = 110_000;
+/** More than a download of Node takes over a slow network. */
+const TIMEOUT_MS = 110_000;
 
-/** The environment of this process, without what the test runner put there for its own children. */
-function environment(): NodeJS.ProcessEnv {
-  const own = new Set(['NODE_OPTIONS', 'NODE_TEST_CONTEXT', 'NODE_V8_COVERAGE']);
-  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !own.has(name)));
-}
-
-/** @throws an error that holds what the program printed, if it ends with another code than 0 */
+/** Runs a program to its end. @throws an error with its output, unless it exits with 0 */
 export async function run(
   cwd: string,
-  program: string,
+  command: string,
   ...args: readonly string[]
 ): Promise<{ readonly stdout: string; readonly stderr: string }> {
-  const options = { cwd, env: environment(), timeout: PATIENCE };
-  try {
-    return await promisify(execFile)(program, args, options);
-  } catch (error) {
-    const printed = ['stdout', 'stderr'].map((name) => String(Reflect.get(Object(error), name)));
-    throw new Error(`${program} ${args.join(' ')}\n${printed.join('')}`, { cause: error });
-  }
+  return runProgram(command, args, { cwd, timeout: TIMEOUT_MS });
 }
 
-/** A directory of its own; whoever asks for it removes it. */
-export async function temporaryDirectory(): Promise<string> {
-  return mkdtemp(join(tmpdir(), 'sockjs-server-'));
-}
-
-/** An empty project with what was asked for installed. */
-export async function project(directory: string, ...packages: readonly string[]): Promise<string> {
+/** Creates an empty project and installs packages in it. */
+export async function createProject(
+  directory: string,
+  ...packages: readonly string[]
+): Promise<void> {
   await mkdir(directory, { recursive: true });
   await writeFile(join(directory, 'package.json'), '{ "private": true, "type": "module" }\n');
-  const quietly = ['--prefer-offline', '--no-audit', '--no-fund', '--loglevel=error'];
-  await run(directory, 'npm', 'install', ...quietly, ...packages);
-  return directory;
+  const options = ['--prefer-offline', '--no-audit', '--no-fund', '--loglevel=error'];
+  await run(directory, 'npm', 'install', ...options, ...packages);
 }
 
-/** @returns the path of the tarball */
+/** Packs the package into a directory. @returns the path of the tarball */
 export async function pack(directory: string): Promise<string> {
-  // Without scripts: building again would pull dist/ away from under other tests.
+  // Without scripts: a build would remove dist/ while other tests use it.
   await run(ROOT, 'npm', 'pack', '--ignore-scripts', '--pack-destination', directory);
   const tarball = (await readdir(directory)).find((name) => name.endsWith('.tgz'));
   assert.ok(tarball !== undefined);
   return join(directory, tarball);
 }
 
-/** The npm package that holds the binary of a Node for this machine. */
+/** Name of the npm package with the Node binary for this machine. */
 function nodePackage(): string {
   const { arch, platform } = process;
   const family = platform === 'darwin' && arch === 'arm64' ? 'node-bin' : 'node';
@@ -71,51 +53,36 @@ function nodePackage(): string {
 }
 
 /**
- * A Node of the newest version that npm has in a range; installed once, kept until `node_modules` goes.
+ * Installs the newest Node of a range of versions, once in the life of `node_modules`.
  * @returns the path of its binary
  */
-export async function nodeOf(range: string): Promise<string> {
+export async function installNode(range: string): Promise<string> {
   const cache = join(ROOT, 'node_modules', '.cache');
   const home = join(cache, `node-${range}`);
   if (!existsSync(home)) {
     await mkdir(cache, { recursive: true });
-    // Made elsewhere and moved when it is whole: another run may be at it at the same time.
+    // Installed elsewhere and moved when complete, because several runs may do this at the same time.
     const draft = await mkdtemp(join(cache, 'draft-'));
-    await project(draft, `${nodePackage()}@${range}`);
+    await createProject(draft, `${nodePackage()}@${range}`);
     await rename(draft, home).catch(() => rm(draft, { recursive: true }));
   }
   const binary = process.platform === 'win32' ? 'node.exe' : 'node';
   return join(home, 'node_modules', nodePackage(), 'bin', binary);
 }
 
-export interface Program {
+export interface ServingProgram {
   readonly port: number;
   stop(): Promise<void>;
 }
 
-async function exited(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  await within(once(child, 'exit'), 'the end of a program');
-}
-
-/** Runs a program that serves, on a free port whatever it says itself. */
-export async function start(file: string): Promise<Program> {
-  const execArgv = ['--import', new URL('../fixtures/any-port.mjs', import.meta.url).href];
-  const child = fork(file, { execArgv, env: environment(), silent: true });
-  const errors: string[] = [];
-  child.stderr?.on('data', (chunk: Buffer) => errors.push(chunk.toString()));
-  const failed = exitedWith(child, errors);
-  const [port] = await within(Promise.race([once(child, 'message'), failed]), 'a listening server');
+/** Runs a program that serves, on an ephemeral port whichever port it names itself. */
+export async function startServing(file: string): Promise<ServingProgram> {
+  const program = new Program(process.execPath, ['--import', ANY_PORT, file], { ipc: true });
+  const port = await program.nextMessage();
   assert.ok(typeof port === 'number');
   const stop = async (): Promise<void> => {
-    child.kill();
-    await exited(child);
-    assert.equal(errors.join(''), '', 'nothing was complained of');
+    await program.stop();
+    assert.equal(program.stderr, '');
   };
   return { port, stop };
-}
-
-async function exitedWith(child: ChildProcess, errors: readonly string[]): Promise<never[]> {
-  await exited(child);
-  throw new Error(`It ended before it listened:\n${errors.join('')}`);
 }
