@@ -10,7 +10,7 @@ import { open as openClient, overEach, until, within } from '../support/client.t
 import { deferred } from '../support/fakes.ts';
 import { HttpConnection, ask } from '../support/http.ts';
 import { Echo, listening, serve, stopped } from '../support/service.ts';
-import { start } from '../examples/program.ts';
+import { runExample as start } from '../examples/example.ts';
 import { connectWebSocket } from '../support/ws.ts';
 import { deafClient } from './deaf.ts';
 import { TRANSPORTS, knock, overAll, refused } from './transports.ts';
