@@ -1,5 +1,5 @@
 import type { Stage } from '../../testkit/tcp-relay.ts';
-/** What proxies of the bad old kind do, as stages of a relay: one request to a connection. */
+/** Stages of a relay that act as an old or a buffering proxy does. They expect one request per connection. */
 
 const HEAD_END = '\r\n\r\n';
 
@@ -11,29 +11,29 @@ function dropConnectionHeaders(head: string): string {
   return head.replaceAll(/^(?:connection|keep-alive|upgrade):.*\r\n/gim, '');
 }
 
-/** Asks for everything by HTTP/1.0, and so for an end of the connection after each answer. */
-export function speakHttp10(head: string): string {
+/** Sends the request by HTTP/1.0, so that the server ends the connection after the response. */
+export function downgradeToHttp10(head: string): string {
   return dropConnectionHeaders(head).replace('HTTP/1.1\r\n', 'HTTP/1.0\r\n');
 }
 
-/** Keeps what concerns a single hop to itself, as RFC 9110 wants it, but knows no upgrades. */
+/** Removes headers of a single hop, as RFC 9110 requires, but does not support upgrades. */
 export const stripUpgrade: (head: string) => string = dropConnectionHeaders;
 
-/** Holds back the beginning until `passOn` finds enough of it, and answers what goes on in its place. */
-function holding(passOn: (beginning: Buffer) => Buffer | undefined): Stage {
+/** Buffers bytes until `replace` returns their replacement, then passes everything unchanged. */
+function buffering(replace: (start: Buffer) => Buffer | undefined): Stage {
   return (next) => {
-    let waiting: Buffer | undefined = Buffer.alloc(0);
+    let buffered: Buffer | undefined = Buffer.alloc(0);
     return {
       write(data) {
-        if (waiting === undefined) {
+        if (buffered === undefined) {
           next.write(data);
           return;
         }
-        waiting = Buffer.concat([waiting, data]);
-        const passed = passOn(waiting);
-        if (passed === undefined) return;
-        waiting = undefined;
-        next.write(passed);
+        buffered = Buffer.concat([buffered, data]);
+        const replacement = replace(buffered);
+        if (replacement === undefined) return;
+        buffered = undefined;
+        next.write(replacement);
       },
       end: () => next.end(),
     };
@@ -41,32 +41,32 @@ function holding(passOn: (beginning: Buffer) => Buffer | undefined): Stage {
 }
 
 /** Rewrites the head of a request, which ends with an empty line. */
-export function rewriting(rewrite: (head: string) => string): Stage {
-  return holding((beginning) => {
-    const end = beginning.indexOf(HEAD_END);
+export function rewriteHead(rewrite: (head: string) => string): Stage {
+  return buffering((start) => {
+    const end = start.indexOf(HEAD_END);
     if (end < 0) return undefined;
     const length = end + HEAD_END.length;
-    const head = rewrite(beginning.subarray(0, length).toString('latin1'));
-    return Buffer.concat([Buffer.from(head, 'latin1'), beginning.subarray(length)]);
+    const head = rewrite(start.subarray(0, length).toString('latin1'));
+    return Buffer.concat([Buffer.from(head, 'latin1'), start.subarray(length)]);
   });
 }
 
-/** Passes a request on only when its body is complete. */
-export const wholeRequests: Stage = holding((beginning) => {
-  const end = beginning.indexOf(HEAD_END);
+/** Passes a request on when its body is complete. */
+export const bufferRequests: Stage = buffering((start) => {
+  const end = start.indexOf(HEAD_END);
   if (end < 0) return undefined;
   const length = end + HEAD_END.length;
-  const head = beginning.subarray(0, length).toString('latin1');
-  return beginning.length < length + bodyLength(head) ? undefined : beginning;
+  const head = start.subarray(0, length).toString('latin1');
+  return start.length < length + bodyLength(head) ? undefined : start;
 });
 
-/** Passes an answer on only when the server has ended it. */
-export const wholeAnswers: Stage = (next) => {
-  const waiting: Buffer[] = [];
+/** Passes a response on when the server has ended it. */
+export const bufferResponses: Stage = (next) => {
+  const chunks: Buffer[] = [];
   return {
-    write: (data) => void waiting.push(data),
+    write: (data) => void chunks.push(data),
     end() {
-      next.write(Buffer.concat(waiting));
+      next.write(Buffer.concat(chunks));
       next.end();
     },
   };

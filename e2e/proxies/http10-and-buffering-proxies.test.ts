@@ -1,33 +1,53 @@
-/** What old proxies do to requests, done to ours by a startRelay. */
+/** A relay that acts as an HTTP/1.0 proxy, a buffering proxy, and one that removes headers. */
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import type { SockJSSettings } from '../../src/index.ts';
-import { rewriting, speakHttp10, stripUpgrade, wholeAnswers, wholeRequests } from './faulty-proxy.ts';
-import { RawSession } from './raw-session.ts';
-import { CLIENT_TRANSPORTS, type ClientTransportName, openOfficial } from '../../testkit/official-client.ts';
+import { openSockJS } from '../../testkit/sockjs-client.ts';
+import { poll } from '../../testkit/sockjs-http.ts';
+import { HTMLFILE, JSONP, newSession, sendRequest } from '../../testkit/transports.ts';
+import {
+  bufferRequests,
+  bufferResponses,
+  downgradeToHttp10,
+  rewriteHead,
+  stripUpgrade,
+} from './faulty-proxy.ts';
+import {
+  CLIENT_TRANSPORTS,
+  type ClientTransportName,
+  openOfficial,
+} from '../../testkit/official-client.ts';
 import { httpRequest } from '../../testkit/raw-http.ts';
 import { type RelayOptions, startRelay } from '../../testkit/tcp-relay.ts';
 import { type RunningRouter, startRouter } from '../../testkit/server.ts';
 
 const MESSAGES: readonly string[] = Array.from({ length: 100 }, (_, index) => `${index} – „ä“ 🙂`);
-const OVER_HTTP: readonly ClientTransportName[] = ['xhr-streaming', 'eventsource', 'xhr-polling'];
+const NON_WEBSOCKET_TRANSPORTS: readonly ClientTransportName[] = [
+  'xhr-streaming',
+  'eventsource',
+  'xhr-polling',
+];
 
-interface Behind extends RunningRouter<never> {
+interface RelayedRouter extends RunningRouter<never> {
   readonly url: string;
   readonly relayPort: number;
 }
 
-async function serveBehind(
+async function startRelayed(
   t: TestContext,
   stages: RelayOptions,
   settings?: SockJSSettings,
-): Promise<Behind> {
+): Promise<RelayedRouter> {
   const running = await startRouter<never>(t, settings);
   const relayPort = await startRelay(t, running.port, stages);
   return { ...running, relayPort, url: `http://127.0.0.1:${relayPort}/echo` };
 }
 
-async function echoes(t: TestContext, url: string, transports: ClientTransportName): Promise<void> {
+async function assertEchoes(
+  t: TestContext,
+  url: string,
+  transports: ClientTransportName,
+): Promise<void> {
   const client = await openOfficial(t, url, { transports });
   for (const message of MESSAGES.slice(0, 5)) {
     client.send(message);
@@ -37,63 +57,63 @@ async function echoes(t: TestContext, url: string, transports: ClientTransportNa
   assert.deepEqual(await client.messages.take(MESSAGES.length), MESSAGES);
 }
 
-for (const transports of OVER_HTTP) {
+for (const transports of NON_WEBSOCKET_TRANSPORTS) {
   test(`${transports} works through a proxy that speaks HTTP/1.0`, async (t) => {
-    const { url } = await serveBehind(t, { toServer: rewriting(speakHttp10) });
-    await echoes(t, url, transports);
+    const { url } = await startRelayed(t, { toServer: rewriteHead(downgradeToHttp10) });
+    await assertEchoes(t, url, transports);
   });
 
-  test(`${transports} works where a proxy lets a request through only as a whole`, async (t) => {
-    const { url } = await serveBehind(t, { toServer: wholeRequests });
-    await echoes(t, url, transports);
+  test(`${transports} works through a proxy that buffers requests`, async (t) => {
+    const { url } = await startRelayed(t, { toServer: bufferRequests });
+    await assertEchoes(t, url, transports);
   });
 }
 
 for (const transports of CLIENT_TRANSPORTS) {
   test(`${transports} works with noKeepAlive`, async (t) => {
-    const { url } = await serveBehind(t, {}, { noKeepAlive: true });
-    await echoes(t, url, transports);
+    const { url } = await startRelayed(t, {}, { noKeepAlive: true });
+    await assertEchoes(t, url, transports);
   });
 
-  test(`${transports}: heartbeats outlive a proxy that cuts what is idle`, async (t) => {
-    const { url } = await serveBehind(t, { idleTimeout: 1000 }, { heartbeatDelay: 300 });
+  test(`${transports}: heartbeats keep a session open behind a proxy that cuts idle connections`, async (t) => {
+    const { url } = await startRelayed(t, { idleTimeout: 1000 }, { heartbeatDelay: 300 });
     const client = await openOfficial(t, url, { transports });
-    const began = performance.now();
-    while (performance.now() - began < 1500) await client.heartbeats.next();
+    const start = performance.now();
+    while (performance.now() - start < 1500) await client.heartbeats.next();
     client.send('still there');
     assert.equal(await client.messages.next(), 'still there');
     assert.equal(client.closings.size, 0);
   });
 }
 
-test('without heartbeats in time that proxy does cut', async (t) => {
-  const { url } = await serveBehind(t, { idleTimeout: 300 });
+test('the same proxy cuts a session without heartbeats in time', async (t) => {
+  const { url } = await startRelayed(t, { idleTimeout: 300 });
   const client = await openOfficial(t, url, { transports: 'websocket' });
   assert.equal((await client.closings.next()).code, 1006);
 });
 
 test('jsonp works through a proxy that speaks HTTP/1.0', async (t) => {
-  const { relayPort } = await serveBehind(t, { toServer: rewriting(speakHttp10) });
-  const session = new RawSession(relayPort);
-  assert.equal(await session.jsonp(), 'o');
-  await session.jsonpSend(...MESSAGES);
-  assert.equal(await session.jsonp(), `a${JSON.stringify(MESSAGES)}`);
+  const { relayPort } = await startRelayed(t, { toServer: rewriteHead(downgradeToHttp10) });
+  const session = newSession();
+  assert.equal(await poll(relayPort, session, JSONP), 'o');
+  const request = sendRequest(JSONP, { session }, JSON.stringify(MESSAGES));
+  const { status, body } = await httpRequest(relayPort, request);
+  assert.deepEqual({ status, body }, { status: 200, body: 'ok' });
+  assert.equal(await poll(relayPort, session, JSONP), `a${JSON.stringify(MESSAGES)}`);
 });
 
 test('htmlfile works through a proxy that speaks HTTP/1.0', async (t) => {
-  const { relayPort } = await serveBehind(t, { toServer: rewriting(speakHttp10) });
-  const session = new RawSession(relayPort);
-  const stream = await session.stream(t, 'htmlfile?c=cb');
-  await stream.next(/p\("o"\)/);
-  await session.send('hello');
-  await stream.next(/p\("a\[\\"hello\\"\]"\)/);
+  const { relayPort } = await startRelayed(t, { toServer: rewriteHead(downgradeToHttp10) });
+  const client = await openSockJS(t, HTMLFILE, { server: relayPort });
+  await client.send('hello');
+  assert.equal(await client.next(), 'hello');
 });
 
 for (const [noKeepAlive, connection] of [
   [true, 'close'],
   [false, 'keep-alive'],
 ] as const) {
-  test(`noKeepAlive ${noKeepAlive}: every answer says Connection: ${connection}`, async (t) => {
+  test(`noKeepAlive ${noKeepAlive}: every response has Connection: ${connection}`, async (t) => {
     const { port } = await startRouter(t, { noKeepAlive });
     for (const [method, path] of [
       ['GET', '/echo/info'],
@@ -108,9 +128,9 @@ for (const [noKeepAlive, connection] of [
   });
 }
 
-test('where a proxy holds streams back the client falls back to polling', async (t) => {
-  const stages = { toServer: rewriting(speakHttp10), toClient: wholeAnswers };
-  const { url } = await serveBehind(t, stages);
+test('the client falls back to polling behind a proxy that buffers responses', async (t) => {
+  const stages = { toServer: rewriteHead(downgradeToHttp10), toClient: bufferResponses };
+  const { url } = await startRelayed(t, stages);
   const client = await openOfficial(t, url, { transports: ['xhr-streaming', 'xhr-polling'] });
   assert.equal(client.transport, 'xhr-polling');
   client.send('hello');
@@ -125,32 +145,31 @@ for (const { trustedProxies, status } of [
   { trustedProxies: ['127.0.0.1'], status: 200 },
   { trustedProxies: [], status: 403 },
 ]) {
-  const who = trustedProxies.length > 0 ? 'a trusted' : 'any other';
-  test(`the host that ${who} proxy has renamed: own pages get ${status}`, async (t) => {
-    const { relayPort, logger } = await serveBehind(
+  const proxy = trustedProxies.length > 0 ? 'a trusted' : 'an untrusted';
+  test(`pages of the same origin get ${status} if ${proxy} proxy has changed Host`, async (t) => {
+    const { relayPort, logger } = await startRelayed(
       t,
-      { toServer: rewriting(renameHost) },
+      { toServer: rewriteHead(renameHost) },
       { trustedProxies },
     );
     const headers = [
       ['Host', 'site.example'],
       ['Origin', 'https://site.example'],
     ] as const;
-    const answer = await httpRequest(relayPort, { path: '/echo/info', headers });
-    assert.equal(answer.status, status);
-    const said = logger.take().filter(({ level }) => level === 'warn');
-    assert.equal(said.length, status === 200 ? 0 : 1);
+    const response = await httpRequest(relayPort, { path: '/echo/info', headers });
+    assert.equal(response.status, status);
+    const warnings = logger.take().filter(({ level }) => level === 'warn');
+    assert.equal(warnings.length, status === 200 ? 0 : 1);
   });
 }
 
-test('a WebSocket request that has lost its Upgrade header is told so, and the log says why', async (t) => {
-  const { url, logger } = await serveBehind(t, { toServer: rewriting(stripUpgrade) });
-  // The client falls back, and works.
+test('a WebSocket request without its Upgrade header is refused, and one warning names the cause', async (t) => {
+  const { url, logger } = await startRelayed(t, { toServer: rewriteHead(stripUpgrade) });
   const client = await openOfficial(t, url, { transports: ['websocket', 'xhr-streaming'] });
   assert.equal(client.transport, 'xhr-streaming');
   client.send('hello');
   assert.equal(await client.messages.next(), 'hello');
   const [warning, ...others] = logger.take().filter(({ level }) => level === 'warn');
   assert.match(warning?.line ?? '', /^\/echo: .*WebSocket.*Upgrade.*proxy/);
-  assert.deepEqual(others, [], 'it is said once');
+  assert.deepEqual(others, []);
 });

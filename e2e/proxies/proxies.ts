@@ -1,59 +1,46 @@
 /**
- * How each proxy is started with its file in `deploy/`, without root and in a directory of its own. The
- * ports are fixed, below those that the system gives out: nginx knows no variables in its configuration.
+ * Proxies with their files in `deploy/`, started without root in a temporary directory. Their ports are fixed and
+ * below the ephemeral ones, because the configuration of nginx has no variables.
  */
-import { execFileSync } from 'node:child_process';
 import { chmod, mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { Program, removed, temporaryDirectory } from './program.ts';
+import { selfSignedCertificate } from '../../testkit/certificate.ts';
+import { Program, temporaryDirectory } from '../../testkit/process.ts';
 
-/** A key and a self-signed certificate for 127.0.0.1. */
-function selfSigned(): { readonly key: string; readonly cert: string } {
-  const kind = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'];
-  const subject = ['-subj', '/CN=127.0.0.1', '-addext', 'subjectAltName=IP:127.0.0.1'];
-  const args = ['req', '-x509', ...kind, ...subject, '-days', '1', '-keyout', '-', '-out', '-'];
-  const both = execFileSync('openssl', args, {
-    encoding: 'utf8',
-    stdio: ['ignore', 'pipe', 'ignore'],
-  });
-  const start = both.indexOf('-----BEGIN CERTIFICATE');
-  return { key: both.slice(0, start), cert: both.slice(start) };
-}
-
-export const CERTIFICATE = selfSigned();
+export const CERTIFICATE = selfSignedCertificate();
 
 export interface Proxy {
   readonly port: number;
-  /** Where TLS ends; undefined if started without. */
+  /** Port for TLS; undefined without TLS. */
   readonly tlsPort: number | undefined;
   stop(): Promise<void>;
 }
 
-export interface Recipe {
+export interface ProxySetup {
   readonly name: string;
-  /** In `deploy/`. */
+  /** Name of its file in `deploy/`. */
   readonly file: string;
   readonly nodePorts: readonly [number, number];
-  /** Whether a node that refuses new sessions while it drains is passed over for them. */
-  readonly passesOverDraining: boolean;
-  /** Which lines of the file set how long a connection may be idle. */
+  /** Sends new sessions to the other node while one refuses them, because it drains. */
+  readonly skipsDrainingNodes: boolean;
+  /** Matches the idle timeouts of the file, in seconds. */
   readonly idleTimeout: RegExp | undefined;
   start(): Promise<Proxy>;
-  /** Beside the one that `start` starts, without TLS, and with the file changed. */
+  /** Starts a second proxy with a changed file and without TLS. */
   startChanged(change: (text: string) => string): Promise<Proxy>;
 }
 
-export function deployed(file: string): string {
+export function deployedPath(file: string): string {
   return fileURLToPath(new URL(`../../deploy/${file}`, import.meta.url));
 }
 
 export async function readDeployed(file: string): Promise<string> {
-  return readFile(deployed(file), 'utf8');
+  return readFile(deployedPath(file), 'utf8');
 }
 
-/** A changed copy of a file. @returns its path */
-async function changed(
+/** Writes a changed copy of a file. @returns its path */
+async function changedCopy(
   file: string,
   directory: string,
   change: (text: string) => string,
@@ -63,23 +50,28 @@ async function changed(
   return path;
 }
 
-/** Fills a directory, starts programs in it, and takes both away again. */
-async function running(
+/** Starts programs in a temporary directory. `stop` removes it. */
+async function startPrograms(
   ports: { readonly port: number; readonly tlsPort: number | undefined },
   start: (directory: string) => Promise<readonly Program[]>,
 ): Promise<Proxy> {
-  const directory = await temporaryDirectory();
-  // Started by root, nginx works as somebody else, who has to get in.
+  let remove: () => void | Promise<void> = () => {};
+  const directory = await temporaryDirectory({
+    after(cleanup) {
+      remove = cleanup;
+    },
+  });
+  // Started by root, nginx runs as another user, who needs access.
   await chmod(directory, 0o755);
   const programs = await start(directory);
   const stop = async (): Promise<void> => {
     await Promise.all(programs.map((program) => program.stop()));
-    await removed(directory);
+    await remove();
   };
   try {
     await Promise.all(
       programs.map((program, index) =>
-        program.listens(index === 0 ? ports.port : (ports.tlsPort ?? 0)),
+        program.listens([index === 0 ? ports.port : (ports.tlsPort ?? 0)]),
       ),
     );
     return { ...ports, stop };
@@ -93,28 +85,28 @@ function haproxy(
   file: string,
   port: number,
   tlsPort: number,
-  env: NodeJS.ProcessEnv = {},
+  env: Readonly<Record<string, string>> = {},
 ): Program {
   const ports = { PORT: String(port), TLS_PORT: String(tlsPort) };
   const nodes = { NODE_A: '127.0.0.1:9101', NODE_B: '127.0.0.1:9102' };
-  return new Program('haproxy', ['-db', '-f', file], { ...ports, ...nodes, ...env });
+  return new Program('haproxy', ['-db', '-f', file], { env: { ...ports, ...nodes, ...env } });
 }
 
-export const HAPROXY: Recipe = {
+export const HAPROXY: ProxySetup = {
   name: 'HAProxy',
   file: 'haproxy.cfg',
   nodePorts: [9101, 9102],
-  passesOverDraining: true,
+  skipsDrainingNodes: true,
   idleTimeout: /^ *timeout (?:client|server|tunnel) (\d+)s$/gm,
   start: () =>
-    running({ port: 8180, tlsPort: 8543 }, async (directory) => {
+    startPrograms({ port: 8180, tlsPort: 8543 }, async (directory) => {
       const certificate = join(directory, 'both.pem');
       await writeFile(certificate, CERTIFICATE.cert + CERTIFICATE.key);
-      return [haproxy(deployed('haproxy.cfg'), 8180, 8543, { CERTIFICATE: certificate })];
+      return [haproxy(deployedPath('haproxy.cfg'), 8180, 8543, { CERTIFICATE: certificate })];
     }),
   startChanged: (change) =>
-    running({ port: 8179, tlsPort: undefined }, async (directory) => [
-      haproxy(await changed('haproxy.cfg', directory, change), 8179, 8542),
+    startPrograms({ port: 8179, tlsPort: undefined }, async (directory) => [
+      haproxy(await changedCopy('haproxy.cfg', directory, change), 8179, 8542),
     ]),
 };
 
@@ -123,17 +115,17 @@ function nginx(directory: string, file: string): Program {
   return new Program('nginx', args);
 }
 
-export const NGINX: Recipe = {
+export const NGINX: ProxySetup = {
   name: 'nginx',
   file: 'nginx.conf',
   nodePorts: [9001, 9002],
-  passesOverDraining: true,
+  skipsDrainingNodes: true,
   idleTimeout: /^ *proxy_(?:read|send)_timeout (\d+)s;$/gm,
   start: () =>
-    running({ port: 8080, tlsPort: 8443 }, async (directory) => {
-      // What it includes lies beside it, so it has to be found in a directory that can be written to.
+    startPrograms({ port: 8080, tlsPort: 8443 }, async (directory) => {
+      // nginx includes files relative to this one, so it needs a place in a writable directory.
       const file = join(directory, 'nginx.conf');
-      await symlink(deployed('nginx.conf'), file);
+      await symlink(deployedPath('nginx.conf'), file);
       await mkdir(join(directory, 'tls'));
       await writeFile(join(directory, 'tls', 'cert.pem'), CERTIFICATE.cert);
       await writeFile(join(directory, 'tls', 'key.pem'), CERTIFICATE.key);
@@ -146,29 +138,33 @@ export const NGINX: Recipe = {
       return [nginx(directory, file)];
     }),
   startChanged: (change) =>
-    running({ port: 8079, tlsPort: undefined }, async (directory) => {
-      const file = await changed('nginx.conf', directory, (text) =>
+    startPrograms({ port: 8079, tlsPort: undefined }, async (directory) => {
+      const file = await changedCopy('nginx.conf', directory, (text) =>
         change(text).replace('listen 8080', 'listen 8079'),
       );
       return [nginx(directory, file)];
     }),
 };
 
-function caddy(directory: string, env: NodeJS.ProcessEnv, file = deployed('Caddyfile')): Program {
+function caddy(
+  directory: string,
+  env: Readonly<Record<string, string>>,
+  file = deployedPath('Caddyfile'),
+): Program {
   const args = ['run', '--config', file, '--adapter', 'caddyfile'];
   const nodes = { NODE_A: '127.0.0.1:9201', NODE_B: '127.0.0.1:9202' };
   const folders = { HOME: directory, XDG_DATA_HOME: directory, XDG_CONFIG_HOME: directory };
-  return new Program('caddy', args, { ...nodes, ...folders, ...env });
+  return new Program('caddy', args, { env: { ...nodes, ...folders, ...env } });
 }
 
-export const CADDY: Recipe = {
+export const CADDY: ProxySetup = {
   name: 'Caddy',
   file: 'Caddyfile',
   nodePorts: [9201, 9202],
-  passesOverDraining: false,
+  skipsDrainingNodes: false,
   idleTimeout: undefined,
   start: () =>
-    running({ port: 8280, tlsPort: 8643 }, async (directory) => {
+    startPrograms({ port: 8280, tlsPort: 8643 }, async (directory) => {
       const cert = join(directory, 'cert.pem');
       const key = join(directory, 'key.pem');
       await writeFile(cert, CERTIFICATE.cert);
@@ -181,8 +177,8 @@ export const CADDY: Recipe = {
       return [caddy(directory, { ADDRESS: ':8280' }), caddy(directory, tls)];
     }),
   startChanged: (change) =>
-    running({ port: 8279, tlsPort: undefined }, async (directory) => {
-      const file = await changed('Caddyfile', directory, change);
+    startPrograms({ port: 8279, tlsPort: undefined }, async (directory) => {
+      const file = await changedCopy('Caddyfile', directory, change);
       return [caddy(directory, { ADDRESS: ':8279' }, file)];
     }),
 };

@@ -11,10 +11,9 @@ const RANGES = ['20.19', '22', '26'];
 
 const WS = import.meta.resolve('ws');
 
-let directory = '';
+const directory = await temporaryDirectory({ after });
 
 before(async () => {
-  directory = await temporaryDirectory({ after });
   await createProject(directory, await pack(directory));
   await copyFile(join(FIXTURES, 'smoke.mjs'), join(directory, 'smoke.mjs'));
 });

@@ -9,11 +9,10 @@ import { type ClientTransportName, openOfficial } from '../../testkit/official-c
 import { temporaryDirectory } from '../../testkit/process.ts';
 import { ROOT, createProject, pack, run, startServing } from './project.ts';
 
-let directory = '';
+const directory = await temporaryDirectory({ after });
 let tarball = '';
 
 before(async () => {
-  directory = await temporaryDirectory({ after });
   tarball = await pack(directory);
   await createProject(directory, tarball);
 });
