@@ -1,4 +1,4 @@
-/** Two servers of different origins with an echo each; the first also has pages under any policy. */
+/** Two servers of different origins, each with an echo service. The first one also serves pages with any policy. */
 import { readFile } from 'node:fs/promises';
 import { type IncomingMessage, type ServerResponse, createServer } from 'node:http';
 import { createRequire } from 'node:module';
@@ -19,7 +19,7 @@ const FILES = new Map<string, readonly [type: string, file: string | URL]>([
   ['/sockjs.js', [SCRIPT, CLIENT]],
 ]);
 
-async function answer({ url }: IncomingMessage, response: ServerResponse): Promise<void> {
+async function respond({ url }: IncomingMessage, response: ServerResponse): Promise<void> {
   const { pathname, searchParams } = new URL(url ?? '', 'http://site');
   const [type, file] = FILES.get(pathname) ?? [];
   if (type === undefined || file === undefined) {
@@ -33,10 +33,10 @@ async function answer({ url }: IncomingMessage, response: ServerResponse): Promi
 
 export class PolicySite {
   readonly #logger = new RecordingLogger();
-  readonly #pages = createServer((request, response) => void answer(request, response));
+  readonly #pages = createServer((request, response) => void respond(request, response));
   readonly #other = createServer();
   readonly #routers: SockJSRouter[] = [];
-  /** Of the pages. */
+  /** Origin of the pages. */
   origin = '';
   otherOrigin = '';
 

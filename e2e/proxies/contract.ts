@@ -372,7 +372,8 @@ function testTls(site: Installation): void {
   test('the cookie is Secure where the proxy ends TLS', async () => {
     const { tlsPort = 0 } = site.proxy;
     const target = { port: tlsPort, tls: { ca: CERTIFICATE.cert } };
-    const { head } = await postBody(target, newSession(), '', { endpoint: 'xhr' });
+    const headers: Headers = [['Host', `127.0.0.1:${tlsPort}`]];
+    const { head } = await postBody(target, newSession(), '', { endpoint: 'xhr', headers });
     const [cookie, ...others] = head.all('set-cookie');
     assert.match(cookie ?? '', /^JSESSIONID=[a-z~]+; path=\/; Secure; SameSite=None$/);
     assert.deepEqual(others, []);
