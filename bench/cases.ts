@@ -1,4 +1,4 @@
-/** What is measured, on which servers, and what we want to reach. */
+/** Measured cases with their servers and goals. */
 import { BARE, type Dialect, ENGINE_IO, SOCKET_IO, SOCKJS } from './load/dialects.ts';
 import * as http from './load/http-loads.ts';
 import { type Texts, jsonTexts, plainTexts } from './load/inbox.ts';
@@ -7,7 +7,7 @@ import * as webSocket from './load/websocket-loads.ts';
 
 export interface Peer {
   readonly name: string;
-  /** In `servers/`. */
+  /** Name of its file in `servers/`. */
   readonly file: string;
   readonly dialect: Dialect;
 }
@@ -18,23 +18,23 @@ export interface Case {
   readonly id: string;
   readonly title: string;
   readonly unit: Unit;
-  /** Our cost: as a ratio to the bare server's, or if `absolute` in the unit of the case. */
+  /** Maximal cost of this server: a ratio to the bare server, or with `absolute` in the unit of the case. */
   readonly goal: number;
   readonly absolute?: boolean;
   readonly load: Load;
-  /** The bare server first, then ours. */
+  /** The bare server first, then this one. */
   readonly peers: readonly Peer[];
-  /** Heartbeats come while it is measured. */
+  /** Measures heartbeats. */
   readonly idles?: boolean;
-  /** How Node is started. */
+  /** Flags of Node. */
   readonly flags?: readonly string[];
 }
 
 /**
- * V8's young generation has its full size from the beginning. It grows while many sessions are opened, to 48 MiB
- * at most however many there are; counted as theirs it would be half of what they take.
+ * Starts V8's young generation at its full size. It grows to at most 48 MiB while sessions open, however many there
+ * are, and would make up half of their measured memory.
  */
-const GROWN = ['--min-semi-space-size=16', '--max-semi-space-size=16'];
+const FULL_YOUNG_GENERATION = ['--min-semi-space-size=16', '--max-semi-space-size=16'];
 
 export const OURS = 'sockjs-server';
 
@@ -103,7 +103,7 @@ export const CASES: readonly Case[] = [
     absolute: true,
     load: webSocket.idleMemory,
     peers: WEBSOCKET,
-    flags: GROWN,
+    flags: FULL_YOUNG_GENERATION,
   },
   {
     id: 'memory-stream',
@@ -113,7 +113,7 @@ export const CASES: readonly Case[] = [
     absolute: true,
     load: http.idleMemory,
     peers: XHR,
-    flags: GROWN,
+    flags: FULL_YOUNG_GENERATION,
   },
   {
     id: 'idle',

@@ -1,12 +1,12 @@
 /**
- * Measures the server's own CPU time per message, ours beside others, in interleaved rounds: absolute figures
- * move with the machine and with what else it does, ratios hold.
+ * Measures the CPU time per message of this server and of others, in interleaved rounds. Absolute figures depend on
+ * the machine and its other work. Ratios are stable.
  *
- *   npm run bench                      everything, about forty minutes
- *   npm run bench -- --quick           everything once and short, about a minute
- *   npm run bench -- --only ws-echo    the cases whose names contain it; may be repeated
- *   npm run bench -- --rounds 3        instead of 5
- *   npm run bench -- --profile         where our server's time goes, and nothing else
+ *   npm run bench                      all cases, about 40 minutes
+ *   npm run bench -- --quick           all cases once and short, about a minute
+ *   npm run bench -- --only ws-echo    the cases whose names contain this; may be repeated
+ *   npm run bench -- --rounds 3        three rounds in place of five
+ *   npm run bench -- --profile         only a CPU profile of this server
  *   npm run bench -- --write           writes RESULTS.md and docs/benchmark.svg
  */
 import { writeFileSync } from 'node:fs';
@@ -20,9 +20,9 @@ import { ServerProcess, pinLoad } from './server-process.ts';
 const FULL: Scale = { warm: 1500, measured: 1500, idleShare: 1, idleHeartbeat: 25_000 };
 const QUICK: Scale = { warm: 100, measured: 200, idleShare: 0.1, idleHeartbeat: 2500 };
 const PROFILE: Scale = { ...FULL, warm: 1000, measured: 4000 };
-const USUAL_HEARTBEAT = 25_000;
-/** In milliseconds: no measurement takes so long. */
-const DEADLINE = 60_000;
+const HEARTBEAT_MS = 25_000;
+/** More than any measurement takes. */
+const TIMEOUT_MS = 60_000;
 
 const { values: options } = parseArgs({
   options: {
@@ -42,13 +42,13 @@ const pinned = pinLoad();
 async function measure(tested: Case, peer: Peer): Promise<Measurement> {
   const server = await ServerProcess.start({
     file: peer.file,
-    heartbeat: tested.idles === true ? scale.idleHeartbeat : USUAL_HEARTBEAT,
+    heartbeat: tested.idles === true ? scale.idleHeartbeat : HEARTBEAT_MS,
     pinned,
     flags: tested.flags ?? [],
   });
   const timer = setTimeout(() => {
     throw new Error(`${tested.id} on ${peer.name} did not end.`);
-  }, DEADLINE);
+  }, TIMEOUT_MS);
   const conditions = { server, dialect: peer.dialect, scale, profiled: options.profile };
   const measurement = await tested.load(conditions);
   clearTimeout(timer);
@@ -75,8 +75,8 @@ async function profileOurs(): Promise<void> {
     if (peer === undefined) continue;
     const { profile = [], cost } = await measure(tested, peer);
     console.log(`\n${tested.title}: ${cost.toFixed(1)} ${tested.unit} while profiled`);
-    for (const { place, share } of profile) {
-      console.log(`${(100 * share).toFixed(1).padStart(6)} %  ${place}`);
+    for (const { location, share } of profile) {
+      console.log(`${(100 * share).toFixed(1).padStart(6)} %  ${location}`);
     }
   }
 }

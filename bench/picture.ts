@@ -1,10 +1,10 @@
-/** The results as bars, for the README: an SVG that is readable on light and on dark pages. */
+/** Bar chart of the results for the README: an SVG for light and dark pages. */
 import { OURS } from './cases.ts';
 import { type CaseResult, median } from './results.ts';
 
 const WIDTH = 760;
 const LABELS = 300;
-const ROOM_FOR_FIGURE = 50;
+const FIGURE_WIDTH = 50;
 const BAR = 11;
 const GAP = 12;
 const TOP = 62;
@@ -54,7 +54,7 @@ export function drawPicture(results: readonly CaseResult[]): string {
   const largest = Math.max(
     ...results.flatMap((result) => peersOf(result).map((peer) => median(result.ratios(peer)))),
   );
-  const perUnit = (WIDTH - LABELS - ROOM_FOR_FIGURE) / largest;
+  const perUnit = (WIDTH - LABELS - FIGURE_WIDTH) / largest;
   let top = TOP;
   const groups = results.map((result) => {
     const group = bars(result, top, perUnit);

@@ -1,4 +1,4 @@
-/** What was measured, round by round, and the tables that say so. */
+/** Results by round, and their tables. */
 import { readFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { type Case, OURS } from './cases.ts';
@@ -12,7 +12,7 @@ export function median(values: readonly number[]): number {
   return ((sorted[Math.floor(middle)] ?? 0) + (sorted[Math.ceil(middle)] ?? 0)) / 2;
 }
 
-/** Everything about one case. */
+/** All measurements of one case. */
 export class CaseResult {
   readonly tested: Case;
   readonly #rounds = new Map<string, Measurement[]>();
@@ -26,7 +26,7 @@ export class CaseResult {
     this.#rounds.get(peer)?.push(measurement);
   }
 
-  /** The first peer. */
+  /** Name of the bare server. */
   get bare(): string {
     return this.tested.peers[0]?.name ?? '';
   }
@@ -43,7 +43,7 @@ export class CaseResult {
     return median(this.all(peer, ({ cost }) => cost));
   }
 
-  /** To the bare server in the same round. */
+  /** Ratios to the bare server in the same round. */
   ratios(peer: string): number[] {
     const bare = this.all(this.bare, ({ cost }) => cost);
     return this.all(peer, ({ cost }) => cost).map((cost, round) => cost / (bare[round] ?? cost));
@@ -128,17 +128,17 @@ export interface Run {
 
 function headOf({ rounds, quick, pinned }: Run): string {
   const cores = `${cpus().length} cores, ${process.platform}, ${process.arch}`;
-  const places = pinned ? 'on a core of its own each' : 'not pinned to cores';
-  return `# What a message costs
+  const pinning = pinned ? 'each pinned to its own core' : 'not pinned to cores';
+  return `# Benchmarks
 
 **This file is generated** by \`npm run bench -- --write\`, on ${new Date().toISOString().slice(0, 10)}: Node.js ${process.version}, ${PACKAGES.map(versionOf).join(', ')};
-${cores}; server and load in processes of their own, ${places}. ${quick ? 'A quick run: with fewer idle sessions, and too short for code to be compiled well, so no goal is judged by it. ' : ''}Medians of ${rounds} interleaved ${rounds === 1 ? 'round' : 'rounds'},
-in brackets the least and the greatest. Every answer was checked: content, order, count.
+${cores}; server and load in separate processes, ${pinning}. ${quick ? 'This was a quick run: it has fewer idle sessions, and is too short for V8 to optimise the code, so it does not judge goals. ' : ''}Medians of ${rounds} interleaved ${rounds === 1 ? 'round' : 'rounds'},
+in brackets the minimum and the maximum. The content, order and number of all responses were checked.
 
-A figure is the **server's own CPU time** (user and system) per message; for a broadcast per delivery, for polling per round trip.
-Ratios are to a bare server, which does the same with \`ws\` or \`node:http\` alone: no session, no JSON. Absolute figures move with the
-machine, ratios hold. Memory is the growth of the process (RSS) per session, after a forced collection, with V8's young generation
-at its full size from the beginning. Idle sessions are 10,000 with a heartbeat each 25 s, streaming ones 5,000${quick ? '; here a tenth, with heartbeats ten times as often' : ''}.
+A figure is the **CPU time of the server** (user and system) per message. For a broadcast it is per delivery, for polling per round trip.
+Ratios are to a bare server, which does the same with \`ws\` or \`node:http\` alone, without sessions and JSON. Absolute figures depend on
+the machine, ratios are stable. Memory is the growth of the process (RSS) per session after a forced collection, with V8's young generation
+started at its full size. There are 10,000 idle sessions with a heartbeat every 25 s, and 5,000 idle streams${quick ? '; here a tenth of them, with heartbeats ten times as often' : ''}.
 `;
 }
 
@@ -152,10 +152,10 @@ export function formatResults(results: readonly CaseResult[], run: Run): string 
 | --- | --- | --- | --- | --- | --- | --- | --- |
 ${results.map(summaryRow).join('\n')}
 
-## In full
+## All servers
 
-Two parts make a cost: user and system time. For memory they are V8's heap with its external memory, and the rest of the resident set.
-Rates are per second, times of round trips in milliseconds; the last column is the load's CPU time as a part of the server's.
+A cost has two parts: user and system time, or for memory V8's heap with external memory and the rest of the resident set.
+Rates are per second, times of round trips in milliseconds. The last column is the CPU time of the load divided by that of the server.
 
 | case | server | cost | spread | parts | rate | p50 | p99 | load |
 | --- | --- | --- | --- | --- | --- | --- | --- | --- |

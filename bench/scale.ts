@@ -1,14 +1,14 @@
 /**
- * How it goes with many sessions on one machine; the server has a process and, where it can, a core of its own.
+ * Measures many sessions on one machine. The server has its own process, and its own core where the system allows it.
  *
- *   npm run bench:scale                 10,000 WebSocket and 2,000 polling sessions with churn; then what a
- *                                       message costs at 100, 1,000 and 10,000: about four minutes
- *   npm run bench:scale -- --quick      a tenth of everything, in half a minute
+ *   npm run bench:scale                 10,000 WebSocket and 2,000 polling sessions with churn, then the cost of a
+ *                                       message at 100, 1,000 and 10,000 sessions: about four minutes
+ *   npm run bench:scale -- --quick      a tenth of the sessions, in half a minute
  *   npm run bench:scale -- --cluster    the cluster example beside one process
- *   npm run bench:scale -- --rounds 3   instead of 2
+ *   npm run bench:scale -- --rounds 3   three rounds in place of two
  *
- * The server is that of `npm run bench`. One setting of it has to be raised: all clients come from one address,
- * and maxSessionsPerAddress is 10,000. maxMessagesPerSecond is per session, and no client here comes near it.
+ * The server is that of `npm run bench`. It raises `maxSessionsPerAddress` above 10,000, because all clients have one
+ * address. No client reaches `maxMessagesPerSecond`, which is a limit per session.
  */
 import { spawnSync } from 'node:child_process';
 import { parseArgs } from 'node:util';
@@ -32,21 +32,22 @@ const SHARE = options.quick ? 0.1 : 1;
 const SIZES = [100, 1000, 10_000].map((size) => size * SHARE);
 const ACTIVE = 100 * SHARE;
 const HELD = { sockets: 10_000 * SHARE, polls: 2000 * SHARE };
-const HEARTBEAT_FRAME = 25_000 * SHARE;
-const HOLDING = HEARTBEAT_FRAME;
+const HEARTBEAT_MS = 25_000 * SHARE;
+const CHURN_MS = HEARTBEAT_MS;
+/** Ratio of costs up to which they count as flat. */
 const FLAT = 1.25;
-/** Besides those of the sessions. */
+/** Open files in addition to those of the sessions. */
 const SPARE_DESCRIPTORS = 500;
-/** As long as every idle session takes to be told once that the server is there: that is part of the cost. */
+/** A measurement lasts for one heartbeat interval, so that the cost includes the heartbeats of idle sessions. */
 const SCALE: Scale = {
   warm: 3000 * SHARE,
-  measured: HEARTBEAT_FRAME,
+  measured: HEARTBEAT_MS,
   idleShare: SHARE,
-  idleHeartbeat: HEARTBEAT_FRAME,
+  idleHeartbeat: HEARTBEAT_MS,
 };
 const rounds = Number(options.rounds ?? (options.quick ? 1 : 2));
 
-/** Each session is an open file, here and in the server. */
+/** Each session is an open file in this process and in the server. */
 function checkDescriptors(needed: number): void {
   const { stdout } = spawnSync('sh', ['-c', 'ulimit -n'], { encoding: 'utf8' });
   if (Number(stdout) >= needed || !/^\d+\s*$/.test(stdout)) return;
@@ -56,13 +57,13 @@ function checkDescriptors(needed: number): void {
   process.exit(1);
 }
 
-async function onServer<T>(
+async function withServer<T>(
   pinned: boolean,
   use: (conditions: Conditions) => Promise<T>,
 ): Promise<T> {
   const server = await ServerProcess.start({
     file: 'sockjs-server.ts',
-    heartbeat: HEARTBEAT_FRAME,
+    heartbeat: HEARTBEAT_MS,
     pinned,
     flags: [],
   });
@@ -75,23 +76,23 @@ function row(...cells: readonly (string | number)[]): void {
   console.log(`| ${cells.join(' | ')} |`);
 }
 
-async function holding(pinned: boolean): Promise<void> {
-  const held = await onServer(pinned, (conditions) => hold(conditions, HELD, HOLDING));
+async function measureHeld(pinned: boolean): Promise<void> {
+  const held = await withServer(pinned, (conditions) => hold(conditions, HELD, CHURN_MS));
   console.log(
-    `\n${held.sockets} WebSocket and ${held.polls} polling sessions at once: all open after ${held.opening.toFixed(1)} s; ` +
-      `then ${held.replaced} replaced by new ones in ${(HOLDING / 1000).toFixed(1)} s, which kept the server's core ` +
-      `${(100 * held.load).toFixed(0)} % busy; none was lost, and each answered in the end. ` +
-      `Memory per session: ${held.resident.toFixed(1)} KiB resident, ${held.heap.toFixed(1)} KiB of heap and external.\n`,
+    `\n${held.sockets} WebSocket and ${held.polls} polling sessions at once opened in ${held.opening.toFixed(1)} s. ` +
+      `Then ${held.replaced} were replaced in ${(CHURN_MS / 1000).toFixed(1)} s, which used ` +
+      `${(100 * held.load).toFixed(0)} % of the server's core. None was lost, and each one echoed at the end. ` +
+      `Memory per session: ${held.resident.toFixed(1)} KiB resident, ${held.heap.toFixed(1)} KiB of heap and external memory.\n`,
   );
 }
 
-async function growing(pinned: boolean): Promise<void> {
+async function measureSizes(pinned: boolean): Promise<void> {
   const costs = SIZES.map((): SizeCosts[] => []);
   for (let round = 1; round <= rounds; round += 1) {
     for (const [index, size] of SIZES.entries()) {
       process.stderr.write(`round ${round} of ${rounds}: ${size} sessions\n`);
       costs[index]?.push(
-        await onServer(pinned, (conditions) => measureSize(conditions, size, ACTIVE)),
+        await withServer(pinned, (conditions) => measureSize(conditions, size, ACTIVE)),
       );
     }
   }
@@ -125,11 +126,11 @@ async function growing(pinned: boolean): Promise<void> {
   );
   console.log(
     `\nThe cost per message, heartbeats of idle sessions included, ${worst <= FLAT ? 'stays flat within' : 'does not stay within'} 25 %: ` +
-      `at most ${worst.toFixed(2)} times that at ${SIZES[0]} sessions. ${ACTIVE} clients talk. Medians of ${rounds}.`,
+      `at most ${worst.toFixed(2)} times that at ${SIZES[0]} sessions. ${ACTIVE} clients send messages. Medians of ${rounds}.`,
   );
 }
 
-async function clustered(): Promise<void> {
+async function measureClusters(): Promise<void> {
   row('served by', 'load', 'messages/s', 'p50 ms', 'p99 ms');
   row(...Array<string>(5).fill('---'));
   await measureCluster(SCALE, rounds, ({ servedBy, load, rate, p50, p99 }: ClusterRate) =>
@@ -142,13 +143,15 @@ process.on('SIGINT', () => process.exit(130));
 process.on('SIGTERM', () => process.exit(143));
 
 if (options.cluster) {
-  await clustered();
+  await measureClusters();
 } else {
   checkDescriptors(HELD.sockets + HELD.polls + SPARE_DESCRIPTORS);
   const pinned = pinLoad();
   console.log(
-    pinned ? 'Server and load have a core each.' : 'Server and load are not pinned to cores.',
+    pinned
+      ? 'Server and load are pinned to a core each.'
+      : 'Server and load are not pinned to cores.',
   );
-  await holding(pinned);
-  await growing(pinned);
+  await measureHeld(pinned);
+  await measureSizes(pinned);
 }

@@ -1,13 +1,14 @@
-/** The process with the server under test: started on a core of its own, asked, and ended by its id. */
-import { type ChildProcess, fork, spawnSync } from 'node:child_process';
-import { once } from 'node:events';
+/** The process of the server under test, on its own core where the system allows it. */
+import { spawnSync } from 'node:child_process';
 import { availableParallelism } from 'node:os';
-import type { Answers, Ask, Question } from './servers/measured.ts';
+import { fileURLToPath } from 'node:url';
+import { Program } from '../testkit/process.ts';
+import type { Command, Query, Results } from './servers/measured.ts';
 
 const SERVER_CORE = '0';
 const LOAD_CORE = '1';
 
-/** Moves this process, which is the load, away from the servers, where the system can. */
+/** Pins this process, which is the load, to another core than the servers. @returns whether the system allows it */
 export function pinLoad(): boolean {
   if (availableParallelism() < 2) return false;
   const { status } = spawnSync('taskset', ['-acp', LOAD_CORE, String(process.pid)]);
@@ -15,57 +16,56 @@ export function pinLoad(): boolean {
 }
 
 export interface ServerOptions {
-  /** In `servers/`. */
+  /** Name of its file in `servers/`. */
   readonly file: string;
-  /** In milliseconds. */
+  /** Interval of heartbeats, in milliseconds. */
   readonly heartbeat: number;
   readonly pinned: boolean;
   readonly flags: readonly string[];
 }
 
-function start({ file, heartbeat, pinned, flags }: ServerOptions): ChildProcess {
-  const node = [process.execPath, '--expose-gc', ...flags];
-  const [execPath = '', ...execArgv] = pinned ? ['taskset', '-c', SERVER_CORE, ...node] : node;
-  const script = new URL(`servers/${file}`, import.meta.url);
-  return fork(script, [String(heartbeat)], { execPath, execArgv });
+function start({ file, heartbeat, pinned, flags }: ServerOptions): Program {
+  const script = fileURLToPath(new URL(`servers/${file}`, import.meta.url));
+  const node = [process.execPath, '--expose-gc', ...flags, script, String(heartbeat)];
+  const [command = '', ...args] = pinned ? ['taskset', '-c', SERVER_CORE, ...node] : node;
+  return new Program(command, args, { ipc: true });
 }
 
 export class ServerProcess {
   readonly port: number;
-  readonly #child: ChildProcess;
+  readonly #program: Program;
 
-  private constructor(child: ChildProcess, port: number) {
-    this.#child = child;
+  private constructor(program: Program, port: number) {
+    this.#program = program;
     this.port = port;
   }
 
   static async start(options: ServerOptions): Promise<ServerProcess> {
-    const child = start(options);
-    const stop = (): void => {
-      child.kill('SIGKILL');
-    };
+    const program = start(options);
+    const stop = (): void => program.kill('SIGKILL');
     process.once('exit', stop);
-    child.once('exit', (code, signal) => {
+    void program.exited({ timeout: Infinity }).then(({ code, signal }) => {
       process.off('exit', stop);
-      if (code !== 0) throw new Error(`${options.file} ended with ${code ?? signal}.`);
+      if (code === 0) return;
+      console.error(`${options.file} ended with ${code ?? signal}.\n${program.output}`);
+      process.exit(1);
     });
-    const [{ port }] = (await once(child, 'message')) as [{ port: number }];
-    return new ServerProcess(child, port);
+    const { port } = (await program.nextMessage()) as { port: number };
+    return new ServerProcess(program, port);
   }
 
-  async ask<Name extends Ask>(question: Name): Promise<Answers[Name]> {
-    this.#child.send(question);
-    const [answer] = (await once(this.#child, 'message')) as [Answers[Name]];
-    return answer;
+  async query<Name extends Query>(name: Name): Promise<Results[Name]> {
+    this.#program.send(name);
+    return (await this.#program.nextMessage()) as Results[Name];
   }
 
-  /** Has one text sent to all clients, of which there are so many. */
+  /** Broadcasts a text to all clients. @param receivers the number of clients */
   broadcast(text: string, receivers: number): void {
-    this.#child.send({ text, receivers } satisfies Question);
+    this.#program.send({ text, receivers } satisfies Command);
   }
 
   async end(): Promise<void> {
-    this.#child.disconnect();
-    await once(this.#child, 'exit');
+    this.#program.disconnect();
+    await this.#program.exited();
   }
 }

@@ -1,4 +1,4 @@
-/** The packed package in bundles: what bundlers make of it runs, and each class is in it once. */
+/** Bundles of the packed package run, and contain each class once. */
 import assert from 'node:assert/strict';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
@@ -10,13 +10,13 @@ import { type Plugin, rollup } from 'rollup';
 import webpack from 'webpack';
 import { assertRuns, compile, installation } from './installation.ts';
 
-// Required, since its declarations are those of a CommonJS module: an `import` does not compile.
+// Required, because its declarations are those of a CommonJS module, and an `import` does not compile.
 const commonjs = createRequire(import.meta.url)('@rollup/plugin-commonjs') as () => Plugin;
 
-/** Everything is bundled but the optional peer: it is CommonJS and requires modules of Node. */
+/** The optional peer is not bundled: it is CommonJS and requires modules of Node. */
 const EXTERNAL = ['prom-client'];
 
-/** @returns the files that are in the bundle */
+/** @returns the files in the bundle */
 type Bundler = (input: string, output: string) => Promise<readonly string[]>;
 
 const esbuild: Bundler = async (input, output) => {

@@ -1,14 +1,13 @@
 /**
  * The packed package under every current `module` setting of the TypeScript lines in use: compiled with
  * `strict`, and run. The declarations themselves are checked once by each compiler, since this takes
- * most of the time. That all types are found shows in the program: it does not compile with `any`.
+ * most of the time. The program does not compile with `any`, so a missing type fails the test.
  */
 import assert from 'node:assert/strict';
 import { cpSync, mkdirSync, symlinkSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type TestContext, describe, test } from 'node:test';
-import { temporaryDirectory } from '../test/support/package.ts';
+import { temporaryDirectory } from '../testkit/process.ts';
 import {
   type CompilerOptions,
   type ModuleType,
@@ -30,12 +29,12 @@ function asOneFile(type: ModuleType, options: CompilerOptions): Mode {
   return { options, files: ['program.ts'], type };
 }
 
-/** Module settings that follow Node: one compilation makes both formats. */
+/** Module settings that follow Node: one compilation emits both formats. */
 function asNode(module: string): Mode {
   return { options: { module }, files: ['program.mts', 'program.cts'], type: 'commonjs' };
 }
 
-/** Resolution that knows no `exports`: it finds the entries by `types` and `typesVersions`. */
+/** Resolution that ignores `exports`: it finds the entries by `types` and `typesVersions`. */
 const NODE10: readonly Mode[] = [
   asOneFile('commonjs', { module: 'commonjs', moduleResolution: 'node10' }),
   asOneFile('module', { module: 'esnext', moduleResolution: 'node10' }),
@@ -60,7 +59,7 @@ function silenced(mode: Mode): Mode {
   return { ...mode, options: { ...mode.options, ignoreDeprecations: '6.0' } };
 }
 
-/** Packages of compilers, and the settings that each of them has. */
+/** Compiler packages, and the module settings of each. */
 const COMPILERS: Readonly<Record<string, readonly Mode[]>> = {
   'typescript-5': [...NODE10, ...CURRENT],
   'typescript-6': [...NODE10.map(silenced), COMMONJS_AND_BUNDLER, ...CURRENT],
@@ -91,10 +90,9 @@ describe('the package compiles and runs', { concurrency: 2 }, () => {
 
 const { files: FILES, options: NODENEXT } = asNode('nodenext');
 
-/** A project of its own with copies of the package and its peer, and with the types of Node that are named. */
+/** A new project with copies of the package and its peer, and with one version of the types of Node. */
 async function projectWith(t: TestContext, types?: string): Promise<string> {
-  const directory = await temporaryDirectory();
-  t.after(() => rm(directory, { recursive: true }));
+  const directory = await temporaryDirectory(t);
   const modules = join(directory, 'node_modules');
   mkdirSync(join(modules, '@types'), { recursive: true });
   for (const dependency of ['sockjs-server', 'prom-client', '@opentelemetry'])
@@ -104,7 +102,7 @@ async function projectWith(t: TestContext, types?: string): Promise<string> {
   return directory;
 }
 
-describe('the declarations hold', { concurrency: 2 }, () => {
+describe('the declarations compile', { concurrency: 2 }, () => {
   const options = { ...NODENEXT, skipLibCheck: false };
 
   for (const compiler of Object.keys(COMPILERS)) {
@@ -120,7 +118,7 @@ describe('the declarations hold', { concurrency: 2 }, () => {
     });
   }
 
-  test('and without @types/node the compiler names what is missing', async (t) => {
+  test('without @types/node the compiler names the missing package', async (t) => {
     const missing = compile('typescript', await projectWith(t), FILES, options);
     await assert.rejects(missing, /Cannot find type definition file for 'node'/);
   });

@@ -1,14 +1,15 @@
 /**
- * The packed package, installed into a project of a user. The project has the package and what it depends
- * on; the tools that load it there are those of this workspace. `dist/` has to be built.
+ * The packed package, installed into a user's project with its dependencies. The tools that load it are those
+ * of this workspace. `dist/` has to be built.
  */
 import assert from 'node:assert/strict';
-import { copyFileSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { after } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { ROOT, pack, project, run, temporaryDirectory } from '../test/support/package.ts';
+import { ROOT, createProject, pack, run } from '../test/package/project.ts';
+import { temporaryDirectory } from '../testkit/process.ts';
 
 interface EntryFiles {
   readonly types: string;
@@ -52,7 +53,7 @@ export class Installation {
     this.#directory = directory;
   }
 
-  /** Where the package and its dependencies are. */
+  /** Directory of the package and its dependencies. */
   get modules(): string {
     return join(this.#directory, 'node_modules');
   }
@@ -74,11 +75,10 @@ export class Installation {
 
 /** Installs the package for the tests of a file. The project is removed after them. */
 export async function installation(): Promise<Installation> {
-  const directory = await temporaryDirectory();
-  after(() => rmSync(directory, { recursive: true }));
+  const directory = await temporaryDirectory({ after });
   const promClient = `prom-client@${peerDependencies['prom-client']}`;
-  await project(directory, await pack(directory), promClient);
-  // A file in the place of sockjs-client, for the route that serves the client of the application.
+  await createProject(directory, await pack(directory), promClient);
+  // A stand-in for sockjs-client, for the route that serves the client of the application.
   const client = join(directory, 'node_modules', 'sockjs-client');
   mkdirSync(join(client, 'dist'), { recursive: true });
   writeFileSync(join(client, 'package.json'), '{ "name": "sockjs-client", "version": "1.6.1" }');
@@ -92,7 +92,7 @@ export async function runNode(cwd: string, ...args: readonly string[]): Promise<
   return stdout + stderr;
 }
 
-/** Runs `exercise` of a program, whichever module format it has. */
+/** Runs `exercise` of a program of either module format. */
 export async function assertRuns(program: string): Promise<void> {
   const printed = await runNode(dirname(program), join(PROGRAMS, 'run.cjs'), program);
   assert.equal(printed, 'ok\n');

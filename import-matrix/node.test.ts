@@ -1,9 +1,9 @@
-/** The packed package in Node itself: every public name by `import` and by `require`, each class once. */
+/** The packed package in Node: `import` and `require` provide every public name, and each class once. */
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { pathToFileURL } from 'node:url';
-import { ROOT } from '../test/support/package.ts';
+import { ROOT } from '../test/package/project.ts';
 import { ENTRIES, installation, runNode } from './installation.ts';
 
 const installed = await installation();
@@ -17,7 +17,7 @@ async function namesOf(file: string): Promise<string[]> {
   return Object.keys(names).toSorted();
 }
 
-test('import and require give every public name, and each class once', async () => {
+test('import and require provide every public name, and each class once', async () => {
   const expected: Record<string, string[]> = {};
   for (const [entry, files] of ENTRIES) expected[entry] = await namesOf(files.default);
   assert.ok(Object.values(expected).every((names) => names.length > 0));

@@ -1,6 +1,6 @@
 /**
- * Builds the package twice: CommonJS into `dist/`, which `import` and `require` both load, so that a
- * process has one copy of each class; and ES modules into `dist/esm/`, which only bundlers take.
+ * Builds the package twice. `dist/` is CommonJS for both `import` and `require`, so that a process has one copy of
+ * each class. `dist/esm/` has ES modules for bundlers.
  */
 import { execFile } from 'node:child_process';
 import { rm, writeFile } from 'node:fs/promises';
@@ -11,7 +11,7 @@ import { promisify } from 'node:util';
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const TSC = join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc');
 
-/** Configurations of the compiler, and the folder below `dist/` and `dist/esm/` that each one fills. */
+/** Compiler configurations, each with its output folder below `dist/` and `dist/esm/`. */
 const PROGRAMS = [
   { config: 'tsconfig.build.json', folder: '.' },
   { config: 'client/tsconfig.json', folder: 'client' },

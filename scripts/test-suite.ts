@@ -1,6 +1,6 @@
 /**
- * Runs one of the suites that need other programs: `browsers` or `proxies`. A program that is missing is
- * a failure in CI; elsewhere a clear line says which package has it.
+ * Runs one of the suites that need other programs: `browsers` or `proxies`. If a program is missing, it names the
+ * package to install and fails.
  */
 import { spawnSync } from 'node:child_process';
 import { accessSync, constants } from 'node:fs';
@@ -8,7 +8,7 @@ import { delimiter, join } from 'node:path';
 
 interface Suite {
   readonly files: readonly string[];
-  /** Programs and the Debian packages that have them. */
+  /** Required programs, and the Debian packages that contain them. */
   readonly needs: Readonly<Record<string, string>>;
 }
 
@@ -29,13 +29,12 @@ const SUITES: Readonly<Record<string, Suite>> = {
       nginx: 'nginx',
       caddy: 'caddy',
       'rabbitmq-server': 'rabbitmq-server',
-      openssl: 'openssl',
     },
   },
 };
 
 function isInstalled(program: string): boolean {
-  // Servers live in sbin, which is not on everybody's path.
+  // Servers are in sbin, which is not on every user's path.
   const folders = [...(process.env['PATH'] ?? '').split(delimiter), '/usr/sbin', '/usr/local/sbin'];
   return folders.some((folder) => {
     try {

@@ -1,6 +1,6 @@
 /**
- * Runs all tests on src/ with coverage, then the conformance tests on dist/: users get another module
- * format than the one that is written. Node's own runner does the work; here stand the bounds.
+ * Runs all tests on src/ with coverage, then the conformance tests on dist/, which has another module format than
+ * the sources.
  */
 import { spawnSync } from 'node:child_process';
 
@@ -10,10 +10,10 @@ const COVERAGE = [
   '--test-coverage-lines=95',
 ];
 
-const BOUNDS = ['--test-concurrency=3', '--test-timeout=120000'];
+const LIMITS = ['--test-concurrency=3', '--test-timeout=120000'];
 
 function run(...args: readonly string[]): number {
-  const { status } = spawnSync(process.execPath, ['--test', ...BOUNDS, ...args], {
+  const { status } = spawnSync(process.execPath, ['--test', ...LIMITS, ...args], {
     stdio: 'inherit',
   });
   return status ?? 1;

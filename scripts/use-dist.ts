@@ -1,7 +1,7 @@
 /**
- * Loaded before a test by `--import`: replaces the source of each entry of the package by the built entry
- * under its public name, so that a test of the sources becomes a test of what users get. Any other file of
- * `src/` is refused, since a test that loads one would run on the sources without notice.
+ * Loaded before a test by `--import`. It replaces the source of each entry by the built entry under its public name,
+ * so that the test runs on the built package. It throws for any other file of `src/`, because that would run on the
+ * sources unnoticed.
  */
 import { readFileSync } from 'node:fs';
 import { registerHooks } from 'node:module';

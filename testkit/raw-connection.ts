@@ -9,6 +9,8 @@ import { DEFAULT_TIMEOUT_MS, TimeoutError, type WaitOptions } from './until.ts';
 export interface ConnectOptions {
   readonly port: number;
   readonly host?: string;
+  /** Address of this machine to connect from, such as `127.0.0.2`. */
+  readonly localAddress?: string;
   /** Connects over TLS, with these options. */
   readonly tls?: ConnectionOptions;
   /** Stays writable after the server has ended its side. */
@@ -35,9 +37,10 @@ function isStream(target: number | ConnectOptions | Duplex): target is Duplex {
 function openStream(target: Target): Duplex {
   if (isStream(target)) return target;
   const options = typeof target === 'number' ? { port: target } : target;
-  const { port, host = '127.0.0.1', tls, allowHalfOpen = false } = options;
-  if (tls === undefined) return connectTcp({ port, host, allowHalfOpen });
-  return connectTls({ port, host, ...tls });
+  const { tls, allowHalfOpen = false } = options;
+  const address = { host: '127.0.0.1', ...options };
+  if (tls === undefined) return connectTcp({ ...address, allowHalfOpen });
+  return connectTls({ ...address, ...tls });
 }
 
 /** Thrown by a read when the connection ends before the read is complete. */

@@ -224,6 +224,7 @@ class HttpLink implements Link {
   #lastSent = 0;
   #order: Promise<unknown> = Promise.resolve();
   #isLeaving = false;
+  #isClosed = false;
   #isPaused = false;
 
   constructor(transport: HttpTransport, options: LinkOptions, events: LinkEvents) {
@@ -241,19 +242,17 @@ class HttpLink implements Link {
   }
 
   async send(messages: readonly string[]): Promise<void> {
-    const status = await this.post(JSON.stringify(messages));
-    if (status !== 200 && status !== 204) {
-      this.#events.ended({ code: 1006, reason: `Sending failed: ${status}`, status });
-      this.close();
+    return this.#enqueue(async () => {
+      const status = await this.#post(JSON.stringify(messages));
+      if (status === 200 || status === 204) return;
+      this.#fail({ code: 1006, reason: `Sending failed: ${status}`, status });
       throw new Error(`The server refused messages: ${status}`);
-    }
+    });
   }
 
   /** Posts a body, after the response to the previous one. */
   async post(body: string): Promise<number> {
-    const posting = this.#order.then(() => this.#post(body));
-    this.#order = posting.catch(() => {});
-    return posting;
+    return this.#enqueue(() => this.#post(body));
   }
 
   pause(): void {
@@ -273,14 +272,31 @@ class HttpLink implements Link {
 
   close(): void {
     this.#isLeaving = true;
+    this.#isClosed = true;
     this.#receiving?.close();
     this.#sending?.close();
   }
 
   abort(): void {
     this.#isLeaving = true;
+    this.#isClosed = true;
     this.#receiving?.abort();
     this.#sending?.abort();
+  }
+
+  /** Sends one body after the other. A body that follows a lost one would leave a gap, so it is not sent. */
+  async #enqueue<T>(task: () => Promise<T>): Promise<T> {
+    const result = this.#order.then(() => {
+      if (this.#isClosed) throw new Error('The client has closed.');
+      return task();
+    });
+    this.#order = result.catch(() => {});
+    return result;
+  }
+
+  #fail(event: ClientCloseEvent): void {
+    this.close();
+    this.#events.ended(event);
   }
 
   async #post(body: string): Promise<number> {
@@ -293,7 +309,7 @@ class HttpLink implements Link {
       if (head.closesConnection) this.#dropSender();
       return status;
     } catch (error) {
-      this.#dropSender();
+      this.#fail({ code: 1006, reason: `Sending failed: ${String(error)}` });
       throw error;
     }
   }

@@ -1,20 +1,21 @@
-/** How clients of each kind of WebSocket server speak. */
+/** The protocol of each WebSocket server. */
 import type { Framing } from './inbox.ts';
 
 export interface Dialect extends Framing {
   readonly path: string;
-  /** What the server says before messages flow, by its beginning, and what the client answers. */
+  /** Frames of the server that open a session, with the replies of the client. */
   readonly opening: readonly Exchange[];
-  /** How the server asks whether the client is there, besides a ping. */
+  /** A heartbeat other than a ping. */
   readonly heartbeat?: Exchange;
-  /** What a client sends for one message. */
-  readonly wrap: (text: string) => string;
+  /** Encodes a message of the client. */
+  readonly encode: (text: string) => string;
 }
 
-/** One step of a conversation besides messages. */
+/** A frame of the server that is not a message, and the reply of the client. */
 export interface Exchange {
-  readonly says: string;
-  readonly answer?: string;
+  /** Start of the frame. */
+  readonly frame: string;
+  readonly reply?: string;
 }
 
 function plain(text: string): string {
@@ -27,8 +28,8 @@ export const SOCKJS_FRAMING: Framing = { head: 'a[', tail: ']', quote };
 
 export const BARE: Dialect = {
   path: '/',
-  opening: [{ says: 'o' }],
-  wrap: plain,
+  opening: [{ frame: 'o' }],
+  encode: plain,
   head: '',
   tail: '',
   quote: plain,
@@ -37,18 +38,18 @@ export const BARE: Dialect = {
 export const SOCKJS: Dialect = {
   ...SOCKJS_FRAMING,
   path: '/echo/000/benchmark/websocket',
-  opening: [{ says: 'o' }],
-  heartbeat: { says: 'h' },
-  wrap: (text) => `[${quote(text)}]`,
+  opening: [{ frame: 'o' }],
+  heartbeat: { frame: 'h' },
+  encode: (text) => `[${quote(text)}]`,
 };
 
-const PING = { says: '2', answer: '3' };
+const PING = { frame: '2', reply: '3' };
 
 export const SOCKET_IO: Dialect = {
   path: '/socket.io/?EIO=4&transport=websocket',
-  opening: [{ says: '0{', answer: '40' }, { says: '40{' }],
+  opening: [{ frame: '0{', reply: '40' }, { frame: '40{' }],
   heartbeat: PING,
-  wrap: (text) => `42["message",${quote(text)}]`,
+  encode: (text) => `42["message",${quote(text)}]`,
   head: '42["message",',
   tail: ']',
   quote,
@@ -56,9 +57,9 @@ export const SOCKET_IO: Dialect = {
 
 export const ENGINE_IO: Dialect = {
   path: '/engine.io/?EIO=4&transport=websocket',
-  opening: [{ says: '0{' }],
+  opening: [{ frame: '0{' }],
   heartbeat: PING,
-  wrap: (text) => `4${text}`,
+  encode: (text) => `4${text}`,
   head: '4',
   tail: '',
   quote: plain,

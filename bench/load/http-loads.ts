@@ -1,4 +1,4 @@
-/** What is asked of the XHR transports. */
+/** Loads for the XHR transports. */
 import { SOCKJS_FRAMING } from './dialects.ts';
 import { HttpClient, post } from './http.ts';
 import { Expected, ROTATION, plainTexts } from './inbox.ts';
@@ -9,7 +9,7 @@ const RECEIVERS = 1000;
 const OPENERS = 20;
 const IDLE_STREAMS = 5000;
 const TEXTS = plainTexts(32);
-const NOBODY = new Expected(SOCKJS_FRAMING, []);
+const NO_MESSAGES = new Expected(SOCKJS_FRAMING, []);
 
 function path(id: number | string, transport: string): string {
   return `/echo/000/client-${id}/${transport}`;
@@ -19,7 +19,7 @@ function end(clients: readonly HttpClient[]): void {
   for (const client of clients) client.destroy();
 }
 
-/** The bodies of `xhr_send`, so many messages in each, until the rotation of texts is back at its beginning. */
+/** Bodies of `xhr_send` with `messages` texts each, for a whole rotation of the texts. */
 function bodies(texts: readonly string[], messages: number): string[] {
   const count = ROTATION / greatestCommonDivisor(ROTATION, messages);
   return Array.from({ length: count }, (_, body) =>
@@ -33,7 +33,7 @@ function greatestCommonDivisor(a: number, b: number): number {
   return b === 0 ? a : greatestCommonDivisor(b, a % b);
 }
 
-/** Each client sends so many messages in one request, and then polls for them. */
+/** Each client sends `messages` messages in one request, and then polls for them. */
 export function roundTrip(messages: number): Load {
   return async (conditions) => {
     const { port } = conditions.server;
@@ -56,14 +56,14 @@ export function roundTrip(messages: number): Load {
   };
 }
 
-/** Each client sends on one socket, and its message comes back on the stream of another. */
+/** Each client sends on one socket, and receives the message on a stream over another socket. */
 export const streamEcho: Load = async (conditions) => {
   const { port } = conditions.server;
   const clients: HttpClient[] = [];
   const actors = await openMany(CLIENTS, async (id): Promise<Actor> => {
     const texts = TEXTS(id);
     const stream = new HttpClient(port, new Expected(SOCKJS_FRAMING, texts));
-    const sender = new HttpClient(port, NOBODY);
+    const sender = new HttpClient(port, NO_MESSAGES);
     clients.push(stream, sender);
     const sends = bodies(texts, 1).map((body) => post(path(id, 'xhr_send'), body));
     await stream.open(post(path(id, 'xhr_streaming')), false);
@@ -77,7 +77,7 @@ export const streamEcho: Load = async (conditions) => {
   return measurement;
 };
 
-/** The server sends one text to all, and the next once everybody has it and, when polling, has asked again. */
+/** The server broadcasts one text after another, when all clients have received the last one and polled again. */
 export function broadcast(transport: 'xhr' | 'xhr_streaming'): Load {
   return async (conditions) => {
     const { server } = conditions;
@@ -105,10 +105,10 @@ export function broadcast(transport: 'xhr' | 'xhr_streaming'): Load {
   };
 }
 
-/** A session with each request, on sockets that are kept. */
+/** Opens a session with each request, on persistent sockets. */
 export const openSession: Load = async (conditions) => {
   const { port } = conditions.server;
-  const clients = Array.from({ length: OPENERS }, () => new HttpClient(port, NOBODY));
+  const clients = Array.from({ length: OPENERS }, () => new HttpClient(port, NO_MESSAGES));
   const actors = clients.map(
     (client, index): Actor =>
       (lap) =>
@@ -125,7 +125,7 @@ export const idleMemory: Load = async (conditions) => {
     conditions,
     IDLE_STREAMS * scale.idleShare,
     async (id) => {
-      const client = new HttpClient(server.port, NOBODY);
+      const client = new HttpClient(server.port, NO_MESSAGES);
       await client.open(post(path(id, 'xhr_streaming')), false);
       return client;
     },

@@ -1,5 +1,5 @@
-/** A client of the XHR transports on a raw socket that is kept: one request at a time, each frame a line. */
-import { type Expected, Inbox, wrong } from './inbox.ts';
+/** A client of the XHR transports on one raw socket, with one request at a time. */
+import { type Expected, Inbox, unexpected } from './inbox.ts';
 import { RawSocket } from './socket.ts';
 
 const END_OF_HEAD = '\r\n\r\n';
@@ -7,7 +7,7 @@ const LINE_END = 2;
 const NEWLINE = 10;
 const OPEN = 111;
 const MESSAGES = 97;
-const HEARTBEAT_FRAME = 104;
+const HEARTBEAT = 104;
 
 /** The bytes of a request. */
 export function post(path: string, body = ''): Buffer {
@@ -21,9 +21,9 @@ export class HttpClient {
   readonly inbox: Inbox;
   readonly #socket: RawSocket;
   #status = 0;
-  /** Of the body that is coming: -1 while there is none, NaN for chunks. */
+  /** Length of the current body: -1 without one, NaN for chunks. */
   #length = -1;
-  #answered: (status: number) => void = () => {};
+  #responded: (status: number) => void = () => {};
   #opened: () => void = () => {};
 
   constructor(port: number, expected: Expected) {
@@ -31,21 +31,21 @@ export class HttpClient {
     this.#socket = new RawSocket(port, (data) => this.#take(data));
   }
 
-  /** Settles once the answer has come whole. */
+  /** Settles when the response is complete. */
   async request(bytes: Buffer, status: number): Promise<void> {
     this.#socket.write(bytes);
-    const got = await new Promise<number>((resolve) => {
-      this.#answered = resolve;
+    const actual = await new Promise<number>((resolve) => {
+      this.#responded = resolve;
     });
-    if (got !== status) throw new Error(`The server answered ${got} instead of ${status}.`);
+    if (actual !== status) throw new Error(`The status was ${actual} in place of ${status}.`);
   }
 
-  /** Settles once the frame has come that opens a session; a poll ends with it. */
-  async open(bytes: Buffer, polls: boolean): Promise<void> {
+  /** Settles when the open frame has arrived. It ends a poll. */
+  async open(bytes: Buffer, isPolling: boolean): Promise<void> {
     const opened = new Promise<void>((resolve) => {
       this.#opened = resolve;
     });
-    if (polls) await this.request(bytes, 200);
+    if (isPolling) await this.request(bytes, 200);
     else this.#socket.write(bytes);
     await opened;
   }
@@ -64,12 +64,12 @@ export class HttpClient {
     return at;
   }
 
-  /** @returns where it ends, or -1 if that has not come */
+  /** @returns the end of the head, or -1 if it is incomplete */
   #takeHead(data: Buffer, begin: number): number {
     const end = data.indexOf(END_OF_HEAD, begin);
     if (end === -1) return -1;
     const head = data.toString('latin1', begin, end);
-    if (!head.startsWith('HTTP/1.1 ')) throw wrong(data, begin, end);
+    if (!head.startsWith('HTTP/1.1 ')) throw unexpected(data, begin, end);
     this.#status = Number(head.slice(9, 12));
     const length = /\r\nContent-Length: (\d+)/i.exec(head)?.[1];
     this.#length = length === undefined && this.#status !== 204 ? Number.NaN : Number(length ?? 0);
@@ -98,14 +98,14 @@ export class HttpClient {
   }
 
   #takeFrame(data: Buffer, begin: number, end: number): void {
-    if (data[end - 1] !== NEWLINE) throw wrong(data, begin, end);
+    if (data[end - 1] !== NEWLINE) throw unexpected(data, begin, end);
     if (data[begin] === MESSAGES) this.inbox.take(data, begin, end - 1);
     else if (data[begin] === OPEN) this.#opened();
-    else if (data[begin] !== HEARTBEAT_FRAME) throw wrong(data, begin, end);
+    else if (data[begin] !== HEARTBEAT) throw unexpected(data, begin, end);
   }
 
   #finish(): void {
     this.#length = -1;
-    this.#answered(this.#status);
+    this.#responded(this.#status);
   }
 }

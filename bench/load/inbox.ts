@@ -1,19 +1,19 @@
-/** What a client has been sent: checked byte by byte against what it must be sent next, and counted. */
+/** Received messages of a client: counted, and compared byte by byte with the expected ones. */
 
-/** Messages come in rotation, numbered, so that one that is lost or out of order is noticed. */
+/** Number of different texts of a client. They rotate, so that a lost or reordered message is noticed. */
 export const ROTATION = 16;
 
 const COMMA = 44;
 
-/** How a server writes messages. */
+/** The encoding of messages by a server. */
 export interface Framing {
   readonly head: string;
-  /** Between two messages of one frame; '' if a frame holds one. */
+  /** Text after the messages of a frame. */
   readonly tail: string;
   readonly quote: (text: string) => string;
 }
 
-/** The texts of one client. No two clients send the same: nothing that a server remembers of one serves another. */
+/** Texts of one client. Clients send different ones, so that a cache of a server for one client does not help another. */
 export type Texts = (client: number) => string[];
 
 function numbered(client: number, write: (number: string) => string): string[] {
@@ -27,7 +27,7 @@ export function plainTexts(bytes: number): Texts {
   return (client) => numbered(client, (number) => number.padEnd(bytes, 'x'));
 }
 
-/** JSON with its quotes, which a SockJS server has to escape. */
+/** JSON, with quotes that a SockJS server has to escape. */
 export function jsonTexts(bytes: number): Texts {
   const rows = [1, 2, 3, 4, 5, 6, 7].map((id) => ({ id, name: 'Ada Lovelace', active: true }));
   return (client) =>
@@ -38,7 +38,7 @@ export function jsonTexts(bytes: number): Texts {
     });
 }
 
-/** The bytes of each text as they must come. */
+/** The expected bytes of each text. */
 export class Expected {
   readonly head: Buffer;
   readonly tail: Buffer;
@@ -63,7 +63,7 @@ export class Inbox {
     this.#expected = expected;
   }
 
-  /** Settles once so many more have come. Ask before they can. */
+  /** Settles after `count` more messages. It has to be called before they can arrive. */
   async messages(count: number): Promise<void> {
     this.#missing += count;
     await new Promise<void>((resolve) => {
@@ -71,7 +71,7 @@ export class Inbox {
     });
   }
 
-  /** Takes a frame with messages, which is `data` from `begin` to `end`. */
+  /** Checks a frame with messages, which is `data` from `begin` to `end`. */
   take(data: Buffer, begin: number, end: number): void {
     const { head, tail, texts } = this.#expected;
     const last = end - tail.length;
@@ -81,11 +81,11 @@ export class Inbox {
       this.#next = (this.#next + 1) % ROTATION;
       this.#missing -= 1;
       if (at === last) break;
-      if (data[at] !== COMMA) throw wrong(data, begin, end);
+      if (data[at] !== COMMA) throw unexpected(data, begin, end);
       at += 1;
     }
     this.#match(data, last, end, tail);
-    if (this.#missing < 0) throw wrong(data, begin, end);
+    if (this.#missing < 0) throw unexpected(data, begin, end);
     if (this.#missing === 0) this.#complete();
   }
 
@@ -93,11 +93,13 @@ export class Inbox {
     const next = at + (bytes?.length ?? 0);
     const equal =
       bytes !== undefined && next <= end && data.compare(bytes, 0, bytes.length, at, next) === 0;
-    if (!equal) throw wrong(data, at, end);
+    if (!equal) throw unexpected(data, at, end);
     return next;
   }
 }
 
-export function wrong(data: Buffer, begin: number, end: number): Error {
-  return new Error(`A wrong answer: ${data.toString('latin1', begin, Math.min(end, begin + 200))}`);
+export function unexpected(data: Buffer, begin: number, end: number): Error {
+  return new Error(
+    `Unexpected bytes: ${data.toString('latin1', begin, Math.min(end, begin + 200))}`,
+  );
 }

@@ -1,20 +1,20 @@
-/** One measurement: what the server spent between two moments, and what it did for that. */
+/** One measurement: the CPU time of the server during a load, and its messages. */
 import { setTimeout } from 'node:timers/promises';
 import type { SelfTime } from '../servers/profile.ts';
 import type { Usage } from '../servers/measured.ts';
 import type { ServerProcess } from '../server-process.ts';
 import type { Dialect } from './dialects.ts';
 
-/** How much of everything. Times in milliseconds. */
+/** Scale of a run. Times are in milliseconds. */
 export interface Scale {
   readonly warm: number;
   readonly measured: number;
-  /** Of the sessions that idle in a full run. */
+  /** Share of the idle sessions of a full run. */
   readonly idleShare: number;
   readonly idleHeartbeat: number;
 }
 
-/** What a load is given. */
+/** Conditions of a load. */
 export interface Conditions {
   readonly server: ServerProcess;
   readonly dialect: Dialect;
@@ -23,16 +23,16 @@ export interface Conditions {
 }
 
 export interface Measurement {
-  /** In the unit of the case: microseconds of CPU time per message, KiB per session, or ms of CPU time per second. */
+  /** Cost in the unit of the case: µs of CPU time per message, KiB per session, or ms of CPU time per second. */
   readonly cost: number;
-  /** What `cost` is made of: user and system time, or for memory V8's heap with its external memory, and the rest. */
+  /** Parts of `cost`: user and system time, or for memory V8's heap with external memory, and the rest. */
   readonly parts: readonly [number, number];
-  /** Per second. */
+  /** Units per second. */
   readonly rate?: number;
-  /** Of a round trip, in milliseconds. */
+  /** Median of a round trip, in milliseconds. */
   readonly p50?: number;
   readonly p99?: number;
-  /** The load's CPU time as a part of the server's: over 1, the load was the busier one. */
+  /** CPU time of the load divided by that of the server. Above 1 the load limits the rate. */
   readonly loadShare?: number;
   readonly profile?: readonly SelfTime[];
 }
@@ -56,20 +56,20 @@ class Meter {
   }
 
   static async begin(conditions: Conditions): Promise<Meter> {
-    if (conditions.profiled) await conditions.server.ask('profile-start');
-    return new Meter(conditions, await conditions.server.ask('usage'));
+    if (conditions.profiled) await conditions.server.query('profile-start');
+    return new Meter(conditions, await conditions.server.query('usage'));
   }
 
-  /** In seconds. */
+  /** Elapsed time in seconds. */
   get elapsed(): number {
     return (performance.now() - this.#time) / 1000;
   }
 
-  /** @param units what the costs are divided by */
+  /** @param units divisor of the costs */
   async end(units: number): Promise<Measurement> {
     const load = total(process.cpuUsage(this.#load));
     const { server, profiled } = this.#conditions;
-    const usage = await server.ask('usage');
+    const usage = await server.query('usage');
     const user = usage.user - this.#server.user;
     const system = usage.system - this.#server.system;
     const measurement = {
@@ -78,7 +78,7 @@ class Meter {
       loadShare: load / (user + system),
     };
     if (!profiled) return measurement;
-    return { ...measurement, profile: await server.ask('profile-stop') };
+    return { ...measurement, profile: await server.query('profile-stop') };
   }
 }
 
@@ -86,10 +86,10 @@ function quantile(sorted: readonly number[], share: number): number {
   return sorted[Math.floor(share * (sorted.length - 1))] ?? 0;
 }
 
-/** One actor of a load, who does the same again and again; `lap` counts from 0. */
+/** One repeated action of a load. `lap` counts the repetitions from 0. */
 export type Actor = (lap: number) => Promise<void>;
 
-/** Lets all actors act until the time is up, first to warm up, then measured. */
+/** Repeats all actions at the same time: first as a warm-up, then measured. */
 export async function repeat(
   conditions: Conditions,
   actors: readonly Actor[],
@@ -127,7 +127,7 @@ export async function repeat(
   };
 }
 
-/** What the server spends while nothing but heartbeats happens, in milliseconds per second; all of them must come. */
+/** CPU time while the server sends only heartbeats, in milliseconds per second. All heartbeats have to arrive. */
 export async function idle(
   conditions: Conditions,
   milliseconds: number,
@@ -138,10 +138,10 @@ export async function idle(
   return meter.end(1000 * meter.elapsed);
 }
 
-const FIRST_SESSIONS = 1000;
-const AT_ONCE = 50;
+const WARM_UP_SESSIONS = 1000;
+const MAX_OPENING = 50;
 
-/** Opens so many, some at a time. */
+/** Opens `count` sessions, at most 50 at a time. */
 export async function openMany<T>(
   count: number,
   open: (index: number) => Promise<T>,
@@ -151,20 +151,20 @@ export async function openMany<T>(
   const openNext = async (): Promise<void> => {
     while (next < count) opened.push(await open(next++));
   };
-  await Promise.all(Array.from({ length: Math.min(count, AT_ONCE) }, openNext));
+  await Promise.all(Array.from({ length: Math.min(count, MAX_OPENING) }, openNext));
   return opened;
 }
 
-/** What a session adds to the resident set, in KiB; the first ones, for which the heap grows, do not count. */
+/** Resident memory per session, in KiB. The first 1000 sessions, during which the heap grows, are not counted. */
 export async function memory<T>(
   { server }: Conditions,
   count: number,
   open: (index: number) => Promise<T>,
 ): Promise<{ measurement: Measurement; clients: T[] }> {
-  const first = await openMany(FIRST_SESSIONS, open);
-  const before = await server.ask('memory');
-  const others = await openMany(count, (index) => open(FIRST_SESSIONS + index));
-  const after = await server.ask('memory');
+  const first = await openMany(WARM_UP_SESSIONS, open);
+  const before = await server.query('memory');
+  const others = await openMany(count, (index) => open(WARM_UP_SESSIONS + index));
+  const after = await server.query('memory');
   const resident = (after.resident - before.resident) / count / 1024;
   const heap = (after.heap - before.heap) / count / 1024;
   return {

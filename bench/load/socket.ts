@@ -1,12 +1,15 @@
 /**
- * A raw socket that costs little: all of them read into one buffer, and what is written has been prepared. An
- * error or an unexpected end is thrown, and ends the benchmark.
+ * A raw socket with little overhead: all sockets read into one buffer, and writes are prepared buffers. An error or
+ * an unexpected end ends the benchmark.
+ *
+ * The clients of this folder do not use `testkit/`. They compare bytes without decoding them. A client that joins
+ * chunks, sets timers and decodes frames would use more CPU time than the servers.
  */
 import { type Socket, connect } from 'node:net';
 
 const READ_BUFFER = Buffer.allocUnsafe(256 * 1024);
 
-/** @returns how many bytes of `data` were whole; the rest is given again, with what follows it */
+/** @returns the number of bytes that were complete. The rest is passed again with the bytes that follow. */
 export type Take = (data: Buffer) => number;
 
 export class RawSocket {
@@ -37,7 +40,7 @@ export class RawSocket {
     this.#socket.write(data);
   }
 
-  /** Settles once the server has hung up, which it may from now on. */
+  /** Allows the server to close the connection, and settles when it has. */
   async ended(): Promise<void> {
     await new Promise<void>((resolve) => {
       this.#ended = resolve;

@@ -1,4 +1,4 @@
-/** What is asked of WebSocket servers. */
+/** Loads for WebSocket servers. */
 import type { Dialect } from './dialects.ts';
 import { Expected, ROTATION, type Texts, plainTexts } from './inbox.ts';
 import { type Actor, type Load, idle, memory, openMany, repeat } from './measure.ts';
@@ -14,13 +14,13 @@ function end(clients: readonly WebSocketClient[]): void {
 }
 
 function burstsOf(dialect: Dialect, texts: readonly string[], inFlight: number): Buffer[] {
-  const frames = texts.map((text) => textFrame(dialect.wrap(text)));
+  const frames = texts.map((text) => textFrame(dialect.encode(text)));
   return Array.from({ length: ROTATION / inFlight }, (_, index) =>
     Buffer.concat(frames.slice(index * inFlight, (index + 1) * inFlight)),
   );
 }
 
-/** Each client sends so many messages at once and waits until all of them have come back. */
+/** Each client sends `inFlight` messages at once, and waits until all have returned. */
 export function echo(textsOf: Texts, inFlight: number): Load {
   return async (conditions) => {
     const { server, dialect } = conditions;
@@ -41,7 +41,7 @@ export function echo(textsOf: Texts, inFlight: number): Load {
   };
 }
 
-/** The server sends one text to all, and the next once everybody has it. */
+/** The server broadcasts one text after another, when all clients have received the last one. */
 export const broadcast: Load = async (conditions) => {
   const { server, dialect } = conditions;
   const texts = plainTexts(100)(0);
@@ -59,7 +59,7 @@ export const broadcast: Load = async (conditions) => {
   return measurement;
 };
 
-/** Opened, told so by the first frame, closed by a close frame, hung up. */
+/** Opens a session, receives its first frame, and closes it. */
 export const open: Load = (conditions) => {
   const { server, dialect } = conditions;
   const expected = new Expected(dialect, []);
@@ -80,7 +80,7 @@ export const idleMemory: Load = async (conditions) => {
   return measurement;
 };
 
-/** As long as every session takes to be told once that the server is there. */
+/** Runs for one heartbeat interval, so that each session receives one heartbeat. */
 export const idleTime: Load = async (conditions) => {
   const { server, dialect, scale } = conditions;
   const expected = new Expected(dialect, []);

@@ -1,7 +1,7 @@
-/** A WebSocket client on a raw socket. RFC 6455, as far as these servers use it. */
+/** A WebSocket client on a raw socket, with the part of RFC 6455 that these servers use. */
 import { createHash } from 'node:crypto';
 import type { Dialect, Exchange } from './dialects.ts';
-import { type Expected, Inbox, wrong } from './inbox.ts';
+import { type Expected, Inbox, unexpected } from './inbox.ts';
 import { RawSocket } from './socket.ts';
 
 const KEY = 'AAAAAAAAAAAAAAAAAAAAAA==';
@@ -29,12 +29,12 @@ export function textFrame(text: string): Buffer {
   return clientFrame(TEXT, Buffer.from(text));
 }
 
-function textOf(exchange: Exchange | undefined): Buffer | undefined {
-  return exchange?.answer === undefined ? undefined : textFrame(exchange.answer);
+function replyTo(exchange: Exchange | undefined): Buffer | undefined {
+  return exchange?.reply === undefined ? undefined : textFrame(exchange.reply);
 }
 
-const GOING = clientFrame(CLOSE, Buffer.from([0x03, 0xe8])); // 1000
-const HERE = clientFrame(PONG, Buffer.alloc(0));
+const CLOSE_FRAME = clientFrame(CLOSE, Buffer.from([0x03, 0xe8])); // 1000
+const PONG_FRAME = clientFrame(PONG, Buffer.alloc(0));
 
 export class WebSocketClient {
   readonly inbox: Inbox;
@@ -43,7 +43,7 @@ export class WebSocketClient {
   #isUpgraded = false;
   #step = 0;
   #opened: () => void = () => {};
-  #told: () => void = () => {};
+  #heartbeatArrived: () => void = () => {};
 
   private constructor(port: number, dialect: Dialect, expected: Expected) {
     this.inbox = new Inbox(expected);
@@ -57,7 +57,7 @@ export class WebSocketClient {
     );
   }
 
-  /** Settles once messages may flow. */
+  /** Settles when the session is open. */
   static async open(port: number, dialect: Dialect, expected: Expected): Promise<WebSocketClient> {
     const client = new WebSocketClient(port, dialect, expected);
     await new Promise<void>((resolve) => {
@@ -70,16 +70,16 @@ export class WebSocketClient {
     this.#socket.write(frames);
   }
 
-  /** Settles once the server has asked for a sign of life, or given one. */
+  /** Settles at the next heartbeat or ping. */
   async heartbeat(): Promise<void> {
     await new Promise<void>((resolve) => {
-      this.#told = resolve;
+      this.#heartbeatArrived = resolve;
     });
   }
 
-  /** Says that it goes, and waits for the server to hang up. */
+  /** Sends a close frame, and waits for the server to close the connection. */
   async close(): Promise<void> {
-    this.#socket.write(GOING);
+    this.#socket.write(CLOSE_FRAME);
     await this.#socket.ended();
   }
 
@@ -105,35 +105,36 @@ export class WebSocketClient {
     const end = data.indexOf(END_OF_HEAD);
     if (end === -1) return 0;
     const head = data.toString('latin1', 0, end);
-    if (!head.startsWith('HTTP/1.1 101 ') || !head.includes(ACCEPT)) throw wrong(data, 0, end);
+    if (!head.startsWith('HTTP/1.1 101 ') || !head.includes(ACCEPT)) throw unexpected(data, 0, end);
     this.#isUpgraded = true;
     return end + END_OF_HEAD.length;
   }
 
   #takeFrame(data: Buffer, type: number, begin: number, end: number): void {
     if (type === TEXT) this.#takeText(data, begin, end);
-    else if (type === PING && begin === end) this.#takeHeartbeat(HERE);
-    else if (type !== CLOSE) throw wrong(data, begin, end);
+    else if (type === PING && begin === end) this.#takeHeartbeat(PONG_FRAME);
+    else if (type !== CLOSE) throw unexpected(data, begin, end);
   }
 
   #takeText(data: Buffer, begin: number, end: number): void {
     const { opening, heartbeat } = this.#dialect;
     const step = opening[this.#step];
     if (step !== undefined) {
-      if (!data.toString('latin1', begin, end).startsWith(step.says)) throw wrong(data, begin, end);
+      if (!data.toString('latin1', begin, end).startsWith(step.frame))
+        throw unexpected(data, begin, end);
       this.#step += 1;
-      const answer = textOf(step);
-      if (answer !== undefined) this.#socket.write(answer);
+      const reply = replyTo(step);
+      if (reply !== undefined) this.#socket.write(reply);
       if (this.#step === opening.length) this.#opened();
-    } else if (end - begin === 1 && data[begin] === heartbeat?.says.charCodeAt(0)) {
-      this.#takeHeartbeat(textOf(heartbeat));
+    } else if (end - begin === 1 && data[begin] === heartbeat?.frame.charCodeAt(0)) {
+      this.#takeHeartbeat(replyTo(heartbeat));
     } else {
       this.inbox.take(data, begin, end);
     }
   }
 
-  #takeHeartbeat(answer: Buffer | undefined): void {
-    if (answer !== undefined) this.#socket.write(answer);
-    this.#told();
+  #takeHeartbeat(reply: Buffer | undefined): void {
+    if (reply !== undefined) this.#socket.write(reply);
+    this.#heartbeatArrived();
   }
 }

@@ -1,7 +1,6 @@
-/** As much as they take: the cluster example beside the echo example, with the load on the same cores. */
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
+/** Maximal rate of the cluster example beside the echo example. The load shares their cores. */
 import { fileURLToPath } from 'node:url';
+import { Program } from '../../testkit/process.ts';
 import { type Actor, type Scale, openMany } from '../load/measure.ts';
 import { median } from '../results.ts';
 import { PollingClient } from './polling-client.ts';
@@ -12,7 +11,7 @@ const CLIENTS = 100;
 export interface ClusterRate {
   readonly servedBy: string;
   readonly load: string;
-  /** Messages there and back, per second. */
+  /** Round trips per second. */
   readonly rate: number;
   readonly p50: number;
   readonly p99: number;
@@ -44,30 +43,20 @@ const LOADS = [
   { name: 'XHR polling', open: openPolling },
 ] as const;
 
-async function start(
-  file: string,
-  workers: number,
-): Promise<{ child: ChildProcess; port: number }> {
+/** Starts an example, and waits until all its processes listen. */
+async function start(file: string, workers: number): Promise<{ program: Program; port: number }> {
   const script = fileURLToPath(new URL(`../../examples/${file}`, import.meta.url));
-  const env = { ...process.env, PORT: '0', WORKERS: String(workers) };
-  const child = spawn(process.execPath, [script], { env, stdio: ['ignore', 'pipe', 'inherit'] });
-  const stop = (): void => void child.kill('SIGTERM');
+  const program = Program.node(script, [], { env: { PORT: '0', WORKERS: String(workers) } });
+  const stop = (): void => program.kill('SIGTERM');
   process.once('exit', stop);
-  child.once('exit', () => process.off('exit', stop));
-  let printed = '';
-  child.stdout.setEncoding('utf8');
-  const port = await new Promise<number>((resolve) => {
-    child.stdout.on('data', (text: string) => {
-      printed += text;
-      const ports = [...printed.matchAll(/(?:localhost:|port: )(\d+)/g)];
-      if (ports.length === workers) resolve(Number(ports[0]?.[1]));
-    });
-  });
-  return { child, port };
+  void program.exited({ timeout: Infinity }).then(() => process.off('exit', stop));
+  const listening = new RegExp(`(?:[^]*?(?:localhost:|port: )(\\d+)){${workers}}`);
+  const [, port] = await program.prints(listening);
+  return { program, port: Number(port) };
 }
 
-/** How long each round trip took, in milliseconds. */
-async function act(actors: readonly Actor[], milliseconds: number): Promise<number[]> {
+/** Repeats all actions for a time. @returns the times of the round trips in milliseconds, sorted */
+async function run(actors: readonly Actor[], milliseconds: number): Promise<number[]> {
   const end = performance.now() + milliseconds;
   const times: number[] = [];
   await Promise.all(
@@ -93,14 +82,13 @@ export async function measureCluster(
     const all = SERVERS.map((): number[][] => []);
     for (let round = 0; round < rounds; round += 1) {
       for (const [index, { file, workers }] of SERVERS.entries()) {
-        const { child, port } = await start(file, workers);
+        const { program, port } = await start(file, workers);
         const sessions = await openMany(CLIENTS, () => load.open(port));
         const actors = sessions.map((session) => () => session.echo());
-        await act(actors, warm);
-        all[index]?.push(await act(actors, duration));
+        await run(actors, warm);
+        all[index]?.push(await run(actors, duration));
         for (const session of sessions) session.destroy();
-        child.kill('SIGTERM');
-        await once(child, 'exit');
+        await program.stop();
       }
     }
     for (const [index, { name }] of SERVERS.entries()) {

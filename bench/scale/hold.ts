@@ -1,14 +1,15 @@
-/** Many sessions at once, of which some leave and others come all the time. None may be lost. */
+/** Many sessions at once, of which a part is replaced all the time. None may be lost. */
 import { setTimeout } from 'node:timers/promises';
 import type { Conditions } from '../load/measure.ts';
 import { openMany } from '../load/measure.ts';
 import { PollingClient } from './polling-client.ts';
 import { SocketClient } from './socket-client.ts';
 
-const STEP = 100;
-/** Of all sessions, in each second. */
+const STEP_MS = 100;
+/** Share of all sessions that is replaced per second. */
 const CHURN = 0.02;
-const FIRST = 0.1;
+/** Share of the sessions that open before the memory is measured, while the heap grows. */
+const WARM_UP_SHARE = 0.1;
 
 interface Session {
   destroy(): void;
@@ -18,16 +19,16 @@ export interface Held {
   readonly sockets: number;
   readonly polls: number;
   readonly replaced: number;
-  /** Of the server's core while sessions leave and come, and nobody says anything: 0 to 1. */
+  /** Share of the server's core during the churn without messages: 0 to 1. */
   readonly load: number;
-  /** KiB of resident memory, and of heap with external memory, for each session. */
+  /** KiB of resident memory, and of heap with external memory, per session. */
   readonly resident: number;
   readonly heap: number;
-  /** Seconds until all were open. */
+  /** Seconds until all sessions were open. */
   readonly opening: number;
 }
 
-/** Some sessions after each other are replaced by new ones, for so long. */
+/** Replaces sessions by new ones for a time. @returns their number */
 async function churn<S extends Session>(
   sessions: S[],
   open: () => Promise<S>,
@@ -36,20 +37,20 @@ async function churn<S extends Session>(
   const end = performance.now() + milliseconds;
   let replaced = 0;
   for (let step = 0; performance.now() < end; step += 1) {
-    const pause = setTimeout(STEP);
-    const count = Math.ceil((sessions.length * CHURN * STEP) / 1000);
+    const pause = setTimeout(STEP_MS);
+    const count = Math.ceil((sessions.length * CHURN * STEP_MS) / 1000);
     const first = (step * count) % sessions.length;
     const leaving = sessions.slice(first, first + count);
     for (const session of leaving) session.destroy();
-    const coming = await openMany(leaving.length, open);
-    sessions.splice(first, leaving.length, ...coming);
-    replaced += coming.length;
+    const added = await openMany(leaving.length, open);
+    sessions.splice(first, leaving.length, ...added);
+    replaced += added.length;
     await pause;
   }
   return replaced;
 }
 
-/** A server that ends any connection by itself ends the benchmark; and in the end each session must answer. */
+/** Holds sessions open. A connection that the server ends fails the benchmark. At the end each session has to echo. */
 export async function hold(
   { server }: Conditions,
   counts: { readonly sockets: number; readonly polls: number },
@@ -59,24 +60,23 @@ export async function hold(
   const openSocket = (): Promise<SocketClient> => SocketClient.open(port);
   const openPoll = (): Promise<PollingClient> => PollingClient.open(port);
 
-  // The first ones, for which the heap grows, do not count as memory.
   const begin = performance.now();
-  const sockets = await openMany(counts.sockets * FIRST, openSocket);
-  const polls = await openMany(counts.polls * FIRST, openPoll);
-  const before = await server.ask('memory');
+  const sockets = await openMany(counts.sockets * WARM_UP_SHARE, openSocket);
+  const polls = await openMany(counts.polls * WARM_UP_SHARE, openPoll);
+  const before = await server.query('memory');
   sockets.push(...(await openMany(counts.sockets - sockets.length, openSocket)));
   polls.push(...(await openMany(counts.polls - polls.length, openPoll)));
   const opening = (performance.now() - begin) / 1000;
-  const after = await server.ask('memory');
-  const all = (counts.sockets + counts.polls) * (1 - FIRST);
+  const after = await server.query('memory');
+  const all = (counts.sockets + counts.polls) * (1 - WARM_UP_SHARE);
 
-  const usage = await server.ask('usage');
+  const usage = await server.query('usage');
   const churning = performance.now();
   const replaced = await Promise.all([
     churn(sockets, openSocket, milliseconds),
     churn(polls, openPoll, milliseconds),
   ]);
-  const spent = await server.ask('usage');
+  const spent = await server.query('usage');
   const elapsed = performance.now() - churning;
 
   for (const session of sockets) await session.echo();

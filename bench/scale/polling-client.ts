@@ -1,4 +1,4 @@
-/** A polling session on one socket, which always asks for the next frame; what it sends goes over another. */
+/** A polling session that always has a pending poll. Its messages go over another socket. */
 import { SOCKJS_FRAMING } from '../load/dialects.ts';
 import { HttpClient, post } from '../load/http.ts';
 import { Expected, plainTexts } from '../load/inbox.ts';
@@ -6,7 +6,7 @@ import { Expected, plainTexts } from '../load/inbox.ts';
 const SERVERS = 1000;
 const TEXTS = plainTexts(32)(0);
 const EXPECTED = new Expected(SOCKJS_FRAMING, TEXTS);
-const NOBODY = new Expected(SOCKJS_FRAMING, []);
+const NO_MESSAGES = new Expected(SOCKJS_FRAMING, []);
 
 let opened = 0;
 
@@ -17,7 +17,7 @@ export class PollingClient {
   #isEnded = false;
 
   private constructor(port: number) {
-    // As sockjs-client draws it: in a cluster it names the worker.
+    // Three digits as sockjs-client chooses them. In a cluster they select the worker.
     const server = String(opened % SERVERS).padStart(3, '0');
     this.#path = `/echo/${server}/session-${opened}`;
     opened += 1;
@@ -31,12 +31,12 @@ export class PollingClient {
     return client;
   }
 
-  /** A socket to send over, for one message at a time of any session. */
+  /** A client that sends the messages of any session, one at a time. */
   static sender(port: number): HttpClient {
-    return new HttpClient(port, NOBODY);
+    return new HttpClient(port, NO_MESSAGES);
   }
 
-  /** One message there and back. */
+  /** Sends a message and receives its echo. */
   async echo(sender: HttpClient): Promise<void> {
     const body = JSON.stringify([TEXTS[this.#sent % TEXTS.length]]);
     this.#sent += 1;

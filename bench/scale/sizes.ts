@@ -1,12 +1,13 @@
-/** What a message, and a new session, cost while so many sessions are open. */
+/** Cost of a message, and of a new session, by the number of open sessions. */
 import { setTimeout } from 'node:timers/promises';
 import { type Actor, type Conditions, openMany, repeat } from '../load/measure.ts';
 import { open } from '../load/websocket-loads.ts';
 import { SocketClient } from './socket-client.ts';
 
-/** Messages of each active client in a second. */
+/** Messages per second of each active client. */
 const RATE = 50;
-const FIRST = 0.1;
+/** Share of the sessions that open before the memory is measured, while the heap grows. */
+const WARM_UP_SHARE = 0.1;
 
 export interface SizeCosts {
   /** Microseconds of the server's CPU time per message, and per session opened and closed. */
@@ -19,7 +20,7 @@ export interface SizeCosts {
   readonly rate: number;
 }
 
-/** Always the same rate, whatever the server could do. */
+/** Sends at a constant rate, however fast the server is. */
 function paced(client: SocketClient): Actor {
   let due = performance.now() + (Math.random() * 1000) / RATE;
   return async () => {
@@ -29,18 +30,17 @@ function paced(client: SocketClient): Actor {
   };
 }
 
-/** `size` sessions, of which the first `active` talk. */
+/** Measures with `size` open sessions, of which `active` send messages. */
 export async function measureSize(
   conditions: Conditions,
   size: number,
   active: number,
 ): Promise<SizeCosts> {
   const { server, scale } = conditions;
-  // The first ones, for which the heap grows, do not count.
-  const clients = await openMany(size * FIRST, () => SocketClient.open(server.port));
-  const before = await server.ask('memory');
+  const clients = await openMany(size * WARM_UP_SHARE, () => SocketClient.open(server.port));
+  const before = await server.query('memory');
   const others = await openMany(size - clients.length, () => SocketClient.open(server.port));
-  const after = await server.ask('memory');
+  const after = await server.query('memory');
   clients.push(...others);
   const messages = await repeat(conditions, clients.slice(0, active).map(paced), 1);
   const short = {

@@ -1,11 +1,11 @@
-/** A WebSocket session that says something now and then. */
+/** A WebSocket session that echoes on request. */
 import { SOCKJS } from '../load/dialects.ts';
 import { Expected, plainTexts } from '../load/inbox.ts';
 import { WebSocketClient, textFrame } from '../load/websocket.ts';
 
 const TEXTS = plainTexts(32)(0);
 const EXPECTED = new Expected(SOCKJS, TEXTS);
-const FRAMES = TEXTS.map((text) => textFrame(SOCKJS.wrap(text)));
+const FRAMES = TEXTS.map((text) => textFrame(SOCKJS.encode(text)));
 
 export class SocketClient {
   readonly #socket: WebSocketClient;
@@ -19,7 +19,7 @@ export class SocketClient {
     return new SocketClient(await WebSocketClient.open(port, SOCKJS, EXPECTED));
   }
 
-  /** One message there and back. */
+  /** Sends a message and receives its echo. */
   async echo(): Promise<void> {
     const frame = FRAMES[this.#sent % FRAMES.length];
     if (frame === undefined) return;

@@ -1,18 +1,18 @@
 /**
- * Nothing but `node:http` behind the URLs of SockJS: a body comes back as it is, by a poll or on a stream, with
- * the bytes of a frame around it. There is no session, no JSON, no check of anything.
+ * `node:http` behind the URLs of SockJS. It returns each body unchanged within a frame, by a poll or on a stream.
+ * It has no sessions, no JSON and no checks.
  */
 import { type IncomingMessage, type ServerResponse, createServer } from 'node:http';
-import { type Broadcast, measured } from './measured.ts';
+import { type Broadcast, serveMeasured } from './measured.ts';
 
 const TYPE = { 'Content-Type': 'application/javascript; charset=UTF-8' };
 const PRELUDE = `${'h'.repeat(2048)}\n`;
 
 const streams = new Map<string, ServerResponse>();
-/** By path: the body that the next poll fetches, or '' if there is none. */
+/** Bodies for the next poll, by path. Empty if there is none. */
 const bodies = new Map<string, string>();
 let polls: ServerResponse[] = [];
-let broadcastWaits: (() => void) | undefined;
+let tryBroadcast: (() => void) | undefined;
 
 function end(response: ServerResponse, body: string): void {
   response.writeHead(200, { ...TYPE, 'Content-Length': Buffer.byteLength(body) });
@@ -23,7 +23,7 @@ function poll(path: string, response: ServerResponse): void {
   const body = bodies.get(path);
   if (body === '') {
     polls.push(response);
-    broadcastWaits?.();
+    tryBroadcast?.();
     return;
   }
   bodies.set(path, '');
@@ -68,14 +68,14 @@ const broadcast: Broadcast = (text, receivers) => {
     for (const response of streams.values()) response.write(frame);
     return;
   }
-  // Without a queue for each client, all of them must have asked first.
-  broadcastWaits = () => {
+  // It has no queues, so the broadcast waits until all clients have polled.
+  tryBroadcast = () => {
     if (polls.length < receivers) return;
-    broadcastWaits = undefined;
-    const answered = polls;
+    tryBroadcast = undefined;
+    const pending = polls;
     polls = [];
-    for (const response of answered) end(response, frame);
+    for (const response of pending) end(response, frame);
   };
-  broadcastWaits();
+  tryBroadcast();
 };
-measured(server, broadcast);
+serveMeasured(server, broadcast);

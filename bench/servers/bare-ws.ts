@@ -1,7 +1,7 @@
-/** Nothing but `ws`, echoing: what the runtime and its codec cost without any SockJS. */
+/** An echo with `ws` alone: the cost of the runtime and the codec without SockJS. */
 import { createServer } from 'node:http';
 import { WebSocketServer } from 'ws';
-import { HEARTBEAT_FRAME, measured } from './measured.ts';
+import { HEARTBEAT_MS, serveMeasured } from './measured.ts';
 
 const server = createServer();
 const sockets = new WebSocketServer({ server, perMessageDeflate: false });
@@ -11,7 +11,7 @@ sockets.on('connection', (socket) => {
 });
 setInterval(() => {
   for (const socket of sockets.clients) socket.ping();
-}, HEARTBEAT_FRAME);
-measured(server, (text) => {
+}, HEARTBEAT_MS);
+serveMeasured(server, (text) => {
   for (const socket of sockets.clients) socket.send(text);
 });

@@ -1,15 +1,15 @@
-/** engine.io over WebSocket: what socket.io stands on. */
+/** engine.io over WebSocket, the base of socket.io. */
 import { createServer } from 'node:http';
 import { type Socket, attach } from 'engine.io';
-import { HEARTBEAT_FRAME, measured } from './measured.ts';
+import { HEARTBEAT_MS, serveMeasured } from './measured.ts';
 
 const server = createServer();
 const sockets = new Set<Socket>();
-attach(server, { pingInterval: HEARTBEAT_FRAME }).on('connection', (socket: Socket) => {
+attach(server, { pingInterval: HEARTBEAT_MS }).on('connection', (socket: Socket) => {
   sockets.add(socket);
   socket.on('message', (text: string) => socket.send(text));
   socket.on('close', () => sockets.delete(socket));
 });
-measured(server, (text) => {
+serveMeasured(server, (text) => {
   for (const socket of sockets) socket.send(text);
 });

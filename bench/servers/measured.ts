@@ -1,68 +1,65 @@
-/**
- * What every server under test has in common: it tells its port, answers what it is asked about itself, and
- * goes when the benchmark does.
- */
+/** Common part of the servers under test: reports over IPC, and exits when the benchmark closes the channel. */
 import type { Server } from 'node:http';
 import { type SelfTime, startProfile, stopProfile } from './profile.ts';
 
-/** In microseconds since the process began. */
+/** CPU time of the process, in microseconds. */
 export interface Usage {
   readonly user: number;
   readonly system: number;
 }
 
-/** In bytes, after a forced collection. */
+/** Memory of the process after a forced collection, in bytes. */
 export interface Memory {
   readonly resident: number;
-  /** With external memory. */
+  /** Includes external memory. */
   readonly heap: number;
 }
 
-/** What the benchmark asks, and gets. */
-export interface Answers {
+/** Results of queries, by name. */
+export interface Results {
   readonly usage: Usage;
   readonly memory: Memory;
   readonly 'profile-start': true;
   readonly 'profile-stop': readonly SelfTime[];
 }
 
-export type Ask = keyof Answers;
-/** Or it has one text sent to all clients, without an answer. */
-export type Question = Ask | { readonly text: string; readonly receivers: number };
+export type Query = keyof Results;
+/** A query, or a text to broadcast. */
+export type Command = Query | { readonly text: string; readonly receivers: number };
 
-/** In milliseconds: how often each session is told that the server is there. */
-export const HEARTBEAT_FRAME = Number(process.argv[2]);
+/** Interval of heartbeats, in milliseconds. */
+export const HEARTBEAT_MS = Number(process.argv[2]);
 
-/** Sends one text to all; `receivers` is how many there are. */
+/** Sends a text to all clients. `receivers` is their number. */
 export type Broadcast = (text: string, receivers: number) => void;
 
 function readMemory(): Memory {
   if (globalThis.gc === undefined) throw new Error('Node runs without --expose-gc.');
   globalThis.gc();
-  globalThis.gc(); // What the first one finalised.
+  globalThis.gc(); // Frees objects that the first one finalised.
   const { rss, heapUsed, external } = process.memoryUsage();
   return { resident: rss, heap: heapUsed + external };
 }
 
-const ANSWERS: { readonly [Name in Ask]: () => Answers[Name] | Promise<Answers[Name]> } = {
+const QUERIES: { readonly [Name in Query]: () => Results[Name] | Promise<Results[Name]> } = {
   usage: () => process.cpuUsage(),
   memory: readMemory,
   'profile-start': startProfile,
   'profile-stop': stopProfile,
 };
 
-async function answer(ask: Ask): Promise<void> {
-  process.send?.(await ANSWERS[ask]());
+async function run(query: Query): Promise<void> {
+  process.send?.(await QUERIES[query]());
 }
 
-export function measured(server: Server, broadcast: Broadcast): void {
-  process.on('message', (question: Question) => {
-    if (typeof question !== 'string') broadcast(question.text, question.receivers);
-    else void answer(question);
+export function serveMeasured(server: Server, broadcast: Broadcast): void {
+  process.on('message', (command: Command) => {
+    if (typeof command !== 'string') broadcast(command.text, command.receivers);
+    else void run(command);
   });
   process.on('disconnect', () => process.exit());
-  process.on('SIGINT', () => {}); // The benchmark gets it too, and ends this process.
-  server.listen({ port: 0, host: '127.0.0.1', budget: 1024 }, () => {
+  process.on('SIGINT', () => {}); // The benchmark receives it too, and ends this process.
+  server.listen({ port: 0, host: '127.0.0.1', backlog: 1024 }, () => {
     const address = server.address();
     process.send?.({ port: typeof address === 'object' ? address?.port : undefined });
   });

@@ -1,13 +1,13 @@
-/** Where this process spends its time between two moments: the functions with the most time of their own. */
+/** CPU profile of this process: the functions with the most self time. */
 import { Session, type Profiler } from 'node:inspector/promises';
 
 export interface SelfTime {
-  readonly place: string;
-  /** Of all samples in which the process was not idle. */
+  readonly location: string;
+  /** Share of all samples in which the process was not idle. */
   readonly share: number;
 }
 
-const LONGEST_LIST = 15;
+const MAX_FUNCTIONS = 15;
 const session = new Session();
 
 export async function startProfile(): Promise<true> {
@@ -18,7 +18,7 @@ export async function startProfile(): Promise<true> {
   return true;
 }
 
-function placeOf({ callFrame }: Profiler.ProfileNode): string {
+function locationOf({ callFrame }: Profiler.ProfileNode): string {
   const file = callFrame.url.replace(/^.*\/(?=(?:dist|node_modules|bench)\/)/, '');
   const name = callFrame.functionName === '' ? '(anonymous)' : callFrame.functionName;
   return file === '' ? name : `${name} ${file}:${callFrame.lineNumber + 1}`;
@@ -26,15 +26,15 @@ function placeOf({ callFrame }: Profiler.ProfileNode): string {
 
 export async function stopProfile(): Promise<readonly SelfTime[]> {
   const { profile } = await session.post('Profiler.stop');
-  const hits = new Map<string, number>();
+  const samples = new Map<string, number>();
   for (const node of profile.nodes) {
-    const place = placeOf(node);
-    if (place !== '(idle)' && place !== '(root)')
-      hits.set(place, (hits.get(place) ?? 0) + (node.hitCount ?? 0));
+    const location = locationOf(node);
+    if (location !== '(idle)' && location !== '(root)')
+      samples.set(location, (samples.get(location) ?? 0) + (node.hitCount ?? 0));
   }
-  const all = [...hits.values()].reduce((sum, count) => sum + count, 0);
-  return [...hits]
+  const all = [...samples.values()].reduce((sum, count) => sum + count, 0);
+  return [...samples]
     .toSorted(([, a], [, b]) => b - a)
-    .slice(0, LONGEST_LIST)
-    .map(([place, count]) => ({ place, share: count / all }));
+    .slice(0, MAX_FUNCTIONS)
+    .map(([location, count]) => ({ location, share: count / all }));
 }

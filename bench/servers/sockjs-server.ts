@@ -1,7 +1,7 @@
-/** This project, as it is built. */
+/** The built package of this project. */
 import { createServer } from 'node:http';
 import { SockJSConnection, SockJSRouter } from 'sockjs-server';
-import { HEARTBEAT_FRAME, measured } from './measured.ts';
+import { HEARTBEAT_MS, serveMeasured } from './measured.ts';
 
 class Echo extends SockJSConnection {
   override onMessage(message: string): void {
@@ -12,10 +12,10 @@ class Echo extends SockJSConnection {
 const server = createServer();
 const router = new SockJSRouter(Echo, '/echo', {
   jsessionid: false, // As in sockjs, where it is off by default.
-  heartbeatDelay: HEARTBEAT_FRAME,
-  responseLimit: 2 ** 30, // So that a stream lasts as long as a measurement.
-  // All clients are at one address, and sessions that nobody polls stay for 5 s.
+  heartbeatDelay: HEARTBEAT_MS,
+  responseLimit: 2 ** 30, // A stream lasts for a whole measurement.
+  // All clients have one address, and sessions without a receiver stay for 5 s.
   maxSessions: 1_000_000,
   maxSessionsPerAddress: 1_000_000,
 }).attach(server);
-measured(server, (text) => router.broadcast(router.connections, text));
+serveMeasured(server, (text) => router.broadcast(router.connections, text));

@@ -1,11 +1,11 @@
 /** The older SockJS server for Node. */
 import { createServer } from 'node:http';
 import { type Connection, createServer as createService } from 'sockjs';
-import { HEARTBEAT_FRAME, measured } from './measured.ts';
+import { HEARTBEAT_MS, serveMeasured } from './measured.ts';
 
 const service = createService({
   prefix: '/echo',
-  heartbeat_delay: HEARTBEAT_FRAME,
+  heartbeat_delay: HEARTBEAT_MS,
   response_limit: 2 ** 30,
   log: () => {},
 });
@@ -17,6 +17,6 @@ service.on('connection', (connection) => {
 });
 const server = createServer();
 service.installHandlers(server);
-measured(server, (text) => {
+serveMeasured(server, (text) => {
   for (const connection of connections) connection.write(text);
 });

@@ -1,24 +1,24 @@
-/** What a test needs of a browser, whichever it is. */
+/** The interface of all browsers to the tests. */
 export interface Tab {
-  /** The JSON value of an expression, or of the promise that it gives. */
+  /** Evaluates an expression. @returns its JSON value, or that of its promise */
   evaluate(expression: string): Promise<unknown>;
   reload(): Promise<void>;
-  /** A key of the keyboard, as a person presses it. */
+  /** Presses a key of the keyboard. */
   press(key: 'Tab' | 'Enter'): Promise<void>;
-  /** Characters, key by key. */
+  /** Types characters, key by key. */
   type(text: string): Promise<void>;
-  /** What the page has to itself, in CSS pixels; a window can have a least width. */
+  /** Sets the size of the page in CSS pixels. A window may have a minimal width. */
   resize(width: number, height: number): Promise<void>;
   close(): Promise<void>;
-  /** Errors on the console so far. */
+  /** Returns the errors on the console so far. */
   errors(): Promise<readonly string[]>;
 }
 
 export interface Browser {
-  /** As the browser tells it. */
+  /** Version that the browser reports. */
   readonly version: string;
-  /** A new tab, once its page has loaded. */
+  /** Opens a tab and waits until its page has loaded. */
   open(url: string): Promise<Tab>;
-  /** Ends the browser and all that was started with it. */
+  /** Ends the browser and all its processes. */
   end(): Promise<void>;
 }

@@ -1,16 +1,13 @@
 /**
- * A page of the demo site as its visitor has it: what it shows, and what is done to it. Whatever happens
- * late is waited for from here, because browsers slow the timers of tabs that nobody sees.
+ * A page of the demo site in a tab. Conditions are polled from this process, because browsers throttle the timers
+ * of background tabs.
  */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
-import { setInterval } from 'node:timers/promises';
+import { until } from '../../testkit/until.ts';
 import type { Browser, Tab } from './engines.ts';
 
-const DEADLINE = 10_000;
-const STEP = 20;
-
-/** Run once the page has loaded, for the browser whose driver does not tell what its console says. */
+/** Evaluated after the page has loaded, for the browser whose driver has no access to the console. */
 const COLLECT_ERRORS = `(() => { ${readFileSync(new URL('setup.js', import.meta.url), 'utf8')} })()`;
 
 function quoted(text: string): string {
@@ -30,31 +27,24 @@ export class DemoPage {
     return page;
   }
 
-  /** Waits until this expression gives something true. @returns what it gives */
+  /** Waits until an expression has a truthy value. @returns the value */
   async until(expression: string): Promise<unknown> {
-    const end = performance.now() + DEADLINE;
-    let value: unknown;
-    for await (const _ of setInterval(STEP)) {
-      // On its way to another page it has nothing to tell.
-      value = await this.tab.evaluate(expression).catch(() => false);
-      if (Boolean(value) || performance.now() > end) break;
-    }
-    assert.ok(value, `waited in vain for ${expression}`);
-    return value;
+    // A tab that is loading another page cannot evaluate.
+    return until(async () => this.tab.evaluate(expression).catch(() => false), expression);
   }
 
   async text(selector: string): Promise<string> {
     return String(await this.tab.evaluate(`document.querySelector(${quoted(selector)}).innerText`));
   }
 
-  /** Waits until this part of the page contains this text. */
+  /** Waits until an element contains a text. */
   async shows(selector: string, text: string): Promise<void> {
     await this.until(
       `document.querySelector(${quoted(selector)})?.innerText.includes(${quoted(text)})`,
     );
   }
 
-  /** Waits until there is such an element that can be used. */
+  /** Waits until an element exists, is visible and enabled. */
   async usable(selector: string): Promise<void> {
     await this.until(
       `document.querySelector(${quoted(selector)})?.matches(':enabled') && document.querySelector(${quoted(selector)}).checkVisibility()`,
@@ -65,8 +55,8 @@ export class DemoPage {
     await this.tab.evaluate(`void document.querySelector(${quoted(selector)}).click()`);
   }
 
-  /** Writes this text into the field of a form, once it can be used, and presses its button. */
-  async say(form: string, text: string): Promise<void> {
+  /** Waits until the field of a form is enabled, fills it and clicks the button. */
+  async submit(form: string, text: string): Promise<void> {
     await this.usable(`${form} input`);
     await this.tab.evaluate(
       `void (document.querySelector(${quoted(`${form} input`)}).value = ${quoted(text)})`,
@@ -82,8 +72,8 @@ export class DemoPage {
     })()`);
   }
 
-  /** The person goes, having seen no error. */
-  async leave(): Promise<void> {
+  /** Closes the tab. @throws AssertionError if the console has errors */
+  async close(): Promise<void> {
     const errors = await this.tab.errors();
     await this.tab.close();
     assert.deepEqual(errors, []);

@@ -1,7 +1,7 @@
-/** The demo site, clicked through in one browser as a person would. */
+/** The demo site in one browser. */
 import assert from 'node:assert/strict';
 import { type TestContext, after, before, suite, test } from 'node:test';
-import { Program } from '../../test/examples/program.ts';
+import { printedPort, startExample } from '../../test/examples/example.ts';
 import { DemoPage } from './demo-page.ts';
 import { type Browser, type EngineName, openBrowser } from './engines.ts';
 
@@ -27,10 +27,10 @@ const SIZES = [
   [1280, 900],
 ] as const;
 
-/** Where the style for narrow windows begins. */
-const PHONE = 480;
+/** Maximal width in pixels of the style for narrow windows. */
+const NARROW_WIDTH = 480;
 
-/** What has the focus, and whether a person can see that it has. */
+/** Name of the focused element, and whether its focus is visible. */
 const FOCUSED = `(() => {
   const { activeElement: focused } = document;
   const { outlineStyle, outlineWidth } = getComputedStyle(focused);
@@ -38,26 +38,26 @@ const FOCUSED = `(() => {
     focused === document.body || (outlineStyle === 'solid' && parseFloat(outlineWidth) >= 2)]);
 })()`;
 
-/** Goes on with Tab until the field has the focus. @returns all that had it on the way, and whether that was seen */
+/** Presses Tab until the field has the focus. @returns the elements on the way, and whether their focus was visible */
 async function tabTo(page: DemoPage, id: string): Promise<Map<string, boolean>> {
-  const seen = new Map<string, boolean>();
-  for (let step = 0; step < 10 && !seen.has(id); step += 1) {
+  const focusable = new Map<string, boolean>();
+  for (let step = 0; step < 10 && !focusable.has(id); step += 1) {
     await page.tab.press('Tab');
     const focused: unknown = JSON.parse(String(await page.tab.evaluate(FOCUSED)));
     assert.ok(Array.isArray(focused));
-    seen.set(String(focused[0]), focused[1] === true);
+    focusable.set(String(focused[0]), focused[1] === true);
   }
-  return seen;
+  return focusable;
 }
 
 export function testDemo(engine: EngineName): void {
   suite(`the demo site in ${engine}`, () => {
-    const site = new Program('index.ts');
+    const site = startExample('index.ts');
     let browser: Browser;
     let url = '';
 
     before(async () => {
-      url = `http://127.0.0.1:${await site.port()}/`;
+      url = `http://127.0.0.1:${await printedPort(site)}/`;
       browser = await openBrowser(engine);
     });
 
@@ -68,15 +68,15 @@ export function testDemo(engine: EngineName): void {
       assert.equal(site.stderr, '');
     });
 
-    /** A page that is left with the test, and must have had no error until then. */
-    async function visit(t: TestContext, path: string): Promise<DemoPage> {
+    /** Opens a page. At the end of the test it is closed, and may have no errors. */
+    async function openPage(t: TestContext, path: string): Promise<DemoPage> {
       const page = await DemoPage.open(browser, url + path);
-      t.after(() => page.leave());
+      t.after(() => page.close());
       return page;
     }
 
-    test('the home page leads to every example, and each back', async (t) => {
-      const page = await visit(t, '');
+    test('the home page links to every example, and each example links back', async (t) => {
+      const page = await openPage(t, '');
       for (const { path, title } of PAGES.slice(1)) {
         await page.click(`.cards a[href="${path}"]`);
         await page.until(`document.title === '${title}' && document.readyState === 'complete'`);
@@ -86,12 +86,12 @@ export function testDemo(engine: EngineName): void {
     });
 
     for (const transport of TRANSPORTS) {
-      test(`an echo comes back by ${transport}, and the page says so`, async (t) => {
-        const page = await visit(t, 'echo.html');
+      test(`${transport}: the echo page shows the transport and the echo`, async (t) => {
+        const page = await openPage(t, 'echo.html');
         await page.shows('.status', 'Connected by');
         await page.choose(transport);
         await page.shows('.status', `Connected by ${transport}`);
-        await page.say('#say', '<b>hello</b>');
+        await page.submit('#say', '<b>hello</b>');
         await page.shows('#log', '← <b>hello</b> (');
         assert.match(
           await page.text('#log'),
@@ -100,36 +100,36 @@ export function testDemo(engine: EngineName): void {
       });
     }
 
-    test('the choice of the transport stands in the address', async (t) => {
-      const page = await visit(t, 'echo.html?transport=xhr-polling');
+    test('the address contains the chosen transport', async (t) => {
+      const page = await openPage(t, 'echo.html?transport=xhr-polling');
       await page.shows('.status', 'Connected by xhr-polling');
       await page.choose('xhr-streaming');
       await page.shows('.status', 'Connected by xhr-streaming');
       await page.until("location.search === '?transport=xhr-streaming'");
     });
 
-    test('who disconnects can send nothing until he connects again', async (t) => {
-      const page = await visit(t, 'echo.html');
+    test('a disconnected page cannot send until it reconnects', async (t) => {
+      const page = await openPage(t, 'echo.html');
       await page.shows('.status', 'Connected by websocket');
       await page.click('#connection button');
       await page.shows('.status', 'Not connected: Normal closure (1000)');
       await page.until("document.querySelector('#text').matches(':disabled')");
       await page.click('#connection button');
-      await page.say('#say', 'again');
+      await page.submit('#say', 'again');
       await page.shows('#log', '← again (');
     });
 
-    test('in the chat two tabs see who comes, what is said and who goes', async (t) => {
-      const ann = await visit(t, 'chat.html');
-      await ann.say('#join', 'Ann');
+    test('the chat shows arrivals, messages and departures in both tabs', async (t) => {
+      const ann = await openPage(t, 'chat.html');
+      await ann.submit('#join', 'Ann');
       await ann.shows('#people', 'In the room: Ann');
-      const bob = await visit(t, 'chat.html?transport=xhr-streaming');
-      await bob.say('#join', 'Bob');
+      const bob = await openPage(t, 'chat.html?transport=xhr-streaming');
+      await bob.submit('#join', 'Bob');
       await bob.shows('#people', 'In the room: Ann, Bob');
       await ann.shows('#log', 'Bob joined');
-      await bob.say('#say', 'hello Ann');
+      await bob.submit('#say', 'hello Ann');
       await ann.shows('#log', 'Bob: hello Ann');
-      await ann.say('#say', 'hello Bob');
+      await ann.submit('#say', 'hello Bob');
       await bob.shows('#log', 'Ann: hello Bob');
       await bob.click('#connection button');
       await ann.shows('#log', 'Bob left');
@@ -137,49 +137,49 @@ export function testDemo(engine: EngineName): void {
       assert.doesNotMatch(await ann.text('#people'), /Bob/);
     });
 
-    test('in the chat a tab that is closed has left', async (t) => {
-      const ann = await visit(t, 'chat.html');
-      await ann.say('#join', 'Ann');
+    test('closing a tab leaves the chat', async (t) => {
+      const ann = await openPage(t, 'chat.html');
+      await ann.submit('#join', 'Ann');
       const bob = await DemoPage.open(browser, `${url}chat.html`);
-      await bob.say('#join', 'Bob');
+      await bob.submit('#join', 'Bob');
       await ann.shows('#log', 'Bob joined');
-      await bob.leave();
+      await bob.close();
       await ann.shows('#log', 'Bob left');
     });
 
-    test('each channel says its own, and goes on when another is left', async (t) => {
-      const page = await visit(t, 'multiplex.html');
+    test('each channel shows its own messages, and stays open when another one is left', async (t) => {
+      const page = await openPage(t, 'multiplex.html');
       const [shout, room, clock] = ['shout', 'room', 'clock'].map(
         (name) => `[data-channel="${name}"]`,
       );
       await page.shows(`${clock} .log`, 'Z');
-      await page.say(`${shout} form`, 'quiet');
+      await page.submit(`${shout} form`, 'quiet');
       await page.shows(`${shout} .log`, 'QUIET');
-      await page.say(`${room} form`, 'hello');
+      await page.submit(`${room} form`, 'hello');
       await page.shows(`${room} .log`, ': hello');
       await page.click(`${room} .toggle`);
       await page.shows(`${room} .log`, 'Left: ');
       await page.until(`document.querySelector('${room} form input').matches(':disabled')`);
-      await page.say(`${shout} form`, 'still here');
+      await page.submit(`${shout} form`, 'still here');
       await page.shows(`${shout} .log`, 'STILL HERE');
       await page.click(`${room} .toggle`);
-      await page.say(`${room} form`, 'back again');
+      await page.submit(`${room} form`, 'back again');
       await page.shows(`${room} .log`, ': back again');
       assert.doesNotMatch(await page.text(`${shout} .log`), /hello|back again/);
       assert.match(await page.text(`${clock} .log`), /^Joined(\s+\d{4}-\d\d-\d\dT[\d:.]+Z)+\s*$/);
     });
 
-    test('the plots and the table of the statistics move when somebody talks', async (t) => {
-      const page = await visit(t, 'stats.html');
+    test('the plots and the table of the statistics follow new messages', async (t) => {
+      const page = await openPage(t, 'stats.html');
       await page.until("document.querySelectorAll('#plots canvas').length === 4");
       await page.until("document.querySelectorAll('#counters td').length > 0");
       const picture = "document.querySelector('#plots canvas').toDataURL()";
       const pictureBefore = await page.tab.evaluate(picture);
       const total = `Number(document.querySelectorAll('#plots .u-legend')[0].querySelectorAll('.u-value')[2].textContent)`;
-      const talker = await visit(t, 'echo.html');
-      const had = Number(await page.tab.evaluate(total));
-      for (let count = 1; count <= 10; count += 1) await talker.say('#say', `message ${count}`);
-      await page.until(`${total} > ${had}`);
+      const sender = await openPage(t, 'echo.html');
+      const earlier = Number(await page.tab.evaluate(total));
+      for (let count = 1; count <= 10; count += 1) await sender.submit('#say', `message ${count}`);
+      await page.until(`${total} > ${earlier}`);
       assert.notEqual(await page.tab.evaluate(picture), pictureBefore);
       const echo =
         "[...document.querySelectorAll('#counters thead th')].findIndex((cell) => cell.textContent === '/echo')";
@@ -189,33 +189,35 @@ export function testDemo(engine: EngineName): void {
     });
 
     for (const { path, title } of PAGES) {
-      test(`${title}: never wider than its window`, async (t) => {
-        const page = await visit(t, path);
+      test(`${title}: the page is not wider than its window`, async (t) => {
+        const page = await openPage(t, path);
         if (path !== '') await page.shows('.status', 'Connected by');
         for (const [width, height] of SIZES) {
           await page.tab.resize(width, height);
-          await page.until(`innerWidth ${width < PHONE ? `< ${PHONE}` : `=== ${width}`}`);
+          await page.until(
+            `innerWidth ${width < NARROW_WIDTH ? `< ${NARROW_WIDTH}` : `=== ${width}`}`,
+          );
           await page.until('document.documentElement.scrollWidth <= innerWidth');
         }
       });
     }
 
-    test('the keyboard is enough, and its focus is seen', async (t) => {
-      const page = await visit(t, 'chat.html');
+    test('the chat works by keyboard with a visible focus', async (t) => {
+      const page = await openPage(t, 'chat.html');
       await page.usable('#name');
       const toName = await tabTo(page, 'name');
       assert.ok(toName.has('name'));
       await page.tab.type('Kay');
       await page.tab.press('Enter');
       await page.shows('#log', 'Kay joined');
-      // The field has the focus now.
+      // The field for messages has the focus now.
       await page.tab.type('no mouse');
       await page.tab.press('Enter');
       await page.shows('#log', 'Kay: no mouse');
-      // Without a window manager the MiniBrowser never is the window in use, whose focus is shown.
+      // Without a window manager the MiniBrowser is never the active window, so it shows no focus.
       if (engine !== 'WebKit')
         assert.deepEqual(
-          [...toName].filter(([, seen]) => !seen),
+          [...toName].filter(([, isVisible]) => !isVisible),
           [],
         );
     });

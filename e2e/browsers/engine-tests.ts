@@ -1,4 +1,4 @@
-/** Measures one engine, and makes a test of everything that was measured. */
+/** Measures one engine, and declares a test for each check. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { EngineName } from './engines.ts';
@@ -6,7 +6,7 @@ import { heads, recordedSection, sectionOf } from './matrix.ts';
 import { measure } from './measure.ts';
 import type { Check } from './measurement.ts';
 
-function testEach(where: string, checks: readonly Check[]): void {
+function testChecks(where: string, checks: readonly Check[]): void {
   for (const { what, measured, expected } of checks)
     test(`${where}: ${what}`, () => assert.deepEqual(measured, expected));
 }
@@ -14,9 +14,9 @@ function testEach(where: string, checks: readonly Check[]): void {
 export async function testEngine(engine: EngineName): Promise<void> {
   const measurement = await measure(engine);
   for (const { transport, origin, checks } of measurement.cells)
-    testEach(`${engine}: ${transport}, ${origin}`, checks);
-  testEach(engine, measurement.checks);
-  test(`${engine}: docs/compatibility.md says what was measured`, async () => {
+    testChecks(`${engine}: ${transport}, ${origin}`, checks);
+  testChecks(engine, measurement.checks);
+  test(`${engine}: docs/compatibility.md matches the measurement`, async () => {
     assert.equal(sectionOf(measurement), await recordedSection(engine));
     const { recorded, expected } = await heads();
     assert.equal(recorded, expected);

@@ -1,7 +1,7 @@
 /**
- * Three browser engines behind one small interface: Chromium by playwright-core, Firefox by
- * puppeteer-core over WebDriver BiDi, WebKit by selenium-webdriver and its own driver. All of them run
- * headless, with a fresh profile, and ask no host but ours.
+ * Three browser engines behind one interface: Chromium by playwright-core, Firefox by puppeteer-core over
+ * WebDriver BiDi, WebKit by selenium-webdriver and WebKitWebDriver. They run headless with a new profile, and send
+ * no requests to other hosts.
  */
 import { chromium } from 'playwright-core';
 import { launch } from 'puppeteer-core';

@@ -1,6 +1,6 @@
 /**
- * `docs/compatibility.md`: rendered from measurements, one section for each engine, and read back to be
- * compared. The line with the version of a browser is not compared: an update is no difference.
+ * `docs/compatibility.md`: rendered from measurements with one section per engine, and read for comparison. The
+ * line with the version of a browser is not compared, because updates change it.
  */
 import { readFile, writeFile } from 'node:fs/promises';
 import type { EngineName } from './engines.ts';
@@ -12,16 +12,16 @@ const HEAD = `# Compatibility
 
 What the transports of sockjs-client 1.6.1 do in real browsers against this server. **This file is generated** from measurements:
 \`npm run test:browsers\` measures again and fails where it no longer matches, except for the versions; \`npx node e2e/browsers/write-matrix.ts\`
-writes it anew.
+writes it again.
 
-- **works**: the client connects; every character of U+0000 to U+FFFF, 500 messages in order and one of 256 KiB come through both ways; both
-  sides close, and the other learns of it; so it does when the server is killed, the page reloaded or the tab closed; and a new client
-  connects once the server is back.
-- **works with \`document.domain\`**: the same, on a page that has run \`document.domain = document.domain\`. On a page that has not, the
-  client gives the transport up: the frame in which htmlfile comes sets it, and browsers that still honour it then keep the two apart.
+- **works**: the client connects; every character of U+0000 to U+FFFF, 500 messages in order and one of 256 KiB come through both ways; a
+  close by either side reaches the other, and so does the end of a killed server, a reloaded page or a closed tab; a new client connects
+  after the server has restarted.
+- **works with \`document.domain\`**: the same, on a page that has run \`document.domain = document.domain\`. On other pages
+  the client abandons the transport: the frame of htmlfile sets it, and browsers that still support it then isolate the two.
 - **not offered**: the client does not try this transport there.
-- **refused**: the page's origin is not in \`allowedOrigins\`. The client closes, no session opens on the server, whose log names the setting; and
-  so it is when the client gets past \`/info\`.
+- **refused**: the page's origin is not in \`allowedOrigins\`. The client closes, no session opens on the server, and its log names the setting.
+  The same holds for a client that passes \`/info\`.
 
 The page comes from one port of a host, and the other origin is another port. sockjs-client also has \`xdr-streaming\` and \`xdr-polling\`, for
 Internet Explorer 8 and 9 only.
@@ -44,7 +44,7 @@ const VERSION_LINE = /^Measured with .*\n/gm;
 function renderSection({ engine, version, cells }: Measurement): string {
   const inOrder = TRANSPORTS.flatMap((name) => cells.filter(({ transport }) => transport === name));
   const remarks = [...new Set(inOrder.flatMap((cell) => cell.remarks))];
-  const quoteForLog = (cell: Cell | undefined): string => {
+  const renderCell = (cell: Cell | undefined): string => {
     if (cell === undefined) return '–';
     const numbers = cell.remarks.map((remark) => remarks.indexOf(remark) + 1);
     return [WORDS[cell.outcome], ...numbers.map((number) => `(${number})`)].join(' ');
@@ -53,7 +53,7 @@ function renderSection({ engine, version, cells }: Measurement): string {
     const ofTransport = cells.filter((cell) => cell.transport === transport);
     return row([
       `\`${transport}\``,
-      ...ORIGINS.map((origin) => quoteForLog(ofTransport.find((cell) => cell.origin === origin))),
+      ...ORIGINS.map((origin) => renderCell(ofTransport.find((cell) => cell.origin === origin))),
     ]);
   });
   const lines = [
@@ -70,19 +70,19 @@ function renderSection({ engine, version, cells }: Measurement): string {
   return `${lines.join('\n').trimEnd()}\n`;
 }
 
-/** What is compared of a measurement. */
+/** The section of an engine without the line that is not compared. */
 export function sectionOf(measurement: Measurement): string {
   return renderSection(measurement).replaceAll(VERSION_LINE, '');
 }
 
-/** What the file says of an engine; '' if it says nothing. */
+/** The same section as the file has it; empty if there is none. */
 export async function recordedSection(engine: EngineName): Promise<string> {
   const sections = (await readFile(FILE, 'utf8')).split(/^(?=## )/m);
   const own = sections.find((section) => section.startsWith(`## ${engine}\n`)) ?? '';
   return `${own.replaceAll(VERSION_LINE, '').trimEnd()}\n`;
 }
 
-/** What stands above the sections, as the file has it and as it should be. */
+/** The text above the sections, as the file has it and as expected. */
 export async function heads(): Promise<{ readonly recorded: string; readonly expected: string }> {
   const [recorded = ''] = (await readFile(FILE, 'utf8')).split(/^(?=## )/m);
   return { recorded: recorded.trimEnd(), expected: HEAD.trimEnd() };

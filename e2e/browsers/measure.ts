@@ -1,7 +1,6 @@
 /**
- * Drives one browser through everything that a transport has to do, from the same and from other
- * origins. Nothing is judged while it runs: what was measured stands beside what is expected, and the tests
- * and the matrix are made from that. Whatever a browser cannot do is found here and nowhere assumed.
+ * Measures all transports in one browser, from the same and from another origin. It only records values beside
+ * their expectations, from which the tests and the matrix are made. No ability of a browser is assumed.
  */
 import { conversationChecks, refusalChecks } from './checks.ts';
 import { type Browser, type EngineName, openBrowser } from './engines.ts';
@@ -14,29 +13,29 @@ import {
   type Transport,
 } from './measurement.ts';
 import {
-  type Place,
+  type Endpoint,
   isResult,
   runBySite,
   runEverywhere,
-  stationOf,
-  stillOpen,
-  wasTried,
+  serviceOf,
+  openConnections,
+  wasAttempted,
   withSites,
-} from './places.ts';
+} from './endpoints.ts';
 import type { Site } from './servers.ts';
 
 const PLAIN_PAGE = '/';
 const PAGE_WITH_DOMAIN = '/?document.domain';
 
-const LEARNS_LATE = 'A client that is cut off from its server learns of it only when it sends.';
+const LATE_NOTICE = 'A client that loses its server notices it only when it sends.';
 const LATE_SCRIPT =
-  'A client that closes cannot abort its last request: the script comes with the next heartbeat, and leaves an error on the console.';
+  'A client that closes cannot abort its last request: the script arrives with the next heartbeat, and causes an error on the console.';
 
-/** Of another origin's script no more is told. */
+/** A browser reports no details of a script from another origin. */
 const ERROR_OF_LATE_SCRIPT = /\b_jp\.\w+ is not a function|^Script error\.?$/;
 
-/** Of the six connections that browsers keep to a server at most these are held, and two are left to send. */
-const HELD_TOGETHER = 4;
+/** Connections held at the same time. A browser opens six to a server, so two are left for sending. */
+const MAX_HELD = 4;
 
 function hasTransport(started: unknown): boolean {
   return isResult(started) && 'transport' in started;
@@ -44,13 +43,17 @@ function hasTransport(started: unknown): boolean {
 
 const NOTHING_WORKS = { code: 2000, reason: 'All transports failed', wasClean: false };
 
-function notOfferedCell({ transport, origin }: Place, started: unknown): Cell {
-  const check = { what: 'the client does not try it', measured: started, expected: NOTHING_WORKS };
+function notOfferedCell({ transport, origin }: Endpoint, started: unknown): Cell {
+  const check = {
+    what: 'the client does not attempt it',
+    measured: started,
+    expected: NOTHING_WORKS,
+  };
   return { transport, origin, outcome: 'not offered', remarks: [], checks: [check] };
 }
 
-/** Why it needs `document.domain`: how it failed without, and what the console said then. */
-function explained(cell: Cell, started: unknown, errors: readonly string[]): Cell {
+/** Adds to a cell the failure without `document.domain`, and the error on the console. */
+function withFailure(cell: Cell, started: unknown, errors: readonly string[]): Cell {
   const failure = {
     what: 'does not connect on a page that has not set document.domain',
     measured: started,
@@ -61,10 +64,10 @@ function explained(cell: Cell, started: unknown, errors: readonly string[]): Cel
 }
 
 interface Attempt {
-  /** The transport that a client has arrived at, or how it was closed. */
-  readonly started: ReadonlyMap<Place | undefined, unknown>;
-  /** Where the client came further than `/info`. */
-  readonly tried: ReadonlySet<Place>;
+  /** The transport of each client, or its close event. */
+  readonly started: ReadonlyMap<Endpoint | undefined, unknown>;
+  /** Endpoints to which the client sent more than `/info`. */
+  readonly attempted: ReadonlySet<Endpoint>;
   readonly errors: readonly string[];
 }
 
@@ -73,12 +76,12 @@ interface Findings {
   readonly remarks: readonly string[];
 }
 
-class Run {
+class EngineMeasurement {
   readonly #browser: Browser;
   readonly #home: Site;
   readonly #away: Site;
   readonly #consoleErrors: string[] = [];
-  readonly #logged: string[] = [];
+  readonly #logLines: string[] = [];
 
   constructor(browser: Browser, home: Site, away: Site) {
     this.#browser = browser;
@@ -87,11 +90,11 @@ class Run {
   }
 
   async measure(engine: EngineName): Promise<Measurement> {
-    const places = TRANSPORTS.flatMap((transport) => [
-      this.#place(transport, 'same origin'),
-      this.#place(transport, 'other origin, allowed'),
+    const endpoints = TRANSPORTS.flatMap((transport) => [
+      this.#endpointFor(transport, 'same origin'),
+      this.#endpointFor(transport, 'other origin, allowed'),
     ]);
-    const open = await this.#openCells(places);
+    const open = await this.#openCells(endpoints);
     const offered = new Set(
       open
         .filter(({ origin, outcome }) => origin !== 'same origin' && outcome !== 'not offered')
@@ -104,62 +107,66 @@ class Run {
       cells: [...open, ...refused],
       checks: [
         { what: 'no error on the console', measured: this.#consoleErrors, expected: [] },
-        { what: 'no warning in the log', measured: this.#logged, expected: [] },
+        { what: 'no warning in the log', measured: this.#logLines, expected: [] },
       ],
     };
   }
 
-  #place(transport: Transport, origin: Origin): Place {
+  #endpointFor(transport: Transport, origin: Origin): Endpoint {
     return origin === 'same origin'
       ? { transport, origin, site: this.#home, prefix: `/${transport}` }
       : { transport, origin, site: this.#away, prefix: `/allowed/${transport}` };
   }
 
-  /** What fails on a plain page is tried on a page that has set `document.domain`. */
-  async #openCells(places: readonly Place[]): Promise<Cell[]> {
-    const { started, tried, errors } = await this.#attempt(places);
-    const isOpen = (place: Place): boolean => hasTransport(started.get(place));
-    const opened = places.filter(isOpen);
-    const failed = places.filter((place) => !isOpen(place) && tried.has(place));
-    const untried = places.filter((place) => !isOpen(place) && !tried.has(place));
+  /** Transports that fail on a plain page are tried on a page that has set `document.domain`. */
+  async #openCells(endpoints: readonly Endpoint[]): Promise<Cell[]> {
+    const { started, attempted, errors } = await this.#attempt(endpoints);
+    const isOpen = (endpoint: Endpoint): boolean => hasTransport(started.get(endpoint));
+    const opened = endpoints.filter(isOpen);
+    const failed = endpoints.filter((endpoint) => !isOpen(endpoint) && attempted.has(endpoint));
+    const unattempted = endpoints.filter(
+      (endpoint) => !isOpen(endpoint) && !attempted.has(endpoint),
+    );
     const withDomain = await this.#workingCells(PAGE_WITH_DOMAIN, failed);
     return [
-      ...untried.map((place) => notOfferedCell(place, started.get(place))),
+      ...unattempted.map((endpoint) => notOfferedCell(endpoint, started.get(endpoint))),
       ...(await this.#workingCells(PLAIN_PAGE, opened)),
-      ...withDomain.map((cell, index) => explained(cell, started.get(failed[index]), errors)),
+      ...withDomain.map((cell, index) => withFailure(cell, started.get(failed[index]), errors)),
     ];
   }
 
-  /** Who opens on a plain page, and what the console tells of the others. */
-  async #attempt(places: readonly Place[]): Promise<Attempt> {
+  /** Opens each transport on a plain page. */
+  async #attempt(endpoints: readonly Endpoint[]): Promise<Attempt> {
     const tab = await this.#browser.open(this.#home.origin + PLAIN_PAGE);
-    const results = await runBySite(tab, ['connect'], places);
-    const started = new Map(places.map((place) => [place, results.get(place)?.[0]?.['started']]));
-    const tried = new Set(places.filter(wasTried));
+    const results = await runBySite(tab, ['connect'], endpoints);
+    const started = new Map(
+      endpoints.map((endpoint) => [endpoint, results.get(endpoint)?.[0]?.['started']]),
+    );
+    const attempted = new Set(endpoints.filter(wasAttempted));
     const errors = (await tab.errors()).filter((error) => !ERROR_OF_LATE_SCRIPT.test(error));
     await tab.close();
-    // A request on its way would be sent again, to the server that comes after.
-    await stillOpen(places);
+    // The browser would repeat a pending request to the restarted server.
+    await openConnections(endpoints);
     await this.#restart();
-    return { started, tried, errors };
+    return { started, attempted, errors };
   }
 
-  async #workingCells(page: string, places: readonly Place[]): Promise<Cell[]> {
-    if (places.length === 0) return [];
-    const conversations = await this.#converse(page, places);
-    const endings = new Map<Place, Findings>();
-    const transports = [...new Set(places.map(({ transport }) => transport))];
-    for (let start = 0; start < transports.length; start += HELD_TOGETHER) {
-      const together = new Set(transports.slice(start, start + HELD_TOGETHER));
-      const held = places.filter(({ transport }) => together.has(transport));
-      // oxlint-disable-next-line no-await-in-loop -- it kills the servers that all of them use
-      for (const [place, found] of await this.#endings(page, held)) endings.set(place, found);
+  async #workingCells(page: string, endpoints: readonly Endpoint[]): Promise<Cell[]> {
+    if (endpoints.length === 0) return [];
+    const conversations = await this.#converse(page, endpoints);
+    const endings = new Map<Endpoint, Findings>();
+    const transports = [...new Set(endpoints.map(({ transport }) => transport))];
+    for (let start = 0; start < transports.length; start += MAX_HELD) {
+      const together = new Set(transports.slice(start, start + MAX_HELD));
+      const held = endpoints.filter(({ transport }) => together.has(transport));
+      // oxlint-disable-next-line no-await-in-loop -- it kills the servers that all endpoints share
+      for (const [endpoint, found] of await this.#endings(page, held)) endings.set(endpoint, found);
     }
-    return places.map((place) => {
-      const found = [conversations.get(place), endings.get(place)];
+    return endpoints.map((endpoint) => {
+      const found = [conversations.get(endpoint), endings.get(endpoint)];
       return {
-        transport: place.transport,
-        origin: place.origin,
+        transport: endpoint.transport,
+        origin: endpoint.origin,
         outcome: page === PLAIN_PAGE ? 'works' : 'works with document.domain',
         remarks: found.flatMap((findings) => findings?.remarks ?? []),
         checks: found.flatMap((findings) => findings?.checks ?? []),
@@ -167,62 +174,65 @@ class Run {
     });
   }
 
-  /** All that is said between a client and the server, and both ways to close. */
-  async #converse(page: string, places: readonly Place[]): Promise<Map<Place, Findings>> {
+  /** Exchanges all texts, and closes from both sides. */
+  async #converse(page: string, endpoints: readonly Endpoint[]): Promise<Map<Endpoint, Findings>> {
     const tab = await this.#browser.open(this.#home.origin + page);
-    const results = await runBySite(tab, ['talk', 'closedByServer'], places);
-    await stillOpen(places);
+    const results = await runBySite(tab, ['converse', 'closedByServer'], endpoints);
+    await openConnections(endpoints);
     const errors = await tab.errors();
     await tab.close();
-    const ofScripts = errors.filter((error) => ERROR_OF_LATE_SCRIPT.test(error));
+    const scriptErrors = errors.filter((error) => ERROR_OF_LATE_SCRIPT.test(error));
     this.#consoleErrors.push(...errors.filter((error) => !ERROR_OF_LATE_SCRIPT.test(error)));
-    for (const { logs } of places.map(stationOf))
-      this.#logged.push(...logs.take().map(({ line }) => line));
+    for (const { logger } of endpoints.map(serviceOf))
+      this.#logLines.push(...logger.take().map(({ line }) => line));
     return new Map(
-      places.map((place) => {
-        const [talk = {}, farewell = {}] = results.get(place) ?? [];
-        const isLate = place.transport === 'jsonp-polling' && ofScripts.length > 0;
+      endpoints.map((endpoint) => {
+        const [conversation = {}, serverClose = {}] = results.get(endpoint) ?? [];
+        const isLate = endpoint.transport === 'jsonp-polling' && scriptErrors.length > 0;
         const remarks = isLate ? [LATE_SCRIPT] : [];
-        return [place, { checks: conversationChecks(place, talk, farewell), remarks }];
+        return [
+          endpoint,
+          { checks: conversationChecks(endpoint, conversation, serverClose), remarks },
+        ];
       }),
     );
   }
 
-  /** Ends that nobody announces: the server's, the page's and the tab's. */
-  async #endings(page: string, places: readonly Place[]): Promise<Map<Place, Findings>> {
+  /** Ends without a close: of the server, the page and the tab. */
+  async #endings(page: string, endpoints: readonly Endpoint[]): Promise<Map<Endpoint, Findings>> {
     const tab = await this.#browser.open(this.#home.origin + page);
-    await runEverywhere(tab, 'hold', places);
+    await runEverywhere(tab, 'hold', endpoints);
     await this.#restart();
-    const lost = await runEverywhere(tab, 'lost', places);
-    const again = await runEverywhere(tab, 'hold', places);
+    const lost = await runEverywhere(tab, 'lost', endpoints);
+    const reconnected = await runEverywhere(tab, 'hold', endpoints);
     await tab.reload();
-    const afterReload = await stillOpen(places);
-    const last = await runEverywhere(tab, 'hold', places);
+    const afterReload = await openConnections(endpoints);
+    const last = await runEverywhere(tab, 'hold', endpoints);
     await tab.close();
-    const afterClose = await stillOpen(places);
+    const afterClose = await openConnections(endpoints);
     return new Map(
-      places.map((place, index) => {
-        const started = { transport: place.transport };
+      endpoints.map((endpoint, index) => {
+        const started = { transport: endpoint.transport };
         const { byItself, ...loss } = lost[index] ?? {};
         const checks = [
           {
-            what: 'the server is killed: the client learns of it, and a new one connects',
-            measured: { ...loss, again: again[index] },
-            expected: { closed: { code: 1006, wasClean: false }, again: { started } },
+            what: 'the client notices that the server was killed, and a new client connects',
+            measured: { ...loss, reconnected: reconnected[index] },
+            expected: { closed: { code: 1006, wasClean: false }, reconnected: { started } },
           },
           {
-            what: 'the page is reloaded: onClose comes',
-            measured: { ...again[index], stillOpen: afterReload[index] },
-            expected: { started, stillOpen: 0 },
+            what: 'reloading the page calls onClose',
+            measured: { ...reconnected[index], openConnections: afterReload[index] },
+            expected: { started, openConnections: 0 },
           },
           {
-            what: 'the tab is closed: onClose comes',
-            measured: { ...last[index], stillOpen: afterClose[index] },
-            expected: { started, stillOpen: 0 },
+            what: 'closing the tab calls onClose',
+            measured: { ...last[index], openConnections: afterClose[index] },
+            expected: { started, openConnections: 0 },
           },
         ];
-        const remarks = byItself === false ? [LEARNS_LATE] : [];
-        return [place, { checks, remarks }];
+        const remarks = byItself === false ? [LATE_NOTICE] : [];
+        return [endpoint, { checks, remarks }];
       }),
     );
   }
@@ -232,19 +242,19 @@ class Run {
     await Promise.all([this.#home.start(), this.#away.start()]);
   }
 
-  /** At `/info`, and, where that would let the client pass, at the transport itself. */
+  /** Refusals at `/info`, and at the transport of a client that has passed `/info`. */
   async #refusedCells(offered: ReadonlySet<Transport>): Promise<Cell[]> {
     await this.#restart();
     const tab = await this.#browser.open(this.#home.origin + PLAIN_PAGE);
     const origin = 'other origin, refused';
-    const at = (folder: string): Place[] =>
+    const at = (folder: string): Endpoint[] =>
       TRANSPORTS.map((transport) => {
         return { transport, origin, site: this.#away, prefix: `/${folder}/${transport}` };
       });
     const atInfo = at('refused');
     const behindInfo = at('behind');
-    const first = await runEverywhere(tab, 'talk', atInfo);
-    const second = await runEverywhere(tab, 'talk', at('detour'));
+    const first = await runEverywhere(tab, 'converse', atInfo);
+    const second = await runEverywhere(tab, 'converse', at('redirected'));
     await tab.close();
     return TRANSPORTS.map((transport, index) => {
       const isOffered = offered.has(transport);
@@ -264,7 +274,7 @@ export function measure(engine: EngineName): Promise<Measurement> {
   return withSites(async (home, away) => {
     const browser = await openBrowser(engine);
     try {
-      return await new Run(browser, home, away).measure(engine);
+      return await new EngineMeasurement(browser, home, away).measure(engine);
     } finally {
       await browser.end();
     }

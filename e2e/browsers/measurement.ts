@@ -1,8 +1,8 @@
-/** What a run gives: for each transport and origin an outcome, and everything measured beside what is right. */
+/** Result of a run: for each transport and origin an outcome, and the checks behind it. */
 import { isDeepStrictEqual } from 'node:util';
 import type { EngineName } from './engines.ts';
 
-/** All that sockjs-client offers; its `xdr` transports exist in Internet Explorer 8 and 9 only. */
+/** Transports of sockjs-client, without `xdr`, which only Internet Explorer 8 and 9 have. */
 export const TRANSPORTS = [
   'websocket',
   'xhr-streaming',
@@ -30,14 +30,14 @@ export type Outcome =
   /** Only on a page that has set `document.domain`. */
   | 'works with document.domain'
   | 'refused'
-  /** The client itself does not try it there. */
+  /** The client does not attempt it there. */
   | 'not offered';
 
 export interface Cell {
   readonly transport: Transport;
   readonly origin: Origin;
   readonly outcome: Outcome;
-  /** What is right and yet worth knowing. */
+  /** Notes about correct behaviour. */
   readonly remarks: readonly string[];
   readonly checks: readonly Check[];
 }
@@ -46,10 +46,10 @@ export interface Measurement {
   readonly engine: EngineName;
   readonly version: string;
   readonly cells: readonly Cell[];
-  /** What holds for the browser as a whole. */
+  /** Checks of the browser as a whole. */
   readonly checks: readonly Check[];
 }
 
-export function isRight({ measured, expected }: Check): boolean {
+export function isMet({ measured, expected }: Check): boolean {
   return isDeepStrictEqual(measured, expected);
 }

@@ -1,27 +1,27 @@
 /**
- * The page under test: what one sockjs-client can be made to do, as functions that give JSON. Each is
- * given the address of a service and the one transport that the client may use.
+ * The page under test: scenarios with one sockjs-client, as functions that return JSON. Each one gets the URL of a
+ * service and the only transport that the client may use.
  */
 'use strict';
 
-const DEADLINE = 20_000;
+const TIMEOUT_MS = 20_000;
 
-/** Long enough for every client that sees by itself that its server is gone. */
-const NOTICE_TIME = 4000;
+/** More time than a client needs that notices the end of its server without sending. */
+const NOTICE_MS = 4000;
 
-/** At the least, so that a slow machine is not taken for a transport that does not work. */
-const TRANSPORT_TIMEOUT = 4000;
+/** Minimal timeout of a transport, so that a slow machine is not mistaken for a broken transport. */
+const TRANSPORT_TIMEOUT_MS = 4000;
 
-const sent = fetch('texts.json').then((answer) => answer.json());
-const QUIET = 100;
+const testTexts = fetch('texts.json').then((response) => response.json());
+const QUIET_MS = 100;
 
 const heldClients = new Map();
 
-function within(awaited, what) {
+function within(promise, awaited) {
   const late = new Promise((_resolve, reject) => {
-    setTimeout(() => reject(new Error(`waited in vain for ${what}`)), DEADLINE);
+    setTimeout(() => reject(new Error(`Timed out waiting for ${awaited}.`)), TIMEOUT_MS);
   });
-  return Promise.race([awaited, late]);
+  return Promise.race([promise, late]);
 }
 
 class Client {
@@ -32,7 +32,7 @@ class Client {
   constructor(url, transport) {
     this.#socket = new SockJS(url, undefined, {
       transports: transport,
-      timeout: TRANSPORT_TIMEOUT,
+      timeout: TRANSPORT_TIMEOUT_MS,
     });
     this.closed = new Promise((resolve) => {
       this.#socket.addEventListener('close', ({ code, reason, wasClean }) =>
@@ -48,7 +48,7 @@ class Client {
     });
   }
 
-  /** The transport it has arrived at, or how it was closed before it could open. */
+  /** The transport of the open client, or the event that closed it before. */
   get started() {
     return within(Promise.race([this.opened, this.closed]), 'the open or close event');
   }
@@ -58,16 +58,16 @@ class Client {
   }
 
   /**
-   * After a moment of quiet: sockjs-client 1.6.1 starts the next request of its XHR transports one turn
-   * after the last has ended, and a close just in between does not stop it.
+   * Closes after a pause: sockjs-client 1.6.1 starts the next request of its XHR transports one turn of the event
+   * loop after the last one has ended, and a close between the two does not stop it.
    */
   async close() {
-    await new Promise((resolve) => setTimeout(resolve, QUIET));
+    await new Promise((resolve) => setTimeout(resolve, QUIET_MS));
     this.#socket.close();
     return within(this.closed, 'the close event');
   }
 
-  /** Sends all of them at once. @returns what comes back, as many messages as were sent */
+  /** Sends all texts at once. @returns as many messages as were sent */
   async echo(texts) {
     this.messages = [];
     const complete = new Promise((resolve) => {
@@ -80,13 +80,13 @@ class Client {
   }
 }
 
-/** How many did not come back as they were, in their place. */
+/** @returns the number of texts that did not return unchanged and in order */
 function differences(texts, received) {
   return texts.filter((text, index) => received[index] !== text).length;
 }
 
 const scenarios = {
-  /** Only that the client opens, if it does. */
+  /** Opens and closes a client. */
   async connect(url, transport) {
     const client = new Client(url, transport);
     const started = await client.started;
@@ -94,12 +94,12 @@ const scenarios = {
     return { started };
   },
 
-  /** All that one client can say and hear; at its end the client closes. */
-  async talk(url, transport) {
+  /** Exchanges all texts, then closes the client. */
+  async converse(url, transport) {
     const client = new Client(url, transport);
     const started = await client.started;
     if (started.transport === undefined) return { started };
-    const { texts, numbers, large } = await sent;
+    const { texts, numbers, large } = await testTexts;
     const result = {
       started,
       texts: differences(texts, await client.echo(texts)),
@@ -117,34 +117,34 @@ const scenarios = {
     return { started, closed: await within(client.closed, 'the close event') };
   },
 
-  /** Opens a client that stays. */
+  /** Opens a client and keeps it open. */
   async hold(url, transport) {
     const client = new Client(url, transport);
     heldClients.set(url, client);
     return { started: await client.started };
   },
 
-  /** How a client that was held learns that its server is gone: by itself, or when it sends. */
+  /** Waits for a kept client to notice that its server is gone: by itself, or when it sends. */
   async lost(url) {
     const client = heldClients.get(url);
-    const silent = new Promise((resolve) => {
-      setTimeout(resolve, NOTICE_TIME, false);
+    const timeout = new Promise((resolve) => {
+      setTimeout(resolve, NOTICE_MS, false);
     });
-    const byItself = await Promise.race([client.closed.then(() => true), silent]);
-    if (!byItself) client.send(['Is anybody there?']);
+    const byItself = await Promise.race([client.closed.then(() => true), timeout]);
+    if (!byItself) client.send(['probe']);
     const { code, wasClean } = await within(client.closed, 'the close event');
     return { byItself, closed: { code, wasClean } };
   },
 };
 
-/** Runs lanes side by side, and the steps of a lane one after the other. A step is [scenario, url, transport]. */
+/** Runs lanes at the same time, and the steps of a lane in sequence. A step is [scenario, url, transport]. */
 window.runLanes = (lanes) =>
   Promise.all(
     lanes.map(async (steps) => {
       const results = [];
       for (const [scenario, url, transport] of steps) {
         try {
-          // oxlint-disable-next-line no-await-in-loop -- one after the other is what a lane is
+          // oxlint-disable-next-line no-await-in-loop -- a lane is a sequence
           results.push(await scenarios[scenario](url, transport));
         } catch (error) {
           results.push({ failure: error.message });

@@ -1,4 +1,4 @@
-/** Opens pages in frames, a few at a time, and gathers what they tell first. */
+/** Opens pages in frames, a few at a time, and collects the first message of each. */
 'use strict';
 
 const LANES = 4;
@@ -6,15 +6,15 @@ const LANES = 4;
 async function runPage(address) {
   const frame = document.createElement('iframe');
   frame.src = address;
-  const told = new Promise((resolve) => {
-    addEventListener('message', function hear({ source, data }) {
+  const message = new Promise((resolve) => {
+    addEventListener('message', function receive({ source, data }) {
       if (source !== frame.contentWindow) return;
-      removeEventListener('message', hear);
+      removeEventListener('message', receive);
       resolve(data);
     });
   });
   document.body.append(frame);
-  const outcome = await told;
+  const outcome = await message;
   frame.remove();
   return outcome;
 }
@@ -22,9 +22,9 @@ async function runPage(address) {
 /** @returns outcomes in the order of the addresses */
 window.runPages = async (addresses) => {
   const outcomes = [];
-  const waiting = addresses.entries();
+  const pending = addresses.entries();
   const runLane = async () => {
-    for (const [index, address] of waiting) outcomes[index] = await runPage(address);
+    for (const [index, address] of pending) outcomes[index] = await runPage(address);
   };
   await Promise.all(Array.from({ length: LANES }, runLane));
   return outcomes;

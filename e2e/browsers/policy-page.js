@@ -1,34 +1,34 @@
-/** Connects by one transport, says one thing, and tells its parent what came of it, and what was forbidden. */
+/** Connects by one transport, sends one message, and reports the outcome and the policy violations to its parent. */
 'use strict';
 
-const DEADLINE = 15_000;
-/** How long what was forbidden may still come through, or the news of it be on its way. */
-const GRACE = 1000;
+const TIMEOUT_MS = 15_000;
+/** Time for a blocked transport to succeed after all, or for the event of its violation to arrive. */
+const GRACE_MS = 1000;
 
 const { url, transport } = Object.fromEntries(new URLSearchParams(location.search));
 
-// The page of this transport does the same, and Firefox and WebKit let it reach only a parent that did.
+// The frame of this transport sets it too. In Firefox and WebKit it can reach only a parent that has set it.
 if (transport === 'htmlfile') {
   const { domain } = document;
   document.domain = domain;
 }
 
-/** Directives. */
-const forbidding = new Set();
+/** Directives that blocked something. */
+const blocking = new Set();
 
-function tell(outcome) {
-  const remark = forbidding.size === 0 ? '' : `, forbidden by ${[...forbidding].join(' and ')}`;
-  parent.postMessage(outcome + remark, '*');
+function report(outcome) {
+  const suffix = blocking.size === 0 ? '' : `, blocked by ${[...blocking].join(' and ')}`;
+  parent.postMessage(outcome + suffix, '*');
 }
 
 addEventListener('securitypolicyviolation', ({ effectiveDirective }) => {
-  forbidding.add(effectiveDirective);
-  setTimeout(tell, GRACE, 'silence');
+  blocking.add(effectiveDirective);
+  setTimeout(report, GRACE_MS, 'timeout');
 });
-setTimeout(tell, DEADLINE, 'silence');
+setTimeout(report, TIMEOUT_MS, 'timeout');
 
-const socket = new SockJS(url, undefined, { transports: transport, timeout: DEADLINE });
+const socket = new SockJS(url, undefined, { transports: transport, timeout: TIMEOUT_MS });
 socket.onopen = () => socket.send('hello');
-socket.onmessage = ({ data }) => tell(`${data} by ${socket.transport}`);
+socket.onmessage = ({ data }) => report(`${data} by ${socket.transport}`);
 socket.onclose = ({ code }) =>
-  setTimeout(tell, forbidding.size === 0 ? GRACE : 0, `closed ${code}`);
+  setTimeout(report, blocking.size === 0 ? GRACE_MS : 0, `closed ${code}`);

@@ -1,9 +1,10 @@
-/** Two servers of different origins with an echo each; the first also has pages under any policy. */
+/** Two servers of different origins, each with an echo service. The first one also serves pages with any policy. */
 import { readFile } from 'node:fs/promises';
 import { type IncomingMessage, type ServerResponse, createServer } from 'node:http';
 import { createRequire } from 'node:module';
 import { SockJSRouter } from '../../src/index.ts';
-import { Echo, Logs, listening, stopped } from '../../test/support/service.ts';
+import { Echo, listen, stop } from '../../testkit/server.ts';
+import { RecordingLogger } from '../../testkit/logger.ts';
 
 const HTML = 'text/html; charset=UTF-8';
 const SCRIPT = 'text/javascript; charset=UTF-8';
@@ -18,7 +19,7 @@ const FILES = new Map<string, readonly [type: string, file: string | URL]>([
   ['/sockjs.js', [SCRIPT, CLIENT]],
 ]);
 
-async function answer({ url }: IncomingMessage, response: ServerResponse): Promise<void> {
+async function respond({ url }: IncomingMessage, response: ServerResponse): Promise<void> {
   const { pathname, searchParams } = new URL(url ?? '', 'http://site');
   const [type, file] = FILES.get(pathname) ?? [];
   if (type === undefined || file === undefined) {
@@ -31,19 +32,19 @@ async function answer({ url }: IncomingMessage, response: ServerResponse): Promi
 }
 
 export class PolicySite {
-  readonly #logs = new Logs();
-  readonly #pages = createServer((request, response) => void answer(request, response));
+  readonly #logger = new RecordingLogger();
+  readonly #pages = createServer((request, response) => void respond(request, response));
   readonly #other = createServer();
   readonly #routers: SockJSRouter[] = [];
-  /** Of the pages. */
+  /** Origin of the pages. */
   origin = '';
   otherOrigin = '';
 
   async start(): Promise<void> {
-    this.origin = `http://127.0.0.1:${await listening(this.#pages)}`;
-    this.otherOrigin = `http://127.0.0.1:${await listening(this.#other)}`;
+    this.origin = `http://127.0.0.1:${await listen(this.#pages)}`;
+    this.otherOrigin = `http://127.0.0.1:${await listen(this.#other)}`;
     for (const server of [this.#pages, this.#other]) {
-      const settings = { allowedOrigins: [this.origin], logger: this.#logs };
+      const settings = { allowedOrigins: [this.origin], logger: this.#logger };
       const router = new SockJSRouter(Echo, '/echo', settings);
       router.attach(server);
       this.#routers.push(router);
@@ -52,7 +53,7 @@ export class PolicySite {
 
   async end(): Promise<void> {
     await Promise.all(this.#routers.map((router) => router.close({ timeout: 100 })));
-    await Promise.all([stopped(this.#pages), stopped(this.#other)]);
-    this.#logs.verify();
+    await Promise.all([stop(this.#pages), stop(this.#other)]);
+    this.#logger.assertNoProblems();
   }
 }

@@ -3,14 +3,14 @@ import { readFileSync } from 'node:fs';
 
 const TABLE = new URL('../../docs/content-security-policy.md', import.meta.url);
 
-/** What stands for the server in the table. */
+/** Sources of the server in the table. */
 const SERVER = 'https://sockjs.example.com';
 const SOCKET_SERVER = 'wss://sockjs.example.com';
 
 /** One source of one directive. */
 export type Permission = readonly [directive: string, source: string];
 
-/** What every page has; forms are the one thing of all this that default-src leaves open. */
+/** Directives of every page. `default-src` does not cover forms. */
 const BASE: readonly Permission[] = [
   ['default-src', "'none'"],
   ['form-action', "'none'"],
@@ -24,7 +24,7 @@ function permissionsOf(directives: string): Permission[] {
   });
 }
 
-/** What the table says by transport, with the sources of a real server in place of the example's. */
+/** Permissions of the table by transport, with the sources of a real server in place of the example's. */
 export function needed(server: string, socketServer: string): ReadonlyMap<string, Permission[]> {
   const rows = readFileSync(TABLE, 'utf8').matchAll(/^\| `([a-z-]+)` \| `([^`]+)` \|/gm);
   return new Map(

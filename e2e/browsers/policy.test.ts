@@ -1,6 +1,6 @@
 /**
- * docs/content-security-policy.md, measured: each transport works under a policy that permits what its
- * row of the table says, and does not when any one source is taken away.
+ * The table of docs/content-security-policy.md: each transport works with the sources of its row, and fails without
+ * any one of them.
  */
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
@@ -13,23 +13,24 @@ import { type Permission, needed, policyOf } from './policy-table.ts';
 interface Trial {
   readonly transport: string;
   readonly where: string;
+  /** The permission that the policy leaves out. */
   readonly lacks: Permission | undefined;
   readonly address: string;
 }
 
-interface Place {
+interface Endpoint {
   readonly where: string;
-  /** Of the server. */
+  /** Origin of the server. */
   readonly origin: string;
-  /** What the policy calls it. */
+  /** Source of the server in the policy. */
   readonly server: string;
   readonly socketServer: string;
 }
 
 const OTHER_ORIGIN = 'another origin';
 
-function placesOf({ origin, otherOrigin }: PolicySite): Place[] {
-  const named = (where: string, server: string): Place => {
+function endpointsOf({ origin, otherOrigin }: PolicySite): Endpoint[] {
+  const named = (where: string, server: string): Endpoint => {
     return { where, origin: server, server, socketServer: server.replace(/^http/, 'ws') };
   };
   return [
@@ -39,13 +40,13 @@ function placesOf({ origin, otherOrigin }: PolicySite): Place[] {
   ];
 }
 
-/** The client tries all others everywhere. */
+/** The client does not attempt htmlfile across origins. */
 function isOffered(transport: string, where: string): boolean {
   return transport !== 'htmlfile' || where !== OTHER_ORIGIN;
 }
 
-/** At one place: for each transport a page with all that it needs, and pages that lack one source of it. */
-function trialsAt({ where, origin, server, socketServer }: Place): Trial[] {
+/** Trials of one endpoint: for each transport a page with its whole row, and pages that lack one source of it. */
+function trialsAt({ where, origin, server, socketServer }: Endpoint): Trial[] {
   return Array.from(needed(server, socketServer)).flatMap(([transport, permissions]) => {
     const lacking = isOffered(transport, where) ? permissions : [];
     return [undefined, ...lacking].map((lacks) => {
@@ -56,7 +57,7 @@ function trialsAt({ where, origin, server, socketServer }: Place): Trial[] {
   });
 }
 
-/** What the pages tell, in the order of the trials. */
+/** Outcomes of the pages, in the order of the trials. */
 async function outcomesIn(
   engine: EngineName,
   site: PolicySite,
@@ -74,23 +75,23 @@ async function outcomesIn(
   }
 }
 
-/** WebKit, as CSP 3 has it, permits requests over HTTP where it permits WebSockets. */
-function isSpare(engine: EngineName, { transport, lacks }: Trial): boolean {
+/** WebKit allows HTTP requests to sources of WebSockets, as CSP 3 defines. */
+function isRedundant(engine: EngineName, { transport, lacks }: Trial): boolean {
   return engine === 'WebKit' && transport === 'websocket' && lacks?.[1].startsWith('http') === true;
 }
 
-/** What the page tells. */
-function rightOutcome(engine: EngineName, trial: Trial): RegExp {
+function expectedOutcome(engine: EngineName, trial: Trial): RegExp {
   const { transport, where, lacks } = trial;
   if (!isOffered(transport, where)) return /^closed 2000$/;
-  if (lacks === undefined || isSpare(engine, trial)) return new RegExp(`^hello by ${transport}$`);
-  return new RegExp(`^(?:silence|closed \\d+), forbidden by ${lacks[0]}(?:-elem)?$`);
+  if (lacks === undefined || isRedundant(engine, trial))
+    return new RegExp(`^hello by ${transport}$`);
+  return new RegExp(`^(?:timeout|closed \\d+), blocked by ${lacks[0]}(?:-elem)?$`);
 }
 
 const site = new PolicySite();
 await site.start();
 after(() => site.end());
-const trials = placesOf(site).flatMap(trialsAt);
+const trials = endpointsOf(site).flatMap(trialsAt);
 const outcomes = await Promise.all(ENGINES.map((engine) => outcomesIn(engine, site, trials)));
 
 test('the table has every transport', () => {
@@ -100,9 +101,9 @@ test('the table has every transport', () => {
 for (const [index, engine] of ENGINES.entries()) {
   for (const [at, trial] of trials.entries()) {
     const { transport, where, lacks } = trial;
-    const permitted = lacks === undefined ? 'all that it needs' : `all but ${lacks.join(' ')}`;
-    test(`${engine}: ${transport}, ${where}, with ${permitted}`, () => {
-      assert.match(outcomes[index]?.[at] ?? '', rightOutcome(engine, trial));
+    const allowed = lacks === undefined ? 'its whole row' : `its row without ${lacks.join(' ')}`;
+    test(`${engine}: ${transport}, ${where}, with ${allowed}`, () => {
+      assert.match(outcomes[index]?.[at] ?? '', expectedOutcome(engine, trial));
     });
   }
 }

@@ -1,42 +1,42 @@
 /**
- * Two servers of different origins: the page's own, and another that admits the page at some of its
- * services and refuses it at others. Each transport has services of its own, so that what a service saw
- * tells what that transport did.
+ * Servers of two origins: the one of the page, and one that allows the page at some services and refuses it at
+ * others. Each transport has its own services, so that their records show what the transport did.
  */
 import { readFile } from 'node:fs/promises';
 import { type IncomingMessage, type Server, type ServerResponse, createServer } from 'node:http';
 import { createRequire } from 'node:module';
 import type { Socket } from 'node:net';
 import { type SockJSSettings, SockJSConnection, SockJSRouter } from '../../src/index.ts';
-import { Logs, listening, stopped } from '../../test/support/service.ts';
 import { TEXTS } from './texts.ts';
+import { RecordingLogger } from '../../testkit/logger.ts';
+import { listen, stop } from '../../testkit/server.ts';
 
-/** What the server closes with when it is asked to. */
-export const CLOSING = { code: 4321, reason: 'Until “tomorrow”' } as const;
+/** Close status for the message `close`. */
+export const CLOSE_STATUS = { code: 4321, reason: 'Until “tomorrow”' } as const;
 
-/** One router, and all that came to it. */
-export class Station {
+/** One router with a record of its requests and messages. */
+export class MeasuredService {
   readonly router: SockJSRouter;
-  readonly logs = new Logs();
+  readonly logger = new RecordingLogger();
   readonly received: string[] = [];
-  /** Codes that `onClose` was given. */
+  /** Codes of the calls of `onClose`. */
   readonly closings: number[] = [];
   opened = 0;
   /** Paths below the prefix. */
   readonly requests: string[] = [];
 
   constructor(prefix: string, settings: SockJSSettings) {
-    this.router = new SockJSRouter(subjectOf(this), prefix, {
-      // Browsers cannot abort a script: of a closed jsonp client the server learns after the next heartbeat.
+    this.router = new SockJSRouter(recordingConnection(this), prefix, {
+      // Browsers cannot abort a script, so the server notices the end of a jsonp client after the next heartbeat.
       heartbeatDelay: 2000,
       disconnectDelay: 2000,
       sessionCheckInterval: 50,
-      logger: this.logs,
+      logger: this.logger,
       ...settings,
     });
   }
 
-  note(path: string): boolean {
+  record(path: string): boolean {
     if (!path.startsWith(`${this.router.prefix}/`)) return false;
     this.requests.push(path.slice(this.router.prefix.length));
     return true;
@@ -46,32 +46,32 @@ export class Station {
 /** Settings by prefix. */
 export type Services = ReadonlyMap<string, SockJSSettings>;
 
-/** Echoes, closes when told to, and reports to the station. */
-function subjectOf(station: Station): new () => SockJSConnection {
+/** Echoes messages, closes on `close`, and records everything in the service. */
+function recordingConnection(service: MeasuredService): new () => SockJSConnection {
   return class extends SockJSConnection {
     override onOpen(): void {
-      station.opened += 1;
+      service.opened += 1;
     }
 
     override onMessage(message: string): void {
-      if (message === 'close') return this.close(CLOSING.code, CLOSING.reason);
-      station.received.push(message);
+      if (message === 'close') return this.close(CLOSE_STATUS.code, CLOSE_STATUS.reason);
+      service.received.push(message);
       this.send(message);
     }
 
     override onClose(code: number): void {
-      station.closings.push(code);
+      service.closings.push(code);
     }
   };
 }
 
 type Files = ReadonlyMap<string, { readonly type: string; readonly body: string }>;
 
-/** A server that can be killed and started again on its port, without memory of what was before. */
+/** A server that can be killed and restarted on its port with new services. */
 export class Site {
   readonly #files: Files;
-  #services: Services = new Map();
-  #stations: ReadonlyMap<string, Station> = new Map();
+  #definitions: Services = new Map();
+  #services: ReadonlyMap<string, MeasuredService> = new Map();
   #server: Server = createServer();
   readonly #sockets = new Set<Socket>();
   #port = 0;
@@ -84,47 +84,47 @@ export class Site {
     return `http://127.0.0.1:${this.#port}`;
   }
 
-  station(prefix: string): Station {
-    const station = this.#stations.get(prefix);
-    if (station === undefined) throw new Error(`There is no service at ${prefix}.`);
-    return station;
+  service(prefix: string): MeasuredService {
+    const service = this.#services.get(prefix);
+    if (service === undefined) throw new Error(`There is no service at ${prefix}.`);
+    return service;
   }
 
-  provide(services: Services): void {
-    this.#services = services;
-    this.#stations = new Map(
-      [...services].map(([prefix, settings]) => [prefix, new Station(prefix, settings)]),
+  provide(definitions: Services): void {
+    this.#definitions = definitions;
+    this.#services = new Map(
+      [...definitions].map(([prefix, settings]) => [prefix, new MeasuredService(prefix, settings)]),
     );
   }
 
   async start(): Promise<void> {
-    this.provide(this.#services);
-    this.#server = createServer((request, response) => this.#answer(request, response))
+    this.provide(this.#definitions);
+    this.#server = createServer((request, response) => this.#respond(request, response))
       .on('upgrade', (request, socket, head) => {
         const path = request.url ?? '';
-        const station = [...this.#stations.values()].find((candidate) => candidate.note(path));
-        if (station?.router.handleUpgrade(request, socket, head) !== true) socket.destroy();
+        const service = [...this.#services.values()].find((candidate) => candidate.record(path));
+        if (service?.router.handleUpgrade(request, socket, head) !== true) socket.destroy();
       })
       .on('connection', (socket: Socket) => {
         this.#sockets.add(socket);
         socket.once('close', () => this.#sockets.delete(socket));
       });
-    this.#port = await listening(this.#server, this.#port);
+    this.#port = await listen(this.#server, this.#port);
   }
 
-  /** Every connection is cut, as when the process ends. */
+  /** Resets every connection, as the end of the process does. */
   async kill(): Promise<void> {
     for (const socket of this.#sockets) socket.resetAndDestroy();
-    await stopped(this.#server);
-    const routers = [...this.#stations.values()].map(({ router }) => router);
+    await stop(this.#server);
+    const routers = [...this.#services.values()].map(({ router }) => router);
     await Promise.all(routers.map((router) => router.close({ timeout: 1 })));
   }
 
-  #answer(request: IncomingMessage, response: ServerResponse): void {
+  #respond(request: IncomingMessage, response: ServerResponse): void {
     const path = request.url ?? '';
-    const station = [...this.#stations.values()].find((candidate) => candidate.note(path));
-    if (station !== undefined) {
-      station.router.handle(request, response);
+    const service = [...this.#services.values()].find((candidate) => candidate.record(path));
+    if (service !== undefined) {
+      service.router.handle(request, response);
       return;
     }
     const file = this.#files.get(path.replace(/\?.*/, ''));
@@ -135,7 +135,7 @@ export class Site {
 
 const JAVASCRIPT = 'text/javascript; charset=UTF-8';
 
-/** JSON of ASCII characters only, so that nothing but JSON can change a text. */
+/** JSON of ASCII characters only, so that no other encoding can change a text. */
 function asciiJson(value: unknown): string {
   return JSON.stringify(value).replaceAll(/[^ -~]/g, (unit) => {
     return `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`;
@@ -146,7 +146,7 @@ function read(name: string): Promise<string> {
   return readFile(new URL(name, import.meta.url), 'utf8');
 }
 
-/** What the page consists of; the client is the file of the package. */
+/** Files of the page. The client is the one of its package. */
 export async function pageFiles(): Promise<Files> {
   const client = createRequire(import.meta.url).resolve('sockjs-client/dist/sockjs.min.js');
   return new Map([

@@ -1,6 +1,6 @@
 /**
- * Before anything else on the page: errors are collected for a browser whose driver cannot tell them,
- * and `?document.domain` sets the page's domain as pages of old did, to what it is already.
+ * First script of the page. It collects errors for a browser whose driver has no access to the console, and
+ * `?document.domain` sets the domain of the page to its present value, as old pages do.
  */
 'use strict';
 
@@ -9,7 +9,7 @@ window.consoleErrors = [];
 addEventListener('error', ({ message }) => window.consoleErrors.push(message));
 addEventListener('unhandledrejection', ({ reason }) => window.consoleErrors.push(String(reason)));
 addEventListener('securitypolicyviolation', ({ violatedDirective, blockedURI }) => {
-  window.consoleErrors.push(`${violatedDirective} forbids ${blockedURI}`);
+  window.consoleErrors.push(`${violatedDirective} blocks ${blockedURI}`);
 });
 
 if (location.search === '?document.domain') {

@@ -1,9 +1,9 @@
-/** What a client sends, and what has to come back. */
+/** Texts that a client sends, and that have to return unchanged. */
 
 const UNITS = 0x10000;
 const SLICE = 1024;
 
-/** All code units; halves of surrogate pairs come in slices of their own, so that they stay alone. */
+/** All code units. Halves of surrogate pairs are in separate slices, so that they stay unpaired. */
 const ALL = Array.from({ length: UNITS / SLICE }, (_, slice) =>
   String.fromCharCode(...Array.from({ length: SLICE }, (_unit, index) => slice * SLICE + index)),
 );
@@ -25,9 +25,9 @@ const TRICKY = [
 ];
 
 export const TEXTS: Readonly<Record<'texts' | 'numbers' | 'large', readonly string[]>> = {
-  /** Every character, alone and in company that is hard to escape. */
+  /** Every character, and combinations that are hard to escape. */
   texts: [...ALL, ...TRICKY],
-  /** Messages whose order can be seen. */
+  /** Messages that show their order. */
   numbers: Array.from({ length: 500 }, (_, index) => `number ${index}`),
   /** One of 256 KiB. */
   large: ['sockjs, '.repeat(32 * 1024)],

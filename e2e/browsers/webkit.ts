@@ -1,6 +1,6 @@
 /**
- * WebKit: the MiniBrowser of WebKitGTK on a display of its own, driven by WebKitWebDriver. That driver
- * has one command at a time and no console, so commands queue, and the page under test collects its errors.
+ * WebKit: the MiniBrowser of WebKitGTK on a new display, driven by WebKitWebDriver. The driver executes one command
+ * at a time and has no access to the console, so commands are queued, and the page collects its errors.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -10,11 +10,11 @@ import { setInterval } from 'node:timers/promises';
 import { Builder, Capabilities, Key, type WebDriver } from 'selenium-webdriver';
 import type { Browser, Tab } from './browser.ts';
 
-const DEADLINE = 20_000;
+const TIMEOUT_MS = 20_000;
 
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
-/** Programs of ours are groups of their own, so that what they started ends with them, whatever ends us. */
+/** Programs in their own process groups, so that their children end with them however this process ends. */
 class Programs {
   readonly #running: ChildProcess[] = [];
   readonly #killAll = (): void => {
@@ -62,11 +62,11 @@ function kill({ pid }: ChildProcess): void {
   try {
     if (pid !== undefined) process.kill(-pid, 'SIGKILL');
   } catch {
-    // It has ended by itself.
+    // The group has ended.
   }
 }
 
-/** @returns the display that Xvfb found free, such as ':1' */
+/** @returns the display that Xvfb has chosen, such as ':1' */
 async function startDisplay(programs: Programs): Promise<string> {
   const server = programs.start('Xvfb', [
     '-displayfd',
@@ -77,12 +77,12 @@ async function startDisplay(programs: Programs): Promise<string> {
     '-nolisten',
     'tcp',
   ]);
-  const told = server.stdio[3];
-  if (told === null || told === undefined) throw new Error('Xvfb was started without a pipe.');
-  const answer: readonly unknown[] = await once(told, 'data', {
-    signal: AbortSignal.timeout(DEADLINE),
+  const pipe = server.stdio[3];
+  if (pipe === null || pipe === undefined) throw new Error('Xvfb was started without a pipe.');
+  const output: readonly unknown[] = await once(pipe, 'data', {
+    signal: AbortSignal.timeout(TIMEOUT_MS),
   });
-  return `:${String(answer[0]).trim()}`;
+  return `:${String(output[0]).trim()}`;
 }
 
 async function isListening(port: number): Promise<boolean> {
@@ -97,7 +97,7 @@ async function isListening(port: number): Promise<boolean> {
   }
 }
 
-/** The driver does not tell which port it found free: so it is given one, and another if that is taken. */
+/** The driver does not print a port that it has chosen, so it gets one, and another one if that is in use. */
 async function startDriver(programs: Programs, display: string): Promise<number> {
   const port = 20_000 + Math.floor(Math.random() * 10_000);
   const driver = programs.start('WebKitWebDriver', [`--port=${port}`], {
@@ -107,7 +107,7 @@ async function startDriver(programs: Programs, display: string): Promise<number>
     NO_AT_BRIDGE: '1',
     WEBKIT_DISABLE_COMPOSITING_MODE: '1',
   });
-  const end = performance.now() + DEADLINE;
+  const end = performance.now() + TIMEOUT_MS;
   for await (const _ of setInterval(50)) {
     if (driver.exitCode !== null) return startDriver(programs, display);
     if (await isListening(port)) return port;
@@ -129,10 +129,10 @@ function capabilities(): Capabilities {
 }
 
 /** Runs tasks one after the other, whether they succeed or not. */
-class Turns {
+class TaskQueue {
   #last: Promise<unknown> = Promise.resolve();
 
-  take<T>(task: () => Promise<T>): Promise<T> {
+  add<T>(task: () => Promise<T>): Promise<T> {
     const run = this.#last.then(task, task);
     this.#last = run;
     return run;
@@ -145,18 +145,23 @@ function typeKeys(driver: WebDriver, keys: string): Promise<void> {
   return driver.actions().sendKeys(keys).perform();
 }
 
-/** The bar of the MiniBrowser leaves no page narrower than 447 pixels. */
+/** The toolbar of the MiniBrowser keeps pages at least 447 pixels wide. */
 async function resize(driver: WebDriver, width: number, height: number): Promise<void> {
   await driver.manage().window().setRect({ width, height });
 }
 
-/** @param home a tab that stays */
-async function newTab(driver: WebDriver, turns: Turns, home: string, url: string): Promise<Tab> {
+/** @param home a tab that is not closed */
+async function newTab(
+  driver: WebDriver,
+  tasks: TaskQueue,
+  home: string,
+  url: string,
+): Promise<Tab> {
   await driver.switchTo().newWindow('tab');
   const own = await driver.getWindowHandle();
   await driver.get(url);
   const inTab = <T>(task: () => Promise<T>): Promise<T> =>
-    turns.take(async () => {
+    tasks.add(async () => {
       await driver.switchTo().window(own);
       return task();
     });
@@ -191,10 +196,10 @@ export async function openWebKit(): Promise<Browser> {
       .build();
     await driver.manage().setTimeouts({ script: 120_000 });
     const home = await driver.getWindowHandle();
-    const turns = new Turns();
+    const tasks = new TaskQueue();
     return {
       version: String((await driver.getCapabilities()).get('browserVersion')),
-      open: (url) => turns.take(() => newTab(driver, turns, home, url)),
+      open: (url) => tasks.add(() => newTab(driver, tasks, home, url)),
       end: async () => {
         await driver.quit().catch(() => undefined);
         await programs.end();

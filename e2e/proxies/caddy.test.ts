@@ -1,5 +1,5 @@
-/** deploy/Caddyfile, as it is. */
-import { provenBehind } from './contract.ts';
-import { CADDY } from './recipes.ts';
+/** deploy/Caddyfile, unchanged. */
+import { testBehind } from './contract.ts';
+import { CADDY } from './proxies.ts';
 
-provenBehind(CADDY);
+testBehind(CADDY);

@@ -1,43 +1,43 @@
-/** What every proxy must let through when it is configured as `deploy/` says: one list of tests for all. */
+/** One list of tests for all proxies that are configured by the files in `deploy/`. */
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
-import { request } from 'node:http';
-import { request as requestOverTls } from 'node:https';
 import { type TestContext, after, before, test } from 'node:test';
 import tls from 'node:tls';
-import { WebSocket } from 'ws';
+import { testEach } from '../../testkit/node-test.ts';
 import {
-  type Client,
-  type ClientOptions,
-  type ClientTransport,
-  TRANSPORTS,
-  open,
-  overEach,
-  until,
-  within,
-} from '../../test/support/client.ts';
-import { connectWebSocket } from '../../test/support/ws.ts';
-import { ServerNode, type Visitor, arrival } from './nodes.ts';
-import { RawSession } from './raw-session.ts';
-import { CERTIFICATE, type Proxy, type Recipe, readDeployed } from './recipes.ts';
+  CLIENT_TRANSPORTS,
+  type ClientTransportName,
+  type OfficialClient,
+  type OfficialClientOptions,
+  openOfficial,
+} from '../../testkit/official-client.ts';
+import { type Headers, httpRequest } from '../../testkit/raw-http.ts';
+import { type RawWebSocket, openWebSocket } from '../../testkit/raw-websocket.ts';
+import { openSockJS } from '../../testkit/sockjs-client.ts';
+import { poll, postBody, sendMessages } from '../../testkit/sockjs-http.ts';
+import { HTMLFILE, JSONP, newSession, sendRequest } from '../../testkit/transports.ts';
+import { until, within } from '../../testkit/until.ts';
+import { type ProxiedConnection, ServerNode, openedAt } from './nodes.ts';
+import { CERTIFICATE, type Proxy, type ProxySetup, readDeployed } from './proxies.ts';
 
 const MESSAGES: readonly string[] = Array.from({ length: 100 }, (_, index) => `${index} – „ä“ 🙂`);
 const SERVERS: readonly string[] = Array.from({ length: 16 }, (_, index) => `${100 + index}`);
-const PROMPTLY = 100;
+const MAX_LATENCY_MS = 100;
+/** Address of the test's clients where it has to differ from that of the proxy. */
+const CLIENT_IP = '127.0.0.2';
 
-/** A proxy in front of its two nodes, as long as a file's tests run. */
+/** A proxy and its two nodes, which run while a test file runs. */
 export class Installation {
   readonly nodes: readonly [ServerNode, ServerNode];
-  readonly recipe: Recipe;
+  readonly setup: ProxySetup;
   #proxy: Proxy | undefined;
 
-  constructor(recipe: Recipe) {
-    this.recipe = recipe;
-    const [a, b] = recipe.nodePorts;
+  constructor(setup: ProxySetup) {
+    this.setup = setup;
+    const [a, b] = setup.nodePorts;
     this.nodes = [new ServerNode(a), new ServerNode(b)];
     before(async () => {
       await Promise.all(this.nodes.map((node) => node.start()));
-      this.#proxy = await recipe.start();
+      this.#proxy = await setup.start();
     });
     after(async () => {
       await this.#proxy?.stop();
@@ -58,323 +58,334 @@ export class Installation {
     return `http://127.0.0.1:${this.port}${prefix}`;
   }
 
-  /** A client, and the connection at the node that it has reached. */
-  visit(
+  /** Opens a client. @returns it, its connection at the node that it has reached, and that node */
+  connect(
     t: TestContext,
-    options: ClientOptions,
+    options: OfficialClientOptions,
     url: string = this.url(),
-  ): Promise<{ opened: Client; visitor: Visitor; node: ServerNode }> {
-    return arrival(this.nodes, () => open(t, url, options));
+  ): Promise<{ opened: OfficialClient; connection: ProxiedConnection; node: ServerNode }> {
+    return openedAt(this.nodes, () => openOfficial(t, url, options));
   }
 }
 
-function passesMessages(site: Installation): void {
-  overEach('100 messages come back in order', async (t, transports) => {
-    const client = await open(t, site.url(), { transports });
+function testMessages(site: Installation): void {
+  testEach(CLIENT_TRANSPORTS, '100 messages return in order', async (t, transports) => {
+    const client = await openOfficial(t, site.url(), { transports });
     assert.equal(client.transport, transports);
     client.send(...MESSAGES);
     assert.deepEqual(await client.messages.take(MESSAGES.length), MESSAGES);
   });
 
-  test('jsonp: 100 messages come back in order', async () => {
-    const session = new RawSession(site.port);
-    assert.equal(await session.jsonp(), 'o');
-    await session.jsonpSend(...MESSAGES);
-    assert.equal(await session.jsonp(), `a${JSON.stringify(MESSAGES)}`);
+  test('jsonp: 100 messages return in order', async () => {
+    const session = newSession();
+    assert.equal(await poll(site.port, session, JSONP), 'o');
+    const request = sendRequest(JSONP, { session }, JSON.stringify(MESSAGES));
+    const { status, body } = await httpRequest(site.port, request);
+    assert.deepEqual({ status, body }, { status: 200, body: 'ok' });
+    assert.equal(await poll(site.port, session, JSONP), `a${JSON.stringify(MESSAGES)}`);
   });
 
-  test('htmlfile: 100 messages come back in order', async (t) => {
-    const session = new RawSession(site.port);
-    const stream = await session.stream(t, 'htmlfile?c=cb');
-    await stream.next(/\np\("o"\);\n/);
+  test('htmlfile: 100 messages return in order', async (t) => {
+    const client = await openSockJS(t, HTMLFILE, { server: site.port });
     for (const message of MESSAGES) {
-      await session.send(message);
-      const line = await stream.next(/\np\(".*"\);\n/);
-      const frame: unknown = JSON.parse(line.slice(3, -3));
-      assert.equal(frame, `a${JSON.stringify([message])}`);
+      await client.send(message);
+      assert.equal(await client.next(), message);
     }
   });
 
-  overEach('nothing depends on connections that stay open', async (t, transports) => {
-    const client = await open(t, site.url('/no-keep-alive'), { transports });
-    client.send(...MESSAGES);
-    assert.deepEqual(await client.messages.take(MESSAGES.length), MESSAGES);
-  });
+  testEach(
+    CLIENT_TRANSPORTS,
+    'messages pass without persistent connections',
+    async (t, transports) => {
+      const client = await openOfficial(t, site.url('/no-keep-alive'), { transports });
+      client.send(...MESSAGES);
+      assert.deepEqual(await client.messages.take(MESSAGES.length), MESSAGES);
+    },
+  );
 
-  overEach('a message of 1 MiB passes in both directions', async (t, transports) => {
-    const long = 'x'.repeat(1024 * 1024);
-    const client = await open(t, site.url(), { transports });
-    client.send(long);
-    assert.equal(await client.messages.next(), long);
-  });
+  testEach(
+    CLIENT_TRANSPORTS,
+    'a message of 1 MiB passes in both directions',
+    async (t, transports) => {
+      const long = 'x'.repeat(1024 * 1024);
+      const client = await openOfficial(t, site.url(), { transports });
+      client.send(long);
+      assert.equal(await client.messages.next(), long);
+    },
+  );
 }
 
-function passesEnds(site: Installation): void {
-  overEach('a close by the server arrives with code and reason', async (t, transports) => {
-    const client = await open(t, site.url(), { transports });
-    client.send('close 4321 Genug für heute');
-    const end = { code: 4321, reason: 'Genug für heute', wasClean: true };
-    assert.deepEqual(await client.closings.next(), end);
-  });
+function testCloses(site: Installation): void {
+  testEach(
+    CLIENT_TRANSPORTS,
+    'a close by the server arrives with code and reason',
+    async (t, transports) => {
+      const client = await openOfficial(t, site.url(), { transports });
+      client.send('close 4321 Genug für heute');
+      const expected = { code: 4321, reason: 'Genug für heute', wasClean: true };
+      assert.deepEqual(await client.closed(), expected);
+    },
+  );
 
-  overEach('a client that goes is noticed at once', async (t, transports) => {
-    const { opened, visitor, node } = await site.visit(t, { transports }, site.url('/leaving'));
-    opened.send('hello');
-    await opened.messages.next();
-    await until('it waits for more', () => node.leaving.stats.dump().connectionsActive === 1);
-    opened.close();
-    const { code } = await visitor.ends.next();
-    assert.ok([1000, 1002].includes(code), String(code));
-  });
+  testEach(
+    CLIENT_TRANSPORTS,
+    'the server notices at once that a client leaves',
+    async (t, transports) => {
+      const { opened, connection, node } = await site.connect(
+        t,
+        { transports },
+        site.url('/leaving'),
+      );
+      opened.send('hello');
+      await opened.messages.next();
+      await until(() => node.leaving.stats.dump().connectionsActive === 1, 'an attached receiver');
+      opened.close();
+      const { code } = await connection.closings.next();
+      assert.ok([1000, 1002].includes(code), String(code));
+    },
+  );
 
   test('close codes and reasons of WebSockets pass in both directions', async (t) => {
-    const { opened, visitor } = await arrival(site.nodes, async () => {
-      const socket = await connectWebSocket(t, `${site.url()}/websocket`);
-      socket.send('hello');
-      await socket.next();
+    const open = (): Promise<RawWebSocket> => openWebSocket(t, site.port, '/echo/websocket');
+    const { opened, connection } = await openedAt(site.nodes, async () => {
+      const socket = await open();
+      await socket.send('hello').next();
       return socket;
     });
-    opened.socket.close(4001, 'schön war’s');
-    assert.deepEqual(await visitor.ends.next(), { code: 4001, reason: 'schön war’s' });
-    const other = await connectWebSocket(t, `${site.url()}/websocket`);
+    opened.close(4001, 'schön war’s');
+    const expected = { code: 4001, reason: 'schön war’s' };
+    assert.deepEqual(await connection.closings.next(), expected);
+    const other = await open();
     other.send('close 4002 bis später');
     assert.deepEqual(await other.closed(), { code: 4002, reason: 'bis später' });
   });
 }
 
-/** The median of what messages take from `send` to the client. */
-async function latency(visitor: Visitor, next: () => Promise<unknown>): Promise<number> {
+/** Median time from `send` on the server to the client, in milliseconds. */
+async function medianLatency(
+  connection: ProxiedConnection,
+  next: () => Promise<unknown>,
+): Promise<number> {
   const times: number[] = [];
   for (let round = 0; round < 9; round += 1) {
     const sent = performance.now();
-    visitor.send(`round ${round}`);
+    connection.send(`round ${round}`);
     await next();
     times.push(performance.now() - sent);
   }
   return times.toSorted((a, b) => a - b)[4] ?? Infinity;
 }
 
-function doesNotBuffer(site: Installation): void {
-  overEach(`a message arrives within ${PROMPTLY} ms`, async (t, transports) => {
-    const { opened, visitor } = await site.visit(t, { transports });
-    const median = await latency(visitor, () => opened.messages.next());
-    assert.ok(median < PROMPTLY, `it took ${median} ms`);
-  });
+function testLatency(site: Installation): void {
+  testEach(
+    CLIENT_TRANSPORTS,
+    `a message arrives within ${MAX_LATENCY_MS} ms`,
+    async (t, transports) => {
+      const { opened, connection } = await site.connect(t, { transports });
+      const median = await medianLatency(connection, () => opened.next());
+      assert.ok(median < MAX_LATENCY_MS, `it took ${median} ms`);
+    },
+  );
 
-  test(`htmlfile: a message arrives within ${PROMPTLY} ms`, async (t) => {
-    const { opened, visitor } = await arrival(site.nodes, async () => {
-      const stream = await new RawSession(site.port).stream(t, 'htmlfile?c=cb');
-      await stream.next(/p\("o"\)/);
-      return stream;
-    });
-    const median = await latency(visitor, () => opened.next(/p\("a.*"\)/));
-    assert.ok(median < PROMPTLY, `it took ${median} ms`);
+  test(`htmlfile: a message arrives within ${MAX_LATENCY_MS} ms`, async (t) => {
+    const { opened, connection } = await openedAt(site.nodes, () =>
+      openSockJS(t, HTMLFILE, { server: site.port }),
+    );
+    const median = await medianLatency(connection, () => opened.next());
+    assert.ok(median < MAX_LATENCY_MS, `it took ${median} ms`);
   });
 }
 
-function keepsSessionsTogether(site: Installation): void {
-  test('all requests of a session reach one node, by the server part of the path', async () => {
+function testAffinity(site: Installation): void {
+  test('the server part of the path selects one node for all requests of a session', async () => {
     const reached = new Set<ServerNode>();
     for (const server of SERVERS) {
-      const session = new RawSession(site.port, { server });
-      const { opened, node } = await arrival(site.nodes, () => session.poll());
-      assert.equal(opened.body, 'o\n');
+      const session = newSession('/echo', server);
+      const { opened, node } = await openedAt(site.nodes, () => poll(site.port, session));
+      assert.equal(opened, 'o');
       reached.add(node);
       for (const message of ['one', 'two', 'three']) {
-        await session.send(message);
-        assert.equal((await session.poll()).body, `a["${message}"]\n`);
+        await sendMessages(site.port, session, message);
+        assert.equal(await poll(site.port, session), `a["${message}"]`);
       }
     }
-    assert.equal(reached.size, 2, 'both nodes have their share');
+    assert.equal(reached.size, 2, 'a node received no session');
   });
 }
 
-export type Headers = Readonly<Record<string, string>>;
+/** Headers that only the client can have sent. The server may trust none of them. */
+export const FORGED: Headers = [
+  ['X-Forwarded-For', '6.6.6.6'],
+  ['X-Forwarded-Host', 'evil.example'],
+  ['X-Forwarded-Proto', 'https'],
+  ['Forwarded', 'for=6.6.6.6;host=evil.example;proto=https'],
+];
 
-/** What only the client can have written; none of it may be believed. */
-export const FORGED: Headers = {
-  'X-Forwarded-For': '6.6.6.6',
-  'X-Forwarded-Host': 'evil.example',
-  'X-Forwarded-Proto': 'https',
-  Forwarded: 'for=6.6.6.6;host=evil.example;proto=https',
-};
-
-/** Polls from an address of loopback that is not the proxy's own. @returns the status */
-export async function pollFrom(
+/** Polls a new session from an address that differs from the proxy's. @returns the status */
+export async function pollFromClientIp(
   port: number,
-  path: string,
+  prefix: string,
   headers: Headers,
-): Promise<number | undefined> {
-  const options = { host: '127.0.0.1', port, path, headers, method: 'POST', agent: false };
-  const status = new Promise<number | undefined>((resolve, reject) => {
-    const polling = request({ ...options, localAddress: '127.0.0.2' }, (response) => {
-      response.resume();
-      resolve(response.statusCode);
-    });
-    polling.on('error', reject).end();
-  });
-  return within(status, 'an answer');
+): Promise<number> {
+  const target = { port, localAddress: CLIENT_IP };
+  const all: Headers = [['Host', `127.0.0.1:${port}`], ...headers];
+  const options = { endpoint: 'xhr', headers: all };
+  const { status } = await postBody(target, newSession(prefix), '', options);
+  return status;
 }
 
-async function connectFrom(t: TestContext, url: string, headers: Headers): Promise<void> {
-  const socket = new WebSocket(url.replace('http', 'ws'), { headers, localAddress: '127.0.0.2' });
-  t.after(() => socket.terminate());
-  const signal = AbortSignal.timeout(5000);
-  await Promise.race([once(socket, 'message', { signal }), once(socket, 'open', { signal })]);
+async function openFromClientIp(
+  t: TestContext,
+  port: number,
+  prefix: string,
+  headers: Headers,
+): Promise<RawWebSocket> {
+  const target = { port, localAddress: CLIENT_IP };
+  const all: Headers = [['Host', `127.0.0.1:${port}`], ...headers];
+  return openWebSocket(t, target, `${prefix}/websocket`, { headers: all });
 }
 
-function tellsTheAddress(site: Installation): void {
-  for (const { prefix, ip, secure } of [
-    { prefix: '/echo', ip: '127.0.0.2', secure: false },
-    { prefix: '/untrusting', ip: '127.0.0.1', secure: false },
+function testAddresses(site: Installation): void {
+  for (const { prefix, ip, owner } of [
+    { prefix: '/echo', ip: CLIENT_IP, owner: 'client' },
+    { prefix: '/untrusting', ip: '127.0.0.1', owner: 'proxy' },
   ]) {
-    const whose = prefix === '/echo' ? 'the client’s' : 'the proxy’s';
-    for (const headers of [{}, FORGED]) {
-      const by = headers === FORGED ? ', forged headers or not' : '';
-      test(`${prefix}: the address of a poll is ${whose}${by}`, async () => {
-        const path = `${prefix}/000/${crypto.randomUUID()}/xhr`;
-        const { opened, visitor } = await arrival(site.nodes, () =>
-          pollFrom(site.port, path, headers),
+    for (const { name, headers } of [
+      { name: '', headers: [] },
+      { name: ' with forged headers', headers: FORGED },
+    ]) {
+      test(`${prefix}: the address of a poll${name} is that of the ${owner}`, async () => {
+        const { opened, connection } = await openedAt(site.nodes, () =>
+          pollFromClientIp(site.port, prefix, headers),
         );
         assert.equal(opened, 200);
-        assert.deepEqual([visitor.info.ip, visitor.info.secure], [ip, secure]);
+        assert.deepEqual([connection.info.ip, connection.info.secure], [ip, false]);
       });
 
-      test(`${prefix}: the address of a WebSocket is ${whose}${by}`, async (t) => {
-        const url = `${site.url(prefix)}/websocket`;
-        const { visitor } = await arrival(site.nodes, async () => {
-          await connectFrom(t, url, headers);
-          await until('it is there', () => site.nodes.some((node) => node.visitors.length > 0));
+      test(`${prefix}: the address of a WebSocket${name} is that of the ${owner}`, async (t) => {
+        const { connection } = await openedAt(site.nodes, async () => {
+          await openFromClientIp(t, site.port, prefix, headers);
+          const hasArrived = (): boolean => site.nodes.some((node) => node.connections.length > 0);
+          await until(hasArrived, 'the connection at a node');
         });
-        assert.deepEqual([visitor.info.ip, visitor.info.secure], [ip, secure]);
+        assert.deepEqual([connection.info.ip, connection.info.secure], [ip, false]);
       });
     }
   }
 }
 
-function guardsOrigins(site: Installation): void {
+function testOrigins(site: Installation): void {
   for (const prefix of ['/echo', '/untrusting']) {
-    test(`${prefix}: pages of the proxy’s own origin are let in, others are not`, async (t) => {
-      const path = `${prefix}/000/${crypto.randomUUID()}/xhr`;
-      const own = { Origin: `http://127.0.0.1:${site.port}` };
-      const other = { Origin: 'http://evil.example' };
-      assert.equal(await pollFrom(site.port, path, own), 200);
-      assert.equal(await pollFrom(site.port, path, other), 403);
-      assert.equal(await pollFrom(site.port, path, { ...FORGED, ...other }), 403);
-      const url = `${site.url(prefix)}/websocket`;
-      await connectFrom(t, url, own);
-      await assert.rejects(connectFrom(t, url, { ...FORGED, ...other }), /403/);
-      for (const { logs } of site.nodes) {
-        for (const { line } of logs.take()) assert.match(line, /allowedOrigins/);
+    test(`${prefix}: pages of the proxy’s own origin are accepted, others are refused`, async (t) => {
+      const own: Headers = [['Origin', `http://127.0.0.1:${site.port}`]];
+      const other: Headers = [['Origin', 'http://evil.example']];
+      const forged: Headers = [...FORGED, ...other];
+      assert.equal(await pollFromClientIp(site.port, prefix, own), 200);
+      assert.equal(await pollFromClientIp(site.port, prefix, other), 403);
+      assert.equal(await pollFromClientIp(site.port, prefix, forged), 403);
+      await openFromClientIp(t, site.port, prefix, own);
+      await assert.rejects(openFromClientIp(t, site.port, prefix, forged), { status: 403 });
+      for (const { logger } of site.nodes) {
+        for (const { line } of logger.take()) assert.match(line, /allowedOrigins/);
       }
     });
   }
 }
 
-/** A `<server>` whose sessions reach the node. */
-async function serverOf(site: Installation, wanted: ServerNode): Promise<string> {
+/** @returns a server part whose sessions reach the node */
+async function serverPartFor(site: Installation, wanted: ServerNode): Promise<string> {
   for (const server of SERVERS) {
-    const session = new RawSession(site.port, { server });
-    const { node } = await arrival(site.nodes, () => session.poll());
+    const session = newSession('/echo', server);
+    const { node } = await openedAt(site.nodes, () => poll(site.port, session));
     if (node === wanted) return server;
   }
-  throw new Error('no session reaches the node');
+  throw new Error('No session reaches the node.');
 }
 
-function each<T>(run: (transports: ClientTransport) => Promise<T>): Promise<T[]> {
-  return Promise.all(TRANSPORTS.map(run));
-}
-
-function drains(site: Installation): void {
-  test('a node that drains loses nothing, new sessions reach the other, and it comes back', async (t) => {
+function testDraining(site: Installation): void {
+  test('a draining node loses nothing, the other node takes new sessions, and the first one returns', async (t) => {
     const [a, b] = site.nodes;
-    const server = await serverOf(site, a);
-    const clients: Client[] = [];
-    for (const transports of TRANSPORTS) {
-      const { opened, node } = await site.visit(t, { transports, server }, site.url('/rolling'));
+    const server = await serverPartFor(site, a);
+    const clients: OfficialClient[] = [];
+    for (const transports of CLIENT_TRANSPORTS) {
+      const { opened, node } = await site.connect(t, { transports, server }, site.url('/rolling'));
       assert.equal(node, a);
       clients.push(opened);
     }
-    // Between two polls all the time: as long as it has not come back the node goes on draining.
-    const slow = new RawSession(site.port, { prefix: '/rolling', server });
-    const { visitor, opened } = await arrival(site.nodes, () => slow.poll());
-    assert.equal(opened.body, 'o\n');
+    // A client between two polls: the node drains until it has polled again.
+    const session = newSession('/rolling', server);
+    const slow = await openedAt(site.nodes, () => poll(site.port, session));
+    assert.equal(slow.opened, 'o');
 
     a.rolling.broadcast(a.rolling.connections, 'last words');
-    const end = { code: 4444, reason: 'see you' };
-    const closed = a.rolling.close(end);
+    const expected = { code: 4444, reason: 'see you' };
+    const closed = a.rolling.close(expected);
     for (const client of clients) {
-      assert.equal(await client.messages.next(), 'last words');
-      assert.deepEqual(await client.closings.next(), { ...end, wasClean: true });
+      assert.equal(await client.next(), 'last words');
+      assert.deepEqual(await client.closed(), { ...expected, wasClean: true });
     }
-    if (site.recipe.passesOverDraining) await reachesTheOther(t, site, server, b);
-    assert.equal((await slow.poll()).body, 'a["last words"]\n');
-    assert.equal((await slow.poll()).body, 'c[4444,"see you"]\n');
-    assert.deepEqual(await visitor.ends.next(), end);
+    if (site.setup.skipsDrainingNodes) await assertReaches(t, site, server, b);
+    assert.equal(await poll(site.port, session), 'a["last words"]');
+    assert.equal(await poll(site.port, session), 'c[4444,"see you"]');
+    assert.deepEqual(await slow.connection.closings.next(), expected);
     await within(closed, 'the end of the drain');
 
     await a.stop();
-    await reachesTheOther(t, site, server, b);
+    await assertReaches(t, site, server, b);
 
     await a.restart();
-    const deadline = performance.now() + 10_000;
-    while (a.visitors.length === 0) {
-      assert.ok(performance.now() < deadline, 'no session reaches it');
-      await new RawSession(site.port, { server }).poll();
-    }
+    const hasReturned = async (): Promise<boolean> => {
+      await poll(site.port, newSession('/echo', server));
+      return a.connections.length > 0;
+    };
+    await until(hasReturned, 'a session at the restarted node');
   });
 }
 
-async function reachesTheOther(
+async function assertReaches(
   t: TestContext,
   site: Installation,
   server: string,
-  other: ServerNode,
+  wanted: ServerNode,
 ): Promise<void> {
-  const earlier = new Set(other.visitors);
-  await each(async (transports) => {
-    const client = await open(t, site.url('/rolling'), { transports, server });
+  const earlier = new Set(wanted.connections);
+  const exchange = async (transports: ClientTransportName): Promise<void> => {
+    const client = await openOfficial(t, site.url('/rolling'), { transports, server });
     client.send(...MESSAGES);
     assert.deepEqual(await client.messages.take(MESSAGES.length), MESSAGES);
-  });
-  const arrived = other.visitors.filter((visitor) => !earlier.has(visitor));
-  assert.equal(arrived.length, TRANSPORTS.length);
+  };
+  await Promise.all(CLIENT_TRANSPORTS.map(exchange));
+  const added = wanted.connections.filter((connection) => !earlier.has(connection));
+  assert.equal(added.length, CLIENT_TRANSPORTS.length);
 }
 
-function endsTls(site: Installation): void {
-  overEach('TLS ends at the proxy', async (t, transports) => {
+function testTls(site: Installation): void {
+  testEach(CLIENT_TRANSPORTS, 'TLS ends at the proxy', async (t, transports) => {
     tls.setDefaultCACertificates([...tls.getCACertificates('default'), CERTIFICATE.cert]);
     const url = `https://127.0.0.1:${site.proxy.tlsPort}/echo`;
-    const { opened, visitor } = await site.visit(t, { transports }, url);
+    const { opened, connection } = await site.connect(t, { transports }, url);
     opened.send('hello');
-    assert.equal(await opened.messages.next(), 'hello');
-    assert.equal(visitor.info.secure, true);
+    assert.equal(await opened.next(), 'hello');
+    assert.equal(connection.info.secure, true);
   });
 
-  test('the cookie is for encrypted connections only where the proxy ends TLS', async () => {
-    const path = `/echo/000/${crypto.randomUUID()}/xhr`;
-    const { tlsPort: port } = site.proxy;
-    const options = { host: '127.0.0.1', port, path, method: 'POST', ca: CERTIFICATE.cert };
-    const polling = requestOverTls({ ...options, agent: false });
-    polling.end();
-    const cookies = new Promise<readonly string[]>((resolve, reject) => {
-      polling.on('error', reject).on('response', (response) => {
-        response.resume();
-        resolve(response.headers['set-cookie'] ?? []);
-      });
-    });
-    const [cookie, ...others] = await within(cookies, 'an answer');
+  test('the cookie is Secure where the proxy ends TLS', async () => {
+    const { tlsPort = 0 } = site.proxy;
+    const target = { port: tlsPort, tls: { ca: CERTIFICATE.cert } };
+    const headers: Headers = [['Host', `127.0.0.1:${tlsPort}`]];
+    const { head } = await postBody(target, newSession(), '', { endpoint: 'xhr', headers });
+    const [cookie, ...others] = head.all('set-cookie');
     assert.match(cookie ?? '', /^JSESSIONID=[a-z~]+; path=\/; Secure; SameSite=None$/);
     assert.deepEqual(others, []);
   });
 }
 
-function outlivesIdleTimeouts(site: Installation): void {
-  const { recipe } = site;
-  const { idleTimeout } = recipe;
+function testIdleTimeouts(site: Installation): void {
+  const { setup } = site;
+  const { idleTimeout } = setup;
 
-  test('no idle timeout in the file is shorter than the heartbeat delay', async () => {
-    const text = await readDeployed(recipe.file);
+  test('no idle timeout in the file is shorter than twice the heartbeat delay', async () => {
+    const text = await readDeployed(setup.file);
     const { heartbeatDelay } = site.nodes[0].rolling.settings;
     if (idleTimeout === undefined) {
       assert.doesNotMatch(text, /^\s*(?:read|write|idle|stream)[a-z_]*timeout/m);
@@ -386,37 +397,39 @@ function outlivesIdleTimeouts(site: Installation): void {
   });
 
   if (idleTimeout === undefined) return;
-  test('heartbeats keep idle sessions alive, and nothing else does', async (t) => {
-    const proxy = await recipe.startChanged((text) => text.replaceAll('60s', '1s'));
+  test('heartbeats keep idle sessions open, and sessions without them are cut', async (t) => {
+    const proxy = await setup.startChanged((text) => text.replaceAll('60s', '1s'));
     t.after(() => proxy.stop());
     const url = `http://127.0.0.1:${proxy.port}`;
-    const streams = ['websocket', 'xhr-streaming', 'eventsource'] as const;
-    const hasty = await Promise.all(
-      TRANSPORTS.map((transports) => open(t, `${url}/hasty`, { transports })),
+    const streaming = ['websocket', 'xhr-streaming', 'eventsource'] as const;
+    const beating = await Promise.all(
+      CLIENT_TRANSPORTS.map((transports) => openOfficial(t, `${url}/heartbeats`, { transports })),
     );
-    // The same proxy cuts off those that are sent nothing.
-    const idle: { readonly visitor: Visitor }[] = [];
-    for (const transports of streams) idle.push(await site.visit(t, { transports }, `${url}/echo`));
-    for (const { visitor } of idle) assert.notEqual((await visitor.ends.next()).code, 1000);
-    for (const client of hasty) {
+    const idle: ProxiedConnection[] = [];
+    for (const transports of streaming) {
+      const { connection } = await site.connect(t, { transports }, `${url}/echo`);
+      idle.push(connection);
+    }
+    for (const { closings } of idle) assert.notEqual((await closings.next()).code, 1000);
+    for (const client of beating) {
       client.send('still there');
-      assert.equal(await client.messages.next(), 'still there');
+      assert.equal(await client.next(), 'still there');
       assert.equal(client.closings.size, 0);
       assert.ok(client.heartbeats.size > 0);
     }
   });
 }
 
-export function provenBehind(recipe: Recipe): Installation {
-  const site = new Installation(recipe);
-  passesMessages(site);
-  passesEnds(site);
-  doesNotBuffer(site);
-  keepsSessionsTogether(site);
-  tellsTheAddress(site);
-  guardsOrigins(site);
-  endsTls(site);
-  outlivesIdleTimeouts(site);
-  drains(site);
+export function testBehind(setup: ProxySetup): Installation {
+  const site = new Installation(setup);
+  testMessages(site);
+  testCloses(site);
+  testLatency(site);
+  testAffinity(site);
+  testAddresses(site);
+  testOrigins(site);
+  testTls(site);
+  testIdleTimeouts(site);
+  testDraining(site);
   return site;
 }

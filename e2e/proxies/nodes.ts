@@ -1,18 +1,19 @@
-/** Two of our servers on the ports that a proxy's file names, and what tests do with what runs on them. */
+/** Servers on the ports that the file of a proxy names, and their connections. */
 import assert from 'node:assert/strict';
 import { type Server, createServer } from 'node:http';
 import { SockJSConnection, SockJSRouter, type SockJSSettings } from '../../src/index.ts';
-import { Queue } from '../../test/support/client.ts';
-import { Logs, listening, stopped } from '../../test/support/service.ts';
+import { AsyncQueue } from '../../testkit/async-queue.ts';
+import { RecordingLogger } from '../../testkit/logger.ts';
+import { listen, stop } from '../../testkit/server.ts';
 
-export interface End {
+export interface CloseStatus {
   readonly code: number;
   readonly reason: string;
 }
 
-/** An echo that is told to close by `close CODE REASON`. */
-export class Visitor extends SockJSConnection {
-  readonly ends: Queue<End> = new Queue<End>('onClose');
+/** Closes by `close CODE REASON`, and echoes everything else. */
+export class ProxiedConnection extends SockJSConnection {
+  readonly closings: AsyncQueue<CloseStatus> = new AsyncQueue('onClose');
 
   override onMessage(message: string): void {
     const [command, code, ...reason] = message.split(' ');
@@ -21,24 +22,24 @@ export class Visitor extends SockJSConnection {
   }
 
   override onClose(code: number, reason: string): void {
-    this.ends.put({ code, reason });
+    this.closings.push({ code, reason });
   }
 }
 
 const BEHIND_A_PROXY: SockJSSettings = { trustedProxies: ['127.0.0.1'] };
 
 export class ServerNode {
-  readonly logs: Logs;
+  readonly logger: RecordingLogger;
   readonly #port: number;
   #server: Server;
-  #rolling: SockJSRouter<Visitor>;
-  /** Nobody stays on it beyond the end of a test. */
-  leaving: SockJSRouter<Visitor>;
-  #routers: SockJSRouter<Visitor>[];
+  #rolling: SockJSRouter<ProxiedConnection>;
+  /** Its clients leave before the end of a test, so that its counters start at 0. */
+  leaving: SockJSRouter<ProxiedConnection>;
+  #routers: SockJSRouter<ProxiedConnection>[];
 
-  constructor(port: number, logs: Logs = new Logs()) {
+  constructor(port: number, logger: RecordingLogger = new RecordingLogger()) {
     this.#port = port;
-    this.logs = logs;
+    this.logger = logger;
     this.#server = createServer();
     this.#rolling = this.#serve('/rolling', BEHIND_A_PROXY);
     this.leaving = this.#serve('/leaving', BEHIND_A_PROXY);
@@ -47,34 +48,34 @@ export class ServerNode {
       this.#rolling,
       this.#serve('/echo', BEHIND_A_PROXY),
       this.#serve('/untrusting', {}),
-      this.#serve('/hasty', { ...BEHIND_A_PROXY, heartbeatDelay: 300 }),
+      this.#serve('/heartbeats', { ...BEHIND_A_PROXY, heartbeatDelay: 300 }),
       this.#serve('/no-keep-alive', { ...BEHIND_A_PROXY, noKeepAlive: true }),
     ];
   }
 
-  /** To be closed while the others go on. */
-  get rolling(): SockJSRouter<Visitor> {
+  /** A router that closes while the others go on. */
+  get rolling(): SockJSRouter<ProxiedConnection> {
     return this.#rolling;
   }
 
-  get visitors(): readonly Visitor[] {
+  get connections(): readonly ProxiedConnection[] {
     return this.#routers.flatMap((router) => [...router.connections]);
   }
 
   async start(): Promise<this> {
-    await listening(this.#server, this.#port);
+    await listen(this.#server, this.#port);
     return this;
   }
 
   async stop(): Promise<void> {
     await Promise.all(this.#routers.map((router) => router.close({ timeout: 100 })));
-    await stopped(this.#server);
-    this.logs.verify();
+    await stop(this.#server);
+    this.logger.assertNoProblems();
   }
 
-  /** A new process, as far as anyone outside can see. */
+  /** Starts new routers and a new server, as a new process would. */
   async restart(): Promise<void> {
-    const fresh = new ServerNode(this.#port, this.logs);
+    const fresh = new ServerNode(this.#port, this.logger);
     this.#server = fresh.#server;
     this.#rolling = fresh.#rolling;
     this.leaving = fresh.leaving;
@@ -82,24 +83,33 @@ export class ServerNode {
     await this.start();
   }
 
-  #serve(prefix: string, settings: SockJSSettings): SockJSRouter<Visitor> {
-    const router = new SockJSRouter(Visitor, prefix, { logger: this.logs, ...settings });
+  #serve(prefix: string, settings: SockJSSettings): SockJSRouter<ProxiedConnection> {
+    const router = new SockJSRouter(ProxiedConnection, prefix, {
+      logger: this.logger,
+      ...settings,
+    });
     return router.attach(this.#server);
   }
 }
 
-/** The visitor that comes while `open` runs. */
-export async function arrival<T>(
+/** @returns the only connection that opens at a node while `open` runs */
+export async function openedAt<T>(
   nodes: readonly ServerNode[],
   open: () => Promise<T>,
-): Promise<{ readonly opened: T; readonly visitor: Visitor; readonly node: ServerNode }> {
-  const before = new Set(nodes.flatMap((node) => node.visitors));
+): Promise<{
+  readonly opened: T;
+  readonly connection: ProxiedConnection;
+  readonly node: ServerNode;
+}> {
+  const before = new Set(nodes.flatMap((node) => node.connections));
   const opened = await open();
-  const arrived = nodes.flatMap((node) =>
-    node.visitors.filter((visitor) => !before.has(visitor)).map((visitor) => ({ node, visitor })),
+  const added = nodes.flatMap((node) =>
+    node.connections
+      .filter((connection) => !before.has(connection))
+      .map((connection) => ({ node, connection })),
   );
-  const [first, ...others] = arrived;
-  assert.ok(first !== undefined);
-  assert.equal(others.length, 0, 'one visitor at a time');
+  const [first, ...others] = added;
+  assert.ok(first !== undefined, 'no connection has opened');
+  assert.equal(others.length, 0, 'several connections have opened');
   return { opened, ...first };
 }

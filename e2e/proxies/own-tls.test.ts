@@ -1,59 +1,41 @@
-/** Without a proxy: TLS ends at our own https server. */
+/** TLS without a proxy: it ends at the https server of the application. */
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
-import { createServer, request } from 'node:https';
+import { createServer } from 'node:https';
 import { type TestContext, test } from 'node:test';
 import tls from 'node:tls';
-import { WebSocket } from 'ws';
-import { SockJSRouter } from '../../src/index.ts';
-import { open, overEach, within } from '../../test/support/client.ts';
-import { Echo, Logs, listening, stopped } from '../../test/support/service.ts';
-import { CERTIFICATE } from './recipes.ts';
+import { testEach } from '../../testkit/node-test.ts';
+import { CLIENT_TRANSPORTS, openOfficial } from '../../testkit/official-client.ts';
+import type { ConnectOptions } from '../../testkit/raw-connection.ts';
+import { openWebSocket } from '../../testkit/raw-websocket.ts';
+import { startRouter } from '../../testkit/server.ts';
+import { postBody } from '../../testkit/sockjs-http.ts';
+import { newSession } from '../../testkit/transports.ts';
+import { CERTIFICATE } from './proxies.ts';
 
 tls.setDefaultCACertificates([...tls.getCACertificates('default'), CERTIFICATE.cert]);
 
-async function serveEncrypted(t: TestContext): Promise<number> {
-  const logger = new Logs();
-  const router = new SockJSRouter(Echo, '/echo', { logger });
+async function startEncrypted(t: TestContext): Promise<{ url: string; target: ConnectOptions }> {
   const server = createServer(CERTIFICATE);
-  router.attach(server);
-  const port = await listening(server);
-  t.after(async () => {
-    await router.close({ timeout: 100 });
-    await stopped(server);
-    logger.verify();
-  });
-  return port;
+  const { url, port } = await startRouter(t, { jsessionid: true }, undefined, { server });
+  return { url, target: { port, tls: { ca: CERTIFICATE.cert } } };
 }
 
-overEach('works over TLS', async (t, transports) => {
-  const client = await open(t, `https://127.0.0.1:${await serveEncrypted(t)}/echo`, { transports });
+testEach(CLIENT_TRANSPORTS, 'messages return over TLS', async (t, transports) => {
+  const { url } = await startEncrypted(t);
+  const client = await openOfficial(t, url, { transports });
   client.send('hello');
-  assert.equal(await client.messages.next(), 'hello');
+  assert.equal(await client.next(), 'hello');
 });
 
 test('raw WebSockets work over TLS', async (t) => {
-  const socket = new WebSocket(`wss://127.0.0.1:${await serveEncrypted(t)}/echo/websocket`);
-  t.after(() => socket.terminate());
-  await within(once(socket, 'open'), 'an open socket');
-  const echoed = new Promise<string>((resolve) => {
-    socket.on('message', (data: Buffer) => resolve(data.toString()));
-  });
-  socket.send('hello');
-  assert.equal(await within(echoed, 'a message'), 'hello');
+  const { target } = await startEncrypted(t);
+  const socket = await openWebSocket(t, target, '/echo/websocket');
+  assert.equal(await socket.send('hello').next(), 'hello');
 });
 
-test('the cookie is for encrypted connections only', async (t) => {
-  const port = await serveEncrypted(t);
-  const path = '/echo/000/some-session/xhr';
-  const polling = request({ host: '127.0.0.1', port, path, method: 'POST', agent: false });
-  const cookies = new Promise<unknown>((resolve, reject) => {
-    polling.on('error', reject).on('response', (response) => {
-      response.resume();
-      resolve(response.headers['set-cookie']);
-    });
-  });
-  polling.end();
+test('the cookie is Secure over TLS', async (t) => {
+  const { target } = await startEncrypted(t);
+  const { head } = await postBody(target, newSession(), '', { endpoint: 'xhr' });
   const expected = ['JSESSIONID=dummy; path=/; Secure; SameSite=None'];
-  assert.deepEqual(await within(cookies, 'an answer'), expected);
+  assert.deepEqual(head.all('set-cookie'), expected);
 });

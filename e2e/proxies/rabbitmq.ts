@@ -1,28 +1,22 @@
-/** RabbitMQ with its STOMP plugin: a node of its own, with its own directory, ports and port mapper. */
+/** RabbitMQ with its STOMP plugin: one node with its own directory, ports and port mapper. */
 import { randomUUID } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
-import { createServer } from 'node:http';
 import { join } from 'node:path';
-import { listening } from '../../test/support/service.ts';
-import { Program, removed, temporaryDirectory } from './program.ts';
+import { Program, temporaryDirectory } from '../../testkit/process.ts';
+import type { TestScope } from '../../testkit/scope.ts';
+import { freePorts } from '../../testkit/server.ts';
 
-/** Where Debian has the scripts that run as whoever calls them. */
+/** Debian's scripts that run as the user who starts them. */
 const SCRIPT = '/usr/lib/rabbitmq/bin/rabbitmq-server';
-
-async function freePorts(count: number): Promise<number[]> {
-  const servers = Array.from({ length: count }, () => createServer());
-  const ports = await Promise.all(servers.map((server) => listening(server)));
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
-  return ports;
-}
 
 export interface Broker {
   readonly port: number;
   stop(): Promise<void>;
 }
 
-export async function startRabbitMq(): Promise<Broker> {
-  const directory = await temporaryDirectory();
+/** @param scope stops the broker at its end, if `stop` has not done so before */
+export async function startRabbitMq(scope: TestScope): Promise<Broker> {
+  const directory = await temporaryDirectory(scope);
   const [stomp = 0, amqp = 0, distribution = 0, mapper = 0] = await freePorts(4);
   const listeners = [
     `listeners.tcp.1 = 127.0.0.1:${amqp}`,
@@ -30,11 +24,11 @@ export async function startRabbitMq(): Promise<Broker> {
   ];
   await writeFile(join(directory, 'rabbitmq.conf'), `${listeners.join('\n')}\n`);
   await writeFile(join(directory, 'plugins'), '[rabbitmq_stomp].\n');
-  // Otherwise Erlang would start one that stays.
+  // Without it, Erlang starts a port mapper that outlives the test.
   const epmd = new Program('epmd', ['-port', String(mapper), '-address', '127.0.0.1']);
-  const rabbit = new Program(SCRIPT, [], {
+  const env = {
     HOME: directory,
-    // The script becomes the broker itself, in place of a parent of it that would hide its end.
+    // The script becomes the broker, in place of a parent process that would hide its exit.
     RUNNING_UNDER_SYSTEMD: 'true',
     RABBITMQ_NODENAME: `sockjs-${randomUUID()}@localhost`,
     RABBITMQ_NODE_PORT: String(amqp),
@@ -48,18 +42,15 @@ export async function startRabbitMq(): Promise<Broker> {
     RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS: '-start_epmd false',
     ERL_EPMD_PORT: String(mapper),
     ERL_EPMD_ADDRESS: '127.0.0.1',
-  });
+    LANG: 'C.UTF-8',
+  };
+  const rabbit = new Program(SCRIPT, [], { env });
   const stop = async (): Promise<void> => {
     await rabbit.stop();
     await epmd.stop();
-    await removed(directory);
   };
-  try {
-    await epmd.listens(mapper);
-    await rabbit.prints(/Server startup complete/);
-  } catch (error) {
-    await stop();
-    throw error;
-  }
+  scope.after(stop);
+  await epmd.listens([mapper]);
+  await rabbit.prints(/Server startup complete/);
   return { port: stomp, stop };
 }

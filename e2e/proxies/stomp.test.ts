@@ -1,48 +1,42 @@
-/** `@stomp/stompjs` over sockjs-client, through examples/stomp, with RabbitMQ behind it. */
+/** `@stomp/stompjs` over sockjs-client, through examples/stomp to RabbitMQ. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { type Socket, createServer } from 'node:net';
-import { type TestContext, after, before, test } from 'node:test';
+import { type TestContext, after, test } from 'node:test';
 import { Client, type IFrame, type IMessage } from '@stomp/stompjs';
 import SockJS from 'sockjs-client';
 import { FrameCutter } from '../../examples/stomp/frames.ts';
-import { type ClientTransport, Queue, open, until, within } from '../../test/support/client.ts';
-import { Program } from './program.ts';
-import { RawSession } from './raw-session.ts';
-import { type Broker, startRabbitMq } from './rabbitmq.ts';
+import type { Program } from '../../testkit/process.ts';
+import { portOf } from '../../testkit/server.ts';
+import { poll } from '../../testkit/sockjs-http.ts';
+import { newSession, parseMessages } from '../../testkit/transports.ts';
+import { printedPort, startExample } from '../../test/examples/example.ts';
+import { startRabbitMq } from './rabbitmq.ts';
+import { AsyncQueue } from '../../testkit/async-queue.ts';
+import { type ClientTransportName, openOfficial } from '../../testkit/official-client.ts';
+import { until, within } from '../../testkit/until.ts';
 
-const TRANSPORTS: readonly ClientTransport[] = ['websocket', 'xhr-streaming', 'xhr-polling'];
-const HEART_BEAT = 400;
+const TRANSPORTS: readonly ClientTransportName[] = ['websocket', 'xhr-streaming', 'xhr-polling'];
+const HEART_BEAT_MS = 400;
 
-interface Relay {
+interface StompServer {
   readonly program: Program;
+  readonly port: number;
   readonly url: string;
 }
 
-async function startRelay(brokerPort: number): Promise<Relay> {
-  const environment = { PORT: '0', BROKER_PORT: String(brokerPort) };
-  const program = new Program(process.execPath, ['examples/stomp/server.ts'], environment);
-  const [, port] = await program.prints(/port: (\d+)/);
-  return { program, url: `http://127.0.0.1:${port}/stomp` };
+async function startStompServer(brokerPort: number): Promise<StompServer> {
+  const program = startExample('stomp/server.ts', { BROKER_PORT: String(brokerPort) });
+  const port = await printedPort(program);
+  return { program, port, url: `http://127.0.0.1:${port}/stomp` };
 }
 
-let broker: Broker | undefined;
-let relay: Relay | undefined;
-
-before(async () => {
-  broker = await startRabbitMq();
-  relay = await startRelay(broker.port);
-});
+const broker = await startRabbitMq({ after });
+const stompServer = await startStompServer(broker.port);
 
 after(async () => {
-  await relay?.program.stop();
-  await broker?.stop();
-  const lines = relay?.program.printed.split('\n') ?? [];
-  assert.deepEqual(
-    lines.filter((line) => line.startsWith('No broker')),
-    [],
-    'it had its broker',
-  );
+  await stompServer.program.stop();
+  assert.doesNotMatch(stompServer.program.output, /^No broker/m);
 });
 
 interface CloseStatus {
@@ -52,35 +46,35 @@ interface CloseStatus {
 
 class StompClient {
   readonly stomp: Client;
-  readonly connected = new Queue<IFrame>('CONNECTED');
-  readonly errors = new Queue<IFrame>('ERROR');
-  readonly receipts = new Queue<string>('a receipt');
-  readonly closings = new Queue<CloseStatus>('the close event');
-  /** What passes, as text: `<` from the server, `>` to it. */
+  readonly connected = new AsyncQueue<IFrame>('CONNECTED');
+  readonly errors = new AsyncQueue<IFrame>('ERROR');
+  readonly receipts = new AsyncQueue<string>('a receipt');
+  readonly closings = new AsyncQueue<CloseStatus>('the close event');
+  /** Debug lines: `<<<` from the server, `>>>` to it. */
   readonly traffic: string[] = [];
 
-  constructor(url: string, transports: ClientTransport, passcode = 'guest') {
+  constructor(url: string, transports: ClientTransportName, passcode = 'guest') {
     this.stomp = new Client({
       connectHeaders: { login: 'guest', passcode },
       webSocketFactory: () => new SockJS(url, undefined, { transports }),
-      heartbeatIncoming: HEART_BEAT,
-      heartbeatOutgoing: HEART_BEAT,
+      heartbeatIncoming: HEART_BEAT_MS,
+      heartbeatOutgoing: HEART_BEAT_MS,
       reconnectDelay: 0,
       debug: (line) => this.traffic.push(line),
-      onConnect: (frame) => this.connected.put(frame),
-      onStompError: (frame) => this.errors.put(frame),
-      onWebSocketClose: ({ code, reason }: CloseStatus) => this.closings.put({ code, reason }),
+      onConnect: (frame) => this.connected.push(frame),
+      onStompError: (frame) => this.errors.push(frame),
+      onWebSocketClose: ({ code, reason }: CloseStatus) => this.closings.push({ code, reason }),
     });
     this.stomp.activate();
   }
 
-  /** Subscribes to a queue that is the client's own, and waits until the broker has done so. */
-  async subscribe(destination: string): Promise<Queue<IMessage>> {
-    const messages = new Queue<IMessage>('a message');
-    this.stomp.subscribe(destination, (message) => messages.put(message), {
+  /** Subscribes, and waits for the receipt of the broker. */
+  async subscribe(destination: string): Promise<AsyncQueue<IMessage>> {
+    const messages = new AsyncQueue<IMessage>('a message');
+    this.stomp.subscribe(destination, (message) => messages.push(message), {
       receipt: 'subscribed',
     });
-    this.stomp.watchForReceipt('subscribed', () => this.receipts.put('subscribed'));
+    this.stomp.watchForReceipt('subscribed', () => this.receipts.push('subscribed'));
     await this.receipts.next();
     return messages;
   }
@@ -90,23 +84,22 @@ class StompClient {
   }
 }
 
-function start(t: TestContext, transports: ClientTransport, passcode?: string): StompClient {
-  assert.ok(relay !== undefined);
-  const client = new StompClient(relay.url, transports, passcode);
+function connect(t: TestContext, transports: ClientTransportName, passcode?: string): StompClient {
+  const client = new StompClient(stompServer.url, transports, passcode);
   t.after(() => client.stomp.deactivate());
   return client;
 }
 
-async function connected(t: TestContext, transports: ClientTransport): Promise<StompClient> {
-  const client = start(t, transports);
+async function login(t: TestContext, transports: ClientTransportName): Promise<StompClient> {
+  const client = connect(t, transports);
   const { headers } = await client.connected.next();
   assert.match(headers['server'] ?? '', /^RabbitMQ/);
   return client;
 }
 
 for (const transports of TRANSPORTS) {
-  test(`${transports}: login, subscribe, send with a receipt, text of all kinds`, async (t) => {
-    const client = await connected(t, transports);
+  test(`${transports}: texts of all kinds pass, and receipts arrive`, async (t) => {
+    const client = await login(t, transports);
     const destination = `/topic/texts-${transports}`;
     const messages = await client.subscribe(destination);
     const texts = [
@@ -118,7 +111,7 @@ for (const transports of TRANSPORTS) {
       'x'.repeat(200_000),
     ];
     for (const [index, body] of texts.entries()) {
-      client.stomp.watchForReceipt(`sent-${index}`, () => client.receipts.put(`sent-${index}`));
+      client.stomp.watchForReceipt(`sent-${index}`, () => client.receipts.push(`sent-${index}`));
       client.stomp.publish({
         destination,
         body,
@@ -131,8 +124,8 @@ for (const transports of TRANSPORTS) {
     }
   });
 
-  test(`${transports}: 500 messages come back in order`, async (t) => {
-    const client = await connected(t, transports);
+  test(`${transports}: 500 messages return in order`, async (t) => {
+    const client = await login(t, transports);
     const destination = `/topic/many-${transports}`;
     const messages = await client.subscribe(destination);
     const bodies = Array.from({ length: 500 }, (_, index) => `${index} – ä 🙂`);
@@ -145,89 +138,86 @@ for (const transports of TRANSPORTS) {
   });
 
   test(`${transports}: heart-beats pass in both directions`, async (t) => {
-    const client = await connected(t, transports);
+    const client = await login(t, transports);
     await until(
-      'both have beaten',
       () => client.count(/<<< PONG/) >= 2 && client.count(/>>> PING/) >= 2,
+      'two heart-beats in each direction',
     );
-    assert.equal(client.closings.size, 0, 'neither side has missed one');
+    assert.equal(client.closings.size, 0);
   });
 
   test(`${transports}: an error of the broker arrives`, async (t) => {
-    const client = start(t, transports, 'wrong');
+    const client = connect(t, transports, 'wrong');
     const { headers, body } = await client.errors.next();
     assert.equal(headers['message'], 'Bad CONNECT');
     assert.match(body, /^Access refused/);
   });
 }
 
-test('two clients on different transports talk to each other', async (t) => {
-  const one = await connected(t, 'websocket');
-  const two = await connected(t, 'xhr-streaming');
+test('messages pass between clients on different transports', async (t) => {
+  const one = await login(t, 'websocket');
+  const two = await login(t, 'xhr-streaming');
   const messages = await two.subscribe('/topic/between');
   one.stomp.publish({ destination: '/topic/between', body: 'hello' });
   assert.equal((await messages.next()).body, 'hello');
 });
 
-test('a client is refused while there is no broker', async (t) => {
-  const { program, url } = await startRelay(1);
+test('a client is refused without a broker', async (t) => {
+  const { program, url } = await startStompServer(1);
   t.after(() => program.stop());
   const client = new StompClient(url, 'websocket');
   t.after(() => client.stomp.deactivate());
   assert.deepEqual(await client.closings.next(), { code: 1008, reason: 'Refused' });
-  assert.match(program.printed, /No broker at 127\.0\.0\.1:1: .*ECONNREFUSED/);
+  assert.match(program.output, /No broker at 127\.0\.0\.1:1: .*ECONNREFUSED/);
 });
 
-/** A broker's port behind which the test itself sits. */
-async function startFakeBroker(t: TestContext): Promise<{ url: string; accepted: Queue<Socket> }> {
-  const accepted = new Queue<Socket>('a connection to the broker');
-  const fake = createServer((socket) => accepted.put(socket.on('error', () => undefined)));
+/** A server whose broker is the test itself. */
+async function startWithFakeBroker(
+  t: TestContext,
+): Promise<{ port: number; url: string; accepted: AsyncQueue<Socket> }> {
+  const accepted = new AsyncQueue<Socket>('a connection to the broker');
+  const fake = createServer((socket) => accepted.push(socket.on('error', () => undefined)));
   await once(fake.listen(0, '127.0.0.1'), 'listening');
-  const address = fake.address();
-  assert.ok(typeof address === 'object' && address !== null);
-  const { program, url } = await startRelay(address.port);
+  const { program, port, url } = await startStompServer(portOf(fake));
   t.after(async () => {
     await program.stop();
     fake.close();
   });
-  return { url, accepted };
+  return { port, url, accepted };
 }
 
-test('a client that does not keep up holds the broker back, and loses nothing', async (t) => {
-  const { url, accepted } = await startFakeBroker(t);
-  const session = new RawSession(Number(new URL(url).port), { prefix: '/stomp' });
-  assert.equal((await session.poll()).body, 'o\n');
+test('a slow client pauses reading from the broker, and loses nothing', async (t) => {
+  const { port, accepted } = await startWithFakeBroker(t);
+  const session = newSession('/stomp');
+  assert.equal(await poll(port, session), 'o');
   const fromClient = await accepted.next();
   t.after(() => fromClient.destroy());
-  // Three times of what the server would keep for a client before it cut it off.
+  // Three times the bytes that the server buffers before it closes the session of a slow client.
   const body = 'x'.repeat(16_384);
   const frames = Array.from({ length: 768 }, (_, index) => `MESSAGE\nn:${index}\n\n${body}\0`);
   fromClient.write(frames.join(''));
-  const received: unknown[] = [];
+  const received: string[] = [];
   while (received.length < frames.length) {
-    const frame = (await session.poll()).body;
-    assert.equal(frame[0], 'a', frame.slice(0, 100));
-    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- what a SockJS frame holds
-    received.push(...(JSON.parse(frame.slice(1)) as unknown[]));
+    received.push(...parseMessages(await poll(port, session)));
   }
   assert.deepEqual(received, frames);
 });
 
-test('a broker that does not keep up costs a bounded amount of memory', async (t) => {
-  const { url, accepted } = await startFakeBroker(t);
-  const client = await open(t, url, { transports: 'websocket' });
-  const deaf = (await accepted.next()).pause();
-  t.after(() => deaf.destroy());
+test('a slow broker closes the session of its client with 1013', async (t) => {
+  const { url, accepted } = await startWithFakeBroker(t);
+  const client = await openOfficial(t, url, { transports: 'websocket' });
+  const paused = (await accepted.next()).pause();
+  t.after(() => paused.destroy());
   const frame = `SEND\ndestination:/topic/x\n\n${'x'.repeat(65_536)}\0`;
-  // More than the system keeps in the buffers of a connection.
+  // More bytes than the system buffers for a connection.
   for (let sent = 0; sent < 512; sent += 1) client.send(frame);
   const expected = { code: 1013, reason: 'The broker does not keep up', wasClean: true };
   assert.deepEqual(await client.closings.next(), expected);
 });
 
-test('a client that goes ends its connection to the broker', async (t) => {
-  const { url, accepted } = await startFakeBroker(t);
-  const client = await open(t, url, { transports: 'websocket' });
+test('a client that leaves ends its connection to the broker', async (t) => {
+  const { url, accepted } = await startWithFakeBroker(t);
+  const client = await openOfficial(t, url, { transports: 'websocket' });
   const fromClient = await accepted.next();
   client.send('SEND\n\nlast words\0');
   client.close();
@@ -235,7 +225,7 @@ test('a client that goes ends its connection to the broker', async (t) => {
   assert.equal(chunks.join(''), 'SEND\n\nlast words\0');
 });
 
-test('frames are cut out of TCP chunks that end anywhere', () => {
+test('frames are found in TCP chunks of any size', () => {
   const frames = [
     'MESSAGE\nsubject:ä\n\nGrüße 🙂\0',
     'MESSAGE\ncontent-length:3\n\na\0b\0',
@@ -255,15 +245,15 @@ test('frames are cut out of TCP chunks that end anywhere', () => {
   }
 });
 
-test('a frame that never ends is not waited for beyond the limit', () => {
+test('a frame beyond the size limit throws an error', () => {
   const cutter = new FrameCutter(10);
   assert.throws(() => [...cutter.push(Buffer.from('MESSAGE\n\nfor ever'))], RangeError);
 });
 
-test('clients learn that the broker has gone', async (t) => {
+test('the sessions of all clients close with 1012 when the broker ends', async (t) => {
   const clients = [];
-  for (const transports of TRANSPORTS) clients.push(await connected(t, transports));
-  await broker?.stop();
+  for (const transports of TRANSPORTS) clients.push(await login(t, transports));
+  await broker.stop();
   const reason = 'The broker has closed the connection';
   for (const client of clients)
     assert.deepEqual(await client.closings.next(), { code: 1012, reason });

@@ -1,4 +1,4 @@
-/** Gets the package by `import` and by `require` in one bundle. */
+/** Loads the package by `import` and by `require` in one bundle. */
 import { strictEqual } from 'node:assert';
 import { SockJSConnection } from 'sockjs-server';
 import required from './required.cjs';

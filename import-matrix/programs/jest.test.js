@@ -1,4 +1,4 @@
-/** Copied beside a program that a compiler has made CommonJS of, and run by Jest as it is. */
+/** Copied beside a program that was compiled to CommonJS, and run by Jest unchanged. */
 const events = require('node:events');
 const { SockJSConnection, SockJSRouter } = require('sockjs-server');
 const { exercise } = require('./program.js');

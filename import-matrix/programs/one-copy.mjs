@@ -1,5 +1,5 @@
 /**
- * Loads every entry of the package by `import` and by `require`, and prints the names that both give as
+ * Loads every entry of the package by `import` and by `require`, and prints the names that both provide as
  * JSON. The arguments are the entries.
  */
 import { strictEqual } from 'node:assert';
@@ -8,7 +8,7 @@ import { createRequire } from 'node:module';
 const require = createRequire(import.meta.url);
 const names = {};
 for (const entry of process.argv.slice(2)) {
-  // A namespace made from CommonJS has these names besides those that a lexer finds in the file.
+  // The namespace of a CommonJS module has these names in addition to those that Node's lexer finds.
   const {
     default: whole,
     'module.exports': _whole,

@@ -1,4 +1,4 @@
-/** Runs a program in whichever module format it has: its path is the argument. */
+/** Runs a program of either module format. The argument is its path. */
 const { pathToFileURL } = require('node:url');
 
 void import(pathToFileURL(process.argv[2]).href)

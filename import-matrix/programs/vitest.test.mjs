@@ -1,4 +1,4 @@
-/** Copied beside a program that a compiler has made an ES module of, and run by Vitest as it is. */
+/** Copied beside a program that was compiled to an ES module, and run by Vitest unchanged. */
 import { createRequire } from 'node:module';
 import { SockJSConnection } from 'sockjs-server';
 import { expect, test } from 'vitest';

@@ -5,7 +5,7 @@ import { createServer } from 'node:http';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { SockJSConnection, SockJSRouter } from '../../src/index.ts';
-import { start } from '../examples/program.ts';
+import { runExample as start } from '../examples/example.ts';
 import { CLIENT_TRANSPORTS, openOfficial } from '../../testkit/official-client.ts';
 import { Echo, listen, startRouter, stop } from '../../testkit/server.ts';
 import { RawHttpConnection, httpRequest, neverReadingClient } from '../../testkit/raw-http.ts';

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { OfficialClient } from '../../testkit/official-client.ts';
 import { Program, run, temporaryDirectory } from '../../testkit/process.ts';
-import { ROOT, pack } from '../support/package.ts';
+import { ROOT, pack } from '../package/project.ts';
 
 const FIRST_SCREEN = readFileSync('README.md', 'utf8').split('\n## ')[0] ?? '';
 

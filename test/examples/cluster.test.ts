@@ -1,31 +1,35 @@
-/** The cluster at work: every transport, whichever worker a request happens to reach; its end; the death of a worker. */
+/** The cluster example: all transports whichever worker receives a request, shutdown, and the loss of a worker. */
 import assert from 'node:assert/strict';
 import { type IncomingMessage, createServer } from 'node:http';
 import type { Socket } from 'node:net';
 import { type TestContext, after, test } from 'node:test';
 import { ownerOf, relay } from '../../examples/cluster/relay.ts';
-import { TRANSPORTS, connect, open, overEach, until } from '../support/client.ts';
-import { ask } from '../support/http.ts';
-import { listening, stopped } from '../support/service.ts';
-import { Program, endsInTime, start } from './program.ts';
+import type { Program } from '../../testkit/process.ts';
+import { assertShutsDown, printedPort, runExample, startExample } from './example.ts';
+import { CLIENT_TRANSPORTS, connectOfficial, openOfficial } from '../../testkit/official-client.ts';
+import { httpRequest } from '../../testkit/raw-http.ts';
+import { listen, stop } from '../../testkit/server.ts';
+import { testEach } from '../../testkit/node-test.ts';
+import { until } from '../../testkit/until.ts';
 
 const WORKERS = 2;
-/** Each worker owns two of them. */
+/** Server parts of session URLs. Each worker owns two of them. */
 const SERVERS = ['000', '001', '002', '999'];
 
-async function allListen(program: Program): Promise<string> {
-  const port = await program.port();
-  await until('all workers listen', () => processes(program).length === WORKERS);
+/** Waits until all workers listen. @returns the URL of the service */
+async function serviceUrl(program: Program): Promise<string> {
+  const port = await printedPort(program);
+  await until(() => workerIds(program).length === WORKERS, 'all workers to listen');
   return `http://127.0.0.1:${port}/echo`;
 }
 
-/** The ids of the workers, in the order in which they have started. */
-function processes({ stdout }: Program): number[] {
+/** Process ids of the workers, in the order of their start. */
+function workerIds({ stdout }: Program): number[] {
   return [...stdout.matchAll(/process (\d+)/g)].map(([, id]) => Number(id));
 }
 
-const cluster = new Program('cluster/server.ts', { WORKERS: String(WORKERS) });
-const url = await allListen(cluster);
+const cluster = startExample('cluster/server.ts', { WORKERS: String(WORKERS) });
+const url = await serviceUrl(cluster);
 const port = Number(new URL(url).port);
 
 after(async () => {
@@ -34,24 +38,30 @@ after(async () => {
   assert.equal(cluster.stderr, '');
 });
 
-overEach('messages come back in order, whoever has the session', async (t, transports) => {
-  const clients = await Promise.all(SERVERS.map((server) => open(t, url, { transports, server })));
-  await Promise.all(
-    clients.map(async (client) => {
-      for (let first = 0; first < 50; first += 10) {
-        const messages = Array.from({ length: 10 }, (_, index) => `${first + index}`);
-        client.send(...messages);
-        assert.deepEqual(await client.messages.take(10), messages);
-      }
-    }),
-  );
-});
+testEach(
+  CLIENT_TRANSPORTS,
+  'messages return in order, whichever worker owns the session',
+  async (t, transports) => {
+    const clients = await Promise.all(
+      SERVERS.map((server) => openOfficial(t, url, { transports, server })),
+    );
+    await Promise.all(
+      clients.map(async (client) => {
+        for (let first = 0; first < 50; first += 10) {
+          const messages = Array.from({ length: 10 }, (_, index) => `${first + index}`);
+          client.send(...messages);
+          assert.deepEqual(await client.messages.take(10), messages);
+        }
+      }),
+    );
+  },
+);
 
-test('a request for a session reaches its worker over whichever connection it comes', async () => {
+test('a request for a session reaches its worker over any connection', async () => {
   for (const server of SERVERS) {
     const path = `/echo/${server}/session-${server}`;
-    const post = (transport: string, body = ''): ReturnType<typeof ask> =>
-      ask(port, { method: 'POST', path: `${path}/${transport}`, body });
+    const post = (transport: string, body = ''): ReturnType<typeof httpRequest> =>
+      httpRequest(port, { method: 'POST', path: `${path}/${transport}`, body });
     assert.equal((await post('xhr')).body, 'o\n');
     for (let count = 0; count < 2 * WORKERS; count += 1) {
       assert.equal((await post('xhr_send', `["${count}"]`)).status, 204);
@@ -61,15 +71,15 @@ test('a request for a session reaches its worker over whichever connection it co
   }
 });
 
-test('a <server> that is no number has an owner as well', async (t) => {
-  const client = await open(t, url, { transports: 'xhr-polling', server: 'mine' });
+test('a server part that is not a number has an owner', async (t) => {
+  const client = await openOfficial(t, url, { transports: 'xhr-polling', server: 'mine' });
   client.send('hello');
   assert.equal(await client.messages.next(), 'hello');
 });
 
-test('a <server> of any length has an owner as well', async () => {
+test('a server part of any length has an owner', async () => {
   for (const server of ['9'.repeat(10), '9'.repeat(309), '9'.repeat(2000)]) {
-    const answer = await ask(port, {
+    const answer = await httpRequest(port, {
       method: 'POST',
       path: `/echo/${server}/of-${server.length}/xhr`,
     });
@@ -93,87 +103,90 @@ const OWNERS: readonly (readonly [path: string, owner: number | undefined])[] = 
 ];
 
 for (const [path, owner] of OWNERS) {
-  const quoteForLog = path.replace(/9{20,}/, '9…9');
-  test(`of four workers, ${owner ?? 'none'} owns ${quoteForLog}`, () => {
+  const shown = path.replace(/9{20,}/, '9…9');
+  test(`of four workers, ${owner ?? 'none'} owns ${shown}`, () => {
     assert.equal(ownerOf(path, 4), owner);
   });
 }
 
 for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-  test(`${signal} tells every client and ends all processes within two seconds`, async (t) => {
-    const { program } = await start(t, 'cluster/server.ts', { WORKERS: String(WORKERS) });
-    const own = await allListen(program);
+  test(`${signal} closes every session and ends all processes within 2 s`, async (t) => {
+    const { program } = await runExample(t, 'cluster/server.ts', { WORKERS: String(WORKERS) });
+    const own = await serviceUrl(program);
     const clients = await Promise.all(
-      TRANSPORTS.flatMap((transports) =>
-        SERVERS.map((server) => open(t, own, { transports, server })),
+      CLIENT_TRANSPORTS.flatMap((transports) =>
+        SERVERS.map((server) => openOfficial(t, own, { transports, server })),
       ),
     );
-    await endsInTime(program, clients, () => {
+    await assertShutsDown(program, clients, () => {
       program.kill(signal);
-      for (const id of processes(program)) process.kill(id, signal); // As the terminal and systemd do.
+      for (const id of workerIds(program)) process.kill(id, signal); // The terminal and systemd signal each process.
     });
   });
 }
 
-test('a worker that dies is replaced, and the sessions of the others stay', async (t) => {
-  const program = new Program('cluster/server.ts', { PORT: '0', WORKERS: '2' });
+test('a worker that is killed is replaced, and the sessions of the others stay open', async (t) => {
+  const program = startExample('cluster/server.ts', { WORKERS: '2' });
   t.after(async () => {
     program.kill('SIGTERM');
     assert.deepEqual(await program.exited(), { code: 0, signal: null });
   });
-  const own = await allListen(program);
+  const own = await serviceUrl(program);
   const victim = Number(/Worker 1, process (\d+)/.exec(program.stdout)?.[1]);
   const options = { transports: 'xhr-streaming', server: '000' } as const;
-  // Several, as a stream that comes through the worker that dies breaks off.
-  const clients = await Promise.all([1, 2, 3, 4].map(() => open(t, own, options)));
-  const lost = connect(t, own, { transports: 'xhr-polling', server: '001' });
-  assert.equal(await lost.opened, true);
+  // Several, because a stream that is relayed by the killed worker breaks off.
+  const clients = await Promise.all([1, 2, 3, 4].map(() => openOfficial(t, own, options)));
+  const lost = connectOfficial(t, own, { transports: 'xhr-polling', server: '001' });
+  assert.equal(await lost.opened(), true);
 
   process.kill(victim, 'SIGKILL');
-  await until('another one listens', () => processes(program).length === 3);
+  await until(() => workerIds(program).length === 3, 'another worker to listen');
   assert.equal(program.stderr, 'Worker 1 has ended with SIGKILL.\n');
   assert.equal((await lost.closings.next()).wasClean, false);
   assert.ok(clients.some((client) => client.closings.size === 0));
-  const next = await open(t, own, { transports: 'xhr-polling', server: '001' });
+  const next = await openOfficial(t, own, { transports: 'xhr-polling', server: '001' });
   next.send('hello');
   assert.equal(await next.messages.next(), 'hello');
 });
 
 test('a port in use ends the program instead of starting workers again and again', async (t) => {
-  const program = new Program('cluster/server.ts', { PORT: String(port), WORKERS: '2' });
+  const program = startExample('cluster/server.ts', { PORT: String(port), WORKERS: '2' });
   t.after(() => program.kill('SIGKILL'));
   assert.deepEqual(await program.exited(), { code: 1, signal: null });
   assert.match(program.stderr, /EADDRINUSE/);
 });
 
-/** What the owner of a session is told by these headers of a client at this address. */
-async function told(
+/** Returns the headers that the owner of a session receives for a request from this address. */
+async function relayedHeaders(
   t: TestContext,
   address: string,
   headers: readonly (readonly [string, string])[],
 ): Promise<IncomingMessage['headers']> {
   const owner = createServer((request, response) => response.end(JSON.stringify(request.headers)));
-  t.after(() => stopped(owner));
-  const ownerPort = await listening(owner);
+  t.after(() => stop(owner));
+  const ownerPort = await listen(owner);
   const front = createServer((request, response) => relay(request, response, ownerPort));
   front.on('connection', (socket: Socket) =>
     Object.defineProperty(socket, 'remoteAddress', { value: address }),
   );
-  t.after(() => stopped(front));
-  const { body } = await ask(await listening(front), { path: '/', headers });
+  t.after(() => stop(front));
+  const { body } = await httpRequest(await listen(front), { path: '/', headers });
   const parsed: unknown = JSON.parse(body);
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- what the owner has written
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the owner writes its headers
   return parsed as IncomingMessage['headers'];
 }
 
-const CLAIMS = [
+const FORWARDING = [
   ['X-Forwarded-For', '192.0.2.1'],
   ['X-Forwarded-Host', 'example.com'],
   ['X-Forwarded-Proto', 'https'],
 ] as const;
 
-test('the owner learns the address of the client, and nothing that the client claims', async (t) => {
-  const headers = await told(t, '203.0.113.9', [...CLAIMS, ['Forwarded', 'for=192.0.2.1']]);
+test('the owner receives the address of the client, and no forwarding headers of the client', async (t) => {
+  const headers = await relayedHeaders(t, '203.0.113.9', [
+    ...FORWARDING,
+    ['Forwarded', 'for=192.0.2.1'],
+  ]);
   assert.equal(headers['x-forwarded-for'], '203.0.113.9');
   assert.equal(headers['x-forwarded-host'], undefined);
   assert.equal(headers['x-forwarded-proto'], undefined);
@@ -181,27 +194,27 @@ test('the owner learns the address of the client, and nothing that the client cl
 });
 
 for (const address of ['127.0.0.1', '::ffff:127.0.0.1', '::1']) {
-  test(`the owner learns what a proxy at ${address} says`, async (t) => {
-    const headers = await told(t, address, CLAIMS);
-    for (const [name, value] of CLAIMS) assert.equal(headers[name.toLowerCase()], value);
+  test(`the owner receives the forwarding headers of a proxy at ${address}`, async (t) => {
+    const headers = await relayedHeaders(t, address, FORWARDING);
+    for (const [name, value] of FORWARDING) assert.equal(headers[name.toLowerCase()], value);
   });
 
-  test(`the owner learns the address of a client at ${address}`, async (t) => {
-    assert.equal((await told(t, address, []))['x-forwarded-for'], address);
+  test(`the owner receives the address of a client at ${address}`, async (t) => {
+    assert.equal((await relayedHeaders(t, address, []))['x-forwarded-for'], address);
   });
 }
 
-test('a request for an owner that is not there gets 503', async (t) => {
+test('a request for an owner that does not listen gets 503', async (t) => {
   const owner = createServer();
-  const ownerPort = await listening(owner);
-  await stopped(owner);
+  const ownerPort = await listen(owner);
+  await stop(owner);
   const front = createServer((request, response) => relay(request, response, ownerPort));
-  t.after(() => stopped(front));
-  assert.equal((await ask(await listening(front), { path: '/' })).status, 503);
+  t.after(() => stop(front));
+  assert.equal((await httpRequest(await listen(front), { path: '/' })).status, 503);
 });
 
-test('a request for an owner that never was gets 503, and reaches nobody', async (t) => {
+test('a request without an owner gets 503', async (t) => {
   const front = createServer((request, response) => relay(request, response, undefined));
-  t.after(() => stopped(front));
-  assert.equal((await ask(await listening(front), { path: '/' })).status, 503);
+  t.after(() => stop(front));
+  assert.equal((await httpRequest(await listen(front), { path: '/' })).status, 503);
 });

@@ -1,4 +1,4 @@
-/** `npm start` and `npm run example` work whichever supported Node is first on the PATH. */
+/** `npm start` and `npm run example` with each supported version of Node first on the PATH. */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -6,20 +6,20 @@ import { globSync } from 'node:fs';
 import { delimiter, dirname } from 'node:path';
 import { createInterface } from 'node:readline';
 import { type TestContext, test } from 'node:test';
-import { nodeOf, run } from '../support/package.ts';
+import { installNode, run } from '../package/project.ts';
 
 const START_TIMEOUT_MS = 30_000;
 const EXAMPLES = globSync('*/server.ts', { cwd: 'examples' }).map(dirname).toSorted();
 const [OLDEST, ...NEWER] = ['20.19', '22', '26'] as const;
 
 async function pathWith(range: string): Promise<string> {
-  const node = await nodeOf(range);
+  const node = await installNode(range);
   const { stdout } = await run('.', node, '--version');
   assert.ok(stdout.startsWith(`v${range}.`), stdout);
   return [dirname(node), process.env['PATH']].join(delimiter);
 }
 
-/** Starts npm without the build before it: `dist/` is there, and other tests use it at this moment. */
+/** Starts npm without the build before it, because other tests use `dist/` at the same time. */
 async function assertStarts(
   t: TestContext,
   range: string,
@@ -52,12 +52,12 @@ async function assertStarts(
   assert.ok((await fetch(`http://127.0.0.1:${port}/`)).status < 500);
 }
 
-test('there are examples', () => {
+test('the examples are found', () => {
   assert.ok(EXAMPLES.length >= 9);
 });
 
 for (const name of EXAMPLES) {
-  test(`\`npm run example -- ${name}\` starts it with Node ${OLDEST} on the PATH`, async (t) => {
+  test(`\`npm run example -- ${name}\` serves with Node ${OLDEST} on the PATH`, async (t) => {
     await assertStarts(t, OLDEST, 'run', 'example', '--', name);
   });
 }

@@ -1,12 +1,12 @@
-/** The pages of the demo site: each file is there, says what it is, and needs nobody but this server. */
+/** Pages of the demo site: their files, content types and policies. They load nothing from other hosts. */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { after, test } from 'node:test';
-import { type Answer, ask } from '../support/http.ts';
-import { Program } from './program.ts';
+import { printedPort, startExample } from './example.ts';
+import { type RawResponse, httpRequest } from '../../testkit/raw-http.ts';
 
-const site = new Program('index.ts');
-const port = await site.port();
+const site = startExample('index.ts');
+const port = await printedPort(site);
 
 after(async () => {
   site.kill('SIGTERM');
@@ -45,8 +45,8 @@ const INSTALLED = [
   ['/uplot.css', STYLE, 'node_modules/uplot/dist/uPlot.min.css'],
 ] as const;
 
-function get(path: string): Promise<Answer> {
-  return ask(port, { path });
+function get(path: string): Promise<RawResponse> {
+  return httpRequest(port, { path });
 }
 
 function matches(text: string, pattern: RegExp): string[] {
@@ -54,7 +54,7 @@ function matches(text: string, pattern: RegExp): string[] {
 }
 
 for (const [path, type, file] of [...PAGES, ...ASSETS, ...INSTALLED]) {
-  test(`GET ${path} is ${file}`, async () => {
+  test(`GET ${path} returns ${file}`, async () => {
     const { status, head, body } = await get(path);
     assert.equal(status, 200);
     assert.equal(head.header('content-type'), type);
@@ -66,7 +66,7 @@ for (const [path, type, file] of [...PAGES, ...ASSETS, ...INSTALLED]) {
 for (const [path, , file] of PAGES) {
   const html = readFileSync(file, 'utf8');
 
-  test(`${path} comes with a policy that admits this server only, and nothing inline`, async () => {
+  test(`the policy of ${path} allows this server only, and nothing inline`, async () => {
     const { head } = await get(path);
     const policy = head.header('content-security-policy') ?? '';
     assert.match(policy, /^default-src 'self'; /);
@@ -78,7 +78,7 @@ for (const [path, , file] of PAGES) {
     assert.doesNotMatch(html, /<style|\sstyle=|\son\w+=/);
   });
 
-  test(`all that ${path} links to is there`, async () => {
+  test(`all links of ${path} lead to pages that exist`, async () => {
     const links = matches(html, /(?:href|src)="([^"]+)"/g);
     assert.ok(links.length >= 2);
     for (const link of links) {
@@ -103,7 +103,7 @@ for (const [path, , file] of [...PAGES, ...ASSETS]) {
     assert.deepEqual(matches(text, /["'`(=]\s*(\/\/[^\s"'`)]*)/g), []);
   });
 
-  test(`every module that ${path} imports is there`, async () => {
+  test(`all modules that ${path} imports exist`, async () => {
     for (const name of matches(text, /^import .* from '\.(\/[^']+)';$/gm))
       assert.equal((await get(name)).status, 200, name);
   });
@@ -128,7 +128,7 @@ for (const path of [
   '/__proto__',
   '*',
 ]) {
-  test(`GET ${path} is not found`, async () => {
+  test(`GET ${path} returns 404`, async () => {
     const { status, head, body } = await get(path);
     assert.equal(status, 404);
     assert.equal(head.header('content-type'), 'text/plain; charset=UTF-8');
@@ -136,22 +136,22 @@ for (const path of [
   });
 }
 
-test('a query does not change which page it is', async () => {
+test('a query does not change the page', async () => {
   const { status, body } = await get('/echo.html?transport=xhr-polling');
   assert.equal(status, 200);
   assert.match(body, /<h1>Echo<\/h1>/);
 });
 
-test('HEAD answers with the length and no body', async () => {
-  const { status, head, body } = await ask(port, { method: 'HEAD', path: '/style.css' });
+test('HEAD returns the length and no body', async () => {
+  const { status, head, body } = await httpRequest(port, { method: 'HEAD', path: '/style.css' });
   assert.equal(status, 200);
   const { length } = readFileSync('examples/site/style.css');
   assert.equal(head.header('content-length'), String(length));
   assert.equal(body, '');
 });
 
-test('a page takes no other method', async () => {
-  const { status, head } = await ask(port, { method: 'POST', path: '/chat.html' });
+test('POST to a page returns 405', async () => {
+  const { status, head } = await httpRequest(port, { method: 'POST', path: '/chat.html' });
   assert.equal(status, 405);
   assert.equal(head.header('allow'), 'GET, HEAD');
 });

@@ -1,13 +1,20 @@
-/** The demo site at work, used by the real sockjs-client, from its start to the signal that ends it. */
+/** The demo site with the real sockjs-client: its services, its start and its shutdown. */
 import assert from 'node:assert/strict';
 import { type TestContext, after, test } from 'node:test';
 import SockJS from 'sockjs-client';
 import { type Channel, MultiplexClient } from 'sockjs-server/multiplex-client';
-import { type Client, Queue, TRANSPORTS, open, overEach, within } from '../support/client.ts';
-import { Program, endsInTime, start } from './program.ts';
+import { assertShutsDown, printedPort, runExample, startExample } from './example.ts';
+import { AsyncQueue } from '../../testkit/async-queue.ts';
+import {
+  CLIENT_TRANSPORTS,
+  type OfficialClient,
+  openOfficial,
+} from '../../testkit/official-client.ts';
+import { testEach } from '../../testkit/node-test.ts';
+import { within } from '../../testkit/until.ts';
 
-const site = new Program('index.ts');
-const port = await site.port();
+const site = startExample('index.ts');
+const port = await printedPort(site);
 const url = `http://127.0.0.1:${port}`;
 
 after(async () => {
@@ -16,53 +23,53 @@ after(async () => {
   assert.equal(site.stderr, '');
 });
 
-overEach('the echo gives back what it is sent', async (t, transports) => {
-  const client = await open(t, `${url}/echo`, { transports });
+testEach(CLIENT_TRANSPORTS, 'the echo service returns messages', async (t, transports) => {
+  const client = await openOfficial(t, `${url}/echo`, { transports });
   client.send('one', 'two');
   assert.deepEqual(await client.messages.take(2), ['one', 'two']);
 });
 
-async function heard(client: Client): Promise<unknown> {
+async function nextNotice(client: OfficialClient): Promise<unknown> {
   const notice: unknown = JSON.parse(await client.messages.next());
   return notice;
 }
 
-/** In the chat, with the notices of the arrival heard. @returns the name given */
-async function enter(client: Client, name: string): Promise<unknown> {
+/** Joins the chat and reads the notices of it. @returns the assigned name */
+async function join(client: OfficialClient, name: string): Promise<unknown> {
   client.send(name);
-  const welcome = await heard(client);
-  await heard(client);
+  const welcome = await nextNotice(client);
+  await nextNotice(client);
   assert.ok(typeof welcome === 'object' && welcome !== null && 'name' in welcome);
   return welcome.name;
 }
 
-test('in the chat everyone hears who comes, what is said and who goes', async (t) => {
-  const ann = await open(t, `${url}/chat`, { transports: 'websocket' });
+test('the chat announces arrivals, messages and departures to everyone', async (t) => {
+  const ann = await openOfficial(t, `${url}/chat`, { transports: 'websocket' });
   ann.send('Ann');
-  assert.deepEqual(await heard(ann), { type: 'welcome', name: 'Ann' });
-  assert.deepEqual(await heard(ann), { type: 'joined', name: 'Ann', people: ['Ann'] });
+  assert.deepEqual(await nextNotice(ann), { type: 'welcome', name: 'Ann' });
+  assert.deepEqual(await nextNotice(ann), { type: 'joined', name: 'Ann', people: ['Ann'] });
 
-  const bob = await open(t, `${url}/chat`, { transports: 'xhr-polling' });
+  const bob = await openOfficial(t, `${url}/chat`, { transports: 'xhr-polling' });
   bob.send('Bob');
-  assert.deepEqual(await heard(bob), { type: 'welcome', name: 'Bob' });
+  assert.deepEqual(await nextNotice(bob), { type: 'welcome', name: 'Bob' });
   const joined = { type: 'joined', name: 'Bob', people: ['Ann', 'Bob'] };
-  assert.deepEqual(await heard(ann), joined);
-  assert.deepEqual(await heard(bob), joined);
+  assert.deepEqual(await nextNotice(ann), joined);
+  assert.deepEqual(await nextNotice(bob), joined);
 
   bob.send('<b>hello</b>');
   const said = { type: 'said', name: 'Bob', text: '<b>hello</b>' };
-  assert.deepEqual(await heard(ann), said);
-  assert.deepEqual(await heard(bob), said);
+  assert.deepEqual(await nextNotice(ann), said);
+  assert.deepEqual(await nextNotice(bob), said);
 
   ann.close();
-  assert.deepEqual(await heard(bob), { type: 'left', name: 'Ann', people: ['Bob'] });
+  assert.deepEqual(await nextNotice(bob), { type: 'left', name: 'Ann', people: ['Bob'] });
 });
 
-test('in the chat a name that is in use gets a number', async (t) => {
-  const first = await open(t, `${url}/chat`, { transports: 'websocket' });
-  assert.equal(await enter(first, 'Carl'), 'Carl');
-  const second = await open(t, `${url}/chat`, { transports: 'websocket' });
-  assert.equal(await enter(second, 'Carl'), 'Carl 2');
+test('the chat adds a number to a name that is in use', async (t) => {
+  const first = await openOfficial(t, `${url}/chat`, { transports: 'websocket' });
+  assert.equal(await join(first, 'Carl'), 'Carl');
+  const second = await openOfficial(t, `${url}/chat`, { transports: 'websocket' });
+  assert.equal(await join(second, 'Carl'), 'Carl 2');
 });
 
 for (const [wanted, name] of [
@@ -70,40 +77,39 @@ for (const [wanted, name] of [
   ['   ', 'Guest'],
   ['E'.repeat(100), 'E'.repeat(24)],
 ] as const) {
-  test(`in the chat ${JSON.stringify(wanted)} becomes ${JSON.stringify(name)}`, async (t) => {
-    const client = await open(t, `${url}/chat`, { transports: 'websocket' });
-    assert.equal(await enter(client, wanted), name);
+  test(`the chat changes the name ${JSON.stringify(wanted)} to ${JSON.stringify(name)}`, async (t) => {
+    const client = await openOfficial(t, `${url}/chat`, { transports: 'websocket' });
+    assert.equal(await join(client, wanted), name);
   });
 }
 
-test('in the chat a long text is cut', async (t) => {
-  const client = await open(t, `${url}/chat`, { transports: 'websocket' });
-  const name = await enter(client, 'Fay');
+test('the chat truncates a text at 500 characters', async (t) => {
+  const client = await openOfficial(t, `${url}/chat`, { transports: 'websocket' });
+  const name = await join(client, 'Fay');
   client.send('x'.repeat(501));
-  assert.deepEqual(await heard(client), { type: 'said', name, text: 'x'.repeat(500) });
+  assert.deepEqual(await nextNotice(client), { type: 'said', name, text: 'x'.repeat(500) });
 });
 
-test('who has no name yet hears nothing of the chat', async (t) => {
-  const silent = await open(t, `${url}/chat`, { transports: 'websocket' });
-  const gus = await open(t, `${url}/chat`, { transports: 'websocket' });
-  await enter(gus, 'Gus');
-  assert.equal(await enter(silent, 'Hal'), 'Hal');
+test('the chat sends no notices to a client without a name', async (t) => {
+  const unnamed = await openOfficial(t, `${url}/chat`, { transports: 'websocket' });
+  const gus = await openOfficial(t, `${url}/chat`, { transports: 'websocket' });
+  await join(gus, 'Gus');
+  assert.equal(await join(unnamed, 'Hal'), 'Hal');
 });
 
-/** The messages of a channel. */
-function listen(channel: Channel): Queue<string> {
-  const messages = new Queue<string>(`a message of ${channel.name}`);
+function messagesOf(channel: Channel): AsyncQueue<string> {
+  const messages = new AsyncQueue<string>(`a message of ${channel.name}`);
   channel.addEventListener('message', (event) => {
     const data: unknown = Reflect.get(event, 'data');
     assert.ok(typeof data === 'string');
-    messages.put(data);
+    messages.push(data);
   });
   return messages;
 }
 
-async function opened(channel: Channel): Promise<void> {
+async function channelOpened(channel: Channel): Promise<void> {
   const event = new Promise<void>((resolve) => (channel.onopen = () => resolve()));
-  await within(event, `the open event of ${channel.name}`);
+  await within(event, `the openOfficial event of ${channel.name}`);
 }
 
 function multiplexed(t: TestContext, transports: string): MultiplexClient {
@@ -112,12 +118,12 @@ function multiplexed(t: TestContext, transports: string): MultiplexClient {
   return new MultiplexClient(socket);
 }
 
-overEach('three channels share one connection', async (t, transports) => {
+testEach(CLIENT_TRANSPORTS, 'three channels share one connection', async (t, transports) => {
   const client = multiplexed(t, transports);
   const [shout, room, clock] = ['shout', 'room', 'clock'].map((name) => client.channel(name));
   assert.ok(shout !== undefined && room !== undefined && clock !== undefined);
-  const [shouts, words, times] = [listen(shout), listen(room), listen(clock)];
-  await opened(clock);
+  const [shouts, words, times] = [messagesOf(shout), messagesOf(room), messagesOf(clock)];
+  await channelOpened(clock);
   assert.match(await times.next(), /^\d{4}-\d\d-\d\dT/);
   assert.match(await words.next(), /^Guest \w{4} came in$/);
   shout.send('hello');
@@ -126,87 +132,87 @@ overEach('three channels share one connection', async (t, transports) => {
   assert.match(await words.next(), /^Guest \w{4}: hello$/);
 });
 
-test('who leaves one channel is still in the others', async (t) => {
+test('leaving one channel keeps the others open', async (t) => {
   const watcher = multiplexed(t, 'websocket').channel('room');
-  const seen = listen(watcher);
-  await opened(watcher);
-  await seen.next();
+  const notices = messagesOf(watcher);
+  await channelOpened(watcher);
+  await notices.next();
   const client = multiplexed(t, 'websocket');
   const room = client.channel('room');
   const shout = client.channel('shout');
-  const shouts = listen(shout);
-  await opened(shout);
-  assert.match(await seen.next(), /came in$/);
+  const shouts = messagesOf(shout);
+  await channelOpened(shout);
+  assert.match(await notices.next(), /came in$/);
   room.close();
-  assert.match(await seen.next(), /went out$/);
+  assert.match(await notices.next(), /went out$/);
   shout.send('still here');
   assert.equal(await shouts.next(), 'STILL HERE');
 });
 
-interface Reading {
+interface Sample {
   readonly time: number;
   readonly routers: Readonly<Record<string, Readonly<Record<string, number>>>>;
 }
 
-async function readings(client: Client): Promise<readonly Reading[]> {
+async function nextSamples(client: OfficialClient): Promise<readonly Sample[]> {
   const parsed: unknown = JSON.parse(await client.messages.next());
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the assertions below look at it
-  return parsed as readonly Reading[];
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the assertions below check it
+  return parsed as readonly Sample[];
 }
 
-test('the counters of all routers come at once, and then every second', async (t) => {
-  await open(t, `${url}/echo`, { transports: 'websocket' });
+test('the counters of all routers arrive on opening, and then every second', async (t) => {
+  await openOfficial(t, `${url}/echo`, { transports: 'websocket' });
   const clients = await Promise.all(
-    TRANSPORTS.map((transports) => open(t, `${url}/stats`, { transports })),
+    CLIENT_TRANSPORTS.map((transports) => openOfficial(t, `${url}/stats`, { transports })),
   );
   for (const client of clients) {
-    const past = await readings(client);
+    const past = await nextSamples(client);
     assert.ok(past.length >= 1);
   }
   for (const client of clients) {
-    const [first, ...others] = await readings(client);
+    const [first, ...others] = await nextSamples(client);
     assert.ok(first !== undefined);
     assert.deepEqual(others, []);
     assert.deepEqual(Object.keys(first.routers), ['/echo', '/chat', '/multiplex', '/stats']);
     assert.ok((first.routers['/echo']?.['sessionsActive'] ?? 0) >= 1);
-    assert.ok((first.routers['/stats']?.['sessionsActive'] ?? 0) >= TRANSPORTS.length);
-    const [second] = await readings(client);
+    assert.ok((first.routers['/stats']?.['sessionsActive'] ?? 0) >= CLIENT_TRANSPORTS.length);
+    const [second] = await nextSamples(client);
     assert.ok((second?.time ?? 0) - first.time > 900);
   }
 });
 
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-  test(`${signal} tells every client and ends the site within two seconds`, async (t) => {
-    const { program, port: own } = await start(t, 'index.ts');
+  test(`${signal} closes every session and ends the site within 2 s`, async (t) => {
+    const { program, port: own } = await runExample(t, 'index.ts');
     const services = ['echo', 'chat', 'multiplex', 'stats'].flatMap((service) =>
-      TRANSPORTS.map((transports) => ({ service, transports })),
+      CLIENT_TRANSPORTS.map((transports) => ({ service, transports })),
     );
     const clients = await Promise.all(
       services.map(({ service, transports }) =>
-        open(t, `http://127.0.0.1:${own}/${service}`, { transports }),
+        openOfficial(t, `http://127.0.0.1:${own}/${service}`, { transports }),
       ),
     );
-    await endsInTime(program, clients, () => {
+    await assertShutsDown(program, clients, () => {
       program.kill(signal);
-      program.kill(signal); // As npm and the terminal do.
+      program.kill(signal); // npm and the terminal both send one.
     });
   });
 }
 
-test('a client that never fetches its end does not hold up the site', async (t) => {
-  const { program, port: own } = await start(t, 'index.ts');
+test('a polling client that does not return does not delay shutdown', async (t) => {
+  const { program, port: own } = await runExample(t, 'index.ts');
   // Opens a session and does not poll again.
   const response = await fetch(`http://127.0.0.1:${own}/echo/000/lazy/xhr`, { method: 'POST' });
   assert.equal(await response.text(), 'o\n');
-  const began = performance.now();
+  const start = performance.now();
   program.kill('SIGINT');
   assert.deepEqual(await program.exited(), { code: 0, signal: null });
-  const took = performance.now() - began;
-  assert.ok(took < 2000, `${took} ms`);
+  const duration = performance.now() - start;
+  assert.ok(duration < 2000, `${duration} ms`);
 });
 
-test('a port in use is one line with a hint, and exit code 1', async () => {
-  const second = new Program('index.ts', { PORT: String(port) });
+test('a port in use prints one line with a hint, and exits with code 1', async () => {
+  const second = startExample('index.ts', { PORT: String(port) });
   assert.deepEqual(await second.exited(), { code: 1, signal: null });
   assert.equal(
     second.stderr,
@@ -216,8 +222,8 @@ test('a port in use is one line with a hint, and exit code 1', async () => {
 });
 
 for (const PORT of ['http', '-1', '65536', '80.5']) {
-  test(`PORT=${PORT} is one line, and exit code 1`, async () => {
-    const program = new Program('index.ts', { PORT });
+  test(`PORT=${PORT} prints one line, and exits with code 1`, async () => {
+    const program = startExample('index.ts', { PORT });
     assert.deepEqual(await program.exited(), { code: 1, signal: null });
     assert.equal(program.stderr, `PORT must be a whole number from 0 to 65535, not '${PORT}'.\n`);
   });

@@ -1,74 +1,81 @@
 /**
- * One conversation through a relay: a server, a client, messages in both directions until it is enough or
- * over, and an end after which nothing may be left.
+ * One client and one server that exchange messages through a relay, until the test ends the conversation.
+ * Afterwards the router may have no sessions and no receivers left.
  */
 import type { SockJSSettings } from '../../src/index.ts';
-import { until } from '../support/client.ts';
-import type { Stages } from '../support/relay.ts';
-import type { Dice } from './dice.ts';
-import { type End, type History, Log } from './history.ts';
-import { type AnyTransport, type Peer, connectPeer } from './peers.ts';
-import { type Place, type Session, prepare } from './place.ts';
+import type { SeededRandom } from '../../testkit/random.ts';
+import type { RelayOptions } from '../../testkit/tcp-relay.ts';
+import { until } from '../../testkit/until.ts';
+import { type FaultTransport, type LoggingClient, connectClient } from './clients.ts';
+import { type CloseStatus, DeliveryLog } from './delivery-log.ts';
+import type { History } from './delivery-rules.ts';
+import { type RelayedServer, type ServerSession, startRelayedServer } from './relayed-server.ts';
 
-export interface Setting {
-  readonly transport: AnyTransport;
-  readonly stages: Stages;
+export interface ConversationOptions {
+  readonly transport: FaultTransport;
+  readonly stages: RelayOptions;
   /** The stages cut nothing, and stall nothing for longer than a session lives. */
   readonly intact: boolean;
   readonly settings: SockJSSettings;
-  readonly dice: Dice;
-  /** How long sockjs-client waits for its connection to open, at least; in milliseconds. */
-  readonly patience?: number;
+  readonly random: SeededRandom;
+  /** Minimal time that sockjs-client allows for opening, in milliseconds. */
+  readonly openTimeout?: number;
 }
 
-/** What makes chunks of every kind: bytes that belong together, and what dialects escape. */
+/** Text of which the transports escape much, in characters of one to four bytes. */
 const FILLINGS = ['x', '„ä“ 🙂', '\u2028"\\%0A', '</script>\r\n\r\n'] as const;
 
-function arrived(from: Log | undefined, to: Log | undefined): boolean {
+function hasDelivered(from: DeliveryLog | undefined, to: DeliveryLog | undefined): boolean {
   return from?.texts('sent').at(-1) === to?.texts('received').at(-1);
 }
 
 export class Conversation {
-  readonly #log = new Log();
-  readonly #peer: Peer;
-  readonly #place: Place;
-  readonly #dice: Dice;
-  #session: Session | undefined;
-  #said = 0;
+  readonly #log = new DeliveryLog();
+  readonly #client: LoggingClient;
+  readonly #server: RelayedServer;
+  readonly #random: SeededRandom;
+  #session: ServerSession | undefined;
+  #messageCount = 0;
 
-  constructor({ transport, patience = 0, dice }: Setting, place: Place) {
-    this.#place = place;
-    this.#dice = dice.of('texts');
-    this.#peer = connectPeer(transport, { ...place, patience }, this.#log);
+  constructor(options: ConversationOptions, server: RelayedServer) {
+    const { transport, openTimeout = 0, random } = options;
+    this.#server = server;
+    this.#random = random.fork('texts');
+    this.#client = connectClient(transport, { ...server, openTimeout }, this.#log);
   }
 
   /** The client has closed. */
-  get isOver(): boolean {
-    return this.#log.end !== undefined;
+  get isClosed(): boolean {
+    return this.#log.closeStatus !== undefined;
   }
 
-  /** The server has closed the session, or found it gone. */
-  get sessionEnd(): End | undefined {
-    return this.#session?.log.end;
+  /** Set once the session has closed at the server. */
+  get sessionCloseStatus(): CloseStatus | undefined {
+    return this.#session?.log.closeStatus;
   }
 
-  /** The client is open, and the last message that was sent is there, on either side. */
-  get isQuiet(): boolean {
+  /** The client is open, and the latest message of each end has arrived at the other. */
+  get isDelivered(): boolean {
     const session = this.#session?.log;
-    return this.#peer.isOpen && arrived(this.#log, session) && arrived(session, this.#log);
+    return (
+      this.#client.isOpen && hasDelivered(this.#log, session) && hasDelivered(session, this.#log)
+    );
   }
 
-  /** Waits until both ends are open, or the client could not open. */
+  /** Waits until both ends are open, or the client has failed to open. */
   async opened(): Promise<void> {
-    await until('the client has opened or closed', () => this.#peer.isOpen || this.isOver);
-    if (this.#log.hasOpened) this.#session = this.#place.sessions.at(-1);
+    await until(
+      () => this.#client.isOpen || this.isClosed,
+      'the open or the close event of the client',
+    );
+    if (this.#log.hasOpened) this.#session = this.#server.sessions.at(-1);
   }
 
-  clientSays(count: number): void {
-    for (let rest = count; rest > 0; rest -= 1) this.#peer.send(this.#text('client'));
+  clientSends(count: number): void {
+    this.#client.send(Array.from({ length: count }, () => this.#text('client')));
   }
 
-  serverSays(count: number): void {
+  serverSends(count: number): void {
     const session = this.#session;
     for (let rest = count; rest > 0; rest -= 1) {
       if (session === undefined || session.connection.isClosed) return;
@@ -78,67 +85,72 @@ export class Conversation {
     }
   }
 
-  /** Some messages from both, after which one or the other waits or does not. */
+  /** Sends up to three messages from each end. In half of the cases it waits until they have arrived. */
   async step(): Promise<void> {
-    this.clientSays(this.#dice.between(0, 3));
-    this.serverSays(this.#dice.between(0, 3));
-    if (this.#dice.oneIn(2)) await new Promise(setImmediate);
-    else await this.quiet();
+    this.clientSends(this.#random.integer(0, 3));
+    this.serverSends(this.#random.integer(0, 3));
+    if (this.#random.oneIn(2)) await new Promise(setImmediate);
+    else await this.delivered();
   }
 
-  /** Waits until all has arrived, or the session is over on one side at least. */
-  async quiet(): Promise<void> {
-    const over = (): boolean => this.isOver || this.sessionEnd !== undefined;
-    await until('all has arrived', () => this.isQuiet || over());
+  /** Waits until all messages have arrived, or an end has closed. */
+  async delivered(): Promise<void> {
+    const isOver = (): boolean => this.isClosed || this.sessionCloseStatus !== undefined;
+    await until(() => this.isDelivered || isOver(), 'all messages to arrive');
   }
 
-  /** Waits for a request that waits at the server: then the server sees the client leave at once. */
-  async attached(): Promise<void> {
-    const { stats } = this.#place.router;
-    await until('a receiver is attached', () => stats.dump().connectionsActive > 0);
+  /** Waits for a pending receiving request: with one the server notices at once that the client leaves. */
+  async receiverAttached(): Promise<void> {
+    const { stats } = this.#server.router;
+    await until(() => stats.dump().connectionsActive > 0, 'an attached receiver');
   }
 
   closeClient(): void {
-    this.#peer.close();
+    this.#client.close();
   }
 
   closeServer(code: number, reason: string): void {
     this.#session?.connection.close(code, reason);
   }
 
-  /** Waits until both ends are over, whatever it was, and nothing is left of them in the router. */
+  /** Waits until both ends have closed, and the router has released all sessions and receivers. */
   async ended(): Promise<Pick<History, 'client' | 'session' | 'others'>> {
-    const { router, sessions } = this.#place;
-    await until('the client has closed', () => this.isOver);
-    const over = (): boolean => sessions.every(({ log }) => log.end !== undefined);
-    await until('the sessions have closed', over);
-    await until('the router has no sessions', () => router.stats.dump().sessionsActive === 0);
-    await until('nor receivers', () => router.stats.dump().connectionsActive === 0);
-    const session = this.#session?.log ?? new Log();
+    const { router, sessions } = this.#server;
+    await until(() => this.isClosed, 'the client to close');
+    await until(
+      () => sessions.every(({ log }) => log.closeStatus !== undefined),
+      'the sessions to close',
+    );
+    await until(() => router.stats.dump().sessionsActive === 0, 'the router to have no sessions');
+    await until(
+      () => router.stats.dump().connectionsActive === 0,
+      'the router to have no receivers',
+    );
+    const session = this.#session?.log ?? new DeliveryLog();
     const others = sessions.map(({ log }) => log).filter((log) => log !== session);
     return { client: this.#log, session, others };
   }
 
-  #text(who: string): string {
-    this.#said += 1;
-    const filling = this.#dice.pick(FILLINGS).repeat(this.#dice.between(0, 12));
-    return `${who} ${this.#said} ${filling}`;
+  #text(sender: string): string {
+    this.#messageCount += 1;
+    const filling = this.#random.pick(FILLINGS).repeat(this.#random.integer(0, 12));
+    return `${sender} ${this.#messageCount} ${filling}`;
   }
 }
 
-/** @param talk answers what ended it */
+/** @param run drives the conversation, and returns the end that closed it */
 export async function converse(
-  setting: Setting,
-  talk: (conversation: Conversation) => Promise<History['endedBy']>,
+  options: ConversationOptions,
+  run: (conversation: Conversation) => Promise<History['endedBy']>,
 ): Promise<History> {
-  const place = await prepare(setting.stages, setting.settings);
-  const conversation = new Conversation(setting, place);
+  const server = await startRelayedServer(options.stages, options.settings);
+  const conversation = new Conversation(options, server);
   try {
     await conversation.opened();
-    const endedBy = await talk(conversation);
-    return { ...(await conversation.ended()), endedBy, intact: setting.intact };
+    const endedBy = await run(conversation);
+    return { ...(await conversation.ended()), endedBy, intact: options.intact };
   } finally {
     conversation.closeClient();
-    await place.stop();
+    await server.stop();
   }
 }

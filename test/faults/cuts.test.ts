@@ -1,91 +1,96 @@
 /**
- * Connections that are cut anywhere. What was under way may be lost, but only if both ends close; and
- * where they need not (an idle connection was cut), nothing is.
+ * Connections that are cut at any byte. Messages in flight may be lost only if both ends close. Nothing is
+ * lost where the session survives, such as after a cut of an idle connection.
  */
 import assert from 'node:assert/strict';
 import { describe } from 'node:test';
-import { until } from '../support/client.ts';
-import { type Conversation, type Setting, converse } from './conversation.ts';
-import { Cut, type CutWay } from './faults.ts';
-import { type History, complaints } from './history.ts';
-import { ALL_TRANSPORTS, type AnyTransport } from './peers.ts';
-import { testRounds } from './rounds.ts';
+import { type CutMode, CuttingStage } from '../../testkit/network-faults.ts';
+import { testWithSeeds } from '../../testkit/node-test.ts';
+import type { SeededRandom } from '../../testkit/random.ts';
+import { until } from '../../testkit/until.ts';
+import { FAULT_TRANSPORTS, type FaultTransport } from './clients.ts';
+import { type Conversation, converse } from './conversation.ts';
+import { type History, violations } from './delivery-rules.ts';
 
-/** Answers are full often; but see history.ts for what EventSource does not notice then. */
-function settingsFor(transport: AnyTransport) {
+/** Responses reach `responseLimit` often, except for EventSource: delivery-rules.ts names the loss there. */
+function settingsFor(transport: FaultTransport) {
   const settings = { disconnectDelay: 1000, heartbeatDelay: 50 };
   return transport === 'eventsource' ? settings : { ...settings, responseLimit: 600 };
 }
 
-/** For sockjs-client, which outside a browser cannot see that an answer has broken off before `o`. */
-const PATIENCE = 1500;
-const MOST_STEPS = 400;
+/** Outside a browser sockjs-client does not notice a response that breaks off before `o`. */
+const OPEN_TIMEOUT_MS = 1500;
+const MAX_STEPS = 400;
 
-async function talkUntilCut(conversation: Conversation, cut: Cut): Promise<void> {
-  for (let step = 0; step < MOST_STEPS; step += 1) {
-    if (cut.happened || conversation.isOver) return;
+async function exchangeUntilCut(conversation: Conversation, cut: CuttingStage): Promise<void> {
+  for (let step = 0; step < MAX_STEPS; step += 1) {
+    if (cut.hasCut || conversation.isClosed) return;
     await conversation.step();
   }
 }
 
-/** Outside a browser the client learns of a broken stream only when it has something to send. */
+/** Outside a browser the client notices a broken stream only when it sends. */
 async function settle(conversation: Conversation): Promise<History['endedBy']> {
-  conversation.clientSays(2);
-  conversation.serverSays(2);
-  await conversation.quiet();
-  if (!conversation.isQuiet && !conversation.isOver) {
-    conversation.clientSays(1);
-    await until('the client has closed', () => conversation.isOver);
+  conversation.clientSends(2);
+  conversation.serverSends(2);
+  await conversation.delivered();
+  if (!conversation.isDelivered && !conversation.isClosed) {
+    conversation.clientSends(1);
+    await until(() => conversation.isClosed, 'the client to close');
   }
-  if (conversation.isOver) return 'fault';
+  if (conversation.isClosed) return 'fault';
   conversation.closeClient();
-  return 'client when all was quiet';
+  return 'client after delivery';
 }
 
 const CUTS = [
-  { name: 'cut with FIN', way: 'FIN' },
-  { name: 'cut with RST', way: 'RST' },
-  { name: 'half-closed', way: 'half' },
-] as const satisfies readonly { name: string; way: CutWay }[];
+  { name: 'cut with FIN', mode: 'FIN' },
+  { name: 'cut with RST', mode: 'RST' },
+  { name: 'half-closed', mode: 'half' },
+] as const satisfies readonly { name: string; mode: CutMode }[];
 
 const DIRECTIONS = [
-  { where: 'on the way in', direction: 'toServer' },
-  { where: 'on the way out', direction: 'toClient' },
+  { name: 'to the server', direction: 'toServer' },
+  { name: 'to the client', direction: 'toClient' },
 ] as const;
 
-/** A session that a slow machine has let end before its time proves nothing: then once more. */
-const ATTEMPTS = 4;
+/** On a slow machine a session may end before its cut, which proves nothing, so the test tries again. */
+const MAX_ATTEMPTS = 4;
 
 async function assertCut(
-  setting: Pick<Setting, 'transport' | 'dice'>,
-  way: CutWay,
+  transport: FaultTransport,
+  random: SeededRandom,
+  mode: CutMode,
   direction: 'toServer' | 'toClient',
 ): Promise<void> {
-  const { transport, dice } = setting;
-  for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
-    const cut = new Cut(way, dice.between(0, dice.pick([600, 4000])));
-    const given = { stages: { [direction]: cut.stage }, settings: settingsFor(transport) };
+  for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt += 1) {
+    const cut = new CuttingStage(mode, random.integer(0, random.pick([600, 4000])));
     const history = await converse(
-      { ...setting, ...given, intact: false, patience: PATIENCE },
+      {
+        transport,
+        random,
+        stages: { [direction]: cut.stage },
+        settings: settingsFor(transport),
+        intact: false,
+        openTimeout: OPEN_TIMEOUT_MS,
+      },
       async (conversation) => {
-        await talkUntilCut(conversation, cut);
+        await exchangeUntilCut(conversation, cut);
         return settle(conversation);
       },
     );
-    assert.deepEqual(complaints(history), []);
-    if (cut.happened) return;
+    assert.deepEqual(violations(history), []);
+    if (cut.hasCut) return;
   }
   assert.fail('nothing was cut');
 }
 
 describe('cuts', { concurrency: 14 }, () => {
-  for (const transport of ALL_TRANSPORTS) {
-    for (const { name, way } of CUTS) {
-      for (const { where, direction } of DIRECTIONS) {
-        const rule = 'nothing is lost but with the session';
-        testRounds(`${transport}, ${name} ${where}: ${rule}`, 2, (dice) =>
-          assertCut({ transport, dice }, way, direction),
-        );
+  for (const transport of FAULT_TRANSPORTS) {
+    for (const cut of CUTS) {
+      for (const { name, direction } of DIRECTIONS) {
+        const title = `${transport}, ${cut.name} ${name}: no message is lost unless the session ends`;
+        testWithSeeds(title, 2, (random) => assertCut(transport, random, cut.mode, direction));
       }
     }
   }

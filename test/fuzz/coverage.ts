@@ -1,10 +1,10 @@
 /**
- * Which branches of the server have run, as V8 counts them in this process. What has a branch to itself is the
- * engine's decision; for finding inputs that reach something new it is good enough.
+ * Branches of the server that have run, as V8 counts them in this process. V8 decides what counts as a branch,
+ * which is exact enough to find inputs that reach new code.
  */
 import { type Profiler, Session } from 'node:inspector';
 
-const WATCHED = /\/src\/|\/node_modules\/ws\/lib\//;
+const COVERED_FILES = /\/src\//;
 
 export class Coverage {
   readonly #session = new Session();
@@ -25,17 +25,17 @@ export class Coverage {
     return this.#known.size;
   }
 
-  /** What has run since the last time. */
+  /** Returns the branches that have run since the last call. */
   take(): Set<string> {
     const ran = new Set<string>();
-    // This session is one with its own thread: it answers before it returns.
+    // A session with its own thread calls back before `post` returns.
     this.#session.post('Profiler.takePreciseCoverage', (error, report) => {
-      if (error === null) for (const script of report.result) addTo(ran, script);
+      if (error === null) for (const script of report.result) addBranches(ran, script);
     });
     return ran;
   }
 
-  /** What has run since the last time, and never before. */
+  /** Returns the branches that have run since the last call, and never before. */
   takeNew(): Set<string> {
     const ran = this.take();
     for (const branch of ran) if (this.#known.has(branch)) ran.delete(branch);
@@ -44,8 +44,8 @@ export class Coverage {
   }
 }
 
-function addTo(ran: Set<string>, { url, functions }: Profiler.ScriptCoverage): void {
-  if (!WATCHED.test(url)) return;
+function addBranches(ran: Set<string>, { url, functions }: Profiler.ScriptCoverage): void {
+  if (!COVERED_FILES.test(url)) return;
   const file = url.slice(url.lastIndexOf('/') + 1);
   for (const { ranges } of functions) {
     for (const { count, startOffset, endOffset } of ranges) {

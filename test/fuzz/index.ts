@@ -1,13 +1,13 @@
 /**
- * `npm run fuzz -- --seconds 120 --seed abc`: ends with 0 if nothing that a client can send has done any harm.
- * A seed repeats what is generated; what is mutated hangs on what was kept, and that on time as well. So what has
- * done harm is printed whole, and `--replay FILE` plays it again.
+ * `npm run fuzz -- --seconds 120 --seed abc`: exits with 0 unless an input violates a rule. A seed repeats the
+ * generated inputs. Mutated inputs depend on timing too, so an input that violates a rule is printed and stored,
+ * and `--replay FILE` plays it again.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { listed } from './counts.ts';
+import { formatCounts } from './counts.ts';
 import { Fuzzer, type Report, type Violation } from './fuzzer.ts';
 import type { Input } from './input.ts';
 
@@ -23,25 +23,25 @@ function mebibytes(bytes: number): string {
   return `${(bytes / 2 ** 20).toFixed(1)} MiB`;
 }
 
-function print(report: Report): void {
+function printReport(report: Report): void {
   const total = Object.values(report.inputs).reduce((sum, count) => sum + count, 0);
-  console.log(`inputs: ${total} (${listed(report.inputs)})`);
-  console.log(`statuses: ${listed(report.statuses)}`);
-  console.log(`refused: ${listed(report.refused)}`);
-  console.log(`opened: ${listed(report.opened)}; ended: ${listed(report.closed)}`);
+  console.log(`inputs: ${total} (${formatCounts(report.inputs)})`);
+  console.log(`statuses: ${formatCounts(report.statuses)}`);
+  console.log(`refused: ${formatCounts(report.refused)}`);
+  console.log(`opened: ${formatCounts(report.opened)}; closed: ${formatCounts(report.closed)}`);
   console.log(`branches reached: ${report.branches}; inputs kept for them: ${report.kept}`);
   console.log(`heap: ${mebibytes(report.heapBefore)} before, ${mebibytes(report.heapAfter)} after`);
-  console.log(`the event loop stood still for ${report.longestBlock.toFixed(0)} ms at most`);
+  console.log(`longest block of the event loop: ${report.longestBlock.toFixed(0)} ms`);
 }
 
-function explain({ what, input, batch }: Violation): void {
-  for (const line of what) console.log(line);
+function printViolation({ descriptions, input, batch }: Violation): void {
+  for (const line of descriptions) console.log(line);
   if (batch.length === 0) return;
   const file = join(tmpdir(), 'fuzz-violation.json');
   writeFileSync(file, JSON.stringify(input === undefined ? batch : [input]));
-  if (input === undefined) console.log('It takes several inputs at once.');
+  if (input === undefined) console.log('Several inputs together cause it.');
   else console.log(JSON.stringify(input, null, 2));
-  console.log(`To see it again: npm run fuzz -- --replay ${file}`);
+  console.log(`To repeat it: npm run fuzz -- --replay ${file}`);
 }
 
 async function fuzz(): Promise<void> {
@@ -49,9 +49,9 @@ async function fuzz(): Promise<void> {
   const end = performance.now() + Number(values.seconds) * 1000;
   const isEnough = (): boolean => performance.now() > end;
   const report = await new Fuzzer({ seed: values.seed, isEnough, isGuided: true }).run();
-  print(report);
+  printReport(report);
   if (report.violation === undefined) return;
-  explain(report.violation);
+  printViolation(report.violation);
   process.exit(1);
 }
 

@@ -1,36 +1,36 @@
 /**
- * What is fed to a server: steps on a few connections, as data, so that an input can be mutated, made smaller
- * and printed. Bytes are strings of one character each. `SESSION0` to `SESSION9` stand for session ids, which
- * are new whenever an input is played.
+ * Inputs for a server: steps on a few connections, as data that can be mutated, minimised and printed. Bytes are
+ * strings of one character each. `SESSION0` to `SESSION9` stand for session ids, which are new each time that an
+ * input is played.
  */
 export type Step =
-  /** Bytes in one write. */
+  /** Sends bytes in one write. */
   | { readonly do: 'send'; readonly on: number; readonly data: string }
-  /** The same, byte by byte. */
+  /** Sends bytes one by one. */
   | { readonly do: 'trickle'; readonly on: number; readonly data: string }
-  /** Waits a moment for the server to say something. */
-  | { readonly do: 'answer'; readonly on: number }
-  /** Says that nothing more will be sent, and goes on reading. */
+  /** Waits a few milliseconds for bytes of the server. */
+  | { readonly do: 'await'; readonly on: number }
+  /** Ends the client's side, and reads on. */
   | { readonly do: 'end'; readonly on: number }
   | { readonly do: 'reset'; readonly on: number }
-  /** Takes nothing of what comes. */
+  /** Stops reading. */
   | { readonly do: 'pause'; readonly on: number }
   | { readonly do: 'resume'; readonly on: number }
-  /** Longer than the delays of the server with tight limits. */
+  /** Waits for longer than the delays of the server with low limits. */
   | { readonly do: 'rest'; readonly on: number };
 
 export interface Input {
-  /** How it came to be. */
+  /** Name of the generator that made it. */
   readonly kind: string;
-  /** Which of the servers it is for. */
-  readonly target: number;
+  /** Index of the server under test. */
+  readonly server: number;
   readonly steps: readonly Step[];
 }
 
 export const CONNECTIONS = 4;
-export const TARGETS = 3;
+export const SERVERS = 3;
 
-/** As UTF-8, a character for each byte. */
+/** UTF-8 bytes of a text, as one character each. */
 export function bytes(text: string): string {
   return Buffer.from(text, 'utf8').toString('latin1');
 }

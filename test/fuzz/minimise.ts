@@ -1,9 +1,9 @@
-/** Makes an input smaller, for as long as it still does what it did, or until it has been tried often enough. */
+/** Minimises an input by removing parts of it while its effect stays the same. */
 import type { Input, Step } from './input.ts';
 
-const MOST_TRIALS = 150;
+const MAX_TRIALS = 150;
 
-/** The halves that a step's data can do without, first the large ones. */
+/** The step without one part of its data. Large parts come first. */
 function* shorter(step: Step): Generator<Step> {
   if (!('data' in step)) return;
   const { data } = step;
@@ -22,22 +22,23 @@ function* smaller(input: Input): Generator<Input> {
   }
 }
 
+/** @param hasEffect plays a smaller input, and returns whether it still has the effect */
 export async function minimise(
   input: Input,
-  stillDoes: (input: Input) => Promise<boolean>,
+  hasEffect: (input: Input) => Promise<boolean>,
 ): Promise<Input> {
-  let least = input;
+  let smallest = input;
   let trials = 0;
-  for (let goesOn = true; goesOn && trials < MOST_TRIALS;) {
-    goesOn = false;
-    for (const candidate of smaller(least)) {
+  for (let isShrinking = true; isShrinking && trials < MAX_TRIALS;) {
+    isShrinking = false;
+    for (const candidate of smaller(smallest)) {
       trials += 1;
-      if (trials > MOST_TRIALS) break;
-      if (!(await stillDoes(candidate))) continue;
-      least = candidate;
-      goesOn = true;
+      if (trials > MAX_TRIALS) break;
+      if (!(await hasEffect(candidate))) continue;
+      smallest = candidate;
+      isShrinking = true;
       break;
     }
   }
-  return least;
+  return smallest;
 }

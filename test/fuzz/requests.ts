@@ -1,6 +1,6 @@
-/** Requests: mostly what a client sends, with something wrong in one or two places. */
-import type { Dice } from '../faults/dice.ts';
-import { form, noise, payload } from './bodies.ts';
+/** Requests as clients send them, many with one or two defects. */
+import type { SeededRandom } from '../../testkit/random.ts';
+import { form, noise, payload } from './payloads.ts';
 
 export type Header = readonly [name: string, value: string];
 
@@ -11,7 +11,7 @@ export interface Request {
   readonly body?: string;
 }
 
-/** Transports, with the methods that they want. */
+/** Transports with their methods. */
 const RECEIVERS: readonly [readonly [string, string], ...(readonly [string, string])[]] = [
   ['POST', 'xhr'],
   ['POST', 'xhr_streaming'],
@@ -30,7 +30,7 @@ const PAGES = [
   '/websocket',
 ] as const;
 const METHODS = ['GET', 'POST', 'OPTIONS', 'HEAD', 'PUT', 'DELETE', 'CONNECT', 'get'] as const;
-const NO_METHODS = ['', 'G\0T', 'PRI', 'QWERTY', 'GET GET', '\xff'] as const;
+const INVALID_METHODS = ['', 'G\0T', 'PRI', 'QWERTY', 'GET GET', '\xff'] as const;
 const PREFIXES = ['/echo', '/echo', '/echo', '/all', '/ws'] as const;
 const TARGETS = [
   '//',
@@ -105,90 +105,94 @@ const VALUES: Readonly<Record<string, readonly [string, ...string[]]>> = {
 };
 const NAMES = Object.keys(VALUES) as [string, ...string[]];
 
-function header(dice: Dice): Header {
-  if (dice.oneIn(12)) return [noise(dice, 8), noise(dice, 20)];
-  const name = dice.pick(NAMES);
-  return [name, dice.pick(VALUES[name] ?? [''])];
+function header(random: SeededRandom): Header {
+  if (random.oneIn(12)) return [noise(random, 8), noise(random, 20)];
+  const name = random.pick(NAMES);
+  return [name, random.pick(VALUES[name] ?? [''])];
 }
 
-function session(dice: Dice): string {
-  const prefix = dice.pick(PREFIXES);
-  return `${prefix}/${dice.between(0, 9)}/SESSION${dice.between(0, 1)}`;
+function session(random: SeededRandom): string {
+  const prefix = random.pick(PREFIXES);
+  return `${prefix}/${random.integer(0, 9)}/SESSION${random.integer(0, 1)}`;
 }
 
-export function receive(dice: Dice, base = session(dice)): Request {
-  const [method, last] = dice.pick(RECEIVERS);
+export function receive(random: SeededRandom, base = session(random)): Request {
+  const [method, last] = random.pick(RECEIVERS);
   return { method, target: `${base}/${last}`, headers: [] };
 }
 
-export function send(dice: Dice, base = session(dice)): Request {
-  const last = dice.pick(SENDERS);
+export function send(random: SeededRandom, base = session(random)): Request {
+  const last = random.pick(SENDERS);
   const type = 'application/x-www-form-urlencoded';
   const headers: Header[] = last === 'jsonp_send' ? [['Content-Type', type]] : [];
-  const body = last === 'jsonp_send' ? form(dice) : payload(dice);
+  const body = last === 'jsonp_send' ? form(random) : payload(random);
   return { method: 'POST', target: `${base}/${last}`, headers, body };
 }
 
-export function upgrade(dice: Dice, base = session(dice)): Request {
-  const target = dice.oneIn(3) ? '/echo/websocket' : `${base}/websocket`;
+export function upgrade(random: SeededRandom, base = session(random)): Request {
+  const target = random.oneIn(3) ? '/echo/websocket' : `${base}/websocket`;
   return { method: 'GET', target, headers: WEBSOCKET_HEADERS };
 }
 
-function page(dice: Dice): Request {
-  return { method: 'GET', target: dice.pick(PREFIXES) + dice.pick(PAGES), headers: [] };
+function page(random: SeededRandom): Request {
+  return { method: 'GET', target: random.pick(PREFIXES) + random.pick(PAGES), headers: [] };
 }
 
-function anything(dice: Dice): Request {
-  const method = dice.oneIn(6) ? dice.pick(NO_METHODS) : dice.pick(METHODS);
-  return { method, target: dice.pick(TARGETS), headers: [], body: payload(dice) };
+function anything(random: SeededRandom): Request {
+  const method = random.oneIn(6) ? random.pick(INVALID_METHODS) : random.pick(METHODS);
+  return { method, target: random.pick(TARGETS), headers: [], body: payload(random) };
 }
 
-/** A right request, of any kind. */
-export function request(dice: Dice): Request {
-  return dice.pick([receive, send, upgrade, page, anything] as const)(dice);
+/** A valid request of any kind. */
+export function request(random: SeededRandom): Request {
+  return random.pick([receive, send, upgrade, page, anything] as const)(random);
 }
 
-/** Something in it is changed. */
-export function spoiled(dice: Dice, right: Request): Request {
-  switch (dice.between(0, 6)) {
+/** Changes one part of a request. */
+export function damage(random: SeededRandom, valid: Request): Request {
+  switch (random.integer(0, 6)) {
     case 0:
-      return { ...right, method: dice.pick(METHODS) };
+      return { ...valid, method: random.pick(METHODS) };
     case 1:
-      return { ...right, target: dice.pick(TARGETS) };
+      return { ...valid, target: random.pick(TARGETS) };
     case 2:
-      return { ...right, body: payload(dice) };
+      return { ...valid, body: payload(random) };
     case 3:
-      return { ...right, headers: right.headers.slice(1) };
+      return { ...valid, headers: valid.headers.slice(1) };
     case 4:
-      return { ...right, target: `${right.target}?open=${dice.pick(['later', 'refuse', 'x'])}` };
+      return { ...valid, target: `${valid.target}?open=${random.pick(['later', 'refuse', 'x'])}` };
     default:
-      return { ...right, headers: [...right.headers, header(dice)] };
+      return { ...valid, headers: [...valid.headers, header(random)] };
   }
 }
 
-function chunked(dice: Dice, body: string): string {
-  const size = Math.max(1, dice.between(1, body.length + 1));
+function chunked(random: SeededRandom, body: string): string {
+  const size = Math.max(1, random.integer(1, body.length + 1));
   const chunks = [];
   for (let at = 0; at < body.length; at += size) {
     const chunk = body.slice(at, at + size);
     chunks.push(`${chunk.length.toString(16)}\r\n${chunk}\r\n`);
   }
-  return `${chunks.join('')}${dice.oneIn(8) ? '-1' : '0'}\r\n\r\n`;
+  return `${chunks.join('')}${random.oneIn(8) ? '-1' : '0'}\r\n\r\n`;
 }
 
-/** The bytes of a request; sometimes in another form than it should have. */
-export function encode(dice: Dice, { method, target, headers, body = '' }: Request): string {
-  const version = dice.oneIn(15) ? dice.pick(['1.0', '0.9', '2.0', '1.', '9.9']) : '1.1';
+/** The bytes of a request. A few are not valid HTTP/1.1. */
+export function encode(
+  random: SeededRandom,
+  { method, target, headers, body = '' }: Request,
+): string {
+  const version = random.oneIn(15) ? random.pick(['1.0', '0.9', '2.0', '1.', '9.9']) : '1.1';
   const lines = [`${method} ${target} HTTP/${version}`];
-  if (!dice.oneIn(20) && !headers.some(([name]) => name === 'Host')) lines.push('Host: 127.0.0.1');
+  if (!random.oneIn(20) && !headers.some(([name]) => name === 'Host'))
+    lines.push('Host: 127.0.0.1');
   for (const [name, value] of headers) lines.push(`${name}: ${value}`);
   const hasLength = headers.some(([name]) => /^(content-length|transfer-encoding)$/i.test(name));
-  const inChunks = !hasLength && body !== '' && dice.oneIn(4);
+  const inChunks = !hasLength && body !== '' && random.oneIn(4);
   if (inChunks) lines.push('Transfer-Encoding: chunked');
   else if (!hasLength && (body !== '' || method === 'POST')) {
-    lines.push(`Content-Length: ${body.length + (dice.oneIn(15) ? dice.between(-1, 3) : 0)}`);
+    lines.push(`Content-Length: ${body.length + (random.oneIn(15) ? random.integer(-1, 3) : 0)}`);
   }
-  const newline = dice.oneIn(40) ? '\n' : '\r\n';
+  const newline = random.oneIn(40) ? '\n' : '\r\n';
   const head = `${lines.join(newline)}${newline}${newline}`;
-  return head + (inChunks ? chunked(dice, body) : body);
+  return head + (inChunks ? chunked(random, body) : body);
 }

@@ -1,15 +1,16 @@
-/** Two thousand clients at once: whenever one has left, another comes, with a role of its own. */
+/** A constant number of clients. When one has ended, another with a random role takes its place. */
 import { setTimeout as delay } from 'node:timers/promises';
-import { Dice } from '../faults/dice.ts';
-import type { ConnectionBackend } from './link.ts';
-import { type Part, ROLES, type RoleName, SHARES, burst } from './roles.ts';
+import { SeededRandom } from '../../testkit/random.ts';
+import type { SockJSClient } from '../../testkit/sockjs-client.ts';
+import { ROLES, type RoleContext, type RoleName, SHARES, burst } from './roles.ts';
 
-/** Clients of one address: as behind a proxy of a company. */
+/** Clients that share an address, as behind the proxy of a company. */
 const CLIENTS_PER_ADDRESS = 50;
-const RAMP = 10_000;
-const BURST_EVERY = 30_000;
+/** Time in which all clients start. */
+const RAMP_MS = 10_000;
+const BURST_INTERVAL_MS = 30_000;
 
-const DECK = Object.entries(SHARES).flatMap(([name, share]) =>
+const WEIGHTED_ROLES = Object.entries(SHARES).flatMap(([name, share]) =>
   Array.from({ length: share }, () => name),
 ) as [RoleName, ...RoleName[]];
 
@@ -25,7 +26,7 @@ export class Load {
   readonly #slots: readonly Promise<void>[];
   readonly counts = { echoes: 0, broadcasts: 0, floods: 0, refusedInBursts: 0 };
   readonly clients: Record<string, number> = {};
-  /** What must not happen to a client that keeps to the protocol. */
+  /** Failures of clients that keep to the protocol. */
   readonly faults: string[] = [];
 
   constructor(options: LoadOptions) {
@@ -34,7 +35,7 @@ export class Load {
     this.#slots = [...slots, this.#burst()];
   }
 
-  /** Everybody says goodbye. */
+  /** Ends all sessions. */
   async end(): Promise<void> {
     this.#stopping.abort();
     await Promise.all(this.#slots);
@@ -47,30 +48,30 @@ export class Load {
   async #occupy(index: number): Promise<void> {
     const { port, seed } = this.#options;
     const { signal } = this.#stopping;
-    const address = `10.0.0.${1 + Math.floor(index / CLIENTS_PER_ADDRESS)}`;
-    const dice = new Dice(`${seed}/${index}`);
-    const count: Part['count'] = (what, messages) => {
-      this.counts[what] += messages;
+    const ip = `10.0.0.${1 + Math.floor(index / CLIENTS_PER_ADDRESS)}`;
+    const random = new SeededRandom(`${seed}/${index}`);
+    const count: RoleContext['count'] = (kind, messages) => {
+      this.counts[kind] += messages;
     };
-    await this.#pause(dice.between(0, RAMP));
+    await this.#pause(random.integer(0, RAMP_MS));
     while (!signal.aborted) {
-      const role = dice.pick(DECK);
+      const role = random.pick(WEIGHTED_ROLES);
       this.clients[role] = (this.clients[role] ?? 0) + 1;
-      const links: ConnectionBackend[] = [];
+      const clients: SockJSClient[] = [];
       try {
-        await ROLES[role]({ place: { port, address }, dice, signal, count, links });
+        await ROLES[role]({ address: { port, ip }, random, signal, count, clients });
       } catch (error) {
         this.faults.push(`${role}: ${error instanceof Error ? error.message : String(error)}`);
         await this.#pause(1000);
       } finally {
-        for (const link of links) link.abort();
+        for (const client of clients) client.abort();
       }
     }
   }
 
   async #burst(): Promise<void> {
     for (;;) {
-      await this.#pause(BURST_EVERY);
+      await this.#pause(BURST_INTERVAL_MS);
       if (this.#stopping.signal.aborted) return;
       this.counts.refusedInBursts += await burst(this.#options.port);
     }

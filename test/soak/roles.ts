@@ -1,277 +1,300 @@
 /**
- * What clients do. The healthy and the slow have to get everything, once and in order; the others are there to
- * be survived.
+ * Roles of the clients. The healthy and the slow ones have to receive everything once and in order. The server
+ * only has to survive the others.
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import { type Dialect, DIALECTS, XHR } from '../conformance/dialects.ts';
-import type { Dice } from '../faults/dice.ts';
-import { until } from '../support/client.ts';
-import { generate } from '../fuzz/scenes.ts';
-import { play } from '../fuzz/play.ts';
-import { HttpLink } from './http-link.ts';
-import type { Ending, ConnectionBackend, Listener, Place } from './link.ts';
-import { CLOSE, FAREWELL, FLOOD, FLOOD_COUNT, LIMITS } from './settings.ts';
-import { WebSocketLink } from './websocket-link.ts';
+import type { SeededRandom } from '../../testkit/random.ts';
+import { type ClientCloseEvent, SockJSClient } from '../../testkit/sockjs-client.ts';
+import {
+  HTTP_TRANSPORTS,
+  TRANSPORTS,
+  type Transport,
+  XHR,
+  newSession,
+} from '../../testkit/transports.ts';
+import { until } from '../../testkit/until.ts';
+import { generate } from '../fuzz/generator.ts';
+import { play } from '../fuzz/player.ts';
+import { CLOSE, CLOSE_STATUS, FLOOD, FLOOD_MESSAGES, LIMITS, PREFIX } from './settings.ts';
 
-/** What one client has of the whole. */
-export interface Part {
-  readonly place: Place;
-  readonly dice: Dice;
-  /** The load is to end: say goodbye soon. */
+/** Sessions last as long as the role lets them. */
+const NO_LIMIT = { timeout: Infinity };
+/** Limit for the echoes of a client that the server throttles, in milliseconds. */
+const ECHO_TIMEOUT_MS = 30_000;
+
+export interface Address {
+  readonly port: number;
+  /** The client's address, sent in `X-Forwarded-For`. */
+  readonly ip: string;
+}
+
+export interface RoleContext {
+  readonly address: Address;
+  readonly random: SeededRandom;
+  /** Aborted when the load ends: clients leave soon. */
   readonly signal: AbortSignal;
-  /** Broken off when the client's part is over, however that came. */
-  readonly links: ConnectionBackend[];
-  /** Counts what has come. */
-  readonly count: (what: 'echoes' | 'broadcasts' | 'floods', messages: number) => void;
+  /** Clients that are aborted at the end of the role, whether it has failed or not. */
+  readonly clients: SockJSClient[];
+  readonly count: (kind: 'echoes' | 'broadcasts' | 'floods', messages: number) => void;
 }
 
-export type Role = (part: Part) => Promise<void>;
+export type Role = (context: RoleContext) => Promise<void>;
 
-const TRANSPORTS: readonly [string, ...(string | Dialect)[]] = [
-  'websocket',
-  'rawwebsocket',
-  ...DIALECTS,
-];
+function ignore(): void {}
 
-function connect({ place, dice, links }: Part, listener: Listener): ConnectionBackend {
-  const transport = dice.pick<string | Dialect>(TRANSPORTS);
-  const link =
-    typeof transport === 'string'
-      ? new WebSocketLink(place, transport === 'rawwebsocket', listener)
-      : new HttpLink(place, transport, listener);
-  links.push(link);
-  return link;
+function newClient(
+  { port, ip }: Address,
+  transport: Transport,
+  message: (text: string) => void,
+): SockJSClient {
+  return new SockJSClient(transport, {
+    server: port,
+    session: newSession(PREFIX),
+    headers: [['X-Forwarded-For', ip]],
+    record: false,
+    message,
+  });
 }
 
-async function opened(link: ConnectionBackend): Promise<void> {
-  const ending = await link.opened;
-  if (ending !== undefined) throw new Error(`was not opened: ${ending.code} ${ending.reason}`);
+function pickTransport(
+  random: SeededRandom,
+  transports: readonly Transport[] = TRANSPORTS,
+): Transport {
+  return random.pick(transports as readonly [Transport, ...Transport[]]);
 }
 
-async function pause(part: Part, least: number, most: number): Promise<void> {
-  await delay(part.dice.between(least, most), undefined, { signal: part.signal }).catch(() => {});
+/** Opens a session on any transport. @throws an error if it does not open */
+async function open(
+  { address, random, clients }: RoleContext,
+  message: (text: string) => void,
+  transports: readonly Transport[] = TRANSPORTS,
+): Promise<SockJSClient> {
+  const client = newClient(address, pickTransport(random, transports), message);
+  clients.push(client);
+  return client.opened(NO_LIMIT);
 }
 
-/** What is expected of a client that misses nothing. */
-class Expected implements Listener {
-  readonly #part: Part;
+async function pause({ random, signal }: RoleContext, min: number, max: number): Promise<void> {
+  await delay(random.integer(min, max), undefined, { signal }).catch(ignore);
+}
+
+/** Messages that a client expects. It records the first one that is missing or out of order. */
+class Expectation {
+  readonly #context: RoleContext;
   readonly #texts: string[] = [];
   #nextBroadcast: number | undefined;
-  #flooded = 0;
+  #floodCount = 0;
   #fault: Error | undefined;
 
-  constructor(part: Part) {
-    this.#part = part;
+  constructor(context: RoleContext) {
+    this.#context = context;
   }
 
   echo(text: string): void {
     this.#texts.push(text);
   }
 
-  get flooded(): number {
-    return this.#flooded;
+  get floodCount(): number {
+    return this.#floodCount;
   }
 
   get isComplete(): boolean {
     return this.#texts.length === 0 || this.#fault !== undefined;
   }
 
-  /** @throws an error if something came that should not have, or not then */
+  /** @throws an error if a message was missing, unexpected or out of order */
   check(): void {
     if (this.#fault !== undefined) throw this.#fault;
   }
 
-  message(text: string): void {
+  /** Bound, so that it can be passed as a callback. */
+  readonly message = (text: string): void => {
     if (text.startsWith('b:')) this.#broadcast(Number(text.slice(2)));
     else if (/^\d+ \.+$/.test(text)) this.#flood(Number.parseInt(text, 10));
-    else if (text === this.#texts.shift()) this.#part.count('echoes', 1);
+    else if (text === this.#texts.shift()) this.#context.count('echoes', 1);
     else this.#fault ??= new Error(`an echo out of order: ${text.slice(0, 50)}`);
-  }
+  };
 
   #broadcast(number: number): void {
     const expected = this.#nextBroadcast ?? number;
-    if (number !== expected) this.#fault ??= new Error(`broadcast ${number}, not ${expected}`);
+    if (number !== expected)
+      this.#fault ??= new Error(`broadcast ${number} in place of ${expected}`);
     this.#nextBroadcast = number + 1;
-    this.#part.count('broadcasts', 1);
+    this.#context.count('broadcasts', 1);
   }
 
   #flood(number: number): void {
-    if (number !== this.#flooded)
-      this.#fault ??= new Error(`flood ${number}, not ${this.#flooded}`);
-    this.#flooded += 1;
-    this.#part.count('floods', 1);
+    if (number !== this.#floodCount)
+      this.#fault ??= new Error(`flood message ${number} in place of ${this.#floodCount}`);
+    this.#floodCount += 1;
+    this.#context.count('floods', 1);
   }
 }
 
 /** @throws an error if the session ends first */
-async function unlessOver<T>(link: ConnectionBackend, awaited: Promise<T>): Promise<T> {
-  const over = link.over.then(({ code, reason }: Ending): never => {
-    throw new Error(`was ended: ${code} ${reason}`);
+async function unlessClosed<T>(client: SockJSClient, awaited: Promise<T>): Promise<T> {
+  const closed = client.closed(NO_LIMIT).then(({ code, reason }): never => {
+    throw new Error(`the session ended with ${code} ${reason}`);
   });
-  return Promise.race([awaited, over]);
+  return Promise.race([awaited, closed]);
 }
 
-async function farewell(link: ConnectionBackend, dice: Dice): Promise<void> {
-  if (!dice.oneIn(2)) return link.leave();
-  await link.send(CLOSE);
-  const { code, reason } = await link.over;
-  if (code !== FAREWELL.code || reason !== FAREWELL.reason) {
-    throw new Error(`the farewell was ${code} ${reason}`);
-  }
-  return undefined;
+async function allEchoes(client: SockJSClient, expectation: Expectation): Promise<void> {
+  const echoes = until(() => expectation.isComplete, 'all echoes', { timeout: ECHO_TIMEOUT_MS });
+  await unlessClosed(client, echoes);
+  expectation.check();
 }
 
-let sent = 0;
-
-/** Sends some messages now and then, and wants each of them back. */
-const healthy: Role = async (part) => {
-  const { dice, signal } = part;
-  const expected = new Expected(part);
-  const link = connect(part, expected);
-  await opened(link);
-  for (let turns = dice.between(1, 12); turns > 0 && !signal.aborted; turns -= 1) {
-    await unlessOver(link, pause(part, 1000, 7000));
-    const texts = Array.from({ length: dice.between(1, 4) }, () => `${(sent += 1)}\u2028"<😀`);
-    for (const text of texts) expected.echo(text);
-    await unlessOver(link, link.send(...texts));
-    expected.check();
+/** Ends the session: in half of the cases by a close of the server. */
+async function end(client: SockJSClient, random: SeededRandom): Promise<void> {
+  if (random.oneIn(2)) {
+    // The close frame may arrive before the response to this request, which ends the request.
+    client.send(CLOSE).catch(ignore);
+    const { code, reason } = await client.closed(NO_LIMIT);
+    if (code !== CLOSE_STATUS.code || reason !== CLOSE_STATUS.reason) {
+      throw new Error(`the session was closed with ${code} ${reason}`);
+    }
+  } else {
+    client.leave();
   }
-  await unlessOver(
-    link,
-    until('all echoes have come', () => expected.isComplete),
-  );
-  expected.check();
-  await farewell(link, dice);
-  await link.over;
-  expected.check();
+  await client.closed(NO_LIMIT);
+}
+
+let sentMessages = 0;
+
+/** Sends messages from time to time, and expects each of them back. */
+const healthy: Role = async (context) => {
+  const { random, signal } = context;
+  const expectation = new Expectation(context);
+  const client = await open(context, expectation.message);
+  for (let rounds = random.integer(1, 12); rounds > 0 && !signal.aborted; rounds -= 1) {
+    await unlessClosed(client, pause(context, 1000, 7000));
+    const texts = Array.from(
+      { length: random.integer(1, 4) },
+      () => `${(sentMessages += 1)}\u2028"<😀`,
+    );
+    for (const text of texts) expectation.echo(text);
+    await unlessClosed(client, client.send(...texts));
+    expectation.check();
+  }
+  await allEchoes(client, expectation);
+  await end(client, random);
+  expectation.check();
 };
 
 /**
- * Asks for much, and takes it by and by; but never so slowly that an answer which the system has taken for it
- * waits there for `disconnectDelay`: then it would be gone, as far as a server can tell.
+ * Requests floods and reads them slowly. Its pauses stay below `disconnectDelay`: a server cannot distinguish a
+ * client that leaves a written response unread for longer from one that is gone.
  */
-const slow: Role = async (part) => {
-  const { dice, signal } = part;
-  const expected = new Expected(part);
-  const link = connect(part, expected);
-  await opened(link);
+const slow: Role = async (context) => {
+  const { random, signal } = context;
+  const expectation = new Expectation(context);
+  const client = await open(context, expectation.message);
   for (let floods = 1; floods < 6 && !signal.aborted; floods += 1) {
-    await unlessOver(link, link.send(FLOOD));
-    while (expected.flooded < floods * FLOOD_COUNT) {
-      link.pause();
-      await unlessOver(link, delay(dice.between(50, 400)));
-      link.resume();
-      await unlessOver(link, delay(dice.between(30, 100)));
-      expected.check();
+    await unlessClosed(client, client.send(FLOOD));
+    while (expectation.floodCount < floods * FLOOD_MESSAGES) {
+      client.pause();
+      await unlessClosed(client, delay(random.integer(50, 400)));
+      client.resume();
+      await unlessClosed(client, delay(random.integer(30, 100)));
+      expectation.check();
     }
   }
-  await farewell(link, dice);
-  await link.over;
+  await end(client, random);
 };
 
-const NOBODY: Listener = { message() {} };
-
-/** Asks for much, and takes nothing. */
-const neverReading: Role = async (part) => {
-  const link = connect(part, NOBODY);
-  await opened(link);
-  link.pause();
+/** Requests floods and reads nothing. */
+const neverReading: Role = async (context) => {
+  const client = await open(context, ignore);
+  client.pause();
   try {
-    for (let floods = 0; floods < 20 && !part.signal.aborted; floods += 1) {
-      await link.send(FLOOD);
-      await pause(part, 300, 700);
+    for (let floods = 0; floods < 20 && !context.signal.aborted; floods += 1) {
+      await client.send(FLOOD);
+      await pause(context, 300, 700);
     }
   } catch {
-    // It has been cut off: that is what should happen to it.
+    // The server has closed the session, as it should.
   }
-  link.abort();
-  await link.over;
+  client.abort();
 };
 
-/** Breaks off at any moment. */
-const aborting: Role = async (part) => {
-  const link = connect(part, NOBODY);
-  if (!part.dice.oneIn(4)) {
-    await opened(link);
-    void link.send('lost', 'lost').catch(() => {});
+/** Aborts at any moment. */
+const aborting: Role = async (context) => {
+  const { address, random, clients } = context;
+  const client = newClient(address, pickTransport(random), ignore);
+  clients.push(client);
+  if (!random.oneIn(4)) {
+    await client.opened(NO_LIMIT);
+    void client.send('lost', 'lost').catch(ignore);
   }
-  await pause(part, 0, 8000);
-  link.abort();
-  await link.over;
+  await pause(context, 0, 8000);
+  client.abort();
 };
 
-/** Opens a session, and never comes back. */
-const forgetting: Role = async (part) => {
-  const link = connect(part, NOBODY);
-  await opened(link);
-  link.leave();
-  await link.over;
-  await pause(part, 1000, 5000);
+/** Opens a session and leaves it. */
+const leaving: Role = async (context) => {
+  const client = await open(context, ignore);
+  client.leave();
+  await client.closed(NO_LIMIT);
+  await pause(context, 1000, 5000);
 };
 
-/** Sends what no client would. */
-const broken: Role = async (part) => {
-  for (let inputs = part.dice.between(1, 20); inputs > 0 && !part.signal.aborted; inputs -= 1) {
-    const readings = await play(generate(part.dice), part.place.port);
-    for (const { fault } of readings) if (fault !== undefined) throw new Error(fault);
-    await pause(part, 50, 500);
+/** Sends inputs of the fuzzer. */
+const malformed: Role = async (context) => {
+  const { address, random, signal } = context;
+  for (let inputs = random.integer(1, 20); inputs > 0 && !signal.aborted; inputs -= 1) {
+    const judgements = await play(generate(random), address.port);
+    for (const { fault } of judgements) if (fault !== undefined) throw new Error(fault);
+    await pause(context, 50, 500);
   }
 };
 
-/** Goes beyond the limits of a body, and finds its session none the worse. */
-const excessive: Role = async (part) => {
-  const expected = new Expected(part);
-  const link = new HttpLink(part.place, part.dice.pick(DIALECTS as [Dialect]), expected);
-  part.links.push(link);
-  await opened(link);
+/** Exceeds the limits of a body, after which its session has to work on. */
+const excessive: Role = async (context) => {
+  const expectation = new Expectation(context);
+  const client = await open(context, expectation.message, HTTP_TRANSPORTS);
   const tooLong = JSON.stringify(['x'.repeat(LIMITS.maxMessageBytes)]);
   const tooMany = JSON.stringify(Array.from({ length: LIMITS.maxMessagesPerBody + 1 }, () => ''));
-  for (const [body, status] of [
+  for (const [body, expected] of [
     [tooLong, 413],
     [tooMany, 413],
     ['[', 500],
   ] as const) {
-    const answered = await unlessOver(link, link.post(body));
-    if (answered !== status) throw new Error(`${status} was expected, not ${answered}`);
-    await pause(part, 100, 3000);
+    const status = await unlessClosed(client, client.post(body));
+    if (status !== expected) throw new Error(`the status was ${status} in place of ${expected}`);
+    await pause(context, 100, 3000);
   }
   const texts = Array.from({ length: LIMITS.maxMessagesPerBody }, (_, index) => `${index}`);
   for (let bodies = 0; bodies < 4; bodies += 1) {
-    for (const text of texts) expected.echo(text);
-    await unlessOver(link, link.send(...texts)); // The third has to wait.
+    for (const text of texts) expectation.echo(text);
+    await unlessClosed(client, client.send(...texts)); // The third one exceeds the rate limit.
   }
-  await unlessOver(
-    link,
-    until('all echoes have come', () => expected.isComplete),
-  );
-  expected.check();
-  await farewell(link, part.dice);
-  await link.over;
+  await allEchoes(client, expectation);
+  await end(client, context.random);
 };
 
-/** How many of a hundred clients have each role. */
-export const ROLES = { healthy, slow, neverReading, aborting, forgetting, broken, excessive };
+export const ROLES = { healthy, slow, neverReading, aborting, leaving, malformed, excessive };
 export type RoleName = keyof typeof ROLES;
 
+/** Clients of each role among 100. */
 export const SHARES: Readonly<Record<RoleName, number>> = {
   healthy: 72,
   slow: 6,
   neverReading: 2,
   aborting: 7,
-  forgetting: 6,
-  broken: 4,
+  leaving: 6,
+  malformed: 4,
   excessive: 3,
 };
 
-/** From an address that opens more sessions than it may. @returns how many were refused */
+/** Opens more sessions from one address than it may have. @returns the number of refusals with 503 */
 export async function burst(port: number): Promise<number> {
-  const place = { port, address: '10.255.0.1' };
-  const links = Array.from(
-    { length: LIMITS.maxSessionsPerAddress + 100 },
-    () => new HttpLink(place, XHR, NOBODY),
-  );
-  const endings = await Promise.all(links.map((link) => link.opened));
-  for (const link of links) link.leave();
-  await Promise.all(links.map((link) => link.over));
-  return endings.filter((ending) => ending?.code === 503).length;
+  const address: Address = { port, ip: '10.255.0.1' };
+  const count = LIMITS.maxSessionsPerAddress + 100;
+  const clients = Array.from({ length: count }, () => newClient(address, XHR, ignore));
+  const refused = (event: ClientCloseEvent): boolean => event.status === 503;
+  await Promise.all(clients.map((client) => client.opened(NO_LIMIT).catch(ignore)));
+  for (const client of clients) client.leave();
+  const events = await Promise.all(clients.map((client) => client.closed(NO_LIMIT)));
+  return events.filter(refused).length;
 }

@@ -1,44 +1,49 @@
-/** The process with the server: started, asked, and ended by its id. */
-import { type ChildProcess, fork } from 'node:child_process';
-import { once } from 'node:events';
-import type { Question, State } from './server.ts';
+/** The process of the server under test. */
+import { fileURLToPath } from 'node:url';
+import { Program } from '../../testkit/process.ts';
+import type { Command, State } from './server.ts';
+
+const SERVER = fileURLToPath(new URL('server.ts', import.meta.url));
 
 export class ServerProcess {
   readonly port: number;
-  readonly #child: ChildProcess;
+  readonly #program: Program;
   #isEnding = false;
 
-  private constructor(child: ChildProcess, port: number) {
-    this.#child = child;
+  private constructor(program: Program, port: number) {
+    this.#program = program;
     this.port = port;
-    child.once('exit', (code, signal) => {
-      if (this.#isEnding) return;
-      console.error(`The server has ended with ${code ?? signal}.`);
-      process.exit(1);
-    });
+    void this.#watch();
   }
 
   static async start(): Promise<ServerProcess> {
-    const child = fork(new URL('server.ts', import.meta.url), { execArgv: ['--expose-gc'] });
-    process.once('exit', () => child.kill('SIGKILL'));
-    const [{ port }] = (await once(child, 'message')) as [{ port: number }];
-    return new ServerProcess(child, port);
+    const program = Program.node(SERVER, [], { ipc: true });
+    process.once('exit', () => program.kill('SIGKILL'));
+    const { port } = (await program.nextMessage()) as { port: number };
+    return new ServerProcess(program, port);
   }
 
-  /** @param isCollected whether garbage is collected first */
+  /** @param isCollected collects garbage first */
   async state(isCollected = false): Promise<State> {
-    this.#child.send((isCollected ? 'collected state' : 'state') satisfies Question);
-    const [state] = (await once(this.#child, 'message')) as [State];
-    return state;
+    this.#program.send((isCollected ? 'collected state' : 'state') satisfies Command);
+    return (await this.#program.nextMessage()) as State;
   }
 
   broadcast(text: string): void {
-    this.#child.send({ broadcast: text } satisfies Question);
+    this.#program.send({ broadcast: text } satisfies Command);
   }
 
   async end(): Promise<void> {
     this.#isEnding = true;
-    this.#child.disconnect();
-    await once(this.#child, 'exit');
+    this.#program.disconnect();
+    await this.#program.exited();
+  }
+
+  /** Ends the run if the server ends before it. */
+  async #watch(): Promise<void> {
+    const { code, signal } = await this.#program.exited({ timeout: Infinity });
+    if (this.#isEnding) return;
+    console.error(`The server has ended with ${code ?? signal}:\n${this.#program.output}`);
+    process.exit(1);
   }
 }

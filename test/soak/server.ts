@@ -1,4 +1,4 @@
-/** The server under test, in a process of its own: it answers what it is asked about itself, and goes when nobody asks. */
+/** The server under test, in its own process. It reports its state over IPC, and exits when the channel closes. */
 import { createServer } from 'node:http';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import {
@@ -7,20 +7,33 @@ import {
   SockJSRouter,
   type SockJSStatsDump,
 } from '../../src/index.ts';
-import { CLOSE, FAREWELL, FLOOD, FLOOD_BYTES, FLOOD_COUNT, LIMITS, PREFIX } from './settings.ts';
+import { activeResources, collectGarbage } from '../../testkit/memory.ts';
+import { portOf } from '../../testkit/server.ts';
+import {
+  CLOSE,
+  CLOSE_STATUS,
+  FLOOD,
+  FLOOD_BYTES,
+  FLOOD_MESSAGES,
+  LIMITS,
+  PREFIX,
+} from './settings.ts';
 
 export interface State {
   readonly stats: SockJSStatsDump;
-  /** Kinds of what keeps the process alive. */
-  readonly handles: string;
+  /** Handles and requests that keep the process alive, counted by kind. */
+  readonly handles: Readonly<Record<string, number>>;
+  /** Bytes of heap in use. */
   readonly heap: number;
+  /** Bytes of resident memory. */
   readonly resident: number;
   readonly errors: readonly string[];
-  /** In milliseconds, since the last time. */
+  /** Longest block of the event loop since the last report, in milliseconds. */
   readonly longestBlock: number;
 }
 
-export type Question = 'state' | 'collected state' | { readonly broadcast: string };
+/** `collected state`: after a forced garbage collection. */
+export type Command = 'state' | 'collected state' | { readonly broadcast: string };
 
 const errors: string[] = [];
 const logger: SockJSLogger = {
@@ -31,11 +44,11 @@ const logger: SockJSLogger = {
 };
 const PADDING = '.'.repeat(FLOOD_BYTES);
 
-class Village extends SockJSConnection {
+class SoakConnection extends SockJSConnection {
   #floods = 0;
 
   override onMessage(message: string): void {
-    if (message === CLOSE) this.close(FAREWELL.code, FAREWELL.reason);
+    if (message === CLOSE) this.close(CLOSE_STATUS.code, CLOSE_STATUS.reason);
     else if (message === FLOOD) this.#flood();
     else this.send(message);
   }
@@ -45,33 +58,29 @@ class Village extends SockJSConnection {
   }
 
   #flood(): void {
-    for (let count = 0; count < FLOOD_COUNT; count += 1) {
-      this.send(`${this.#floods * FLOOD_COUNT + count} ${PADDING}`);
+    for (let count = 0; count < FLOOD_MESSAGES; count += 1) {
+      this.send(`${this.#floods * FLOOD_MESSAGES + count} ${PADDING}`);
     }
     this.#floods += 1;
   }
 }
 
-// Every client of the load says which address it has: all of them come from this machine.
+// All clients connect from this machine, so each sends its address in a header.
 const settings = { ...LIMITS, trustedProxies: ['loopback'], logger };
-const router = new SockJSRouter(Village, PREFIX, settings);
+const router = new SockJSRouter(SoakConnection, PREFIX, settings);
 const server = createServer();
 router.attach(server);
 const delays = monitorEventLoopDelay({ resolution: 10 });
 delays.enable();
 
-function state(isCollected: boolean): State {
-  if (isCollected) {
-    globalThis.gc?.();
-    globalThis.gc?.(); // What the first one finalised.
-  }
+async function state(isCollected: boolean): Promise<State> {
+  if (isCollected) await collectGarbage();
   const { heapUsed, rss } = process.memoryUsage();
   const longestBlock = delays.max / 1e6;
   delays.reset();
-  const handles = process.getActiveResourcesInfo().toSorted().join(' ');
   return {
     stats: router.stats.dump(),
-    handles,
+    handles: activeResources(),
     heap: heapUsed,
     resident: rss,
     errors,
@@ -79,14 +88,15 @@ function state(isCollected: boolean): State {
   };
 }
 
-process.on('uncaughtExceptionMonitor', (error) => console.error('The server dies of', error));
-process.on('message', (question: Question) => {
-  if (typeof question === 'object') router.broadcast(router.connections, question.broadcast);
-  else process.send?.(state(question === 'collected state'));
-});
+process.on('uncaughtExceptionMonitor', (error) => console.error('The server has failed:', error));
+async function execute(command: Command): Promise<void> {
+  if (typeof command === 'object') router.broadcast(router.connections, command.broadcast);
+  else process.send?.(await state(command === 'collected state'));
+}
+
+process.on('message', (command: Command) => void execute(command));
 process.on('disconnect', () => process.exit());
-process.on('SIGINT', () => {}); // The load gets it too, and ends this process.
-server.listen({ port: 0, host: '127.0.0.1', budget: 2048 }, () => {
-  const address = server.address();
-  process.send?.({ port: typeof address === 'object' ? address?.port : undefined });
+process.on('SIGINT', () => {}); // The parent process receives it too, and ends this one.
+server.listen({ port: 0, host: '127.0.0.1', backlog: 2048 }, () => {
+  process.send?.({ port: portOf(server) });
 });

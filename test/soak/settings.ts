@@ -1,4 +1,4 @@
-/** What the server of the soak is set to: delays and limits are low, so that all of them are met often. */
+/** Settings of the soak server. Delays and limits are low, so that clients reach all of them often. */
 import type { SockJSSettings } from '../../src/index.ts';
 
 export const PREFIX = '/echo';
@@ -20,10 +20,11 @@ export const LIMITS = {
   maxBufferedBytes: 512 * 1024,
 } as const satisfies SockJSSettings;
 
-/** What a client may ask for instead of an echo. */
+/** Commands of clients. The server echoes all other messages. */
 export const CLOSE = '!close';
 export const FLOOD = '!flood';
-export const FAREWELL = { code: 3001, reason: 'As you asked' };
-/** So many messages of so many bytes answer a flood. */
-export const FLOOD_COUNT = 150;
+/** Close status for the command `CLOSE`. */
+export const CLOSE_STATUS = { code: 3001, reason: 'As requested' };
+/** Messages and their size for the command `FLOOD`. */
+export const FLOOD_MESSAGES = 150;
 export const FLOOD_BYTES = 1024;

@@ -203,3 +203,9 @@ test('HTTPS is spoken with a certificate made for the test', async (t) => {
   const stranger = { port, tls: { ca: [selfSignedCertificate().cert] } };
   await assert.rejects(httpRequest(stranger, { path: '/' }));
 });
+
+test('a connection from a chosen local address', async (t) => {
+  const server = createServer(({ socket }, response) => response.end(socket.remoteAddress));
+  const target = { port: await startServer(t, server), localAddress: '127.0.0.2' };
+  assert.equal((await httpRequest(target, { path: '/' })).body, '127.0.0.2');
+});

@@ -5,6 +5,7 @@ import { test } from 'node:test';
 import { SockJSConnection } from '../../src/index.ts';
 import { AsyncQueue } from '../../testkit/async-queue.ts';
 import { selfSignedCertificate } from '../../testkit/certificate.ts';
+import { CuttingStage } from '../../testkit/network-faults.ts';
 import { testEach } from '../../testkit/node-test.ts';
 import { CLIENT_TRANSPORTS, openOfficial } from '../../testkit/official-client.ts';
 import { Echo, startRouter, startServer } from '../../testkit/server.ts';
@@ -144,6 +145,35 @@ testEach(TRANSPORTS, 'a connection that is cut closes the client', async (t, tra
   cut?.();
   assert.equal((await client.closed()).code, 1006);
 });
+
+for (const { fault, settings, offset } of [
+  { fault: 'that is cut off', settings: {}, offset: 10_000 },
+  { fault: 'that is refused', settings: { maxMessageBytes: 1000 }, offset: Infinity },
+]) {
+  const title = `a body ${fault} closes the client, which sends nothing more`;
+  testEach(HTTP_TRANSPORTS, title, async (t, transport) => {
+    const received: string[] = [];
+    class Recording extends SockJSConnection {
+      override onMessage(message: string): void {
+        received.push(message.slice(0, 10));
+      }
+    }
+    const { port, router, logger } = await startRouter(t, settings, Recording);
+    const cutting = new CuttingStage('RST', offset);
+    const server = await startRelay(t, port, { toServer: cutting.stage });
+    const client = await openSockJS(t, transport, { server });
+    const sends = ['first', 'x'.repeat(20_000), 'third', 'fourth'].map((text) => client.send(text));
+    const results = await Promise.allSettled(sends);
+    const statuses = results.map(({ status }) => status);
+    assert.deepEqual(statuses, ['fulfilled', 'rejected', 'rejected', 'rejected']);
+    const { code, reason } = await client.closed();
+    assert.equal(code, 1006);
+    assert.match(reason, /^Sending failed: /);
+    await router.close({ timeout: 0 });
+    assert.deepEqual(received, ['first']);
+    logger.take(); // A refusal is a warning.
+  });
+}
 
 testEach(STREAMING_TRANSPORTS, 'a new request follows at responseLimit', async (t, transport) => {
   const { port } = await startRouter(t, { responseLimit: 1000 });

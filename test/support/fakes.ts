@@ -1,1 +1,0 @@
-export { deferred } from '../../testkit/until.ts';
