@@ -1,6 +1,6 @@
 /**
- * A room in which everybody has a name. A client's first message is the name that it would like, every
- * further one is something said. The server tells everyone with JSON: who came, who left, who said what.
+ * A chat room with names. A client's first message is the name that it wants, and every further message is chat text.
+ * The server sends JSON to all clients: joined, left, and each text with its name.
  */
 import { SockJSConnection, SockJSRouter, broadcast } from 'sockjs-server';
 import { serve } from '../site/serve.ts';
@@ -19,7 +19,7 @@ function tellEveryone(notice: Notice): void {
   broadcast(people.values(), JSON.stringify(notice));
 }
 
-/** The name that was asked for, made short, and told apart from those that are in use. */
+/** Returns the wanted name, cut, and with a number if it is in use. */
 function freeName(wanted: string): string {
   const name = wanted.trim().replaceAll(/\s+/g, ' ').slice(0, LONGEST_NAME) || 'Guest';
   let free = name;
@@ -53,5 +53,5 @@ class ChatConnection extends SockJSConnection {
 
 export const chat = new SockJSRouter(ChatConnection, '/chat', { maxMessageBytes: 16 * 1024 });
 
-// Only as a program: the demo site imports the router. (Node before 24.2: leave the condition out.)
+// The demo site imports the router without this. (In Node before 24.2 remove the condition.)
 if (import.meta.main) serve([chat]);

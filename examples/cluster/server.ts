@@ -1,11 +1,11 @@
 /**
- * All cores of one machine: as many workers as cores (or WORKERS) share PORT (9999), each with its own
- * sessions. A WebSocket may live in any worker. The requests of all other transports name their session, and
- * `<server>` in `/echo/<server>/<session>/<transport>` names the worker that has it; the worker that
- * happens to get such a request hands it on (relay.ts).
+ * All cores of one machine: one worker per core (or WORKERS of them) shares PORT (9999), and each has its own sessions.
+ * A WebSocket stays in the worker that accepts it. Requests of all other transports contain their session, and
+ * `<server>` in `/echo/<server>/<session>/<transport>` selects its worker. A worker that gets a request of another
+ * worker's session relays it (relay.ts).
  *
- * This is the primary: it starts workers, replaces those that die, tells all of them where the others are,
- * and on SIGTERM has all clients told before anybody goes.
+ * This is the primary. It starts the workers, replaces those that die, sends each the ports of the others, and on
+ * SIGTERM drains all of them before one ends.
  */
 import cluster, { type Worker } from 'node:cluster';
 import { availableParallelism } from 'node:os';
@@ -13,13 +13,13 @@ import { join } from 'node:path';
 
 const count = Number(process.env['WORKERS'] ?? availableParallelism());
 const workers: Worker[] = [];
-/** The private port of each worker. */
+/** Private port of each worker. */
 const ports: number[] = [];
 const drained = new Set<Worker>();
 let isStopping = false;
 
 function tellAll(message: 'drain' | 'end' | readonly number[]): void {
-  // One that has just died cannot be told: its 'exit' is on its way.
+  // A worker that has just died gets no message. Its 'exit' event follows.
   for (const worker of workers) if (worker.isConnected()) worker.send(message, () => {});
 }
 
@@ -41,13 +41,13 @@ function start(index: number): void {
   worker.on('exit', (code, signal) => {
     if (isStopping) return noteDrained(worker);
     console.error(`Worker ${index} has ended with ${signal ?? code}.`);
-    // Another one would do no better.
+    // A replacement would fail in the same way.
     if (!isListening) process.exit(1);
     start(index);
   });
 }
 
-/** Nobody goes before all are drained: the last words to a client may come through another worker. */
+/** Ends the workers after all are drained: the close frame of a client may go through another worker. */
 function noteDrained(worker: Worker): void {
   drained.add(worker);
   if (workers.every((each) => drained.has(each))) tellAll('end');

@@ -1,6 +1,6 @@
 /**
- * One worker: a complete server on a private port, and the port that all workers share in front of it. They
- * have nothing else in common: `router.connections` are the clients of this worker.
+ * One worker: a complete server on a private port, and in front of it the port that all workers share.
+ * `router.connections` are the clients of this worker only.
  */
 import { type RequestListener, createServer } from 'node:http';
 import { SockJSConnection, SockJSRouter } from 'sockjs-server';
@@ -16,13 +16,14 @@ class Echo extends SockJSConnection {
   }
 }
 
-// What the other workers hand on comes from this machine, and they say whose it is.
+// Relayed requests come from this machine, with the client's address in a header.
 const router = new SockJSRouter(Echo, '/echo', { trustedProxies: ['loopback'] });
-// As it would be without a cluster: other routes, or Express, belong here. What is idle is closed by the others.
+// The server as it is without a cluster: other routes, or Express, belong here. Its idle connections are closed by the
+// other workers.
 const own = createServer({ keepAliveTimeout: 0 });
 router.attach(own);
 
-/** The private ports of all workers. */
+/** Private ports of all workers. */
 let ports: readonly number[] = [];
 
 const answer: RequestListener = (request, response) => {
@@ -51,7 +52,7 @@ process.on('message', (message: unknown) => {
   ports = message.map(Number);
   if (!shared.listening) shared.listen(Number(PORT));
 });
-// The terminal and systemd send these to every process; the primary says what they mean.
+// The terminal and systemd send these signals to every process. The primary decides when a worker ends.
 process.on('SIGINT', () => {});
 process.on('SIGTERM', () => {});
 

@@ -1,4 +1,4 @@
-/** The smallest server: what a client sends goes back to it. */
+/** The smallest server: it sends every message back. */
 import { SockJSConnection, SockJSRouter } from 'sockjs-server';
 
 class Echo extends SockJSConnection {
@@ -9,7 +9,7 @@ class Echo extends SockJSConnection {
 
 export const echo = new SockJSRouter(Echo, '/echo');
 
-// Only as a program: the demo site imports the router. (Node before 24.2: leave the condition out.)
+// The demo site imports the router without this. (In Node before 24.2 remove the condition.)
 if (import.meta.main) {
   const server = echo.listen(Number(process.env['PORT'] ?? 9999));
   server.on('listening', () => console.log('Echo listens on', server.address()));

@@ -1,7 +1,4 @@
-/**
- * Three services over one connection. Each channel is a connection class like any other, and could be
- * given to a router of its own without a change.
- */
+/** Three services over one connection. Each channel is a connection class, which a router could serve unchanged. */
 import { SockJSConnection, SockJSRouter, broadcast } from 'sockjs-server';
 import { multiplex } from 'sockjs-server/multiplex';
 import { serve } from '../site/serve.ts';
@@ -58,5 +55,5 @@ export const channels = new SockJSRouter(
   '/multiplex',
 );
 
-// Only as a program: the demo site imports the router. (Node before 24.2: leave the condition out.)
+// The demo site imports the router without this. (In Node before 24.2 remove the condition.)
 if (import.meta.main) serve([channels]);

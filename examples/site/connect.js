@@ -1,6 +1,6 @@
 /**
- * The bar at the top of every example: which transport to use, which one is in use, connect and
- * disconnect. The choice stands in the page's address (`?transport=xhr-polling`), so it can be shared.
+ * The bar at the top of every example: choice of transport, current transport, connect and disconnect. The choice is in
+ * the URL of the page (`?transport=xhr-polling`), so that a link keeps it.
  */
 const AUTOMATIC = 'automatic';
 const TRANSPORTS = [
@@ -32,10 +32,10 @@ function keepInAddress(transport) {
 }
 
 /**
- * Connects, now and whenever the user asks for it. Every `fieldset.when-connected` of the page can be
- * used only while a connection is open.
- * @param {string} prefix the router's
- * @param {(sockjs: WebSocket) => void} use is given each new connection before it opens, to set its
+ * Connects now, and whenever the user clicks. Each `fieldset.when-connected` of the page is enabled only while a
+ * connection is open.
+ * @param {string} prefix of the router
+ * @param {(sockjs: WebSocket) => void} use gets each new connection before it opens, to set its
  *   `onopen`, `onmessage` and `onclose`
  */
 export function connect(prefix, use) {

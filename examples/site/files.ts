@@ -1,7 +1,4 @@
-/**
- * The files of the site as one table from path to file. What is not in the table does not exist, so no
- * path that a client makes up can reach another file.
- */
+/** The files of the site as one table from path to file. A path outside of the table is a 404. */
 import { readFile } from 'node:fs/promises';
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import { extname } from 'node:path';
@@ -14,7 +11,7 @@ const TYPES = new Map([
 ]);
 
 const HEADERS = {
-  // Nothing inline and nothing from elsewhere; WebSockets to this server are 'self' too.
+  // No inline code and no other host. WebSockets to this server are 'self' too.
   'Content-Security-Policy':
     "default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
   'X-Content-Type-Options': 'nosniff',
@@ -29,7 +26,7 @@ function installed(specifier: string): URL {
   return new URL(import.meta.resolve(specifier));
 }
 
-/** Files of the package, among them the modules for browsers: `import` in Node finds CommonJS. */
+/** Modules for browsers in the package. `import` in Node would find CommonJS. */
 const PACKAGE = installed('sockjs-server/package.json');
 
 const SHARED: readonly (readonly [path: string, file: URL])[] = [
@@ -43,7 +40,7 @@ const SHARED: readonly (readonly [path: string, file: URL])[] = [
   ['/uplot.css', installed('uplot/dist/uPlot.min.css')],
 ];
 
-/** @param examples names of folders that have a page; a single one is the home page as well */
+/** @param examples names of folders that have a page. A single one is the home page too */
 export function filesFor(examples: readonly string[]): ReadonlyMap<string, URL> {
   const [only, ...others] = examples;
   const home = others.length === 0 ? `../${only}/${only}.html` : 'index.html';
@@ -79,7 +76,7 @@ async function answer(
   }
 }
 
-/** A listener for requests that answers with these files, and 404 for everything else. */
+/** Returns a request listener that serves these files, and 404 for all other paths. */
 export function answerFrom(files: ReadonlyMap<string, URL>): RequestListener {
   return (request, response) => {
     answer(files, request, response).catch((error: unknown) => {

@@ -1,12 +1,12 @@
 /**
- * The counters of some routers, and of its own, once a second to everybody who watches. A message is a
- * JSON array of readings: those of the last minutes first, and then each new one alone.
+ * Sends the counters of some routers, and of this one, to its clients once a second. A message is a JSON array of
+ * readings. The first one has the readings of the last minutes.
  */
 import { SockJSConnection, SockJSRouter, type SockJSStatsDump } from 'sockjs-server';
 import { serve } from '../site/serve.ts';
 
 interface Reading {
-  /** Milliseconds since 1970. */
+  /** Milliseconds since the epoch. */
   readonly time: number;
   /** By prefix. */
   readonly routers: Readonly<Record<string, SockJSStatsDump>>;
@@ -15,7 +15,7 @@ interface Reading {
 const INTERVAL = 1000;
 const KEPT = 120;
 
-/** @param watched the routers besides the one that is returned */
+/** @param watched routers to observe in addition to the returned one */
 export function statsOf(watched: readonly SockJSRouter[]): SockJSRouter {
   const readings: Reading[] = [];
 
@@ -40,5 +40,5 @@ export function statsOf(watched: readonly SockJSRouter[]): SockJSRouter {
   return router;
 }
 
-// Only as a program: the demo site calls the function. (Node before 24.2: leave the condition out.)
+// The demo site calls the function without this. (In Node before 24.2 remove the condition.)
 if (import.meta.main) serve([statsOf([])]);
