@@ -84,6 +84,28 @@ for (const how of ['ends', 'resets'] as const) {
   );
 }
 
+testEach(
+  TRANSPORTS,
+  'request.signal aborts on a disconnect after allowedOrigins was pending too',
+  async (t, transport) => {
+    const requests = new AsyncQueue<SessionRequest>('authorize');
+    const { port, router } = await startRouter(t, {
+      allowedOrigins: async () => true,
+      authorize: (request) => {
+        requests.push(request);
+        return never();
+      },
+    });
+    const headers = [['Origin', 'http://page.example']] as const;
+    const client = httpConnection(t, port).send(openRequest(transport, { headers }));
+    const { signal } = await requests.next();
+    const aborted = new Promise((resolve) => signal.addEventListener('abort', resolve));
+    client.raw.end();
+    await within(aborted, 'the abort event');
+    assert.equal(router.stats.dump().sessionsTotal, 0);
+  },
+);
+
 testEach(TRANSPORTS, 'request.signal aborts when the router closes', async (t, transport) => {
   const requests = new AsyncQueue<SessionRequest>('authorize');
   const { port, router } = await startRouter(t, {

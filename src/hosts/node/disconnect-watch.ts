@@ -36,5 +36,6 @@ export function watchUpgradedSocket(socket: Socket, onDisconnect: () => void): (
   socket.on('data', onData);
   socket.on('end', onEnd);
   socket.on('close', onClose);
+  socket.resume(); // An earlier watch of the same request may have paused it.
   return stop;
 }
