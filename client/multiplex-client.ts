@@ -1,6 +1,6 @@
 /**
- * The browser half of `sockjs-server/multiplex`: channels over one SockJS connection. A channel looks
- * like a WebSocket: `readyState`, `onopen`, `onmessage`, `onclose`, `addEventListener`, `send`, `close`.
+ * The browser part of `sockjs-server/multiplex`: channels over one SockJS connection. A channel has the interface of
+ * a WebSocket: `readyState`, `onopen`, `onmessage`, `onclose`, `addEventListener`, `send`, `close`.
  */
 
 /** The part of a connection that `MultiplexClient` uses: SockJS and WebSocket have it. */
@@ -35,7 +35,7 @@ export interface Channel extends EventTarget {
   onclose: ((event: ChannelCloseEvent) => void) | null;
   /** @throws Error while the channel is connecting */
   send(text: string): void;
-  /** Leaves the channel; the connection and its other channels go on. */
+  /** Closes the channel. The connection and its other channels stay open. */
   close(): void;
 }
 
@@ -107,7 +107,7 @@ export class MultiplexClient {
   readonly #socket: MultiplexSocket;
   readonly #channels = new Map<string, SocketChannel>();
 
-  /** @param socket a SockJS (or WebSocket) object, open or not; leave its events to this client */
+  /** @param socket a SockJS or WebSocket object, open or connecting. This client handles its events. */
   constructor(socket: MultiplexSocket) {
     this.#socket = socket;
     socket.addEventListener('open', () => {
@@ -119,7 +119,7 @@ export class MultiplexClient {
     });
   }
 
-  /** Opens a channel, or returns the one of this name that is open. */
+  /** Opens a channel, or returns the open one of this name. */
   channel(name: string): Channel {
     const known = this.#channels.get(name);
     if (known !== undefined) return known;
@@ -135,7 +135,7 @@ export class MultiplexClient {
     return channel;
   }
 
-  /** Copies the channels of this moment: a handler may open new ones. */
+  /** Copies the present channels, because a handler may open new ones. */
   #snapshot(): SocketChannel[] {
     return [...this.#channels.values()];
   }

@@ -1,6 +1,6 @@
 /**
- * The services that conformance suites of SockJS expect to find, each a small connection class below a
- * prefix of its own. Pages of any origin may use them, and only `/cookie_needed_echo` sets a cookie.
+ * The services that conformance suites of SockJS expect, each a small connection class below its own prefix. Pages of
+ * any origin may use them, and only `/cookie_needed_echo` sets a cookie.
  */
 import type { Server } from 'node:http';
 import {
@@ -56,7 +56,7 @@ class Broadcast extends SockJSConnection {
 
 const LARGEST_EXPONENT = 18;
 
-/** Answers a whole number n from 1 to 18 with 2^n times `x`, and ignores everything else. */
+/** Returns 2^n times `x` for a whole number n from 1 to 18, and ignores other messages. */
 class Amplify extends SockJSConnection {
   override onMessage(message: string): void {
     const exponent = Number(message);
@@ -66,14 +66,14 @@ class Amplify extends SockJSConnection {
 }
 
 /**
- * Makes all services and attaches them to a server.
- * @param logger in place of the console
- * @returns the routers, which whoever stops the server closes first
+ * Creates all services and attaches them to a server.
+ * @param logger replaces the console
+ * @returns the routers, to be closed before the server
  */
 export function attachServices(server: Server, logger?: SockJSLogger): SockJSRouter[] {
   const settings: SockJSSettings = { allowedOrigins: '*', jsessionid: false, logger };
   const routers = [
-    // So short that a suite sees a streaming answer end.
+    // Low, so that a suite can observe the end of a streaming response.
     new SockJSRouter(Echo, '/echo', { ...settings, responseLimit: 4096 }),
     new SockJSRouter(Echo, '/disabled_websocket_echo', {
       ...settings,

@@ -9,7 +9,7 @@ const say = document.querySelector('#say');
 const text = document.querySelector('#text');
 
 let sockjs;
-/** The name under which to come back after the connection was lost. */
+/** Name for joining again after the connection was lost. */
 let wanted;
 
 function showPeople(names) {

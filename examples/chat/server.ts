@@ -1,6 +1,6 @@
 /**
- * A room in which everybody has a name. A client's first message is the name that it would like, every
- * further one is something said. The server tells everyone with JSON: who came, who left, who said what.
+ * A chat room. The first message of a client is its name, further messages are texts. The server sends JSON notices of
+ * arrivals, departures and texts to everyone.
  */
 import { SockJSConnection, SockJSRouter, broadcast } from 'sockjs-server';
 import { serve } from '../site/serve.ts';
@@ -19,7 +19,7 @@ function tellEveryone(notice: Notice): void {
   broadcast(people.values(), JSON.stringify(notice));
 }
 
-/** The name that was asked for, made short, and told apart from those that are in use. */
+/** Truncates a name, and adds a number if it is in use. */
 function freeName(wanted: string): string {
   const name = wanted.trim().replaceAll(/\s+/g, ' ').slice(0, LONGEST_NAME) || 'Guest';
   let free = name;
@@ -53,5 +53,5 @@ class ChatConnection extends SockJSConnection {
 
 export const chat = new SockJSRouter(ChatConnection, '/chat', { maxMessageBytes: 16 * 1024 });
 
-// Only as a program: the demo site imports the router. (Node before 24.2: leave the condition out.)
+// Runs only as a program, because the demo site imports the router. Before Node 24.2, omit the condition.
 if (import.meta.main) serve([chat]);

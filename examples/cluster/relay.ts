@@ -1,4 +1,4 @@
-/** Which worker has the session of a request; and the request handed on to it as it comes, the answer back as it comes. */
+/** Relays a request to the worker that owns its session, and streams the response back. */
 import {
   Agent,
   type IncomingMessage,
@@ -10,16 +10,16 @@ import { pipeline } from 'node:stream';
 
 const agent = new Agent({ keepAlive: true });
 const SESSION = /^\/echo\/([^/.]+)\/[^/.]+\/[^/?]+(?:\?|$)/;
-/** No more digits than a number can carry exactly. */
+/** Digits of a number that is exact. */
 const NUMBER = /^\d{1,9}$/;
 const LOOPBACK = /^(?:::ffff:)?127\.|^::1$/;
 const FORWARDED = ['forwarded', 'x-forwarded-for', 'x-forwarded-host', 'x-forwarded-proto'];
-/** These are about one connection, and here are two. */
+/** Headers of a single connection. The relay has two. */
 const HOP_BY_HOP = ['connection', 'keep-alive', 'transfer-encoding'];
 
 /**
- * sockjs-client draws `<server>` from 000 to 999; who calls it otherwise shares the first worker.
- * @returns the index of the worker; undefined where there is no session
+ * sockjs-client chooses a `<server>` from 000 to 999. Other values share the first worker.
+ * @returns the index of the worker; undefined for a request without a session
  */
 export function ownerOf(url: string, workers: number): number | undefined {
   const server = SESSION.exec(url)?.[1];
@@ -31,7 +31,7 @@ function without(headers: OutgoingHttpHeaders, names: readonly string[]): Outgoi
   return Object.fromEntries(Object.entries(headers).filter(([name]) => !names.includes(name)));
 }
 
-/** So that the owner takes the client for whom this worker would: workers trust what is said on this machine. */
+/** Forwards the client's address as this worker sees it. Workers trust the headers of this machine. */
 function headersFor({ headers, socket }: IncomingMessage): OutgoingHttpHeaders {
   const peer = socket.remoteAddress ?? '';
   const told = without(
@@ -42,13 +42,13 @@ function headersFor({ headers, socket }: IncomingMessage): OutgoingHttpHeaders {
   return told;
 }
 
-/** @param port where the owner listens on this machine, if it does */
+/** @param port of the owner on this machine; undefined if there is no owner */
 export function relay(
   request: IncomingMessage,
   response: ServerResponse,
   port: number | undefined,
 ): void {
-  // Without a port Node would ask port 80, whoever listens there.
+  // Without a port Node would connect to port 80.
   if (port === undefined) {
     response.writeHead(503).end();
     return;
@@ -57,11 +57,11 @@ export function relay(
   const options = { agent, host: '127.0.0.1', port, method, path, headers: headersFor(request) };
   const relayed = ask(options, (answer) => {
     response.writeHead(answer.statusCode ?? 502, without(answer.headers, HOP_BY_HOP));
-    // If one side breaks off, so does the other.
+    // If one side breaks off, the other side has to end too.
     pipeline(answer, response, () => {});
   });
   relayed.on('error', () => {
-    // The owner is gone, or not back yet, and the session with it.
+    // The owner has ended and lost the session, or has not restarted.
     if (response.headersSent) response.destroy();
     else response.writeHead(503).end();
   });

@@ -1,11 +1,11 @@
 /**
- * All cores of one machine: as many workers as cores (or WORKERS) share PORT (9999), each with its own
- * sessions. A WebSocket may live in any worker. The requests of all other transports name their session, and
- * `<server>` in `/echo/<server>/<session>/<transport>` names the worker that has it; the worker that
- * happens to get such a request hands it on (relay.ts).
+ * A cluster on all cores of one machine. One worker per core (or WORKERS) shares PORT (9999), each with its own
+ * sessions. A WebSocket stays with the worker that accepts it. Requests of the other transports contain their session,
+ * and `<server>` in `/echo/<server>/<session>/<transport>` selects the worker that owns it. Any other worker relays
+ * such a request to the owner (relay.ts).
  *
- * This is the primary: it starts workers, replaces those that die, tells all of them where the others are,
- * and on SIGTERM has all clients told before anybody goes.
+ * This is the primary process. It starts workers, replaces those that end, and sends the ports of all workers to each.
+ * On SIGTERM all workers close their sessions before any of them exits.
  */
 import cluster, { type Worker } from 'node:cluster';
 import { availableParallelism } from 'node:os';
@@ -19,7 +19,7 @@ const drained = new Set<Worker>();
 let isStopping = false;
 
 function tellAll(message: 'drain' | 'end' | readonly number[]): void {
-  // One that has just died cannot be told: its 'exit' is on its way.
+  // A worker that has just ended cannot receive messages, and its 'exit' event follows.
   for (const worker of workers) if (worker.isConnected()) worker.send(message, () => {});
 }
 
@@ -41,13 +41,13 @@ function start(index: number): void {
   worker.on('exit', (code, signal) => {
     if (isStopping) return noteDrained(worker);
     console.error(`Worker ${index} has ended with ${signal ?? code}.`);
-    // Another one would do no better.
+    // Another worker would fail in the same way.
     if (!isListening) process.exit(1);
     start(index);
   });
 }
 
-/** Nobody goes before all are drained: the last words to a client may come through another worker. */
+/** Workers exit when all are drained, because another worker may relay the last frames to a client. */
 function noteDrained(worker: Worker): void {
   drained.add(worker);
   if (workers.every((each) => drained.has(each))) tellAll('end');

@@ -1,6 +1,6 @@
 /**
- * One worker: a complete server on a private port, and the port that all workers share in front of it. They
- * have nothing else in common: `router.connections` are the clients of this worker.
+ * One worker: a complete server on a private port, behind the port that all workers share. Workers share nothing else:
+ * `router.connections` has only the clients of this worker.
  */
 import { type RequestListener, createServer } from 'node:http';
 import { SockJSConnection, SockJSRouter } from 'sockjs-server';
@@ -16,9 +16,9 @@ class Echo extends SockJSConnection {
   }
 }
 
-// What the other workers hand on comes from this machine, and they say whose it is.
+// Relayed requests come from this machine, with the address of the client in a header.
 const router = new SockJSRouter(Echo, '/echo', { trustedProxies: ['loopback'] });
-// As it would be without a cluster: other routes, or Express, belong here. What is idle is closed by the others.
+// As without a cluster. Other routes, or Express, belong here. The other workers close idle connections.
 const own = createServer({ keepAliveTimeout: 0 });
 router.attach(own);
 
@@ -51,7 +51,7 @@ process.on('message', (message: unknown) => {
   ports = message.map(Number);
   if (!shared.listening) shared.listen(Number(PORT));
 });
-// The terminal and systemd send these to every process; the primary says what they mean.
+// The terminal and systemd signal every process. The primary decides when workers exit.
 process.on('SIGINT', () => {});
 process.on('SIGTERM', () => {});
 

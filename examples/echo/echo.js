@@ -5,7 +5,7 @@ const log = document.querySelector('#log');
 const text = document.querySelector('#text');
 
 let sockjs;
-/** When each message that is on its way was sent; echoes come back in order. */
+/** Send times of the pending messages. Echoes arrive in order. */
 let sentAt = [];
 
 connect('/echo', (connection) => {

@@ -1,4 +1,4 @@
-/** The smallest server: what a client sends goes back to it. */
+/** The smallest server: it returns each message to its client. */
 import { SockJSConnection, SockJSRouter } from 'sockjs-server';
 
 class Echo extends SockJSConnection {
@@ -9,7 +9,7 @@ class Echo extends SockJSConnection {
 
 export const echo = new SockJSRouter(Echo, '/echo');
 
-// Only as a program: the demo site imports the router. (Node before 24.2: leave the condition out.)
+// Runs only as a program, because the demo site imports the router. Before Node 24.2, omit the condition.
 if (import.meta.main) {
   const server = echo.listen(Number(process.env['PORT'] ?? 9999));
   server.on('listening', () => console.log('Echo listens on', server.address()));

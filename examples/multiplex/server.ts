@@ -1,6 +1,6 @@
 /**
- * Three services over one connection. Each channel is a connection class like any other, and could be
- * given to a router of its own without a change.
+ * Three services over one connection. Each channel is a normal connection class, and works unchanged with its own
+ * router.
  */
 import { SockJSConnection, SockJSRouter, broadcast } from 'sockjs-server';
 import { multiplex } from 'sockjs-server/multiplex';
@@ -58,5 +58,5 @@ export const channels = new SockJSRouter(
   '/multiplex',
 );
 
-// Only as a program: the demo site imports the router. (Node before 24.2: leave the condition out.)
+// Runs only as a program, because the demo site imports the router. Before Node 24.2, omit the condition.
 if (import.meta.main) serve([channels]);

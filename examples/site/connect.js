@@ -1,6 +1,6 @@
 /**
- * The bar at the top of every example: which transport to use, which one is in use, connect and
- * disconnect. The choice stands in the page's address (`?transport=xhr-polling`), so it can be shared.
+ * The bar at the top of every example: the choice of the transport, the transport in use, connect and disconnect.
+ * The address of the page contains the choice (`?transport=xhr-polling`), so that it can be shared.
  */
 const AUTOMATIC = 'automatic';
 const TRANSPORTS = [
@@ -32,11 +32,11 @@ function keepInAddress(transport) {
 }
 
 /**
- * Connects, now and whenever the user asks for it. Every `fieldset.when-connected` of the page can be
- * used only while a connection is open.
- * @param {string} prefix the router's
- * @param {(sockjs: WebSocket) => void} use is given each new connection before it opens, to set its
- *   `onopen`, `onmessage` and `onclose`
+ * Connects at once, and again on each click on Connect. Every `fieldset.when-connected` of the page is enabled only
+ * while a connection is open.
+ * @param {string} prefix of the router
+ * @param {(sockjs: WebSocket) => void} use sets `onopen`, `onmessage` and `onclose` of each new connection before it
+ *   opens
  */
 export function connect(prefix, use) {
   const select = element('select', {}, ...TRANSPORTS.map((name) => new Option(name)));

@@ -1,6 +1,6 @@
 /**
- * The files of the site as one table from path to file. What is not in the table does not exist, so no
- * path that a client makes up can reach another file.
+ * The files of the site as a table from path to file. A path that is not in the table does not exist, so clients
+ * cannot reach other files.
  */
 import { readFile } from 'node:fs/promises';
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
@@ -14,7 +14,7 @@ const TYPES = new Map([
 ]);
 
 const HEADERS = {
-  // Nothing inline and nothing from elsewhere; WebSockets to this server are 'self' too.
+  // Nothing inline and nothing from other hosts. WebSockets to this server are 'self' too.
   'Content-Security-Policy':
     "default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
   'X-Content-Type-Options': 'nosniff',
@@ -29,7 +29,7 @@ function installed(specifier: string): URL {
   return new URL(import.meta.resolve(specifier));
 }
 
-/** Files of the package, among them the modules for browsers: `import` in Node finds CommonJS. */
+/** Files of packages. Browsers get ES modules, where `import` in Node would find CommonJS. */
 const PACKAGE = installed('sockjs-server/package.json');
 
 const SHARED: readonly (readonly [path: string, file: URL])[] = [
@@ -43,7 +43,7 @@ const SHARED: readonly (readonly [path: string, file: URL])[] = [
   ['/uplot.css', installed('uplot/dist/uPlot.min.css')],
 ];
 
-/** @param examples names of folders that have a page; a single one is the home page as well */
+/** @param examples names of folders with a page. A single one is the home page too. */
 export function filesFor(examples: readonly string[]): ReadonlyMap<string, URL> {
   const [only, ...others] = examples;
   const home = others.length === 0 ? `../${only}/${only}.html` : 'index.html';
@@ -79,7 +79,7 @@ async function answer(
   }
 }
 
-/** A listener for requests that answers with these files, and 404 for everything else. */
+/** Creates a request listener that serves these files, and 404 for other paths. */
 export function answerFrom(files: ReadonlyMap<string, URL>): RequestListener {
   return (request, response) => {
     answer(files, request, response).catch((error: unknown) => {

@@ -1,6 +1,6 @@
 /**
- * Runs routers together with their pages on one `http.Server`, from the port that it gets to the signal
- * that ends it. The demo site is this with all examples, and each browser example this with its own.
+ * Runs routers with their pages on one `http.Server`, until a signal ends it. The demo site runs it with all examples,
+ * and each browser example with its own page.
  */
 import { createServer } from 'node:http';
 import type { SockJSRouter } from 'sockjs-server';
@@ -20,8 +20,8 @@ function reasonOf(error: NodeJS.ErrnoException, port: number): string {
 }
 
 /**
- * npm runs a script in a shell, which a signal to npm ends without passing it on. The program learns of it
- * by having another parent.
+ * npm runs a script in a shell, and a signal to npm ends that shell without reaching this process. The process notices
+ * that its parent has changed.
  */
 function whenOrphaned(act: () => void): void {
   if (process.env['npm_lifecycle_event'] === undefined) return;
@@ -34,7 +34,7 @@ function whenOrphaned(act: () => void): void {
   watch.unref();
 }
 
-/** Serves each router and, below `/`, the page of the example that has the name of its prefix. */
+/** Serves each router, and below `/` the page of the example with the name of its prefix. */
 export function serve(routers: readonly SockJSRouter[]): void {
   const port = Number(process.env['PORT'] || DEFAULT_PORT);
   if (!Number.isInteger(port) || port < 0 || port > 65_535) {
@@ -55,7 +55,7 @@ export function serve(routers: readonly SockJSRouter[]): void {
   server.listen(port, () => {
     const address = server.address();
     const actual = typeof address === 'object' ? address?.port : port;
-    // More than once: Ctrl-C reaches a child of npm from the terminal, and again from npm.
+    // Ctrl-C reaches a child of npm twice: from the terminal and from npm.
     let stopping: Promise<void> | undefined;
     const stopOnce = (): void => void (stopping ??= stop());
     process.on('SIGINT', stopOnce);

@@ -1,6 +1,6 @@
 /**
- * The counters of some routers, and of its own, once a second to everybody who watches. A message is a
- * JSON array of readings: those of the last minutes first, and then each new one alone.
+ * Sends the counters of some routers, and its own, to all clients once per second. A message is a JSON array of
+ * samples: first those of the last minutes, then each new one alone.
  */
 import { SockJSConnection, SockJSRouter, type SockJSStatsDump } from 'sockjs-server';
 import { serve } from '../site/serve.ts';
@@ -8,14 +8,14 @@ import { serve } from '../site/serve.ts';
 interface Reading {
   /** Milliseconds since 1970. */
   readonly time: number;
-  /** By prefix. */
+  /** Counters by prefix. */
   readonly routers: Readonly<Record<string, SockJSStatsDump>>;
 }
 
 const INTERVAL = 1000;
 const KEPT = 120;
 
-/** @param watched the routers besides the one that is returned */
+/** @param watched the routers in addition to the returned one */
 export function statsOf(watched: readonly SockJSRouter[]): SockJSRouter {
   const readings: Reading[] = [];
 
@@ -40,5 +40,5 @@ export function statsOf(watched: readonly SockJSRouter[]): SockJSRouter {
   return router;
 }
 
-// Only as a program: the demo site calls the function. (Node before 24.2: leave the condition out.)
+// Runs only as a program, because the demo site calls the function. Before Node 24.2, omit the condition.
 if (import.meta.main) serve([statsOf([])]);
