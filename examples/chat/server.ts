@@ -8,20 +8,20 @@ import { serve } from '../site/serve.ts';
 type Notice =
   | { readonly type: 'welcome'; readonly name: string }
   | { readonly type: 'joined' | 'left'; readonly name: string; readonly people: readonly string[] }
-  | { readonly type: 'said'; readonly name: string; readonly text: string };
+  | { readonly type: 'message'; readonly name: string; readonly text: string };
 
-const LONGEST_NAME = 24;
-const LONGEST_TEXT = 500;
+const MAX_NAME_LENGTH = 24;
+const MAX_TEXT_LENGTH = 500;
 
 const people = new Map<string, ChatConnection>();
 
-function tellEveryone(notice: Notice): void {
+function notifyEveryone(notice: Notice): void {
   broadcast(people.values(), JSON.stringify(notice));
 }
 
 /** Truncates a name, and adds a number if it is in use. */
 function freeName(wanted: string): string {
-  const name = wanted.trim().replaceAll(/\s+/g, ' ').slice(0, LONGEST_NAME) || 'Guest';
+  const name = wanted.trim().replaceAll(/\s+/g, ' ').slice(0, MAX_NAME_LENGTH) || 'Guest';
   let free = name;
   for (let number = 2; people.has(free); number += 1) free = `${name} ${number}`;
   return free;
@@ -32,14 +32,19 @@ class ChatConnection extends SockJSConnection {
 
   override onMessage(message: string): void {
     if (this.#name === undefined) this.#join(message);
-    else tellEveryone({ type: 'said', name: this.#name, text: message.slice(0, LONGEST_TEXT) });
+    else
+      notifyEveryone({
+        type: 'message',
+        name: this.#name,
+        text: message.slice(0, MAX_TEXT_LENGTH),
+      });
   }
 
   override onClose(): void {
     const name = this.#name;
     if (name === undefined) return;
     people.delete(name);
-    tellEveryone({ type: 'left', name, people: [...people.keys()] });
+    notifyEveryone({ type: 'left', name, people: [...people.keys()] });
   }
 
   #join(wanted: string): void {
@@ -47,7 +52,7 @@ class ChatConnection extends SockJSConnection {
     this.#name = name;
     people.set(name, this);
     this.send(JSON.stringify({ type: 'welcome', name } satisfies Notice));
-    tellEveryone({ type: 'joined', name, people: [...people.keys()] });
+    notifyEveryone({ type: 'joined', name, people: [...people.keys()] });
   }
 }
 

@@ -4,7 +4,7 @@ import {
   type IncomingMessage,
   type OutgoingHttpHeaders,
   type ServerResponse,
-  request as ask,
+  request as sendRequest,
 } from 'node:http';
 import { pipeline } from 'node:stream';
 
@@ -34,12 +34,12 @@ function without(headers: OutgoingHttpHeaders, names: readonly string[]): Outgoi
 /** Forwards the client's address as this worker sees it. Workers trust the headers of this machine. */
 function headersFor({ headers, socket }: IncomingMessage): OutgoingHttpHeaders {
   const peer = socket.remoteAddress ?? '';
-  const told = without(
+  const relayed = without(
     headers,
     LOOPBACK.test(peer) ? ['connection'] : ['connection', ...FORWARDED],
   );
-  if (told['forwarded'] === undefined) told['x-forwarded-for'] ??= peer;
-  return told;
+  if (relayed['forwarded'] === undefined) relayed['x-forwarded-for'] ??= peer;
+  return relayed;
 }
 
 /** @param port of the owner on this machine; undefined if there is no owner */
@@ -55,10 +55,13 @@ export function relay(
   }
   const { method, url: path } = request;
   const options = { agent, host: '127.0.0.1', port, method, path, headers: headersFor(request) };
-  const relayed = ask(options, (answer) => {
-    response.writeHead(answer.statusCode ?? 502, without(answer.headers, HOP_BY_HOP));
+  const relayed = sendRequest(options, (relayedResponse) => {
+    response.writeHead(
+      relayedResponse.statusCode ?? 502,
+      without(relayedResponse.headers, HOP_BY_HOP),
+    );
     // If one side breaks off, the other side has to end too.
-    pipeline(answer, response, () => {});
+    pipeline(relayedResponse, response, () => {});
   });
   relayed.on('error', () => {
     // The owner has ended and lost the session, or has not restarted.

@@ -8,7 +8,7 @@ import { ownerOf, relay } from './relay.ts';
 
 const { INDEX, WORKERS, PORT = '9999' } = process.env;
 const DRAIN_TIMEOUT = 1000;
-const LAST_WORDS_TIMEOUT = 300;
+const FLUSH_TIMEOUT = 300;
 
 class Echo extends SockJSConnection {
   override onMessage(message: string): void {
@@ -19,20 +19,20 @@ class Echo extends SockJSConnection {
 // Relayed requests come from this machine, with the address of the client in a header.
 const router = new SockJSRouter(Echo, '/echo', { trustedProxies: ['loopback'] });
 // As without a cluster. Other routes, or Express, belong here. The other workers close idle connections.
-const own = createServer({ keepAliveTimeout: 0 });
-router.attach(own);
+const privateServer = createServer({ keepAliveTimeout: 0 });
+router.attach(privateServer);
 
 /** The private ports of all workers. */
 let ports: readonly number[] = [];
 
-const answer: RequestListener = (request, response) => {
+const route: RequestListener = (request, response) => {
   const owner = ownerOf(request.url ?? '', Number(WORKERS)) ?? Number(INDEX);
-  if (owner === Number(INDEX)) own.emit('request', request, response);
+  if (owner === Number(INDEX)) privateServer.emit('request', request, response);
   else relay(request, response, ports[owner]);
 };
 
-const shared = createServer(answer);
-shared.on('upgrade', (...upgrade) => own.emit('upgrade', ...upgrade));
+const shared = createServer(route);
+shared.on('upgrade', (...upgrade) => privateServer.emit('upgrade', ...upgrade));
 
 async function drain(): Promise<void> {
   await router.close({ timeout: DRAIN_TIMEOUT });
@@ -41,7 +41,7 @@ async function drain(): Promise<void> {
 
 function end(): void {
   shared.close(() => process.exit());
-  setTimeout(() => process.exit(), LAST_WORDS_TIMEOUT);
+  setTimeout(() => process.exit(), FLUSH_TIMEOUT);
 }
 
 process.on('message', (message: unknown) => {
@@ -55,7 +55,7 @@ process.on('message', (message: unknown) => {
 process.on('SIGINT', () => {});
 process.on('SIGTERM', () => {});
 
-own.listen({ port: 0, host: '127.0.0.1', exclusive: true }, () => {
-  const address = own.address();
+privateServer.listen({ port: 0, host: '127.0.0.1', exclusive: true }, () => {
+  const address = privateServer.address();
   if (typeof address === 'object') process.send?.(address?.port);
 });

@@ -17,7 +17,7 @@ connect('/echo', (connection) => {
   });
 });
 
-document.querySelector('#say').addEventListener('submit', (event) => {
+document.querySelector('#send').addEventListener('submit', (event) => {
   event.preventDefault();
   addLine(log, text.value, { from: '→' });
   sentAt.push(performance.now());

@@ -59,7 +59,7 @@ function refuse(response: ServerResponse, status: number, body: string): void {
   response.writeHead(status, { ...HEADERS, 'Content-Type': 'text/plain; charset=UTF-8' }).end(body);
 }
 
-async function answer(
+async function respond(
   files: ReadonlyMap<string, URL>,
   { method, url = '' }: IncomingMessage,
   response: ServerResponse,
@@ -80,9 +80,9 @@ async function answer(
 }
 
 /** Creates a request listener that serves these files, and 404 for other paths. */
-export function answerFrom(files: ReadonlyMap<string, URL>): RequestListener {
+export function serveFiles(files: ReadonlyMap<string, URL>): RequestListener {
   return (request, response) => {
-    answer(files, request, response).catch((error: unknown) => {
+    respond(files, request, response).catch((error: unknown) => {
       console.error(error);
       refuse(response, 500, 'This file cannot be read.\n');
     });

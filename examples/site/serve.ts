@@ -4,7 +4,7 @@
  */
 import { createServer } from 'node:http';
 import type { SockJSRouter } from 'sockjs-server';
-import { answerFrom, filesFor } from './files.ts';
+import { serveFiles, filesFor } from './files.ts';
 
 const DEFAULT_PORT = 9999;
 const DRAIN_TIMEOUT = 1000;
@@ -42,7 +42,7 @@ export function serve(routers: readonly SockJSRouter[]): void {
     return;
   }
 
-  const server = createServer(answerFrom(filesFor(routers.map(({ prefix }) => prefix.slice(1)))));
+  const server = createServer(serveFiles(filesFor(routers.map(({ prefix }) => prefix.slice(1)))));
   for (const router of routers) router.attach(server);
 
   async function stop(): Promise<void> {
