@@ -1,4 +1,4 @@
-/** The demo site: every browser example on one server. `npm start` runs it; PORT changes the port. */
+/** The demo site: all browser examples on one server. `npm start` runs it, and PORT changes the port. */
 import { chat } from './chat/server.ts';
 import { echo } from './echo/server.ts';
 import { channels } from './multiplex/server.ts';

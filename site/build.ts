@@ -1,4 +1,4 @@
-/** Writes the site into a folder: all pages, the style sheet and the files that pages show. */
+/** Writes the site into a folder: all pages, the style sheet and the files that pages embed. */
 import { copyFile, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -14,7 +14,7 @@ async function writePage(page: Page, folder: string): Promise<void> {
   await writeFile(join(folder, page.file), layOut(page, renderMarkdown(text, page.source)));
 }
 
-/** @param folder is emptied first */
+/** @param folder its content is removed first */
 export async function buildSite(folder: string): Promise<void> {
   await rm(folder, { recursive: true, force: true });
   await mkdir(folder, { recursive: true });

@@ -1,4 +1,4 @@
-/** The one template of the site. */
+/** The template of all pages. */
 import type { Document } from './markdown.ts';
 import { GROUPS, type Page } from './pages.ts';
 

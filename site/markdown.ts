@@ -1,4 +1,4 @@
-/** Markdown to HTML: headings get the anchors that GitHub gives them, links lead to pages of the site. */
+/** Markdown to HTML. Headings get the same anchors as on GitHub, and links lead to pages of the site. */
 import { basename, dirname, posix } from 'node:path';
 import GithubSlugger from 'github-slugger';
 import MarkdownIt, { type Token } from 'markdown-it';
@@ -18,7 +18,7 @@ export interface Document {
 const markdown = new MarkdownIt({ linkify: false, html: false });
 const { rules } = markdown.renderer;
 
-// Wide tables scroll on their own, and not the page with them.
+// Wide tables scroll without the page.
 rules['table_open'] = () => '<div class="table" tabindex="0"><table>\n';
 rules['table_close'] = () => '</table></div>\n';
 rules['heading_close'] = (tokens, index) => {
@@ -42,14 +42,14 @@ function addAnchors(tokens: readonly Token[]): Heading[] {
     const text = textOf(tokens[index + 1]?.children ?? []);
     const id = slugger.slug(text);
     token.attrSet('id', id);
-    close.attrSet('id', id); // For the rule above, which writes the anchor.
+    close.attrSet('id', id); // The rule above writes the anchor.
     headings.push({ id, level: Number(token.tag.slice(1)), text });
   }
   return headings;
 }
 
 /**
- * @param link relative to the document, as in its Markdown
+ * @param link as in the Markdown, relative to the document
  * @returns the link in the site; undefined for a file of the repository that the site does not have
  */
 function linkInSite(link: string, source: string): string | undefined {

@@ -1,9 +1,9 @@
-/** The pages of the site: which document becomes which file, and where the navigation shows it. */
+/** The pages of the site: their documents, their files and their places in the navigation. */
 
 export interface Page {
-  /** A Markdown file, as a path below the repository's root. */
+  /** Markdown file, as a path below the root of the repository. */
   readonly source: string;
-  /** A file name in the site. */
+  /** File name in the site. */
   readonly file: string;
   readonly label: string;
 }

@@ -1,6 +1,6 @@
 /**
- * The protocol test server, for conformance suites of SockJS: `PORT=8081 npm run test-server`. With PORT=0 the system
- * chooses a port, and the program prints it.
+ * The protocol test server for conformance suites of SockJS: `PORT=8081 npm run test-server`. With `PORT=0` the system
+ * chooses a port. The server prints its address.
  */
 import { createServer } from 'node:http';
 import { attachServices } from './services.ts';
@@ -8,7 +8,7 @@ import { attachServices } from './services.ts';
 const HOST = '127.0.0.1';
 const DEFAULT_PORT = '8081';
 const HIGHEST_PORT = 65_535;
-/** Time for clients to receive their close frames, in milliseconds. */
+/** Time for clients to receive the close frame, in milliseconds. */
 const DRAIN_TIMEOUT = 1000;
 
 const wanted = process.env['PORT'] ?? DEFAULT_PORT;
@@ -33,7 +33,7 @@ function explain(error: NodeJS.ErrnoException): void {
 
 async function stop(): Promise<void> {
   await Promise.all(routers.map((router) => router.close({ timeout: DRAIN_TIMEOUT })));
-  // Connections that are still open are not waited for.
+  // Connections that are still open may not delay the end.
   process.exit();
 }
 

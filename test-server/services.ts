@@ -56,7 +56,7 @@ class Broadcast extends SockJSConnection {
 
 const LARGEST_EXPONENT = 18;
 
-/** Replies to a whole number n from 1 to 18 with 2^n times `x`, and ignores everything else. */
+/** Returns 2^n times `x` for a whole number n from 1 to 18, and ignores other messages. */
 class Amplify extends SockJSConnection {
   override onMessage(message: string): void {
     const exponent = Number(message);
@@ -68,12 +68,12 @@ class Amplify extends SockJSConnection {
 /**
  * Creates all services and attaches them to a server.
  * @param logger replaces the console
- * @returns the routers, which have to be closed before the server
+ * @returns the routers, to be closed before the server
  */
 export function attachServices(server: Server, logger?: SockJSLogger): SockJSRouter[] {
   const settings: SockJSSettings = { allowedOrigins: '*', jsessionid: false, logger };
   const routers = [
-    // A suite waits for the end of a streaming response, so it is short.
+    // Low, so that a suite can observe the end of a streaming response.
     new SockJSRouter(Echo, '/echo', { ...settings, responseLimit: 4096 }),
     new SockJSRouter(Echo, '/disabled_websocket_echo', {
       ...settings,

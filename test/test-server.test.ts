@@ -65,7 +65,7 @@ test('/ticker sends tick! every second', async (t) => {
   assert.equal(await receiver.frame(), 'a["tick!"]');
   assert.equal(await receiver.frame(), 'a["tick!"]');
   const duration = performance.now() - start;
-  assert.ok(duration > 1500, `two ticks took ${duration} ms`);
+  assert.ok(duration > 1500 && duration < 4000, `two ticks took ${duration} ms`);
   receiver.close();
 });
 

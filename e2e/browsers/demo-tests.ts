@@ -91,7 +91,7 @@ export function testDemo(engine: EngineName): void {
         await page.shows('.status', 'Connected by');
         await page.choose(transport);
         await page.shows('.status', `Connected by ${transport}`);
-        await page.submit('#say', '<b>hello</b>');
+        await page.submit('#send', '<b>hello</b>');
         await page.shows('#log', '← <b>hello</b> (');
         assert.match(
           await page.text('#log'),
@@ -115,7 +115,7 @@ export function testDemo(engine: EngineName): void {
       await page.shows('.status', 'Not connected: Normal closure (1000)');
       await page.until("document.querySelector('#text').matches(':disabled')");
       await page.click('#connection button');
-      await page.submit('#say', 'again');
+      await page.submit('#send', 'again');
       await page.shows('#log', '← again (');
     });
 
@@ -127,9 +127,9 @@ export function testDemo(engine: EngineName): void {
       await bob.submit('#join', 'Bob');
       await bob.shows('#people', 'In the room: Ann, Bob');
       await ann.shows('#log', 'Bob joined');
-      await bob.submit('#say', 'hello Ann');
+      await bob.submit('#send', 'hello Ann');
       await ann.shows('#log', 'Bob: hello Ann');
-      await ann.submit('#say', 'hello Bob');
+      await ann.submit('#send', 'hello Bob');
       await bob.shows('#log', 'Ann: hello Bob');
       await bob.click('#connection button');
       await ann.shows('#log', 'Bob left');
@@ -178,7 +178,7 @@ export function testDemo(engine: EngineName): void {
       const total = `Number(document.querySelectorAll('#plots .u-legend')[0].querySelectorAll('.u-value')[2].textContent)`;
       const sender = await openPage(t, 'echo.html');
       const earlier = Number(await page.tab.evaluate(total));
-      for (let count = 1; count <= 10; count += 1) await sender.submit('#say', `message ${count}`);
+      for (let count = 1; count <= 10; count += 1) await sender.submit('#send', `message ${count}`);
       await page.until(`${total} > ${earlier}`);
       assert.notEqual(await page.tab.evaluate(picture), pictureBefore);
       const echo =

@@ -71,7 +71,7 @@ for (const transport of TRANSPORTS) {
       `${DEFINE_TEXT}
       const status = await textOf('#connection output', /^Connected/);
       document.querySelector('#text').value = 'hello';
-      document.querySelector('#say').requestSubmit();
+      document.querySelector('#send').requestSubmit();
       await textOf('#log p:nth-child(2)', /hello/);
       return status;`,
     );

@@ -1,6 +1,6 @@
 /**
- * A load generator: sends a message of SIZE characters (128) RATE times a second (10) to every client of `/broadcast`
- * on PORT (9999), and prints a report every 5 s.
+ * A load generator. It broadcasts a message of SIZE characters (128), RATE times per second (10), to every client of
+ * `/broadcast` on PORT (9999), and prints its statistics every 5 s.
  */
 import { SockJSConnection, SockJSRouter } from 'sockjs-server';
 
@@ -15,7 +15,7 @@ const messagesPerTick = (Number(RATE) * TICK) / 1000;
 const start = performance.now();
 let sent = 0;
 
-// The count is taken from the start, so a late tick catches up and the rate holds.
+// Counts from the start, so that a late tick sends the missing messages and keeps the rate.
 function tick(): void {
   const due = Math.floor(((performance.now() - start) / TICK) * messagesPerTick);
   for (; sent < due; sent += 1) router.broadcast(router.connections, message);

@@ -5,11 +5,11 @@ const log = document.querySelector('#log');
 const people = document.querySelector('#people');
 const join = document.querySelector('#join');
 const name = document.querySelector('#name');
-const say = document.querySelector('#say');
+const send = document.querySelector('#send');
 const text = document.querySelector('#text');
 
 let sockjs;
-/** Name to use again after a lost connection. */
+/** Name for joining again after the connection was lost. */
 let wanted;
 
 function showPeople(names) {
@@ -20,7 +20,7 @@ const show = {
   welcome(notice) {
     if (notice.name !== wanted) addLine(log, `You are ${notice.name}`, { kind: 'notice' });
     join.hidden = true;
-    say.hidden = false;
+    send.hidden = false;
     text.focus();
   },
   joined(notice) {
@@ -31,7 +31,7 @@ const show = {
     addLine(log, `${notice.name} left`, { kind: 'notice' });
     showPeople(notice.people);
   },
-  said(notice) {
+  message(notice) {
     addLine(log, notice.text, { from: `${notice.name}:` });
   },
 };
@@ -60,7 +60,7 @@ join.addEventListener('submit', (event) => {
   sockjs.send(wanted);
 });
 
-say.addEventListener('submit', (event) => {
+send.addEventListener('submit', (event) => {
   event.preventDefault();
   sockjs.send(text.value);
   text.value = '';

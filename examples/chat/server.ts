@@ -1,6 +1,6 @@
 /**
- * A chat room with names. A client's first message is the name that it wants, and every further message is chat text.
- * The server sends JSON to all clients: joined, left, and each text with its name.
+ * A chat room. The first message of a client is its name, further messages are texts. The server sends JSON notices of
+ * arrivals, departures and texts to everyone.
  */
 import { SockJSConnection, SockJSRouter, broadcast } from 'sockjs-server';
 import { serve } from '../site/serve.ts';
@@ -8,20 +8,20 @@ import { serve } from '../site/serve.ts';
 type Notice =
   | { readonly type: 'welcome'; readonly name: string }
   | { readonly type: 'joined' | 'left'; readonly name: string; readonly people: readonly string[] }
-  | { readonly type: 'said'; readonly name: string; readonly text: string };
+  | { readonly type: 'message'; readonly name: string; readonly text: string };
 
-const LONGEST_NAME = 24;
-const LONGEST_TEXT = 500;
+const MAX_NAME_LENGTH = 24;
+const MAX_TEXT_LENGTH = 500;
 
 const people = new Map<string, ChatConnection>();
 
-function tellEveryone(notice: Notice): void {
+function notifyEveryone(notice: Notice): void {
   broadcast(people.values(), JSON.stringify(notice));
 }
 
-/** Returns the wanted name, cut, and with a number if it is in use. */
+/** Truncates a name, and adds a number if it is in use. */
 function freeName(wanted: string): string {
-  const name = wanted.trim().replaceAll(/\s+/g, ' ').slice(0, LONGEST_NAME) || 'Guest';
+  const name = wanted.trim().replaceAll(/\s+/g, ' ').slice(0, MAX_NAME_LENGTH) || 'Guest';
   let free = name;
   for (let number = 2; people.has(free); number += 1) free = `${name} ${number}`;
   return free;
@@ -32,14 +32,19 @@ class ChatConnection extends SockJSConnection {
 
   override onMessage(message: string): void {
     if (this.#name === undefined) this.#join(message);
-    else tellEveryone({ type: 'said', name: this.#name, text: message.slice(0, LONGEST_TEXT) });
+    else
+      notifyEveryone({
+        type: 'message',
+        name: this.#name,
+        text: message.slice(0, MAX_TEXT_LENGTH),
+      });
   }
 
   override onClose(): void {
     const name = this.#name;
     if (name === undefined) return;
     people.delete(name);
-    tellEveryone({ type: 'left', name, people: [...people.keys()] });
+    notifyEveryone({ type: 'left', name, people: [...people.keys()] });
   }
 
   #join(wanted: string): void {
@@ -47,11 +52,11 @@ class ChatConnection extends SockJSConnection {
     this.#name = name;
     people.set(name, this);
     this.send(JSON.stringify({ type: 'welcome', name } satisfies Notice));
-    tellEveryone({ type: 'joined', name, people: [...people.keys()] });
+    notifyEveryone({ type: 'joined', name, people: [...people.keys()] });
   }
 }
 
 export const chat = new SockJSRouter(ChatConnection, '/chat', { maxMessageBytes: 16 * 1024 });
 
-// The demo site imports the router without this. (In Node before 24.2 remove the condition.)
+// Runs only as a program, because the demo site imports the router. Before Node 24.2, omit the condition.
 if (import.meta.main) serve([chat]);

@@ -1,25 +1,25 @@
-/** Finds the worker that owns the session of a request, and relays the request and its response as streams. */
+/** Relays a request to the worker that owns its session, and streams the response back. */
 import {
   Agent,
   type IncomingMessage,
   type OutgoingHttpHeaders,
   type ServerResponse,
-  request as ask,
+  request as sendRequest,
 } from 'node:http';
 import { pipeline } from 'node:stream';
 
 const agent = new Agent({ keepAlive: true });
 const SESSION = /^\/echo\/([^/.]+)\/[^/.]+\/[^/?]+(?:\?|$)/;
-/** At most as many digits as a number represents exactly. */
+/** Digits of a number that is exact. */
 const NUMBER = /^\d{1,9}$/;
 const LOOPBACK = /^(?:::ffff:)?127\.|^::1$/;
 const FORWARDED = ['forwarded', 'x-forwarded-for', 'x-forwarded-host', 'x-forwarded-proto'];
-/** Headers of one connection, which a relay must not pass on. */
+/** Headers of a single connection. The relay has two. */
 const HOP_BY_HOP = ['connection', 'keep-alive', 'transfer-encoding'];
 
 /**
- * sockjs-client chooses `<server>` at random from 000 to 999. Any other value leads to the first worker.
- * @returns the index of the worker, or undefined for a request without a session
+ * sockjs-client chooses a `<server>` from 000 to 999. Other values share the first worker.
+ * @returns the index of the worker; undefined for a request without a session
  */
 export function ownerOf(url: string, workers: number): number | undefined {
   const server = SESSION.exec(url)?.[1];
@@ -31,37 +31,40 @@ function without(headers: OutgoingHttpHeaders, names: readonly string[]): Outgoi
   return Object.fromEntries(Object.entries(headers).filter(([name]) => !names.includes(name)));
 }
 
-/** Adds the client's address as this worker sees it. Workers trust forwarding headers from this machine. */
+/** Forwards the client's address as this worker sees it. Workers trust the headers of this machine. */
 function headersFor({ headers, socket }: IncomingMessage): OutgoingHttpHeaders {
   const peer = socket.remoteAddress ?? '';
-  const told = without(
+  const relayed = without(
     headers,
     LOOPBACK.test(peer) ? ['connection'] : ['connection', ...FORWARDED],
   );
-  if (told['forwarded'] === undefined) told['x-forwarded-for'] ??= peer;
-  return told;
+  if (relayed['forwarded'] === undefined) relayed['x-forwarded-for'] ??= peer;
+  return relayed;
 }
 
-/** @param port of the owner on this machine, or undefined if it does not listen */
+/** @param port of the owner on this machine; undefined if there is no owner */
 export function relay(
   request: IncomingMessage,
   response: ServerResponse,
   port: number | undefined,
 ): void {
-  // Without a port, Node would connect to port 80.
+  // Without a port Node would connect to port 80.
   if (port === undefined) {
     response.writeHead(503).end();
     return;
   }
   const { method, url: path } = request;
   const options = { agent, host: '127.0.0.1', port, method, path, headers: headersFor(request) };
-  const relayed = ask(options, (answer) => {
-    response.writeHead(answer.statusCode ?? 502, without(answer.headers, HOP_BY_HOP));
-    // If one side is aborted, so is the other.
-    pipeline(answer, response, () => {});
+  const relayed = sendRequest(options, (relayedResponse) => {
+    response.writeHead(
+      relayedResponse.statusCode ?? 502,
+      without(relayedResponse.headers, HOP_BY_HOP),
+    );
+    // If one side breaks off, the other side has to end too.
+    pipeline(relayedResponse, response, () => {});
   });
   relayed.on('error', () => {
-    // The owner has ended, and its sessions with it.
+    // The owner has ended and lost the session, or has not restarted.
     if (response.headersSent) response.destroy();
     else response.writeHead(503).end();
   });

@@ -1,11 +1,11 @@
 /**
- * All cores of one machine: one worker per core (or WORKERS of them) shares PORT (9999), and each has its own sessions.
- * A WebSocket stays in the worker that accepts it. Requests of all other transports contain their session, and
- * `<server>` in `/echo/<server>/<session>/<transport>` selects its worker. A worker that gets a request of another
- * worker's session relays it (relay.ts).
+ * A cluster on all cores of one machine. One worker per core (or WORKERS) shares PORT (9999), each with its own
+ * sessions. A WebSocket stays with the worker that accepts it. Requests of the other transports contain their session,
+ * and `<server>` in `/echo/<server>/<session>/<transport>` selects the worker that owns it. Any other worker relays
+ * such a request to the owner (relay.ts).
  *
- * This is the primary. It starts the workers, replaces those that die, sends each the ports of the others, and on
- * SIGTERM drains all of them before one ends.
+ * This is the primary process. It starts workers, replaces those that end, and sends the ports of all workers to each.
+ * On SIGTERM all workers close their sessions before any of them exits.
  */
 import cluster, { type Worker } from 'node:cluster';
 import { availableParallelism } from 'node:os';
@@ -13,13 +13,13 @@ import { join } from 'node:path';
 
 const count = Number(process.env['WORKERS'] ?? availableParallelism());
 const workers: Worker[] = [];
-/** Private port of each worker. */
+/** The private port of each worker. */
 const ports: number[] = [];
 const drained = new Set<Worker>();
 let isStopping = false;
 
 function tellAll(message: 'drain' | 'end' | readonly number[]): void {
-  // A worker that has just died gets no message. Its 'exit' event follows.
+  // A worker that has just ended cannot receive messages, and its 'exit' event follows.
   for (const worker of workers) if (worker.isConnected()) worker.send(message, () => {});
 }
 
@@ -41,13 +41,13 @@ function start(index: number): void {
   worker.on('exit', (code, signal) => {
     if (isStopping) return noteDrained(worker);
     console.error(`Worker ${index} has ended with ${signal ?? code}.`);
-    // A replacement would fail in the same way.
+    // Another worker would fail in the same way.
     if (!isListening) process.exit(1);
     start(index);
   });
 }
 
-/** Ends the workers after all are drained: the close frame of a client may go through another worker. */
+/** Workers exit when all are drained, because another worker may relay the last frames to a client. */
 function noteDrained(worker: Worker): void {
   drained.add(worker);
   if (workers.every((each) => drained.has(each))) tellAll('end');

@@ -1,6 +1,6 @@
 /**
- * One worker: a complete server on a private port, and in front of it the port that all workers share.
- * `router.connections` are the clients of this worker only.
+ * One worker: a complete server on a private port, behind the port that all workers share. Workers share nothing else:
+ * `router.connections` has only the clients of this worker.
  */
 import { type RequestListener, createServer } from 'node:http';
 import { SockJSConnection, SockJSRouter } from 'sockjs-server';
@@ -8,7 +8,7 @@ import { ownerOf, relay } from './relay.ts';
 
 const { INDEX, WORKERS, PORT = '9999' } = process.env;
 const DRAIN_TIMEOUT = 1000;
-const LAST_WORDS_TIMEOUT = 300;
+const FLUSH_TIMEOUT = 300;
 
 class Echo extends SockJSConnection {
   override onMessage(message: string): void {
@@ -16,24 +16,23 @@ class Echo extends SockJSConnection {
   }
 }
 
-// Relayed requests come from this machine, with the client's address in a header.
+// Relayed requests come from this machine, with the address of the client in a header.
 const router = new SockJSRouter(Echo, '/echo', { trustedProxies: ['loopback'] });
-// The server as it is without a cluster: other routes, or Express, belong here. Its idle connections are closed by the
-// other workers.
-const own = createServer({ keepAliveTimeout: 0 });
-router.attach(own);
+// As without a cluster. Other routes, or Express, belong here. The other workers close idle connections.
+const privateServer = createServer({ keepAliveTimeout: 0 });
+router.attach(privateServer);
 
-/** Private ports of all workers. */
+/** The private ports of all workers. */
 let ports: readonly number[] = [];
 
-const answer: RequestListener = (request, response) => {
+const route: RequestListener = (request, response) => {
   const owner = ownerOf(request.url ?? '', Number(WORKERS)) ?? Number(INDEX);
-  if (owner === Number(INDEX)) own.emit('request', request, response);
+  if (owner === Number(INDEX)) privateServer.emit('request', request, response);
   else relay(request, response, ports[owner]);
 };
 
-const shared = createServer(answer);
-shared.on('upgrade', (...upgrade) => own.emit('upgrade', ...upgrade));
+const shared = createServer(route);
+shared.on('upgrade', (...upgrade) => privateServer.emit('upgrade', ...upgrade));
 
 async function drain(): Promise<void> {
   await router.close({ timeout: DRAIN_TIMEOUT });
@@ -42,7 +41,7 @@ async function drain(): Promise<void> {
 
 function end(): void {
   shared.close(() => process.exit());
-  setTimeout(() => process.exit(), LAST_WORDS_TIMEOUT);
+  setTimeout(() => process.exit(), FLUSH_TIMEOUT);
 }
 
 process.on('message', (message: unknown) => {
@@ -52,11 +51,11 @@ process.on('message', (message: unknown) => {
   ports = message.map(Number);
   if (!shared.listening) shared.listen(Number(PORT));
 });
-// The terminal and systemd send these signals to every process. The primary decides when a worker ends.
+// The terminal and systemd signal every process. The primary decides when workers exit.
 process.on('SIGINT', () => {});
 process.on('SIGTERM', () => {});
 
-own.listen({ port: 0, host: '127.0.0.1', exclusive: true }, () => {
-  const address = own.address();
+privateServer.listen({ port: 0, host: '127.0.0.1', exclusive: true }, () => {
+  const address = privateServer.address();
   if (typeof address === 'object') process.send?.(address?.port);
 });

@@ -5,7 +5,7 @@ const log = document.querySelector('#log');
 const text = document.querySelector('#text');
 
 let sockjs;
-/** Times at which the pending messages were sent. Echoes arrive in order. */
+/** Send times of the pending messages. Echoes arrive in order. */
 let sentAt = [];
 
 connect('/echo', (connection) => {
@@ -17,7 +17,7 @@ connect('/echo', (connection) => {
   });
 });
 
-document.querySelector('#say').addEventListener('submit', (event) => {
+document.querySelector('#send').addEventListener('submit', (event) => {
   event.preventDefault();
   addLine(log, text.value, { from: '→' });
   sentAt.push(performance.now());

@@ -1,4 +1,4 @@
-/** The smallest server: it sends every message back. */
+/** The smallest server: it returns each message to its client. */
 import { SockJSConnection, SockJSRouter } from 'sockjs-server';
 
 class Echo extends SockJSConnection {
@@ -9,7 +9,7 @@ class Echo extends SockJSConnection {
 
 export const echo = new SockJSRouter(Echo, '/echo');
 
-// The demo site imports the router without this. (In Node before 24.2 remove the condition.)
+// Runs only as a program, because the demo site imports the router. Before Node 24.2, omit the condition.
 if (import.meta.main) {
   const server = echo.listen(Number(process.env['PORT'] ?? 9999));
   server.on('listening', () => console.log('Echo listens on', server.address()));

@@ -14,7 +14,7 @@ app.get('/', () => 'Hello from Fastify. SockJS is below /echo.\n');
 const echo = new SockJSRouter(Echo, '/echo').attach(app.server);
 app.addHook('preClose', () => echo.close({ timeout: 1000 }));
 
-// The host matters: for 'localhost' Fastify creates a second server, to which the router is not attached.
+// For 'localhost' Fastify would create a second server, to which nothing is attached.
 const port = Number(process.env['PORT'] ?? 9999);
 process.once('SIGINT', () => void app.close());
 process.once('SIGTERM', () => void app.close());

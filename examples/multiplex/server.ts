@@ -1,4 +1,7 @@
-/** Three services over one connection. Each channel is a connection class, which a router could serve unchanged. */
+/**
+ * Three services over one connection. Each channel is a normal connection class, and works unchanged with its own
+ * router.
+ */
 import { SockJSConnection, SockJSRouter, broadcast } from 'sockjs-server';
 import { multiplex } from 'sockjs-server/multiplex';
 import { serve } from '../site/serve.ts';
@@ -55,5 +58,5 @@ export const channels = new SockJSRouter(
   '/multiplex',
 );
 
-// The demo site imports the router without this. (In Node before 24.2 remove the condition.)
+// Runs only as a program, because the demo site imports the router. Before Node 24.2, omit the condition.
 if (import.meta.main) serve([channels]);

@@ -1,6 +1,6 @@
 /**
- * The bar at the top of every example: choice of transport, current transport, connect and disconnect. The choice is in
- * the URL of the page (`?transport=xhr-polling`), so that a link keeps it.
+ * The bar at the top of every example: the choice of the transport, the transport in use, connect and disconnect.
+ * The address of the page contains the choice (`?transport=xhr-polling`), so that it can be shared.
  */
 const AUTOMATIC = 'automatic';
 const TRANSPORTS = [
@@ -32,11 +32,11 @@ function keepInAddress(transport) {
 }
 
 /**
- * Connects now, and whenever the user clicks. Each `fieldset.when-connected` of the page is enabled only while a
- * connection is open.
+ * Connects at once, and again on each click on Connect. Every `fieldset.when-connected` of the page is enabled only
+ * while a connection is open.
  * @param {string} prefix of the router
- * @param {(sockjs: WebSocket) => void} use gets each new connection before it opens, to set its
- *   `onopen`, `onmessage` and `onclose`
+ * @param {(sockjs: WebSocket) => void} use sets `onopen`, `onmessage` and `onclose` of each new connection before it
+ *   opens
  */
 export function connect(prefix, use) {
   const select = element('select', {}, ...TRANSPORTS.map((name) => new Option(name)));

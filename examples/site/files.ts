@@ -1,4 +1,7 @@
-/** The files of the site as one table from path to file. A path outside of the table is a 404. */
+/**
+ * The files of the site as a table from path to file. A path that is not in the table does not exist, so clients
+ * cannot reach other files.
+ */
 import { readFile } from 'node:fs/promises';
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import { extname } from 'node:path';
@@ -11,7 +14,7 @@ const TYPES = new Map([
 ]);
 
 const HEADERS = {
-  // No inline code and no other host. WebSockets to this server are 'self' too.
+  // Nothing inline and nothing from other hosts. WebSockets to this server are 'self' too.
   'Content-Security-Policy':
     "default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
   'X-Content-Type-Options': 'nosniff',
@@ -26,7 +29,7 @@ function installed(specifier: string): URL {
   return new URL(import.meta.resolve(specifier));
 }
 
-/** Modules for browsers in the package. `import` in Node would find CommonJS. */
+/** Files of packages. Browsers get ES modules, where `import` in Node would find CommonJS. */
 const PACKAGE = installed('sockjs-server/package.json');
 
 const SHARED: readonly (readonly [path: string, file: URL])[] = [
@@ -40,7 +43,7 @@ const SHARED: readonly (readonly [path: string, file: URL])[] = [
   ['/uplot.css', installed('uplot/dist/uPlot.min.css')],
 ];
 
-/** @param examples names of folders that have a page. A single one is the home page too */
+/** @param examples names of folders with a page. A single one is the home page too. */
 export function filesFor(examples: readonly string[]): ReadonlyMap<string, URL> {
   const [only, ...others] = examples;
   const home = others.length === 0 ? `../${only}/${only}.html` : 'index.html';
@@ -56,7 +59,7 @@ function refuse(response: ServerResponse, status: number, body: string): void {
   response.writeHead(status, { ...HEADERS, 'Content-Type': 'text/plain; charset=UTF-8' }).end(body);
 }
 
-async function answer(
+async function respond(
   files: ReadonlyMap<string, URL>,
   { method, url = '' }: IncomingMessage,
   response: ServerResponse,
@@ -76,10 +79,10 @@ async function answer(
   }
 }
 
-/** Returns a request listener that serves these files, and 404 for all other paths. */
-export function answerFrom(files: ReadonlyMap<string, URL>): RequestListener {
+/** Creates a request listener that serves these files, and 404 for other paths. */
+export function serveFiles(files: ReadonlyMap<string, URL>): RequestListener {
   return (request, response) => {
-    answer(files, request, response).catch((error: unknown) => {
+    respond(files, request, response).catch((error: unknown) => {
       console.error(error);
       refuse(response, 500, 'This file cannot be read.\n');
     });

@@ -1,10 +1,10 @@
-/** A log of lines. It scrolls to its end while the reader is at its end, and drops the oldest lines. */
+/** A log of lines. It drops the oldest lines, and scrolls to the end unless the reader has scrolled up. */
 const LONGEST = 300;
 
 /**
- * @param {Element} list scrolls
- * @param {string} text shown as text, whatever it contains
- * @param {{ kind?: string, from?: string }} [options] class of the line, and its source
+ * @param {Element} list the element that scrolls
+ * @param {string} text shown as text, even if it contains HTML
+ * @param {{ kind?: string, from?: string }} [options] class of the line, and its sender
  */
 export function addLine(list, text, { kind = '', from } = {}) {
   const atEnd = list.scrollHeight - list.scrollTop - list.clientHeight < 8;

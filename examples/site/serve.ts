@@ -1,10 +1,10 @@
 /**
- * Serves routers and their pages on one `http.Server`, until a signal ends it. The demo site serves all examples with
- * it, and each browser example itself.
+ * Runs routers with their pages on one `http.Server`, until a signal ends it. The demo site runs it with all examples,
+ * and each browser example with its own page.
  */
 import { createServer } from 'node:http';
 import type { SockJSRouter } from 'sockjs-server';
-import { answerFrom, filesFor } from './files.ts';
+import { serveFiles, filesFor } from './files.ts';
 
 const DEFAULT_PORT = 9999;
 const DRAIN_TIMEOUT = 1000;
@@ -42,7 +42,7 @@ export function serve(routers: readonly SockJSRouter[]): void {
     return;
   }
 
-  const server = createServer(answerFrom(filesFor(routers.map(({ prefix }) => prefix.slice(1)))));
+  const server = createServer(serveFiles(filesFor(routers.map(({ prefix }) => prefix.slice(1)))));
   for (const router of routers) router.attach(server);
 
   async function stop(): Promise<void> {
@@ -55,7 +55,7 @@ export function serve(routers: readonly SockJSRouter[]): void {
   server.listen(port, () => {
     const address = server.address();
     const actual = typeof address === 'object' ? address?.port : port;
-    // Ctrl-C reaches a child of npm twice: from the terminal, and from npm.
+    // Ctrl-C reaches a child of npm twice: from the terminal and from npm.
     let stopping: Promise<void> | undefined;
     const stopOnce = (): void => void (stopping ??= stop());
     process.on('SIGINT', stopOnce);

@@ -1,21 +1,21 @@
 /**
- * Sends the counters of some routers, and of this one, to its clients once a second. A message is a JSON array of
- * readings. The first one has the readings of the last minutes.
+ * Sends the counters of some routers, and its own, to all clients once per second. A message is a JSON array of
+ * samples: first those of the last minutes, then each new one alone.
  */
 import { SockJSConnection, SockJSRouter, type SockJSStatsDump } from 'sockjs-server';
 import { serve } from '../site/serve.ts';
 
 interface Reading {
-  /** Milliseconds since the epoch. */
+  /** Milliseconds since 1970. */
   readonly time: number;
-  /** By prefix. */
+  /** Counters by prefix. */
   readonly routers: Readonly<Record<string, SockJSStatsDump>>;
 }
 
 const INTERVAL = 1000;
 const KEPT = 120;
 
-/** @param watched routers to observe in addition to the returned one */
+/** @param watched the routers in addition to the returned one */
 export function statsOf(watched: readonly SockJSRouter[]): SockJSRouter {
   const readings: Reading[] = [];
 
@@ -40,5 +40,5 @@ export function statsOf(watched: readonly SockJSRouter[]): SockJSRouter {
   return router;
 }
 
-// The demo site calls the function without this. (In Node before 24.2 remove the condition.)
+// Runs only as a program, because the demo site calls the function. Before Node 24.2, omit the condition.
 if (import.meta.main) serve([statsOf([])]);

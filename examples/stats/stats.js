@@ -5,10 +5,10 @@ import uPlot from './uplot.js';
 const SPAN = 120;
 const HEIGHT = 220;
 
-/** Counts are whole numbers. */
+/** Formats a count, which is a whole number. */
 const WHOLE = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 100_000];
 
-/** Counters with their labels, by plot. */
+/** Counters and their labels, by plot. */
 const PLOTS = [
   {
     title: 'Messages per second',
@@ -49,7 +49,7 @@ function colour(name) {
   return getComputedStyle(document.documentElement).getPropertyValue(name);
 }
 
-// Functions, so that a change between light and dark needs only a redraw.
+// Functions, so that a redraw is enough after a change between light and dark.
 const quiet = () => colour('--quiet');
 const faint = () => colour('--faint');
 
@@ -68,10 +68,10 @@ function lines(counters) {
     label,
     stroke: () => colour(`--plot-${index + 1}`),
     width: 2,
-    // Makes both of two equal lines visible.
+    // Keeps lines visible that lie on each other.
     dash: index % 2 === 1 ? [6, 6] : [],
     points: { show: false },
-    // At the pointer, or now without one.
+    // Values below the pointer, or the latest ones without a pointer.
     value: (plot, value, series) => value ?? plot.data[series].at(-1) ?? '–',
   }));
 }
@@ -127,7 +127,7 @@ function addFigure({ title }) {
   return figure;
 }
 
-// All figures are created first, because they share the width.
+// Created first, because the width of each plot depends on the others.
 const figures = PLOTS.map(addFigure);
 const plots = PLOTS.map((plot, index) => new Plot(figures[index], plot));
 

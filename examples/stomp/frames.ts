@@ -1,7 +1,7 @@
 /**
- * Splits the bytes of a STOMP broker into frames. Chunks of TCP end anywhere, even inside a character, and a SockJS
- * message has to be one frame. A frame ends with NUL, and one with `content-length` may have NULs in its body. Line ends
- * between frames are heart-beats. (STOMP 1.2, "Augmented BNF".)
+ * Splits the byte stream of a STOMP broker into frames, so that each SockJS message is one frame. A TCP chunk may end
+ * anywhere, even within a character. A frame ends with NUL, and with `content-length` its body may contain NULs. Line
+ * ends between frames are heart-beats. (STOMP 1.2, "Augmented BNF".)
  */
 export const HEART_BEAT = '\n';
 
@@ -9,14 +9,14 @@ const LF = 10;
 const CR = 13;
 const NUL = 0;
 
-/** Returns the length of the frame's head with its empty line, or -1 if it is incomplete. */
+/** Length of the head with its empty line; -1 if it is incomplete. */
 function headLength(bytes: Buffer): number {
   const ends = ['\n\n', '\n\r\n'].map((end) => ({ end, at: bytes.indexOf(end) }));
   const [first] = ends.filter(({ at }) => at >= 0).toSorted((a, b) => a.at - b.at);
   return first === undefined ? -1 : first.at + first.end.length;
 }
 
-/** Returns the length of the first frame without its NUL, or -1 if it is incomplete. */
+/** Length of the first frame without its NUL; -1 if it is incomplete. */
 function frameLength(bytes: Buffer): number {
   const head = headLength(bytes);
   if (head < 0) return -1;
@@ -30,13 +30,13 @@ export class FrameCutter {
   readonly #limit: number;
   #bytes = Buffer.alloc(0);
 
-  /** @param limit of one frame, in bytes */
+  /** @param limit maximal length of a frame, in bytes */
   constructor(limit: number) {
     this.#limit = limit;
   }
 
   /**
-   * Adds a chunk. @returns the frames that it completes, each with its NUL, and heart-beats
+   * Adds a chunk, and yields the frames that are complete with it, each with its NUL, and heart-beats.
    * @throws RangeError for a frame over the limit
    */
   *push(chunk: Buffer): Generator<string, void, undefined> {
@@ -51,7 +51,7 @@ export class FrameCutter {
     if (this.#bytes.length > this.#limit) throw new RangeError('A frame is too long');
   }
 
-  /** @returns whether there were heart-beats */
+  /** @returns whether there was one */
   #skipLineEnds(): boolean {
     let start = 0;
     while (this.#bytes[start] === LF || this.#bytes[start] === CR) start += 1;

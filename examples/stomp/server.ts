@@ -1,10 +1,10 @@
 /**
- * STOMP for browsers: relays each session below `/stomp` to the TCP port of a broker (RabbitMQ with its STOMP plugin,
- * ActiveMQ, Artemis), with the client's own login. In the browser:
+ * STOMP for browsers. Each session below `/stomp` is relayed to the TCP port of a broker (RabbitMQ with its STOMP
+ * plugin, ActiveMQ, Artemis), with the login that the client sends. In the browser:
  *
  *   new StompJs.Client({ webSocketFactory: () => new SockJS('/stomp') })
  *
- * A STOMP session over SockJS is text, so bodies have to be UTF-8.
+ * SockJS messages are text, so bodies that are not UTF-8 do not pass.
  */
 import { type Socket, connect } from 'node:net';
 import { SockJSConnection, SockJSRouter } from 'sockjs-server';
@@ -12,9 +12,9 @@ import { FrameCutter } from './frames.ts';
 
 const { BROKER_HOST = '127.0.0.1', BROKER_PORT = '61613', PORT = '9999' } = process.env;
 
-/** Time in which the broker has to accept, in milliseconds. */
+/** Time for the broker to accept a connection, in milliseconds. */
 const PATIENCE = 5000;
-/** Limit for a frame of the broker, and for the bytes buffered for the broker. */
+/** Maximal length of a frame from the broker, and of the data buffered for it, in bytes. */
 const LONGEST_FRAME = 4 * 1024 * 1024;
 const MOST_WAITING = 1024 * 1024;
 
@@ -31,7 +31,7 @@ class StompRelay extends SockJSConnection {
   readonly #cutter = new FrameCutter(LONGEST_FRAME);
   #broker: Socket | undefined;
 
-  // The client's first frames wait until then.
+  // Delays the first frames of the client until the broker has accepted.
   override async onOpen(): Promise<boolean> {
     try {
       this.#broker = await connectToBroker();
@@ -45,7 +45,7 @@ class StompRelay extends SockJSConnection {
     return true;
   }
 
-  // Frames and heart-beats are passed on unchanged: TCP has no message boundaries.
+  // Frames and heart-beats pass unchanged, because TCP has no message boundaries.
   override onMessage(message: string): void {
     const broker = this.#broker;
     if (broker === undefined) return;
@@ -57,7 +57,7 @@ class StompRelay extends SockJSConnection {
     this.#broker?.resume();
   }
 
-  // The last frames of the client are still delivered.
+  // Flushes the frames that the client sent before it left.
   override onClose(): void {
     this.#broker?.destroySoon();
   }
@@ -66,7 +66,7 @@ class StompRelay extends SockJSConnection {
     try {
       let keepsUp = true;
       for (const frame of this.#cutter.push(chunk)) keepsUp = this.send(frame);
-      // The broker keeps its messages until the client keeps up.
+      // Applies backpressure to the broker until the client has caught up.
       if (!keepsUp) this.#broker?.pause();
     } catch {
       this.#end(1009, 'The broker sent a frame that is too long');

@@ -79,11 +79,11 @@ test('a server part that is not a number has an owner', async (t) => {
 
 test('a server part of any length has an owner', async () => {
   for (const server of ['9'.repeat(10), '9'.repeat(309), '9'.repeat(2000)]) {
-    const answer = await httpRequest(port, {
+    const response = await httpRequest(port, {
       method: 'POST',
       path: `/echo/${server}/of-${server.length}/xhr`,
     });
-    assert.deepEqual([answer.status, answer.body], [200, 'o\n'], `${server.length} digits`);
+    assert.deepEqual([response.status, response.body], [200, 'o\n'], `${server.length} digits`);
   }
 });
 

@@ -57,9 +57,9 @@ test('the chat announces arrivals, messages and departures to everyone', async (
   assert.deepEqual(await nextNotice(bob), joined);
 
   bob.send('<b>hello</b>');
-  const said = { type: 'said', name: 'Bob', text: '<b>hello</b>' };
-  assert.deepEqual(await nextNotice(ann), said);
-  assert.deepEqual(await nextNotice(bob), said);
+  const notice = { type: 'message', name: 'Bob', text: '<b>hello</b>' };
+  assert.deepEqual(await nextNotice(ann), notice);
+  assert.deepEqual(await nextNotice(bob), notice);
 
   ann.close();
   assert.deepEqual(await nextNotice(bob), { type: 'left', name: 'Ann', people: ['Bob'] });
@@ -87,7 +87,7 @@ test('the chat truncates a text at 500 characters', async (t) => {
   const client = await openOfficial(t, `${url}/chat`, { transports: 'websocket' });
   const name = await join(client, 'Fay');
   client.send('x'.repeat(501));
-  assert.deepEqual(await nextNotice(client), { type: 'said', name, text: 'x'.repeat(500) });
+  assert.deepEqual(await nextNotice(client), { type: 'message', name, text: 'x'.repeat(500) });
 });
 
 test('the chat sends no notices to a client without a name', async (t) => {
