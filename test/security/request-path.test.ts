@@ -1,0 +1,55 @@
+/** Attacks on the way of a request from its connection to its session. */
+import assert from 'node:assert/strict';
+import type { Socket } from 'node:net';
+import { test } from 'node:test';
+import { AsyncQueue } from '../../testkit/async-queue.ts';
+import { rawConnection } from '../../testkit/raw-connection.ts';
+import { encodeRequest } from '../../testkit/raw-http.ts';
+import { UPGRADE_HEADERS } from '../../testkit/raw-websocket.ts';
+import { startRouter } from '../../testkit/server.ts';
+import { type Deferred, deferred, within } from '../../testkit/until.ts';
+import { OPCODE, encodeFrame } from '../../testkit/websocket-frames.ts';
+
+const PAGE = [['Origin', 'https://page.example']] as const;
+
+/** An application function that returns a new promise for each call. */
+class Decisions<T> {
+  readonly calls: AsyncQueue<Deferred<T>>;
+
+  constructor(name: string) {
+    this.calls = new AsyncQueue(name);
+  }
+
+  readonly decide = (): Promise<T> => {
+    const call = deferred<T>();
+    this.calls.push(call);
+    return call.promise;
+  };
+}
+
+test('a WebSocket client that sends a message and ends while authorize is pending after allowedOrigins opens no session', async (t) => {
+  const origins = new Decisions<boolean>('allowedOrigins');
+  const users = new Decisions<string>('authorize');
+  const { port, server, router } = await startRouter(t, {
+    allowedOrigins: origins.decide,
+    authorize: users.decide,
+  });
+  const closed = new Promise((resolve) => {
+    server.once('connection', (socket: Socket) => socket.once('close', resolve));
+  });
+  const client = rawConnection(t, { port, allowHalfOpen: true });
+  client.write(
+    encodeRequest({
+      path: '/echo/000/session/websocket',
+      headers: [...UPGRADE_HEADERS, ...PAGE],
+    }),
+  );
+  (await origins.calls.next()).resolve(true);
+  const authorize = await users.calls.next();
+  client.write(encodeFrame(OPCODE.text, '["early"]'));
+  client.end();
+  await within(closed, 'the server to close the connection');
+  authorize.resolve('alice');
+  await client.closed();
+  assert.equal(router.stats.dump().sessionsTotal, 0);
+});
