@@ -20,3 +20,8 @@ export const TRANSPORT_NAMES: readonly TransportName[] = [
   'htmlfile',
   'jsonp',
 ];
+
+/** Returns whether a session of this transport lives on one WebSocket, so that no other request belongs to it. */
+export function isWebSocketTransport(transport: TransportName): boolean {
+  return transport === 'websocket' || transport === 'rawwebsocket';
+}

@@ -3,6 +3,7 @@
  * session exists, so that a refusal is only an HTTP response.
  */
 import { REFUSALS, Refusal, type RefusalReason } from '../base/refusal.ts';
+import { type TransportName, isWebSocketTransport } from '../base/transport-name.ts';
 import { type Authorize, SessionRequest } from './authorize.ts';
 import { addNoCache } from './headers.ts';
 import type { DecisionKind, DecisionRequest, Outcome } from './pending-decisions.ts';
@@ -131,14 +132,17 @@ function authorizeOnce(
   return admission.finally(() => opening.delete(key));
 }
 
-/** Decides whether a request may open a session. */
-export function admitSession(context: RequestContext): Admission | Promise<Admission> {
+/** Decides whether a request may open a session on this transport. */
+export function admitSession(
+  context: RequestContext,
+  transport: TransportName,
+): Admission | Promise<Admission> {
   const { authorize: callAuthorize } = context.state.settings;
   if (callAuthorize === undefined) return ADMITTED;
   const reason = limitReached(context);
   if (reason !== undefined) return refused(reason);
   // Two WebSockets may use one session id.
-  if (context.exchange.upgrade.type !== 'none') return authorize(context, callAuthorize);
+  if (isWebSocketTransport(transport)) return authorize(context, callAuthorize);
   return authorizeOnce(context, callAuthorize);
 }
 

@@ -2,7 +2,7 @@ import { addressKey } from '../base/address-key.ts';
 import { ConnectionInfo, type RequestHead } from '../base/connection-info.ts';
 import { SockJSError } from '../base/errors.ts';
 import { REFUSALS, type Refusal, type RefusalReason, refusalHeaders } from '../base/refusal.ts';
-import type { TransportName } from '../base/transport-name.ts';
+import { type TransportName, isWebSocketTransport } from '../base/transport-name.ts';
 import type { Session } from '../sessions/session.ts';
 import type { ClientAddress } from './client-address.ts';
 import type { Exchange, HeaderList } from './exchange.ts';
@@ -68,7 +68,7 @@ export class RequestContext {
 
   /** Opens a session. A WebSocket session has no key, since two WebSockets may use one session id. */
   openSession(transport: TransportName, user: unknown): Session {
-    const key = this.exchange.upgrade.type === 'none' ? this.key : undefined;
+    const key = isWebSocketTransport(transport) ? undefined : this.key;
     return this.state.sessions.open({ transport, info: this.info, user, key });
   }
 

@@ -141,7 +141,7 @@ export function receive(transport: HttpTransport, { responseLimit }: ReceiveSett
     if (reason !== undefined) return context.refuse(reason);
     const session = context.session();
     if (session !== undefined) return attach(context, callback, session);
-    const admission = admitSession(context);
+    const admission = admitSession(context, transport.name);
     if (!(admission instanceof Promise)) return open(context, callback, admission);
     return admission.then((settled) => open(context, callback, settled));
   };

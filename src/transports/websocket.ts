@@ -178,7 +178,7 @@ function serve(transport: 'websocket' | 'rawwebsocket', Receiver: ReceiverClass)
     const { upgrade } = context.exchange;
     if (upgrade.type === 'none') return refusePlainRequest(context);
     if (upgrade.type === 'refused') return context.refuse('invalidUpgrade', upgrade.refusal);
-    const admission = admitSession(context);
+    const admission = admitSession(context, transport);
     if (!(admission instanceof Promise)) return open(context, upgrade, admission);
     return admission.then((settled) => open(context, upgrade, settled));
   };

@@ -4,7 +4,7 @@ import type { Socket } from 'node:net';
 import { test } from 'node:test';
 import { AsyncQueue } from '../../testkit/async-queue.ts';
 import { rawConnection } from '../../testkit/raw-connection.ts';
-import { encodeRequest } from '../../testkit/raw-http.ts';
+import { encodeRequest, httpConnection, httpRequest } from '../../testkit/raw-http.ts';
 import { UPGRADE_HEADERS } from '../../testkit/raw-websocket.ts';
 import { startRouter } from '../../testkit/server.ts';
 import { type Deferred, deferred, within } from '../../testkit/until.ts';
@@ -52,4 +52,33 @@ test('a WebSocket client that sends a message and ends while authorize is pendin
   authorize.resolve('alice');
   await client.closed();
   assert.equal(router.stats.dump().sessionsTotal, 0);
+});
+
+test('an EventSource request with the headers of an upgrade opens a session that xhr_send finds', async (t) => {
+  const { port } = await startRouter(t);
+  const stream = httpConnection(t, port);
+  stream.send({ path: '/echo/000/session/eventsource', headers: UPGRADE_HEADERS });
+  assert.equal((await stream.readHead()).status, 200);
+  assert.equal(await stream.nextChunk(), '\r\n');
+  assert.equal(await stream.nextChunk(), 'data: o\r\n\r\n');
+  const send = { method: 'POST', path: '/echo/000/session/xhr_send', body: '["hello"]' };
+  assert.equal((await httpRequest(port, send)).status, 204);
+  assert.equal(await stream.nextChunk(), 'data: a["hello"]\r\n\r\n');
+});
+
+test('JSONP polls with the headers of an upgrade belong to one session, and authorize is called once', async (t) => {
+  let calls = 0;
+  const { port, router } = await startRouter(t, {
+    authorize: async () => {
+      calls += 1;
+      return 'alice';
+    },
+  });
+  const poll = { path: '/echo/000/session/jsonp?c=call', headers: UPGRADE_HEADERS };
+  assert.equal((await httpRequest(port, poll)).body, '/**/call("o");\r\n');
+  const send = { method: 'POST', path: '/echo/000/session/jsonp_send', body: 'd=["hello"]' };
+  assert.equal((await httpRequest(port, send)).status, 200);
+  const { body } = await httpRequest(port, poll);
+  assert.equal(body, String.raw`/**/call("a[\"hello\"]");` + '\r\n');
+  assert.deepEqual([calls, router.stats.dump().sessionsTotal], [1, 1]);
 });
