@@ -150,7 +150,8 @@ export class SessionRegistry<App extends ConnectionHandlers = ConnectionHandlers
   #forget(session: Session): void {
     if (!this.#applications.delete(session)) return;
     const { key, info } = session.init;
-    if (key !== undefined) this.#byKey.delete(key);
+    // `verifyIp` may return a key that another session has taken over.
+    if (key !== undefined && this.#byKey.get(key) === session) this.#byKey.delete(key);
     this.#count(info.ip, -1);
     if (this.#applications.size > 0) return;
     clearInterval(this.#timer);

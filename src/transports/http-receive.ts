@@ -135,6 +135,12 @@ export function receive(transport: HttpTransport, { responseLimit }: ReceiveSett
     if (!enforceSession(context, admission)) return;
     attach(context, callback, context.openSession(transport.name, admission.user));
   };
+  const openLater = (context: RequestContext, callback: string, admission: Admission): void => {
+    // Another request of the client may have opened the session in the meantime.
+    const session = admission.type === 'admitted' ? context.session() : undefined;
+    if (session === undefined) open(context, callback, admission);
+    else attach(context, callback, session);
+  };
   return (context) => {
     const callback = transport.needsCallback ? readCallback(context.exchange.query) : '';
     const reason = transport.needsCallback ? checkCallback(callback) : undefined;
@@ -143,6 +149,6 @@ export function receive(transport: HttpTransport, { responseLimit }: ReceiveSett
     if (session !== undefined) return attach(context, callback, session);
     const admission = admitSession(context, transport.name);
     if (!(admission instanceof Promise)) return open(context, callback, admission);
-    return admission.then((settled) => open(context, callback, settled));
+    return admission.then((settled) => openLater(context, callback, settled));
   };
 }

@@ -82,3 +82,29 @@ test('JSONP polls with the headers of an upgrade belong to one session, and auth
   assert.equal(body, String.raw`/**/call("a[\"hello\"]");` + '\r\n');
   assert.deepEqual([calls, router.stats.dump().sessionsTotal], [1, 1]);
 });
+
+for (const microtasks of [0, 1, 2]) {
+  test(`two requests for one session id open one session, with ${microtasks} microtasks between their decisions`, async (t) => {
+    const origins = new Decisions<boolean>('allowedOrigins');
+    const users = new Decisions<string>('authorize');
+    const { port, router } = await startRouter(t, {
+      allowedOrigins: origins.decide,
+      authorize: users.decide,
+    });
+    const request = { method: 'POST', path: '/echo/000/session/xhr_streaming', headers: PAGE };
+    const first = httpConnection(t, port).send(request);
+    (await origins.calls.next()).resolve(true);
+    const authorize = await users.calls.next();
+    const second = httpConnection(t, port).send(request);
+    const secondOrigin = await origins.calls.next();
+    authorize.resolve('alice');
+    for (let count = 0; count < microtasks; count += 1) await Promise.resolve();
+    secondOrigin.resolve(true);
+    assert.equal((await first.readHead()).status, 200);
+    if (users.calls.size > 0) (await users.calls.next()).resolve('alice');
+    assert.equal((await second.readHead()).status, 200);
+    assert.equal((await second.nextChunk())?.length, 2049);
+    assert.equal(await second.nextChunk(), 'c[2010,"Another connection still open"]\n');
+    assert.equal(router.stats.dump().sessionsTotal, 1);
+  });
+}
