@@ -79,6 +79,12 @@ export class SockJSConnection<User = unknown> {
 
   static {
     connect = (connection, backend) => {
+      if (connection.#backend !== undefined) {
+        throw new SockJSError(
+          'ERR_ARGUMENT',
+          'A connection serves one client. The factory must return a new instance for each.',
+        );
+      }
       connection.#backend = backend;
     };
     backendOf = (connection) => {

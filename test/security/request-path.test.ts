@@ -2,11 +2,12 @@
 import assert from 'node:assert/strict';
 import type { Socket } from 'node:net';
 import { test } from 'node:test';
+import type { SockJSConnection } from '../../src/index.ts';
 import { AsyncQueue } from '../../testkit/async-queue.ts';
 import { rawConnection } from '../../testkit/raw-connection.ts';
 import { encodeRequest, httpConnection, httpRequest } from '../../testkit/raw-http.ts';
-import { UPGRADE_HEADERS } from '../../testkit/raw-websocket.ts';
-import { startRouter } from '../../testkit/server.ts';
+import { RawWebSocket, UPGRADE_HEADERS } from '../../testkit/raw-websocket.ts';
+import { Echo, startRouter } from '../../testkit/server.ts';
 import { type Deferred, deferred, within } from '../../testkit/until.ts';
 import { OPCODE, encodeFrame } from '../../testkit/websocket-frames.ts';
 
@@ -25,6 +26,12 @@ class Decisions<T> {
     this.calls.push(call);
     return call.promise;
   };
+}
+
+/** Passes a factory where `startRouter` declares a class. */
+function asClass(create: unknown): new () => SockJSConnection {
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the router accepts both
+  return create as new () => SockJSConnection;
 }
 
 test('a WebSocket client that sends a message and ends while authorize is pending after allowedOrigins opens no session', async (t) => {
@@ -108,3 +115,23 @@ for (const microtasks of [0, 1, 2]) {
     assert.equal(router.stats.dump().sessionsTotal, 1);
   });
 }
+
+test('a factory that returns one instance for two clients does not send one the messages of the other', async (t) => {
+  const shared = new Echo();
+  const { port, logger } = await startRouter(
+    t,
+    {},
+    asClass(() => shared),
+  );
+  const first = await RawWebSocket.open(port, '/echo/000/first/websocket');
+  t.after(() => first.abort());
+  assert.equal(await first.next(), 'o');
+  const second = await httpRequest(port, {
+    path: '/echo/000/second/websocket',
+    headers: UPGRADE_HEADERS,
+  });
+  assert.equal(second.status, 500);
+  assert.match(logger.take()[0]?.line ?? '', /must return a new instance for each/);
+  first.send('["mine"]');
+  assert.equal(await first.next(), 'a["mine"]');
+});
