@@ -1,6 +1,7 @@
 import type { ConnectionInfo } from '../base/connection-info.ts';
 import { SockJSError } from '../base/errors.ts';
 import { describeValue } from '../base/setting-rules.ts';
+import { ignoreRejection } from '../base/thenable.ts';
 import type { TransportName } from '../base/transport-name.ts';
 import { type ConnectionBackend, SockJSConnection, connect } from './connection.ts';
 
@@ -75,6 +76,7 @@ export function connectionCreator<C extends SockJSConnection>(
     const { info, user, transport } = backend;
     const connection = create({ info, user, transport });
     if (!(connection instanceof SockJSConnection)) {
+      ignoreRejection(connection); // Of an async factory.
       throw new SockJSError(
         'ERR_ARGUMENT',
         `A connection factory must return an instance of SockJSConnection, not ${describeValue(connection)}.`,

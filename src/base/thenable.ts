@@ -10,3 +10,10 @@ export function isThenable(value: unknown): value is PromiseLike<unknown> {
     return true;
   }
 }
+
+function ignore(): void {}
+
+/** Handles the rejection of a promise that nothing awaits: it would end the process. */
+export function ignoreRejection(value: unknown): void {
+  if (isThenable(value)) new Promise((resolve) => resolve(value)).catch(ignore);
+}

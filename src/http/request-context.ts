@@ -2,6 +2,7 @@ import { addressKey } from '../base/address-key.ts';
 import { ConnectionInfo, type RequestHead } from '../base/connection-info.ts';
 import { SockJSError } from '../base/errors.ts';
 import { REFUSALS, type Refusal, type RefusalReason, refusalHeaders } from '../base/refusal.ts';
+import { ignoreRejection } from '../base/thenable.ts';
 import { type TransportName, isWebSocketTransport } from '../base/transport-name.ts';
 import type { Session } from '../sessions/session.ts';
 import type { ClientAddress } from './client-address.ts';
@@ -42,6 +43,7 @@ export class RequestContext {
     if (verifyIp === true) return `${this.sessionId} ${addressKey(this.client.address)}`;
     const part: unknown = verifyIp(this.info);
     if (typeof part === 'string') return `${this.sessionId} ${part}`;
+    ignoreRejection(part);
     throw new SockJSError(
       'ERR_SETTING',
       'The function verifyIp must return a string, not a promise.',

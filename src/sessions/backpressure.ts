@@ -3,6 +3,7 @@ import type { ConnectionInfo } from '../base/connection-info.ts';
 import { type SockJSLogger, describeError } from '../base/logging.ts';
 import type { MemoryBudget } from '../base/memory-budget.ts';
 import type { SockJSStats } from '../base/stats.ts';
+import { ignoreRejection } from '../base/thenable.ts';
 import type { TransportName } from '../base/transport-name.ts';
 
 /** A client over the limit for buffered bytes, as the function `slowConsumer` receives it. */
@@ -81,6 +82,7 @@ export class Backpressure {
     if (typeof slowConsumer !== 'function') return slowConsumer;
     try {
       const policy = slowConsumer({ info, transport, user, bufferedBytes });
+      ignoreRejection(policy); // Of an async function, whose policy would come too late.
       return policy === 'drop-oldest' ? policy : 'close';
     } catch (error) {
       logger.error(`slowConsumer failed; its client is closed with 1013: ${describeError(error)}`);

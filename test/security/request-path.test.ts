@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import type { Socket } from 'node:net';
 import { test } from 'node:test';
-import type { SockJSConnection } from '../../src/index.ts';
+import { SockJSConnection } from '../../src/index.ts';
 import { AsyncQueue } from '../../testkit/async-queue.ts';
 import { rawConnection } from '../../testkit/raw-connection.ts';
 import { encodeRequest, httpConnection, httpRequest } from '../../testkit/raw-http.ts';
@@ -134,4 +134,42 @@ test('a factory that returns one instance for two clients does not send one the 
   assert.match(logger.take()[0]?.line ?? '', /must return a new instance for each/);
   first.send('["mine"]');
   assert.equal(await first.next(), 'a["mine"]');
+});
+
+async function fail(): Promise<never> {
+  throw new Error('no database');
+}
+
+test('an async factory that rejects refuses the client and leaves no unhandled rejection', async (t) => {
+  const { port, logger } = await startRouter(t, {}, asClass(fail));
+  const poll = { method: 'POST', path: '/echo/000/session/xhr' };
+  assert.equal((await httpRequest(port, poll)).status, 500);
+  assert.match(logger.take()[0]?.line ?? '', /must return an instance of SockJSConnection/);
+});
+
+test('an async verifyIp that rejects refuses the client and leaves no unhandled rejection', async (t) => {
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a mistake of an application
+  const { port, logger } = await startRouter(t, { verifyIp: fail as never });
+  const poll = { method: 'POST', path: '/echo/000/session/xhr' };
+  assert.equal((await httpRequest(port, poll)).status, 500);
+  assert.match(logger.take()[0]?.line ?? '', /verifyIp must return a string/);
+});
+
+test('an async slowConsumer that rejects closes the slow client and leaves no unhandled rejection', async (t) => {
+  const closed = deferred<number>();
+  class Flood extends SockJSConnection {
+    override onOpen(): void {
+      for (let count = 0; count < 3; count += 1) this.send('x'.repeat(1000));
+    }
+
+    override onClose(code: number): void {
+      closed.resolve(code);
+    }
+  }
+  const settings = { highWaterMark: 500, maxBufferedBytes: 500 };
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a mistake of an application
+  const { port } = await startRouter(t, { ...settings, slowConsumer: fail as never }, Flood);
+  const client = httpConnection(t, port);
+  client.send({ method: 'POST', path: '/echo/000/session/xhr' });
+  assert.equal(await within(closed.promise, 'onClose'), 1013);
 });
