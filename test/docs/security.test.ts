@@ -80,7 +80,8 @@ test('the memory limits are computed from the defaults', () => {
     `| ${format(total, 2, 0)} MiB, and as much again while buffers grow; ${format(of('maxMessageBytes'), 2, 0)} MiB each`,
     `| ${format(total, 2, 0)} MiB in all, then ${format(of('highWaterMark'), 1, 0)} KiB or one message each`,
     `${total / of('maxMessageBytes')} of them fill`,
-    `1 000 × 16 KiB = ${format(of('maxPendingDecisions') * 16 * KIBIBYTE, 2, 0)} MiB`,
+    `2 × 1 000 × 16 KiB = ${format(2 * of('maxPendingDecisions') * 16 * KIBIBYTE, 2, 0)} MiB`,
+    `2 × 1 000 × 64 KiB = ${format(2 * of('maxPendingDecisions') * 64 * KIBIBYTE, 2, 0)} MiB`,
     `200 × (16 + 22) KiB = ${format(200 * (16_384 + session), 2, 1)} MiB`,
   ]) {
     assert.ok(TEXT.includes(sum), sum);
