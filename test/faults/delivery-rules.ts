@@ -2,7 +2,7 @@
  * Promises of SockJS about messages, checked against the logs of both ends of a connection.
  *
  * A message is accepted by a `send` that is called while its end is open. SockJS has no message numbers and
- * no acknowledgements, so its promises rest on TCP and on one rule: any event that may have lost a message
+ * no acknowledgements, so its promises rest on TCP and on one rule: each event that may have lost a message
  * ends the session.
  *
  * 1. The messages that an end receives are a prefix of those that the other end has sent: in order, without

@@ -117,7 +117,7 @@ test('a message for a session that authorize has not admitted yet finds no sessi
   assert.equal(await first, 'o');
 });
 
-test('1,000 that wait for authorize keep new sessions out, and hold up no session that is open', async (t) => {
+test('1,000 pending calls of authorize refuse new sessions, and do not delay an open session', async (t) => {
   const verdict = deferred();
   const asked = new AsyncQueue<string>('authorize');
   const { port, router, logger } = await startRouter(t, {
