@@ -1,0 +1,22 @@
+import { SockJSError } from '../base/errors.ts';
+
+const TIMEOUT_MS = 2000;
+
+/**
+ * Limits the time of an operation of an engine to 2 s.
+ * @throws SockJSError `ERR_BACKPLANE` as a rejection, after that time
+ */
+export async function withDeadline<Value>(operation: Promise<Value>): Promise<Value> {
+  let timer: NodeJS.Timeout | undefined;
+  const deadline = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => {
+      const text = `The backplane is not available: no response within ${TIMEOUT_MS} ms.`;
+      reject(new SockJSError('ERR_BACKPLANE', text));
+    }, TIMEOUT_MS);
+  });
+  try {
+    return await Promise.race([operation, deadline]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,295 @@
+import { randomBytes } from 'node:crypto';
+import { performance } from 'node:perf_hooks';
+import { SockJSError } from '../base/errors.ts';
+import { SILENT_LOGGER, type SockJSLogger, describeError } from '../base/logging.ts';
+import type { Backplane, BackplaneListener, Claim, Membership, NodeId } from './backplane.ts';
+import { ClaimKeeper, formatClosing, parseClaim } from './claim-keeper.ts';
+import { type Engine, type EngineListener, RECORD_TTL_MS } from './engine.ts';
+import { FactKeeper, factsKey } from './fact-keeper.ts';
+import { Topics } from './topics.ts';
+import { withDeadline } from './deadline.ts';
+
+/** Interval at which a node renews its membership and reads the list of members. */
+const HEARTBEAT_INTERVAL_MS = 3000;
+/** The same while the backplane is down. */
+const RECONNECT_INTERVAL_MS = 500;
+
+/**
+ * Time after which a lost record is missing for good. An engine that was restarted empty gets the claims back from
+ * their nodes, which reconnect at different times.
+ */
+const RECOVERY_MS = 2000;
+const RECOVERY_POLL_MS = 100;
+
+/**
+ * Name of the record that shows whether the engine has lost its records. It expires like any other. A node then waits
+ * for lost records that are not, which costs new sessions up to 2 s after an outage.
+ */
+const INCARNATION_KEY = 'incarnation';
+
+const NO_LISTENER: BackplaneListener = {
+  onMessage: ignore,
+  onMissed: ignore,
+  onMembers: ignore,
+  onClaimLost: ignore,
+  onUp: ignore,
+  onDown: ignore,
+};
+
+function ignore(): void {}
+
+function randomName(): string {
+  return randomBytes(12).toString('base64url');
+}
+
+function isEqual(one: ReadonlyMap<string, string>, other: ReadonlyMap<string, string>): boolean {
+  return one.size === other.size && [...one].every(([key, value]) => other.get(key) === value);
+}
+
+function wait(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => {
+    setTimeout(resolve, milliseconds);
+  });
+}
+
+export interface EngineBackplaneOptions {
+  /** Returns the time in milliseconds. */
+  readonly clock?: () => number;
+  /** Interval at which a node renews its membership, in milliseconds. Default: 3,000 */
+  readonly heartbeatInterval?: number;
+}
+
+/** A backplane over an engine. It keeps membership, claims and facts alive, and stores them again after an outage. */
+export class EngineBackplane implements Backplane, EngineListener {
+  readonly #node: NodeId = randomName();
+  readonly #engine: Engine;
+  readonly #clock: () => number;
+  readonly #heartbeatInterval: number;
+  readonly #claims: ClaimKeeper;
+  readonly #facts: FactKeeper;
+  readonly #topics: Topics;
+  /** Settles when the backplane is up again. */
+  #recovery: PromiseWithResolvers<void> | undefined;
+  #listener: BackplaneListener = NO_LISTENER;
+  #logger: SockJSLogger = SILENT_LOGGER;
+  #card = '';
+  #members: ReadonlyMap<NodeId, string> = new Map();
+  #timer: NodeJS.Timeout | undefined;
+  #isUp = false;
+  #isBeating = false;
+  #beatsAgain = false;
+  #hasLeft = false;
+  #incarnation = '';
+  #recoveryEnds = -Infinity;
+
+  constructor(engine: Engine, options: EngineBackplaneOptions = {}) {
+    const { clock = () => performance.now(), heartbeatInterval = HEARTBEAT_INTERVAL_MS } = options;
+    this.#engine = engine;
+    this.#clock = clock;
+    this.#heartbeatInterval = heartbeatInterval;
+    this.#claims = new ClaimKeeper(engine, this.#node, (key) => this.#listener.onClaimLost(key));
+    this.#facts = new FactKeeper(engine, this.#node, (error) => this.#warn('store facts', error));
+    this.#topics = new Topics(engine, this.#node, {
+      onMessage: (topic, from, data) => this.#listener.onMessage(topic, from, data),
+      onMissed: (from) => this.#listener.onMissed(from),
+      onDeaf: () => {
+        this.#logger.warn(
+          'The backplane delivers no messages. Its subscriptions are opened again.',
+        );
+      },
+      onMembersChanged: () => {
+        if (this.#isBeating) this.#beatsAgain = true;
+        else if (this.#isUp) void this.#beat();
+      },
+    });
+  }
+
+  get lostPublishes(): number {
+    return this.#topics.lost;
+  }
+
+  get isUp(): boolean {
+    return this.#isUp;
+  }
+
+  async join({ namespace, card, listener, logger }: Membership): Promise<NodeId> {
+    if (this.#timer !== undefined || this.#hasLeft)
+      throw new SockJSError(
+        'ERR_BACKPLANE',
+        'A backplane joins one cluster, once. Create another one.',
+      );
+    this.#card = card;
+    this.#logger = logger;
+    await withDeadline(this.#engine.connect(namespace, this));
+    await this.#topics.restore();
+    const cards = await withDeadline(this.#engine.keepMember(this.#node, card));
+    this.#incarnation = await withDeadline(
+      this.#engine.create('cluster', INCARNATION_KEY, randomName()),
+    );
+    this.#isUp = true;
+    this.#listener = listener;
+    this.#updateMembers(cards);
+    this.#schedule();
+    await this.#topics.announce();
+    return this.#node;
+  }
+
+  async setCard(card: string): Promise<void> {
+    this.#card = card;
+    this.#updateMembers(await withDeadline(this.#engine.keepMember(this.#node, card)));
+    await this.#topics.announce();
+  }
+
+  async claim(key: string): Promise<Claim> {
+    await this.#available();
+    if (this.#clock() < this.#recoveryEnds) {
+      const claim = await this.owner(key);
+      if (claim !== undefined) return claim;
+    }
+    const value = await withDeadline(this.#engine.create('claim', key, this.#node));
+    if (value === this.#node) this.#claims.add(key, this.#clock());
+    return parseClaim(value);
+  }
+
+  async owner(key: string): Promise<Claim | undefined> {
+    await this.#available();
+    const isComplete = this.#clock() >= this.#recoveryEnds;
+    const value = await withDeadline(this.#engine.read('claim', key));
+    if (value !== undefined) return parseClaim(value);
+    if (isComplete) return undefined;
+    await wait(RECOVERY_POLL_MS);
+    return this.owner(key);
+  }
+
+  release(key: string, closing?: string, ms: number = RECORD_TTL_MS.claim): void {
+    if (!this.#claims.remove(key)) return;
+    const next = closing === undefined ? undefined : formatClosing(this.#node, closing);
+    // A claim that cannot be released expires.
+    this.#engine.replace('claim', key, this.#node, next, ms).catch(ignore);
+  }
+
+  publish(topic: string, data: string): void {
+    this.#topics.publish(topic, data, this.#isUp);
+  }
+
+  async subscribe(topic: string): Promise<void> {
+    await this.#topics.subscribe(topic);
+  }
+
+  unsubscribe(topic: string): void {
+    this.#topics.unsubscribe(topic);
+  }
+
+  setFact(topic: string, field: string, value: string | undefined): void {
+    this.#facts.set(topic, field, value);
+  }
+
+  async facts(topic: string): Promise<ReadonlyMap<NodeId, ReadonlyMap<string, string>>> {
+    await this.#available();
+    const read = async (node: NodeId): Promise<[NodeId, ReadonlyMap<string, string>]> => [
+      node,
+      await this.#engine.readFields(factsKey(topic, node)),
+    ];
+    const entries = await withDeadline(Promise.all([...this.#members.keys()].map(read)));
+    return new Map(entries.filter(([, fields]) => fields.size > 0));
+  }
+
+  async leave(): Promise<void> {
+    if (this.#hasLeft) return;
+    this.#hasLeft = true;
+    clearTimeout(this.#timer);
+    this.#listener = NO_LISTENER;
+    for (const key of this.#claims.keys) this.release(key);
+    // What cannot be removed expires.
+    await withDeadline(this.#removeRecords()).catch(ignore);
+    await this.#engine.close();
+  }
+
+  onMessage(topic: string, data: string): void {
+    this.#topics.receive(topic, data);
+  }
+
+  onUp(): void {
+    if (!this.#isUp) void this.#beat();
+  }
+
+  onDown(): void {
+    this.#goDown('the connection is lost');
+  }
+
+  async #removeRecords(): Promise<void> {
+    await Promise.all([this.#facts.clear(), this.#engine.removeMember(this.#node)]);
+    await this.#topics.announce();
+  }
+
+  /** @param delay time until the next heartbeat in milliseconds */
+  #schedule(delay = this.#isUp ? this.#heartbeatInterval : RECONNECT_INTERVAL_MS): void {
+    if (this.#hasLeft) return;
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => void this.#beat(), delay);
+  }
+
+  /** Renews everything. An error takes the backplane down, and the next success up again. */
+  async #beat(): Promise<void> {
+    if (this.#isBeating || this.#hasLeft) return;
+    this.#isBeating = true;
+    try {
+      const cards = await withDeadline(this.#engine.keepMember(this.#node, this.#card));
+      if (!this.#isUp) await this.#recover();
+      this.#updateMembers(cards);
+      const now = this.#clock();
+      await withDeadline(Promise.all([this.#claims.renew(now), this.#facts.renew(now)]));
+      await this.#topics.beat();
+    } catch (error) {
+      this.#goDown(describeError(error));
+    } finally {
+      this.#isBeating = false;
+      this.#schedule(this.#beatsAgain ? 0 : undefined);
+      this.#beatsAgain = false;
+    }
+  }
+
+  /** Stores claims and facts again after an outage. A restarted engine may have lost all records. */
+  async #recover(): Promise<void> {
+    const incarnation = await withDeadline(
+      this.#engine.create('cluster', INCARNATION_KEY, randomName()),
+    );
+    const now = this.#clock();
+    if (incarnation !== this.#incarnation) this.#recoveryEnds = now + RECOVERY_MS;
+    this.#incarnation = incarnation;
+    await withDeadline(Promise.all([this.#claims.republish(now), this.#facts.republish(now)]));
+    await this.#topics.restore();
+    this.#isUp = true;
+    this.#logger.info('The backplane is available again.');
+    this.#recovery?.resolve();
+    this.#recovery = undefined;
+    this.#listener.onUp();
+    this.#listener.onMissed(undefined);
+  }
+
+  #goDown(cause: string): void {
+    if (!this.#isUp) return;
+    this.#isUp = false;
+    this.#logger.warn(`The backplane is not available: ${cause}`);
+    this.#listener.onDown();
+    this.#schedule();
+  }
+
+  #updateMembers(cards: ReadonlyMap<NodeId, string>): void {
+    if (isEqual(cards, this.#members)) return;
+    this.#members = cards;
+    this.#topics.retain(cards);
+    this.#listener.onMembers(cards);
+  }
+
+  /** Waits until the backplane is up. */
+  async #available(): Promise<void> {
+    if (this.#isUp) return;
+    this.#recovery ??= Promise.withResolvers();
+    await withDeadline(this.#recovery.promise);
+  }
+
+  #warn(action: string, error: unknown): void {
+    this.#logger.warn(`The backplane could not ${action}: ${describeError(error)}`);
+  }
+}

@@ -1,0 +1,74 @@
+import type { NodeId } from './backplane.ts';
+import type { Engine } from './engine.ts';
+
+/** Facts are renewed when a third of their lifetime has passed. */
+const RENEWAL_INTERVAL_MS = 20_000;
+
+type Fields = Map<string, string>;
+
+/** Returns the key of the facts of a node. */
+export function factsKey(topic: string, node: NodeId): string {
+  return `${node} ${topic}`;
+}
+
+/** Facts of this node. Changes of one turn are stored together. */
+export class FactKeeper {
+  readonly #engine: Engine;
+  readonly #node: NodeId;
+  readonly #onError: (error: unknown) => void;
+  readonly #facts = new Map<string, Fields>();
+  readonly #changes = new Map<string, Map<string, string | undefined>>();
+  #renewed = 0;
+
+  /** @param onError called when changes could not be stored. They are stored by the next `republish` */
+  constructor(engine: Engine, node: NodeId, onError: (error: unknown) => void) {
+    this.#engine = engine;
+    this.#node = node;
+    this.#onError = onError;
+  }
+
+  set(topic: string, field: string, value: string | undefined): void {
+    this.#update(topic, field, value);
+    if (this.#changes.size === 0) queueMicrotask(() => this.#flush());
+    const changes = this.#changes.get(topic) ?? new Map<string, string | undefined>();
+    this.#changes.set(topic, changes.set(field, value));
+  }
+
+  /** Renews the facts whose time has come. */
+  async renew(now: number): Promise<void> {
+    if (now - this.#renewed >= RENEWAL_INTERVAL_MS) await this.republish(now);
+  }
+
+  /** Stores all facts again. */
+  async republish(now: number): Promise<void> {
+    this.#renewed = now;
+    await Promise.all([...this.#facts].map(([topic, fields]) => this.#write(topic, fields)));
+  }
+
+  /** Removes all facts. */
+  async clear(): Promise<void> {
+    const topics = [...this.#facts.keys()];
+    this.#facts.clear();
+    await Promise.all(
+      topics.map((topic) => this.#engine.removeFields(factsKey(topic, this.#node))),
+    );
+  }
+
+  #update(topic: string, field: string, value: string | undefined): void {
+    const fields: Fields = this.#facts.get(topic) ?? new Map();
+    if (value === undefined) fields.delete(field);
+    else fields.set(field, value);
+    if (fields.size > 0) this.#facts.set(topic, fields);
+    else this.#facts.delete(topic);
+  }
+
+  #flush(): void {
+    const changes = [...this.#changes];
+    this.#changes.clear();
+    for (const [topic, fields] of changes) this.#write(topic, fields).catch(this.#onError);
+  }
+
+  #write(topic: string, fields: ReadonlyMap<string, string | undefined>): Promise<void> {
+    return this.#engine.writeFields(factsKey(topic, this.#node), fields);
+  }
+}

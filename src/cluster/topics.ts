@@ -1,0 +1,119 @@
+import type { NodeId } from './backplane.ts';
+import { withDeadline } from './deadline.ts';
+import type { Engine } from './engine.ts';
+import { TopicPublisher, TopicSubscriber } from './topic-messages.ts';
+
+const MAX_PENDING_PUBLISHES = 10_000;
+const MAX_LOST_PROBES = 2;
+
+/** Topic on which nodes announce that their card has changed, or that they join or leave. */
+const MEMBERS_TOPIC = 'members';
+
+function ignore(): void {}
+
+export interface TopicsListener {
+  onMessage(topic: string, from: NodeId, data: string): void;
+  onMissed(from: NodeId | undefined): void;
+  /** Called when the subscriptions are opened again, because they delivered nothing. */
+  onDeaf(): void;
+  /** Called when another node has announced a change. */
+  onMembersChanged(): void;
+}
+
+/** Subscriptions of a node, and the messages that it publishes. */
+export class Topics {
+  readonly #engine: Engine;
+  readonly #node: NodeId;
+  readonly #listener: TopicsListener;
+  readonly #publisher: TopicPublisher;
+  readonly #subscriber: TopicSubscriber;
+  /** Topic of messages from this node to itself. A subscription can be open and deliver nothing. */
+  readonly #probeTopic: string;
+  readonly #subscribed = new Set<string>();
+  #pendingPublishes = 0;
+  #probesSent = 0;
+  #lastProbe = 0;
+  /** Number of messages that could not be published. */
+  lost = 0;
+
+  constructor(engine: Engine, node: NodeId, listener: TopicsListener) {
+    this.#engine = engine;
+    this.#node = node;
+    this.#listener = listener;
+    this.#publisher = new TopicPublisher(node, engine.maxPublishBytes);
+    this.#subscriber = new TopicSubscriber(node, listener);
+    this.#probeTopic = `probe ${node}`;
+  }
+
+  /** @param isUp false counts the message as lost: nothing is queued for an engine that is away */
+  publish(topic: string, data: string, isUp: boolean): void {
+    const envelopes = this.#publisher.encode(topic, data);
+    const isFull = this.#pendingPublishes + envelopes.length > MAX_PENDING_PUBLISHES;
+    if (!isUp || isFull) return this.#lose(topic);
+    for (const envelope of envelopes) {
+      this.#pendingPublishes += 1;
+      this.#engine
+        .publish(topic, envelope)
+        .catch(() => this.#lose(topic))
+        .finally(() => {
+          this.#pendingPublishes -= 1;
+        });
+    }
+  }
+
+  /** Subscribes, at the latest with the next `restore`. */
+  async subscribe(topic: string): Promise<void> {
+    this.#subscribed.add(topic);
+    await withDeadline(this.#engine.subscribe(topic));
+    if (this.#subscribed.has(topic)) this.#subscriber.subscribe(topic);
+  }
+
+  unsubscribe(topic: string): void {
+    if (!this.#subscribed.delete(topic)) return;
+    this.#subscriber.unsubscribe(topic);
+    this.#engine.unsubscribe(topic).catch(ignore);
+  }
+
+  /** Subscribes to all topics again. */
+  async restore(): Promise<void> {
+    const topics = [this.#probeTopic, MEMBERS_TOPIC, ...this.#subscribed];
+    await withDeadline(Promise.all(topics.map((topic) => this.#engine.subscribe(topic))));
+    for (const topic of this.#subscribed) this.#subscriber.subscribe(topic);
+    this.#lastProbe = this.#probesSent;
+  }
+
+  receive(topic: string, data: string): void {
+    if (topic === this.#probeTopic) this.#lastProbe = Number(data);
+    else if (topic !== MEMBERS_TOPIC) this.#subscriber.receive(topic, data);
+    else if (data !== this.#node) this.#listener.onMembersChanged();
+  }
+
+  /** Drops the state of publishers that are not members. */
+  retain(members: ReadonlyMap<NodeId, unknown>): void {
+    this.#subscriber.retain(members);
+  }
+
+  /** Announces a change of the members. Without the announcement, other nodes notice it at their next heartbeat. */
+  async announce(): Promise<void> {
+    await withDeadline(this.#engine.publish(MEMBERS_TOPIC, this.#node));
+  }
+
+  /** Checks with a probe that the subscriptions deliver, and publishes the numbers of the last messages. */
+  async beat(): Promise<void> {
+    if (this.#probesSent - this.#lastProbe >= MAX_LOST_PROBES) {
+      this.#listener.onDeaf();
+      await withDeadline(this.#engine.resubscribe());
+      this.#lastProbe = this.#probesSent;
+      this.#listener.onMissed(undefined);
+    }
+    this.#probesSent += 1;
+    await withDeadline(this.#engine.publish(this.#probeTopic, String(this.#probesSent)));
+    for (const [topic, mark] of this.#publisher.takeMarks())
+      this.#engine.publish(topic, mark).catch(() => this.#publisher.lose(topic));
+  }
+
+  #lose(topic: string): void {
+    this.lost += 1;
+    this.#publisher.lose(topic);
+  }
+}

@@ -1,0 +1,341 @@
+/** Tests that every engine passes. An engine's test file calls `testContract`. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { BackplaneListener, NodeId } from '../../src/cluster/backplane.ts';
+import { EngineBackplane } from '../../src/cluster/engine-backplane.ts';
+import type { Engine } from '../../src/cluster/engine.ts';
+import { RecordingLogger } from '../../testkit/logger.ts';
+import { until } from '../../testkit/until.ts';
+import { SockJSError } from '../../src/base/errors.ts';
+
+/** An engine under test, with the faults that its tests cause. */
+export interface EngineUnderTest {
+  /** Creates one node's access to the engine. */
+  createEngine(): Engine;
+  /** Lets the engine respond to nothing for a time, in milliseconds. */
+  freeze(ms: number): Promise<void>;
+  /** Makes the engine unreachable. */
+  stop(): Promise<void>;
+  /** Makes the engine reachable again, without any record. */
+  startEmpty(): Promise<void>;
+  /** Makes the engine reachable again, with all records. */
+  start(): Promise<void>;
+  /** Lets the open subscriptions deliver nothing, although they stay open. */
+  deafen(): Promise<void>;
+  /** Number of records of a namespace. */
+  countRecords(namespace: string): Promise<number>;
+  close(): Promise<void>;
+}
+
+/** One member, with everything that it has received. */
+class TestNode implements BackplaneListener {
+  readonly backplane: EngineBackplane;
+  readonly logger = new RecordingLogger();
+  readonly messages: { readonly topic: string; readonly from: NodeId; readonly data: string }[] =
+    [];
+  readonly missed: (NodeId | undefined)[] = [];
+  readonly lostClaims: string[] = [];
+  members: ReadonlyMap<NodeId, string> = new Map();
+  ups = 0;
+  downs = 0;
+  id: NodeId = '';
+
+  constructor(engine: Engine) {
+    this.backplane = new EngineBackplane(engine, { heartbeatInterval: HEARTBEAT_INTERVAL_MS });
+  }
+
+  onMessage(topic: string, from: NodeId, data: string): void {
+    this.messages.push({ topic, from, data });
+  }
+
+  onMissed(from: NodeId | undefined): void {
+    this.missed.push(from);
+  }
+
+  onMembers(cards: ReadonlyMap<NodeId, string>): void {
+    this.members = cards;
+  }
+
+  onClaimLost(key: string): void {
+    this.lostClaims.push(key);
+  }
+
+  onUp(): void {
+    this.ups += 1;
+  }
+
+  onDown(): void {
+    this.downs += 1;
+  }
+
+  data(topic: string, from?: NodeId): readonly string[] {
+    return this.messages
+      .filter((message) => message.topic === topic && (from ?? message.from) === message.from)
+      .map(({ data }) => data);
+  }
+}
+
+/** Shorter than the default, so that recovery is fast enough for a test. */
+const HEARTBEAT_INTERVAL_MS = 300;
+
+const MEBIBYTE = 1024 * 1024;
+
+let namespaces = 0;
+
+function pair([one, two]: readonly TestNode[]): [TestNode, TestNode] {
+  assert.ok(one !== undefined && two !== undefined);
+  return [one, two];
+}
+
+/** Defines the tests of an engine. `startEngine` is called once, before the first test. */
+export function testContract(name: string, startEngine: () => Promise<EngineUnderTest>): void {
+  const started = startEngine();
+  started.catch(() => {}); // Each test reports it.
+
+  const define = (
+    title: string,
+    size: number,
+    run: (nodes: readonly TestNode[], engine: EngineUnderTest, namespace: string) => Promise<void>,
+  ): void => {
+    test(`${name}: ${title}`, async () => {
+      const engine = await started;
+      namespaces += 1;
+      const namespace = `contract${process.pid}n${namespaces}`;
+      const nodes = Array.from({ length: size }, () => new TestNode(engine.createEngine()));
+      try {
+        for (const [index, node] of nodes.entries())
+          node.id = await node.backplane.join({
+            namespace,
+            card: `card ${index}`,
+            listener: node,
+            logger: node.logger,
+          });
+        await run(nodes, engine, namespace);
+      } finally {
+        await Promise.all(nodes.map((node) => node.backplane.leave()));
+      }
+      assert.equal(await engine.countRecords(namespace), 0, 'records that are left');
+    });
+  };
+  test.after(async () => (await started).close());
+
+  define('one of 100 concurrent claims wins', 4, async (nodes) => {
+    const attempts = Array.from({ length: 25 }, () => nodes).flat();
+    const claims = await Promise.all(attempts.map((node) => node.backplane.claim('key')));
+    const owners = new Set(claims.map(({ owner }) => owner));
+    assert.equal(owners.size, 1);
+    assert.ok(nodes.some(({ id }) => owners.has(id)));
+    for (const node of nodes)
+      assert.deepEqual(await node.backplane.owner('key'), { ...claims[0], closing: undefined });
+  });
+
+  define('a released key can be claimed by another node', 2, async (nodes) => {
+    const [one, two] = pair(nodes);
+    await one.backplane.claim('key');
+    one.backplane.release('key');
+    await until(async () => (await two.backplane.owner('key')) === undefined, 'the release');
+    assert.equal((await two.backplane.claim('key')).owner, two.id);
+  });
+
+  define('the release of a key of another node does nothing', 2, async (nodes) => {
+    const [one, two] = pair(nodes);
+    await one.backplane.claim('key');
+    two.backplane.release('key');
+    await two.backplane.claim('other'); // Comes after the release.
+    assert.equal((await two.backplane.owner('key'))?.owner, one.id);
+  });
+
+  define('the text for late requests is kept for its time', 2, async (nodes) => {
+    const [one, two] = pair(nodes);
+    await one.backplane.claim('key');
+    one.backplane.release('key', 'c[3000,"Go away!"]', 400);
+    const closing = await until(
+      async () => (await two.backplane.owner('key'))?.closing,
+      'the text for late requests',
+    );
+    assert.equal(closing, 'c[3000,"Go away!"]');
+    await until(async () => (await two.backplane.owner('key')) === undefined, 'its end');
+  });
+
+  define('members see each other, each card, and who leaves', 3, async (nodes) => {
+    const [one, two, three] = nodes;
+    assert.ok(one !== undefined && two !== undefined && three !== undefined);
+    const cards = (): readonly string[] => [...one.members.values()].toSorted();
+    await until(() => cards().join() === 'card 0,card 1,card 2', 'all members');
+    await two.backplane.setCard('draining');
+    await until(() => cards().join() === 'card 0,card 2,draining', 'the new card');
+    await three.backplane.leave();
+    await until(() => cards().join() === 'card 0,draining', 'the leave');
+    assert.equal(two.members.size, 2);
+  });
+
+  define('a topic keeps the order of each publisher over 10,000 messages', 3, async (nodes) => {
+    const [one, two, three] = nodes;
+    assert.ok(one !== undefined && two !== undefined && three !== undefined);
+    await three.backplane.subscribe('topic');
+    const sent = Array.from({ length: 5000 }, (_, index) => String(index));
+    for (let start = 0; start < sent.length; start += 500) {
+      for (const data of sent.slice(start, start + 500)) {
+        one.backplane.publish('topic', data);
+        two.backplane.publish('topic', data);
+      }
+      await until(() => three.messages.length >= 2 * Math.min(start, 4000), 'the messages');
+    }
+    await until(() => three.messages.length >= 10_000, 'all messages');
+    assert.deepEqual(three.data('topic', one.id), sent);
+    assert.deepEqual(three.data('topic', two.id), sent);
+    assert.deepEqual(three.missed, []);
+  });
+
+  define('a topic carries any text', 2, async (nodes) => {
+    const [one, two] = pair(nodes);
+    const texts = [
+      '',
+      'a\0b\r\n',
+      'ü€😀',
+      '\ud800 lone \udfff',
+      'x'.repeat(MEBIBYTE),
+      '😀'.repeat(MEBIBYTE / 2),
+      `x${'😀'.repeat(MEBIBYTE)}`,
+      '\udc00'.repeat(MEBIBYTE / 4),
+    ];
+    await two.backplane.subscribe('topic');
+    for (const text of texts) one.backplane.publish('topic', text);
+    await until(() => two.messages.length >= texts.length, 'all messages');
+    assert.ok(two.data('topic').every((data, index) => data === texts[index]));
+    assert.deepEqual(two.missed, []);
+  });
+
+  define('a subscription has a beginning and an end', 2, async (nodes) => {
+    const [one, two] = pair(nodes);
+    await one.backplane.subscribe('topic');
+    one.backplane.publish('topic', 'before');
+    await two.backplane.subscribe('topic');
+    await two.backplane.subscribe('fence');
+    one.backplane.publish('topic', 'during');
+    await until(() => two.messages.length === 1, 'the message');
+    two.backplane.unsubscribe('topic');
+    one.backplane.publish('topic', 'after');
+    one.backplane.publish('fence', 'end');
+    await until(() => two.data('fence').length === 1, 'the last message');
+    assert.deepEqual(two.data('topic'), ['during']);
+    assert.deepEqual(one.messages, [], 'a node does not receive its own messages');
+  });
+
+  define('facts are read by other nodes until they are removed', 2, async (nodes) => {
+    const [one, two] = pair(nodes);
+    const read = async (): Promise<string> => {
+      const facts = await two.backplane.facts('topic');
+      return [...(facts.get(one.id) ?? [])]
+        .map(([field, value]) => `${field}=${value}`)
+        .toSorted()
+        .join();
+    };
+    await until(() => two.members.size === 2, 'both members');
+    one.backplane.setFact('topic', 'ann', '{"age":1}');
+    one.backplane.setFact('topic', 'bob', 'x');
+    one.backplane.setFact('other', 'eve', 'x');
+    await until(async () => (await read()) === 'ann={"age":1},bob=x', 'two facts');
+    one.backplane.setFact('topic', 'ann', undefined);
+    one.backplane.setFact('topic', 'bob', 'y');
+    await until(async () => (await read()) === 'bob=y', 'the change');
+    await one.backplane.leave();
+    await until(async () => (await read()) === '', 'the end of the facts');
+  });
+
+  define('a frozen engine delays operations', 2, async (nodes, engine) => {
+    const [one, two] = pair(nodes);
+    await two.backplane.subscribe('topic');
+    await one.backplane.claim('key');
+    const frozen = engine.freeze(1000);
+    one.backplane.publish('topic', 'late');
+    assert.equal((await two.backplane.claim('key')).owner, one.id);
+    await frozen;
+    await until(() => two.data('topic').length === 1, 'the message');
+    assert.deepEqual([one.downs, two.downs], [0, 0]);
+  });
+
+  define(
+    'claims and facts return after the engine has lost its records',
+    2,
+    async (nodes, engine) => {
+      const [one, two] = pair(nodes);
+      await until(() => two.members.size === 2, 'both members');
+      await two.backplane.subscribe('topic');
+      one.backplane.setFact('topic', 'ann', 'x');
+      const keys = Array.from({ length: 100 }, (_, index) => `key ${index}`);
+      await Promise.all(keys.map((key) => one.backplane.claim(key)));
+      await engine.stop();
+      await until(() => one.downs === 1 && two.downs === 1, 'the outage');
+      await engine.startEmpty();
+      await until(() => one.ups === 1 && two.ups === 1, 'the recovery', { timeout: 5000 });
+      const claims = await Promise.all(keys.map((key) => two.backplane.claim(key)));
+      assert.deepEqual(new Set(claims.map(({ owner }) => owner)), new Set([one.id]));
+      assert.deepEqual(one.lostClaims, []);
+      assert.equal((await two.backplane.facts('topic')).get(one.id)?.get('ann'), 'x');
+      assert.ok(two.missed.includes(undefined));
+      one.backplane.publish('topic', 'again');
+      await until(() => two.data('topic').includes('again'), 'a message after the recovery');
+    },
+  );
+
+  define('an unknown key is known to be free after the recovery', 2, async (nodes, engine) => {
+    const [one, two] = pair(nodes);
+    await engine.stop();
+    await until(() => one.downs === 1 && two.downs === 1, 'the outage');
+    await engine.startEmpty();
+    await until(() => one.ups === 1 && two.ups === 1, 'the recovery', { timeout: 5000 });
+    assert.equal(await two.backplane.owner('key'), undefined);
+    assert.equal((await two.backplane.claim('key')).owner, two.id);
+  });
+
+  define(
+    'a claim that another node has taken is reported as lost',
+    2,
+    async (nodes, engine, namespace) => {
+      const [one, two] = pair(nodes);
+      await one.backplane.claim('key');
+      // As after a restart of the engine that the first node notices too late.
+      const thief = engine.createEngine();
+      await thief.connect(namespace, { onMessage() {}, onUp() {}, onDown() {} });
+      await thief.replace('claim', 'key', one.id, two.id, 60_000);
+      await engine.stop();
+      await until(() => one.downs === 1, 'the outage');
+      await engine.start();
+      await until(() => one.lostClaims.length === 1, 'the loss', { timeout: 5000 });
+      assert.deepEqual(one.lostClaims, ['key']);
+      await thief.replace('claim', 'key', two.id, undefined, 0);
+      await thief.close();
+    },
+  );
+
+  define('an outage rejects claims and counts messages as lost', 2, async (nodes, engine) => {
+    const [one, two] = pair(nodes);
+    await two.backplane.subscribe('topic');
+    one.backplane.publish('topic', 'first');
+    await until(() => two.data('topic').length === 1, 'the first message');
+    await engine.stop();
+    await until(() => one.downs === 1 && two.downs === 1, 'the outage');
+    await assert.rejects(
+      one.backplane.claim('key'),
+      (error) => error instanceof SockJSError && error.code === 'ERR_BACKPLANE',
+    );
+    one.backplane.publish('topic', 'lost');
+    assert.equal(one.backplane.lostPublishes, 1);
+    await engine.start();
+    await until(() => one.ups === 1 && two.ups === 1, 'the recovery', { timeout: 5000 });
+    await until(() => two.missed.includes(one.id), 'the report of the lost message');
+    assert.deepEqual(two.data('topic'), ['first']);
+  });
+
+  define('subscriptions that deliver nothing are opened again', 2, async (nodes, engine) => {
+    const [one, two] = pair(nodes);
+    await two.backplane.subscribe('topic');
+    await engine.deafen();
+    one.backplane.publish('topic', 'not delivered');
+    await until(() => two.missed.length > 0, 'the report', { timeout: 5000 });
+    one.backplane.publish('topic', 'delivered');
+    await until(() => two.data('topic').includes('delivered'), 'a message');
+    assert.deepEqual([one.downs, two.downs], [0, 0]);
+  });
+}
