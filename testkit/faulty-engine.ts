@@ -2,13 +2,11 @@
 import type { Engine, EngineListener, RecordKind } from '../src/cluster/engine.ts';
 import { deferred } from './until.ts';
 
-function ignore(): void {}
-
 /** Faults that the engines of one test share. */
 export class EngineFaults {
   readonly #engines = new Set<FaultyEngine>();
   #thawed: Promise<void> = Promise.resolve();
-  #thaw: () => void = ignore;
+  #thaw: () => void = () => {};
   #isCut = false;
 
   get isCut(): boolean {
@@ -59,7 +57,6 @@ class FaultyEngine implements Engine {
   readonly maxPublishBytes: number;
   readonly #engine: Engine;
   readonly #faults: EngineFaults;
-  readonly #topics = new Set<string>();
   #listener: EngineListener | undefined;
   #isDeaf = false;
 
@@ -87,9 +84,9 @@ class FaultyEngine implements Engine {
     const onMessage = (topic: string, data: string): void => {
       if (!this.#isDeaf && !this.#faults.isCut) listener.onMessage(topic, data);
     };
-    return this.#do(() =>
-      this.#engine.connect(namespace, { onMessage, onUp: ignore, onDown: ignore }),
-    );
+    const onUp = (): void => listener.onUp();
+    const onDown = (): void => listener.onDown();
+    return this.#do(() => this.#engine.connect(namespace, { onMessage, onUp, onDown }));
   }
 
   create(kind: RecordKind, key: string, value: string): Promise<string> {
@@ -139,18 +136,16 @@ class FaultyEngine implements Engine {
   }
 
   subscribe(topic: string): Promise<void> {
-    this.#topics.add(topic);
     return this.#do(() => this.#engine.subscribe(topic));
   }
 
   unsubscribe(topic: string): Promise<void> {
-    this.#topics.delete(topic);
     return this.#do(() => this.#engine.unsubscribe(topic));
   }
 
   async resubscribe(): Promise<void> {
     this.#isDeaf = false;
-    await Promise.all([...this.#topics].map((topic) => this.#engine.subscribe(topic)));
+    await this.#engine.resubscribe();
   }
 
   close(): Promise<void> {

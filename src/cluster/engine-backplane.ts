@@ -5,7 +5,7 @@ import { SILENT_LOGGER, type SockJSLogger, describeError } from '../base/logging
 import type { Backplane, BackplaneListener, Claim, Membership, NodeId } from './backplane.ts';
 import { ClaimKeeper, formatClosing, parseClaim } from './claim-keeper.ts';
 import { type Engine, type EngineListener, RECORD_TTL_MS } from './engine.ts';
-import { FactKeeper, factsKey } from './fact-keeper.ts';
+import { FactKeeper } from './fact-keeper.ts';
 import { Topics } from './topics.ts';
 import { withDeadline } from './deadline.ts';
 
@@ -186,12 +186,7 @@ export class EngineBackplane implements Backplane, EngineListener {
 
   async facts(topic: string): Promise<ReadonlyMap<NodeId, ReadonlyMap<string, string>>> {
     await this.#available();
-    const read = async (node: NodeId): Promise<[NodeId, ReadonlyMap<string, string>]> => [
-      node,
-      await this.#engine.readFields(factsKey(topic, node)),
-    ];
-    const entries = await withDeadline(Promise.all([...this.#members.keys()].map(read)));
-    return new Map(entries.filter(([, fields]) => fields.size > 0));
+    return withDeadline(this.#facts.read(topic, [...this.#members.keys()]));
   }
 
   async leave(): Promise<void> {
@@ -235,11 +230,13 @@ export class EngineBackplane implements Backplane, EngineListener {
     this.#isBeating = true;
     try {
       const cards = await withDeadline(this.#engine.keepMember(this.#node, this.#card));
-      if (!this.#isUp) await this.#recover();
+      const hasRecovered = !this.#isUp;
+      if (hasRecovered) await this.#recover();
       this.#updateMembers(cards);
       const now = this.#clock();
       await withDeadline(Promise.all([this.#claims.renew(now), this.#facts.renew(now)]));
       await this.#topics.beat();
+      if (hasRecovered) await this.#topics.announce();
     } catch (error) {
       this.#goDown(describeError(error));
     } finally {
@@ -275,7 +272,10 @@ export class EngineBackplane implements Backplane, EngineListener {
     this.#schedule();
   }
 
-  #updateMembers(cards: ReadonlyMap<NodeId, string>): void {
+  #updateMembers(stored: ReadonlyMap<NodeId, string>): void {
+    // A member that the engine has lost stores its record again when it reconnects.
+    const isRecovering = this.#clock() < this.#recoveryEnds;
+    const cards = isRecovering ? new Map([...this.#members, ...stored]) : stored;
     if (isEqual(cards, this.#members)) return;
     this.#members = cards;
     this.#topics.retain(cards);

@@ -7,7 +7,7 @@ const RENEWAL_INTERVAL_MS = 20_000;
 type Fields = Map<string, string>;
 
 /** Returns the key of the facts of a node. */
-export function factsKey(topic: string, node: NodeId): string {
+function factsKey(topic: string, node: NodeId): string {
   return `${node} ${topic}`;
 }
 
@@ -32,6 +32,22 @@ export class FactKeeper {
     if (this.#changes.size === 0) queueMicrotask(() => this.#flush());
     const changes = this.#changes.get(topic) ?? new Map<string, string | undefined>();
     this.#changes.set(topic, changes.set(field, value));
+  }
+
+  /** Reads the facts of nodes. */
+  async read(
+    topic: string,
+    nodes: readonly NodeId[],
+  ): Promise<ReadonlyMap<NodeId, ReadonlyMap<string, string>>> {
+    const fields = await Promise.all(
+      nodes.map((node) => this.#engine.readFields(factsKey(topic, node))),
+    );
+    const facts = new Map<NodeId, ReadonlyMap<string, string>>();
+    for (const [index, node] of nodes.entries()) {
+      const ofNode = fields[index];
+      if (ofNode !== undefined && ofNode.size > 0) facts.set(node, ofNode);
+    }
+    return facts;
   }
 
   /** Renews the facts whose time has come. */

@@ -1,0 +1,206 @@
+import { type Engine, type EngineListener, RECORD_TTL_MS, type RecordKind } from './engine.ts';
+import { type RedisClient, type RedisConnection, createConnection } from './redis-connection.ts';
+
+/** Longer messages are split, since Redis closes the connection of a subscriber that falls 32 MiB behind. */
+const MAX_PUBLISH_BYTES = 1024 * 1024;
+
+/** Replaces a record that has a certain value. An empty new value removes it. */
+const REPLACE = `
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+if ARGV[2] == '' then return redis.call('DEL', KEYS[1]) end
+redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
+return 1`;
+
+/** Stores a member, and returns all members that have not expired. */
+const KEEP_MEMBER = `
+redis.call('SET', KEYS[1] .. ':' .. ARGV[1], ARGV[2], 'PX', ARGV[3])
+redis.call('SADD', KEYS[1], ARGV[1])
+local members = {}
+for _, node in ipairs(redis.call('SMEMBERS', KEYS[1])) do
+  local card = redis.call('GET', KEYS[1] .. ':' .. node)
+  if card then
+    members[#members + 1] = node
+    members[#members + 1] = card
+  else
+    redis.call('SREM', KEYS[1], node)
+  end
+end
+return members`;
+
+/** Sets and removes fields. The set gets its lifetime with its first field, or it would outlive its node. */
+const WRITE_FIELDS = `
+local set = tonumber(ARGV[2])
+for i = 3, 2 + 2 * set, 2 do redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1]) end
+for i = 3 + 2 * set, #ARGV do redis.call('HDEL', KEYS[1], ARGV[i]) end
+return redis.call('PEXPIRE', KEYS[1], ARGV[1])`;
+
+function toMap(pairs: unknown): Map<string, string> {
+  const map = new Map<string, string>();
+  if (Array.isArray(pairs))
+    for (let index = 0; index + 1 < pairs.length; index += 2)
+      map.set(String(pairs[index]), String(pairs[index + 1]));
+  return map;
+}
+
+/** Returns field and value alternately. `HGETALL` would return another type with each client and protocol version. */
+const READ_FIELDS = `return redis.call('HGETALL', KEYS[1])`;
+
+function ignore(): void {}
+
+/** The engine for Redis 7 or later. It opens two connections: one for commands, one for subscriptions. */
+export class RedisEngine implements Engine {
+  readonly maxPublishBytes: number = MAX_PUBLISH_BYTES;
+  readonly #client: RedisClient;
+  readonly #commands: RedisConnection;
+  readonly #topics = new Set<string>();
+  #subscriptions: RedisConnection;
+  #listener: EngineListener = { onMessage: ignore, onUp: ignore, onDown: ignore };
+  #namespace = '';
+
+  /** @param client gives the options of the connections */
+  constructor(client: RedisClient) {
+    this.#client = client;
+    this.#commands = createConnection(client, {
+      onMessage: ignore,
+      onReady: () => this.#onReady(),
+      onEnd: () => this.#listener.onDown(),
+    });
+    this.#subscriptions = this.#createSubscriptions();
+  }
+
+  async connect(namespace: string, listener: EngineListener): Promise<void> {
+    this.#namespace = namespace;
+    await Promise.all([this.#commands.connect(), this.#subscriptions.connect()]);
+    this.#listener = listener;
+  }
+
+  async create(kind: RecordKind, key: string, value: string): Promise<string> {
+    const ttl = String(RECORD_TTL_MS[kind]);
+    const args = ['SET', this.#key(kind, key), value, 'NX', 'GET', 'PX', ttl];
+    const stored = await this.#commands.command(args);
+    return typeof stored === 'string' ? stored : value;
+  }
+
+  async read(kind: RecordKind, key: string): Promise<string | undefined> {
+    const value = await this.#commands.command(['GET', this.#key(kind, key)]);
+    return typeof value === 'string' ? value : undefined;
+  }
+
+  async replace(
+    kind: RecordKind,
+    key: string,
+    current: string,
+    next: string | undefined,
+    ttl: number,
+  ): Promise<void> {
+    await this.#eval(REPLACE, this.#key(kind, key), [current, next ?? '', String(ttl)]);
+  }
+
+  async keep(kind: RecordKind, records: ReadonlyMap<string, string>): Promise<readonly string[]> {
+    // The client sends the commands of one turn together.
+    const keep = async ([key, value]: readonly [string, string]): Promise<string[]> => {
+      if ((await this.create(kind, key, value)) !== value) return [key];
+      const ttl = String(RECORD_TTL_MS[kind]);
+      await this.#commands.command(['PEXPIRE', this.#key(kind, key), ttl]);
+      return [];
+    };
+    return (await Promise.all([...records].map(keep))).flat();
+  }
+
+  async keepMember(node: string, card: string): Promise<ReadonlyMap<string, string>> {
+    const args = [node, card, String(RECORD_TTL_MS.member)];
+    return toMap(await this.#eval(KEEP_MEMBER, this.#members, args));
+  }
+
+  async removeMember(node: string): Promise<void> {
+    await Promise.all([
+      this.#commands.command(['DEL', `${this.#members}:${node}`]),
+      this.#commands.command(['SREM', this.#members, node]),
+    ]);
+  }
+
+  async writeFields(key: string, changes: ReadonlyMap<string, string | undefined>): Promise<void> {
+    const set: string[] = [];
+    const removed: string[] = [];
+    for (const [field, value] of changes) {
+      if (value === undefined) removed.push(field);
+      else set.push(field, value);
+    }
+    const counts = [String(RECORD_TTL_MS.facts), String(set.length / 2)];
+    await this.#eval(WRITE_FIELDS, this.#key('facts', key), [...counts, ...set, ...removed]);
+  }
+
+  async readFields(key: string): Promise<ReadonlyMap<string, string>> {
+    return toMap(await this.#eval(READ_FIELDS, this.#key('facts', key), []));
+  }
+
+  async removeFields(key: string): Promise<void> {
+    await this.#commands.command(['DEL', this.#key('facts', key)]);
+  }
+
+  async publish(topic: string, data: string): Promise<void> {
+    await this.#commands.command(['PUBLISH', this.#channel(topic), data]);
+  }
+
+  async subscribe(topic: string): Promise<void> {
+    this.#topics.add(topic);
+    await this.#subscriptions.subscribe(this.#channel(topic));
+  }
+
+  async unsubscribe(topic: string): Promise<void> {
+    this.#topics.delete(topic);
+    await this.#subscriptions.unsubscribe(this.#channel(topic));
+  }
+
+  async resubscribe(): Promise<void> {
+    const old = this.#subscriptions;
+    this.#subscriptions = this.#createSubscriptions();
+    old.close();
+    await this.#subscriptions.connect();
+    await Promise.all([...this.#topics].map((topic) => this.subscribe(topic)));
+  }
+
+  async close(): Promise<void> {
+    this.#listener = { onMessage: ignore, onUp: ignore, onDown: ignore };
+    this.#commands.close();
+    this.#subscriptions.close();
+  }
+
+  #createSubscriptions(): RedisConnection {
+    const isCurrent = (): boolean => this.#subscriptions === connection;
+    const connection: RedisConnection = createConnection(this.#client, {
+      onMessage: (channel, data) => {
+        const topic = channel.slice(this.#channel('').length);
+        if (isCurrent()) this.#listener.onMessage(topic, data);
+      },
+      onReady: () => {
+        if (isCurrent()) this.#onReady();
+      },
+      onEnd: () => {
+        if (isCurrent()) this.#listener.onDown();
+      },
+    });
+    return connection;
+  }
+
+  #onReady(): void {
+    if (this.#commands.isReady && this.#subscriptions.isReady) this.#listener.onUp();
+  }
+
+  #eval(script: string, key: string, args: readonly string[]): Promise<unknown> {
+    return this.#commands.command(['EVAL', script, '1', key, ...args]);
+  }
+
+  #key(kind: RecordKind, key: string): string {
+    return `${this.#namespace}:${kind}:${key}`;
+  }
+
+  /** The braces keep the list of members and their records on one node of a Redis cluster. */
+  get #members(): string {
+    return `{${this.#namespace}:member}`;
+  }
+
+  #channel(topic: string): string {
+    return `${this.#namespace}:topic:${topic}`;
+  }
+}
