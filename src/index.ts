@@ -10,6 +10,14 @@ export {
   SockJSRouter,
 } from './api/router.ts';
 export type { ResolvedSettings, SockJSSettings } from './api/settings.ts';
+export {
+  type ClusterOptions,
+  type ClusterStats,
+  createCluster,
+  type SockJSCluster,
+} from './cluster/cluster.ts';
+export type { Backplane } from './cluster/backplane.ts';
+export { memoryBackplane, MemoryHub } from './cluster/memory-engine.ts';
 export type { CloseCause } from './base/close-reasons.ts';
 export { ConnectionInfo } from './base/connection-info.ts';
 export { SockJSError, type SockJSErrorCode } from './base/errors.ts';

@@ -15,7 +15,7 @@ import { SERVER_HOSTS } from '../hosts/server-hosts.ts';
 import type { Authorize } from '../http/authorize.ts';
 import { RouterState } from '../http/router-state.ts';
 import type { ServerHost } from '../http/server-host.ts';
-import { Dispatcher } from '../routes/dispatcher.ts';
+import { Dispatcher, type SessionStep } from '../routes/dispatcher.ts';
 import { RouteTable } from '../routes/route-table.ts';
 import { SessionRegistry } from '../sessions/session-registry.ts';
 import { type ConnectionSource, connectionCreator } from './connection-factory.ts';
@@ -92,7 +92,11 @@ export class SockJSRouter<C extends SockJSConnection = SockJSConnection> {
     this.#sessions = new SessionRegistry(prefix, this.settings, logger, createConnection);
     this.#state = new RouterState(prefix, this.settings, logger, this.#sessions);
     const table = new RouteTable(prefix, this.settings);
-    this.#dispatcher = new Dispatcher(this.#state, table, this.settings);
+    const { cluster } = this.settings;
+    const routing = cluster?.createRouting(this.#state);
+    const step = routing && ((...args: Parameters<SessionStep>) => routing.route(...args));
+    this.#dispatcher = new Dispatcher(this.#state, table, this.settings, step);
+    cluster?.addHandler(this.#dispatcher);
   }
 
   /** Statistics of the router. `stats.dump()` returns a snapshot. */

@@ -17,9 +17,11 @@ import {
   URL_REFERENCE,
   either,
   functionOf,
+  instanceOf,
   integer,
   oneOf,
 } from '../base/setting-rules.ts';
+import { SockJSCluster } from '../cluster/cluster.ts';
 import type { AllowedOrigins } from '../http/origin-guard.ts';
 import type { Authorize } from '../http/authorize.ts';
 import type { SlowConsumer, SlowConsumerPolicy } from '../sessions/backpressure.ts';
@@ -83,6 +85,11 @@ const PROXIES = {
    * the names `loopback`, `linklocal` and `uniquelocal`.
    */
   trustedProxies: setting(SUBNET_LIST, []),
+  /**
+   * This node of a cluster, from `createCluster`. Requests of a session may then reach any node, and the load balancer
+   * need not be sticky.
+   */
+  cluster: optional(instanceOf(SockJSCluster, 'a cluster from createCluster()')),
   /** Sets a `JSESSIONID` cookie, by which load balancers keep a client on one node. */
   jsessionid: setting(BOOLEAN, true),
   /** URL that `/info` returns as `base_url`. The client connects to this URL instead, for example on another host. */

@@ -45,6 +45,14 @@ export function functionOf<Callback>(): Rule<Callback> {
   };
 }
 
+/** @param expected completes the sentence "NAME must be …" */
+export function instanceOf<Value>(
+  type: abstract new (...args: never) => Value,
+  expected: string,
+): Rule<Value> {
+  return { expected, isValid: (value): value is Value => value instanceof type };
+}
+
 export function oneOf<Value extends string>(...values: readonly Value[]): Rule<Value> {
   return {
     expected: values.map((value) => `'${value}'`).join(' or '),

@@ -46,6 +46,8 @@ export interface Membership {
 /** Shared state of the nodes of a cluster. Promises reject with `ERR_BACKPLANE` while it is unavailable. */
 export interface Backplane {
   readonly isUp: boolean;
+  /** Secret of the cluster, which its nodes share. The first one has created it. */
+  readonly secret: string;
   /** Number of messages that could not be published. */
   readonly lostPublishes: number;
   /** Joins a cluster, once. Returns the name of this node. */

@@ -6,6 +6,7 @@ import type { Backplane, BackplaneListener, Claim, Membership, NodeId } from './
 import { ClaimKeeper, formatClosing, parseClaim } from './claim-keeper.ts';
 import { type Engine, type EngineListener, RECORD_TTL_MS } from './engine.ts';
 import { FactKeeper } from './fact-keeper.ts';
+import { SharedRecords } from './shared-records.ts';
 import { Topics } from './topics.ts';
 import { withDeadline } from './deadline.ts';
 
@@ -20,12 +21,6 @@ const RECONNECT_INTERVAL_MS = 500;
  */
 const RECOVERY_MS = 2000;
 const RECOVERY_POLL_MS = 100;
-
-/**
- * Name of the record that shows whether the engine has lost its records. It expires like any other. A node then waits
- * for lost records that are not, which costs new sessions up to 2 s after an outage.
- */
-const INCARNATION_KEY = 'incarnation';
 
 const NO_LISTENER: BackplaneListener = {
   onMessage: ignore,
@@ -67,6 +62,7 @@ export class EngineBackplane implements Backplane, EngineListener {
   readonly #heartbeatInterval: number;
   readonly #claims: ClaimKeeper;
   readonly #facts: FactKeeper;
+  readonly #shared: SharedRecords;
   readonly #topics: Topics;
   /** Settles when the backplane is up again. */
   #recovery: PromiseWithResolvers<void> | undefined;
@@ -79,7 +75,6 @@ export class EngineBackplane implements Backplane, EngineListener {
   #isBeating = false;
   #beatsAgain = false;
   #hasLeft = false;
-  #incarnation = '';
   #recoveryEnds = -Infinity;
 
   constructor(engine: Engine, options: EngineBackplaneOptions = {}) {
@@ -89,6 +84,7 @@ export class EngineBackplane implements Backplane, EngineListener {
     this.#heartbeatInterval = heartbeatInterval;
     this.#claims = new ClaimKeeper(engine, this.#node, (key) => this.#listener.onClaimLost(key));
     this.#facts = new FactKeeper(engine, this.#node, (error) => this.#warn('store facts', error));
+    this.#shared = new SharedRecords(engine);
     this.#topics = new Topics(engine, this.#node, {
       onMessage: (topic, from, data) => this.#listener.onMessage(topic, from, data),
       onMissed: (from) => this.#listener.onMissed(from),
@@ -108,6 +104,10 @@ export class EngineBackplane implements Backplane, EngineListener {
     return this.#topics.lost;
   }
 
+  get secret(): string {
+    return this.#shared.secret;
+  }
+
   get isUp(): boolean {
     return this.#isUp;
   }
@@ -123,10 +123,9 @@ export class EngineBackplane implements Backplane, EngineListener {
     await withDeadline(this.#engine.connect(namespace, this));
     await this.#topics.restore();
     const cards = await withDeadline(this.#engine.keepMember(this.#node, card));
-    this.#incarnation = await withDeadline(
-      this.#engine.create('cluster', INCARNATION_KEY, randomName()),
-    );
+    await withDeadline(this.#shared.read());
     this.#isUp = true;
+    this.#recovery?.resolve();
     this.#listener = listener;
     this.#updateMembers(cards);
     this.#schedule();
@@ -234,7 +233,9 @@ export class EngineBackplane implements Backplane, EngineListener {
       if (hasRecovered) await this.#recover();
       this.#updateMembers(cards);
       const now = this.#clock();
-      await withDeadline(Promise.all([this.#claims.renew(now), this.#facts.renew(now)]));
+      await withDeadline(
+        Promise.all([this.#claims.renew(now), this.#facts.renew(now), this.#shared.renew(now)]),
+      );
       await this.#topics.beat();
       if (hasRecovered) await this.#topics.announce();
     } catch (error) {
@@ -248,12 +249,10 @@ export class EngineBackplane implements Backplane, EngineListener {
 
   /** Stores claims and facts again after an outage. A restarted engine may have lost all records. */
   async #recover(): Promise<void> {
-    const incarnation = await withDeadline(
-      this.#engine.create('cluster', INCARNATION_KEY, randomName()),
-    );
+    const { incarnation } = this.#shared;
+    await withDeadline(this.#shared.read());
     const now = this.#clock();
-    if (incarnation !== this.#incarnation) this.#recoveryEnds = now + RECOVERY_MS;
-    this.#incarnation = incarnation;
+    if (incarnation !== this.#shared.incarnation) this.#recoveryEnds = now + RECOVERY_MS;
     await withDeadline(Promise.all([this.#claims.republish(now), this.#facts.republish(now)]));
     await this.#topics.restore();
     this.#isUp = true;

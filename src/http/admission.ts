@@ -86,13 +86,26 @@ export function admitOrigin(context: RequestContext): Admission | Promise<Admiss
 }
 
 /** Returns the reason to refuse another session, or undefined. */
-function limitReached({ state, client }: RequestContext): RefusalReason | undefined {
+export function sessionLimit({ state, client }: RequestContext): RefusalReason | undefined {
   const { sessions, settings } = state;
   if (sessions.isDraining) return 'draining';
   if (sessions.size >= settings.maxSessions) return 'sessionLimit';
   if (sessions.sizeOf(client.address) >= settings.maxSessionsPerAddress)
     return 'addressSessionLimit';
   return undefined;
+}
+
+/**
+ * Asks the backplane for the owner of a session, with the limits of other decisions.
+ * @returns the claim, the reason to refuse the request, or undefined if the client has disconnected
+ */
+export async function decideOwner<Claim>(
+  context: RequestContext,
+  ask: () => Promise<Claim>,
+): Promise<{ readonly claim: Claim } | RefusalReason | undefined> {
+  const outcome = await context.state.decisions.decide(decisionRequest(context, 'owner'), ask);
+  if (context.exchange.isHandled || outcome.type === 'disconnected') return undefined;
+  return outcome.type === 'decided' ? { claim: outcome.value } : REFUSAL_REASONS[outcome.type];
 }
 
 function authorize(
@@ -139,7 +152,7 @@ export function admitSession(
 ): Admission | Promise<Admission> {
   const { authorize: callAuthorize } = context.state.settings;
   if (callAuthorize === undefined) return ADMITTED;
-  const reason = limitReached(context);
+  const reason = sessionLimit(context);
   if (reason !== undefined) return refused(reason);
   // Two WebSockets may use one session id.
   if (isWebSocketTransport(transport)) return authorize(context, callAuthorize);
@@ -162,7 +175,7 @@ export function enforceSession(
   admission: Admission,
 ): admission is Admitted {
   if (!enforce(context, admission)) return false;
-  const reason = limitReached(context);
+  const reason = sessionLimit(context);
   if (reason !== undefined) context.refuse(reason);
   return reason === undefined;
 }

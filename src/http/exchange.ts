@@ -90,11 +90,11 @@ export interface Exchange extends Hop {
    */
   readBody(limits: BodyLimits): Promise<Buffer | SockJSError>;
   /** Sends a complete response. */
-  respond(status: number, headers: HeaderList, body?: string): void;
+  respond(status: number, headers: HeaderList, body?: Buffer | string): void;
   /** Starts a streaming response. Nothing is sent before the first `write`. */
   startStream(headers: HeaderList): void;
   /** Sends one chunk of a streaming response. */
-  write(chunk: string): void;
+  write(chunk: Buffer | string): void;
   /** Ends a streaming response. Written chunks are still delivered. */
   end(): void;
   /** Closes the connection at once. Buffered bytes are lost. */

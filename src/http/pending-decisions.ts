@@ -2,7 +2,7 @@ import { addressKey } from '../base/address-key.ts';
 import { isThenable } from '../base/thenable.ts';
 
 /** Each kind has its own total, so that pending `authorize` calls delay no request of an open session. */
-export type DecisionKind = 'allowedOrigins' | 'authorize';
+export type DecisionKind = 'allowedOrigins' | 'authorize' | 'owner';
 
 export interface DecisionLimits {
   /** Time limit for a decision, in milliseconds. */
@@ -57,7 +57,11 @@ export class DecisionCall {
  */
 export class PendingDecisions {
   readonly #limits: DecisionLimits;
-  readonly #pendingByKind: Record<DecisionKind, number> = { allowedOrigins: 0, authorize: 0 };
+  readonly #pendingByKind: Record<DecisionKind, number> = {
+    allowedOrigins: 0,
+    authorize: 0,
+    owner: 0,
+  };
   readonly #pendingByAddress = new Map<string, number>();
   /** Functions that end the pending calls. */
   readonly #closers = new Set<() => void>();
@@ -68,7 +72,8 @@ export class PendingDecisions {
 
   /** Number of pending calls. */
   get size(): number {
-    return this.#pendingByKind.allowedOrigins + this.#pendingByKind.authorize;
+    const { allowedOrigins, authorize, owner } = this.#pendingByKind;
+    return allowedOrigins + authorize + owner;
   }
 
   /**

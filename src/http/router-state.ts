@@ -15,6 +15,7 @@ export interface HttpSettings {
   readonly authorize: Authorize<unknown> | undefined;
   readonly authorizeTimeout: number;
   readonly bodyTimeout: number;
+  readonly disconnectDelay: number;
   readonly maxMessageBytes: number;
   readonly maxPendingDecisions: number;
   readonly maxPendingDecisionsPerAddress: number;

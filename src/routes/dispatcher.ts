@@ -2,16 +2,14 @@ import { describeError, quoteForLog } from '../base/logging.ts';
 import { REFUSALS, Refusal } from '../base/refusal.ts';
 import { type Admission, admitOrigin, enforce } from '../http/admission.ts';
 import type { Exchange, ExchangeHandler, HostSettings } from '../http/exchange.ts';
+import type { SessionRequestRoute } from '../cluster/session-routing.ts';
 import { addCors, addNoCache, addPreflight, addSessionCookie } from '../http/headers.ts';
 import { type Handler, RequestContext } from '../http/request-context.ts';
 import type { RouterState } from '../http/router-state.ts';
 import type { Route, RouteTable } from './route-table.ts';
 
-/**
- * Asynchronous step between the origin guard and the handler, for requests with a session id.
- * @returns a promise of false if the step has handled the request itself
- */
-export type SessionStep = (context: RequestContext) => Promise<boolean>;
+/** Routes a request of a session, other than a WebSocket, to the node of a cluster that has the session. */
+export type SessionStep = (context: RequestContext, route: SessionRequestRoute) => Promise<void>;
 
 export interface DispatcherSettings extends HostSettings {
   readonly jsessionid: boolean;
@@ -21,6 +19,10 @@ export interface DispatcherSettings extends HostSettings {
 function handlerOf(route: Route, method: string): Handler | undefined {
   if (method === 'GET' || (method === 'HEAD' && !route.cookie)) return route.get;
   return method === 'POST' ? route.post : undefined;
+}
+
+function isHandled(route: Route, { exchange }: RequestContext): boolean {
+  return handlerOf(route, exchange.method) !== undefined;
 }
 
 /** Routes each exchange of a router to its handler. */
@@ -47,12 +49,18 @@ export class Dispatcher implements ExchangeHandler {
   /** Handles an exchange. An error of a handler is logged. The client gets 500, or is aborted during its response. */
   handle(exchange: Exchange): void {
     if (exchange.isDisconnected) return;
-    try {
-      this.#state.sessions.stats.connected();
-      this.#route(exchange)?.catch((error: unknown) => this.#fail(exchange, error));
-    } catch (error) {
-      this.#fail(exchange, error);
-    }
+    this.#state.sessions.stats.connected();
+    this.#run(exchange, () => this.#route(exchange));
+  }
+
+  /** Handles a request that another node has relayed, whose origin it has checked. */
+  handleRelayed(exchange: Exchange): boolean {
+    const match = this.#table.match(exchange.path);
+    if (match === undefined || exchange.isDisconnected) return false;
+    const context = new RequestContext(this.#state, exchange, match.sessionId);
+    if (!match.route.cookie || context.session() === undefined) return false;
+    this.#run(exchange, () => this.#serve(match.route, context));
+    return true;
   }
 
   #route(exchange: Exchange): void | Promise<void> {
@@ -72,24 +80,44 @@ export class Dispatcher implements ExchangeHandler {
   #enter(route: Route, context: RequestContext, admission: Admission): void | Promise<void> {
     if (!enforce(context, admission)) return undefined;
     const step = this.#sessionStep;
-    if (step === undefined || context.sessionId === '') return this.#serve(route, context);
-    return step(context).then((goesOn) => (goesOn ? this.#serve(route, context) : undefined));
+    // A WebSocket is a session of the node on which it arrives.
+    const isShared = step !== undefined && route.cookie && isHandled(route, context);
+    if (!isShared) return this.#serve(route, context);
+    let hasPolicies = false;
+    return step(context, {
+      receives: route.receives,
+      serve: (handler = handlerOf(route, context.exchange.method)) => {
+        if (!hasPolicies) this.#applyPolicies(route, context);
+        hasPolicies = true;
+        return handler?.(context);
+      },
+    });
   }
 
-  #serve(route: Route, context: RequestContext): void | Promise<void> {
-    const { exchange, client, headers } = context;
+  #applyPolicies(route: Route, { exchange, client, headers }: RequestContext): void {
     if (route.cookie && this.settings.jsessionid)
       addSessionCookie(headers, exchange, client.secure);
     if (route.cors) addCors(headers, exchange);
-    if (exchange.method === 'OPTIONS' && route.preflight) {
-      addPreflight(headers, route.allow);
-      return exchange.respond(204, headers);
-    }
-    if (!route.cacheable) addNoCache(headers);
+    if (exchange.method === 'OPTIONS' && route.preflight) addPreflight(headers, route.allow);
+    else if (!route.cacheable) addNoCache(headers);
+  }
+
+  #serve(route: Route, context: RequestContext): void | Promise<void> {
+    const { exchange, headers } = context;
+    this.#applyPolicies(route, context);
+    if (exchange.method === 'OPTIONS' && route.preflight) return exchange.respond(204, headers);
     const handler = handlerOf(route, exchange.method);
     if (handler !== undefined) return handler(context);
     const refusal = new Refusal(REFUSALS.methodNotAllowed.status, '', { Allow: route.allow });
     return context.refuse('methodNotAllowed', refusal);
+  }
+
+  #run(exchange: Exchange, handle: () => void | Promise<void>): void {
+    try {
+      handle()?.catch((error: unknown) => this.#fail(exchange, error));
+    } catch (error) {
+      this.#fail(exchange, error);
+    }
   }
 
   #fail(exchange: Exchange, error: unknown): void {

@@ -9,6 +9,7 @@ import { HTMLFILE } from '../transports/htmlfile.ts';
 import { type ReceiveSettings, receive } from '../transports/http-receive.ts';
 import { type SendSettings, jsonpSend, xhrSend } from '../transports/http-send.ts';
 import { JSONP } from '../transports/jsonp.ts';
+import type { HttpTransport } from '../transports/transport.ts';
 import { rawWebSocket, websocket } from '../transports/websocket.ts';
 import { XHR, XHR_STREAMING } from '../transports/xhr.ts';
 import { ClientScript } from './client-script.ts';
@@ -33,6 +34,8 @@ export interface Route {
   readonly cacheable: boolean;
   /** True if the response sets the load balancer's cookie. */
   readonly cookie: boolean;
+  /** Transport of a receiving request. */
+  readonly receives?: HttpTransport;
   /** Value of the `Allow` header. */
   readonly allow: string;
 }
@@ -71,24 +74,24 @@ type Row = readonly [name: string, transports: readonly TransportName[], route: 
 
 const XHR_SENDERS: readonly TransportName[] = ['xhr', 'xhr_streaming', 'eventsource', 'htmlfile'];
 
-function get(handler: Handler): Route {
-  return { ...SESSION, get: handler };
+function receiveByGet(transport: HttpTransport, settings: RouteSettings): Route {
+  return { ...SESSION, get: receive(transport, settings), receives: transport };
 }
 
-function post(handler: Handler): Route {
-  return { ...SESSION_POST, post: handler };
+function receiveByPost(transport: HttpTransport, settings: RouteSettings): Route {
+  return { ...SESSION_POST, post: receive(transport, settings), receives: transport };
 }
 
 /** Rows below `<prefix>/<server>/<session>/`. */
 function sessionRows(settings: RouteSettings): readonly Row[] {
   return [
     ['websocket', ['websocket'], { ...SOCKET, get: websocket }],
-    ['xhr', ['xhr'], post(receive(XHR, settings))],
-    ['xhr_streaming', ['xhr_streaming'], post(receive(XHR_STREAMING, settings))],
-    ['xhr_send', XHR_SENDERS, post(xhrSend(settings))],
-    ['eventsource', ['eventsource'], get(receive(EVENTSOURCE, settings))],
-    ['htmlfile', ['htmlfile'], get(receive(HTMLFILE, settings))],
-    ['jsonp', ['jsonp'], get(receive(JSONP, settings))],
+    ['xhr', ['xhr'], receiveByPost(XHR, settings)],
+    ['xhr_streaming', ['xhr_streaming'], receiveByPost(XHR_STREAMING, settings)],
+    ['xhr_send', XHR_SENDERS, { ...SESSION_POST, post: xhrSend(settings) }],
+    ['eventsource', ['eventsource'], receiveByGet(EVENTSOURCE, settings)],
+    ['htmlfile', ['htmlfile'], receiveByGet(HTMLFILE, settings)],
+    ['jsonp', ['jsonp'], receiveByGet(JSONP, settings)],
     ['jsonp_send', ['jsonp'], { ...SESSION, post: jsonpSend(settings), allow: 'POST' }],
   ];
 }

@@ -20,9 +20,13 @@ function checkInterval(settings: SessionSettings): number {
   return Math.max(1, Math.floor(Math.min(sessionCheckInterval, shortest)));
 }
 
+function ignore(): void {}
+
 /** Sessions of one router: finds them by key, checks their deadlines with one timer, and closes them together. */
 export class SessionRegistry<App extends ConnectionHandlers = ConnectionHandlers> {
   readonly stats: SockJSStats;
+  /** Called when a session has ended and its close frame is no longer kept. */
+  onForgotten: (session: Session) => void = ignore;
   readonly #owner: SessionOwner;
   readonly #createApplication: (session: Session) => App;
   readonly #applications = new Map<Session, App>();
@@ -153,6 +157,7 @@ export class SessionRegistry<App extends ConnectionHandlers = ConnectionHandlers
     // `verifyIp` may return a key that another session has taken over.
     if (key !== undefined && this.#byKey.get(key) === session) this.#byKey.delete(key);
     this.#count(info.ip, -1);
+    this.onForgotten(session);
     if (this.#applications.size > 0) return;
     clearInterval(this.#timer);
     this.#timer = undefined;

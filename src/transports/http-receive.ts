@@ -126,6 +126,26 @@ function readCallback(query: string): string {
   return parameters.get('c') ?? parameters.get('callback') ?? '';
 }
 
+/** Returns the callback of a request, or the reason to refuse it. */
+function callbackOf(
+  { needsCallback }: HttpTransport,
+  { query }: Exchange,
+): { readonly callback: string; readonly reason: RefusalReason | undefined } {
+  if (!needsCallback) return { callback: '', reason: undefined };
+  const callback = readCallback(query);
+  return { callback, reason: checkCallback(callback) };
+}
+
+/** Responds to a receiving request with one frame, without a session. */
+export function endReceiver(context: RequestContext, transport: HttpTransport, frame: Frame): void {
+  const { exchange, headers } = context;
+  const { callback, reason } = callbackOf(transport, exchange);
+  if (reason !== undefined) return context.refuse(reason);
+  const text = transport.encode(frame, callback);
+  headers.push('Content-Type', transport.contentType, ...transport.headers);
+  return exchange.respond(200, headers, transport.prelude(callback) + text);
+}
+
 /** Returns the handler of receiving requests of a transport. */
 export function receive(transport: HttpTransport, { responseLimit }: ReceiveSettings): Handler {
   const attach = (context: RequestContext, callback: string, session: Session): void => {
@@ -142,8 +162,7 @@ export function receive(transport: HttpTransport, { responseLimit }: ReceiveSett
     else attach(context, callback, session);
   };
   return (context) => {
-    const callback = transport.needsCallback ? readCallback(context.exchange.query) : '';
-    const reason = transport.needsCallback ? checkCallback(callback) : undefined;
+    const { callback, reason } = callbackOf(transport, context.exchange);
     if (reason !== undefined) return context.refuse(reason);
     const session = context.session();
     if (session !== undefined) return attach(context, callback, session);

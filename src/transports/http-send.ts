@@ -37,6 +37,14 @@ function isEncoded(exchange: Exchange): boolean {
   return encoding !== undefined && encoding.toLowerCase() !== 'identity';
 }
 
+/** Reads the body of a sending request for the owner of its session. Refuses the request and returns undefined if that fails. */
+export async function readSendBody(context: RequestContext): Promise<Buffer | undefined> {
+  const body = await context.exchange.readBody(context.state.bodyLimits);
+  if (!(body instanceof SockJSError)) return body;
+  refuseBody(context, body);
+  return undefined;
+}
+
 /**
  * Passes the messages of a body to the session. The session is looked up before the body is read, so that a body
  * without a session costs nothing. The response is sent after the application has received the messages, because the

@@ -116,7 +116,7 @@ export class NodeExchange implements Exchange {
     return readBody(this.#request, limits);
   }
 
-  respond(status: number, headers: HeaderList, body?: string): void {
+  respond(status: number, headers: HeaderList, body?: Buffer | string): void {
     if (this.isHandled) return;
     const response = this.#openResponse();
     if (body === undefined) {
@@ -127,7 +127,8 @@ export class NodeExchange implements Exchange {
       const length = Buffer.byteLength(body);
       headers.push('Content-Length', String(length));
       response.writeHead(status, headers);
-      response.end(body, encodingOf(body, length));
+      if (typeof body === 'string') response.end(body, encodingOf(body, length));
+      else response.end(body);
     }
   }
 
@@ -138,7 +139,7 @@ export class NodeExchange implements Exchange {
     response.writeHead(200, headers);
   }
 
-  write(chunk: string): void {
+  write(chunk: Buffer | string): void {
     if (this.isDisconnected) return;
     if (this.#write(chunk)) return;
     this.watchProgress();
@@ -197,10 +198,10 @@ export class NodeExchange implements Exchange {
    * Writes a chunk. Once the head is sent, chunks bypass the response, which would write the size, the data and the end
    * of a chunk separately. In a broadcast all responses then write one shared buffer.
    */
-  #write(chunk: string): boolean {
+  #write(chunk: Buffer | string): boolean {
     const response = this.#response;
     if (response === undefined) return true;
-    if (this.#isFlowing && response.socket !== null) {
+    if (typeof chunk === 'string' && this.#isFlowing && response.socket !== null) {
       return response.socket.write(encodeChunk(chunk));
     }
     this.#pendingWrites += 1;
