@@ -100,6 +100,13 @@ export class SockJSCluster implements ClusterNode, BackplaneListener {
     return this.#id;
   }
 
+  /** Address of the relay listener, or undefined before it listens. */
+  get address(): { readonly host: string; readonly port: number } | undefined {
+    const address = this.#listener.address();
+    if (typeof address !== 'object' || address === null) return undefined;
+    return { host: address.address, port: address.port };
+  }
+
   /** Names of all nodes, this one included. */
   get members(): readonly NodeId[] {
     return [...this.#members.keys()];
@@ -144,6 +151,11 @@ export class SockJSCluster implements ClusterNode, BackplaneListener {
   }
 
   /** @internal */
+  isMember(node: NodeId): boolean {
+    return this.#members.has(node);
+  }
+
+  /** @internal */
   relay(
     owner: NodeId,
     { exchange, client, state }: RequestContext,
@@ -185,9 +197,8 @@ export class SockJSCluster implements ClusterNode, BackplaneListener {
     const host = listen.host ?? privateHost();
     this.#listener.listen(listen.port ?? 0, host);
     await once(this.#listener, 'listening');
-    const address = this.#listener.address();
-    const port = typeof address === 'object' && address !== null ? address.port : 0;
-    const card = formatCard({ host: advertise?.host ?? host, port: advertise?.port ?? port });
+    const port = advertise?.port ?? this.address?.port ?? 0;
+    const card = formatCard({ host: advertise?.host ?? host, port });
     this.#id = await this.backplane.join({
       namespace,
       card,

@@ -48,6 +48,7 @@ function respondFor(
 export interface ClusterNode {
   readonly id: NodeId;
   readonly backplane: Backplane;
+  isMember(node: NodeId): boolean;
   /** Relays a request of a session to its owner. */
   relay(owner: NodeId, context: RequestContext, body: Buffer | undefined): Promise<RelayOutcome>;
 }
@@ -90,10 +91,14 @@ export class SessionRouting {
     if (context.session() !== undefined) return route.serve();
     const key = claimKeyOf(this.#state.prefix, context.key);
     const cached = this.#owners.get(key);
-    if (cached !== undefined && (await this.#forward(cached, context, route))) return undefined;
-    this.#owners.delete(key);
-    if (cached !== undefined && route.receives === undefined)
-      return route.serve(refuseWith('sessionNotFound'));
+    if (cached !== undefined) {
+      const isMember = this.#node.isMember(cached);
+      if (isMember && (await this.#forward(cached, context, route))) return undefined;
+      this.#owners.delete(key);
+      // The body of a sending request has been read.
+      if (isMember && route.receives === undefined)
+        return route.serve(refuseWith('sessionNotFound'));
+    }
     const found = await this.#find(key, context, route);
     if (found === undefined) return undefined;
     if (typeof found === 'string') return route.serve(refuseWith(found));
