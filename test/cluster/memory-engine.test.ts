@@ -7,7 +7,7 @@ async function start(): Promise<EngineUnderTest> {
   const hub = new MemoryHub();
   const faults = new EngineFaults();
   return {
-    createEngine: () => faults.wrap(new MemoryEngine(hub)),
+    createEngine: async () => faults.wrap(new MemoryEngine(hub)),
     freeze: async (ms) => {
       faults.freeze();
       await sleep(ms);

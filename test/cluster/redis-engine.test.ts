@@ -10,7 +10,7 @@ async function start(client: (url: string) => RedisClient): Promise<EngineUnderT
   const server = await RedisServer.start();
   const faults = new EngineFaults();
   return {
-    createEngine: () => faults.wrap(new RedisEngine(client(server.url))),
+    createEngine: async () => faults.wrap(new RedisEngine(client(server.url))),
     freeze: (ms) => server.freeze(ms),
     stop: () => server.kill(),
     start: () => server.start(),

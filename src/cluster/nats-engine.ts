@@ -1,0 +1,237 @@
+import { type KV, type KvEntry, Kvm } from '@nats-io/kv';
+import type { NatsConnection, Subscription } from '@nats-io/transport-node';
+import { SockJSError } from '../base/errors.ts';
+import { type Engine, type EngineListener, RECORD_TTL_MS, type RecordKind } from './engine.ts';
+
+/** Default limit of a NATS server for a message, less the space for headers. */
+const MAX_PUBLISH_BYTES = 1024 * 1024 - 4096;
+
+/** Code of JetStream for a key that has another revision than expected. */
+const WRONG_REVISION = 10_071;
+
+const MEMBER_KEY = 'member';
+
+function ignore(): void {}
+
+/** Keys and subjects allow few characters, and none of them is special in base64url. */
+function encode(text: string): string {
+  // An empty token is not allowed either.
+  return `_${Buffer.from(text).toString('base64url')}`;
+}
+
+function decode(token: string): string {
+  return Buffer.from(token.slice(1), 'base64url').toString();
+}
+
+function isConflict(error: unknown): boolean {
+  return Reflect.get(Object(error), 'code') === WRONG_REVISION;
+}
+
+/** The value of an entry, or undefined if it was removed. */
+function valueOf(entry: KvEntry | null): string | undefined {
+  return entry?.operation === 'PUT' ? entry.string() : undefined;
+}
+
+/** The engine for NATS with JetStream. It uses the connection of the application. */
+export class NatsEngine implements Engine {
+  readonly maxPublishBytes: number = MAX_PUBLISH_BYTES;
+  readonly #connection: NatsConnection;
+  readonly #subscriptions = new Map<string, Subscription>();
+  readonly #timers = new Set<NodeJS.Timeout>();
+  #buckets: ReadonlyMap<RecordKind, KV> = new Map();
+  #listener: EngineListener = { onMessage: ignore, onUp: ignore, onDown: ignore };
+  #namespace = '';
+  #isConnected = true;
+  #isClosed = false;
+
+  constructor(connection: NatsConnection) {
+    this.#connection = connection;
+  }
+
+  async connect(namespace: string, listener: EngineListener): Promise<void> {
+    this.#namespace = namespace;
+    await this.#openBuckets();
+    this.#listener = listener;
+    void this.#watchStatus();
+  }
+
+  async create(kind: RecordKind, key: string, value: string): Promise<string> {
+    try {
+      await this.#bucket(kind).create(encode(key), value);
+      return value;
+    } catch (error) {
+      if (!isConflict(error)) throw error;
+      const stored = await this.read(kind, key);
+      // The record may have expired between the two.
+      return stored ?? this.create(kind, key, value);
+    }
+  }
+
+  async read(kind: RecordKind, key: string): Promise<string | undefined> {
+    return valueOf(await this.#bucket(kind).get(encode(key)));
+  }
+
+  async replace(
+    kind: RecordKind,
+    key: string,
+    current: string,
+    next: string | undefined,
+    ttl: number,
+  ): Promise<void> {
+    const bucket = this.#bucket(kind);
+    const entry = await bucket.get(encode(key));
+    if (entry === null || valueOf(entry) !== current) return;
+    const { revision } = entry;
+    if (next === undefined) {
+      await bucket.delete(encode(key), { previousSeq: revision });
+      return;
+    }
+    await bucket.update(encode(key), next, revision);
+    // Buckets have one lifetime for all records. A record whose node is gone keeps that of its bucket.
+    const timer = setTimeout(() => {
+      this.#timers.delete(timer);
+      this.replace(kind, key, next, undefined, 0).catch(ignore);
+    }, ttl);
+    this.#timers.add(timer.unref());
+  }
+
+  async keep(kind: RecordKind, records: ReadonlyMap<string, string>): Promise<readonly string[]> {
+    const keep = async ([key, value]: readonly [string, string]): Promise<string[]> => {
+      if ((await this.create(kind, key, value)) !== value) return [key];
+      const entry = await this.#bucket(kind).get(encode(key));
+      if (entry === null || valueOf(entry) !== value) return [key];
+      await this.#bucket(kind).update(encode(key), value, entry.revision);
+      return [];
+    };
+    return (await Promise.all([...records].map(keep))).flat();
+  }
+
+  async keepMember(node: string, card: string): Promise<ReadonlyMap<string, string>> {
+    await this.#bucket('member').put(`${MEMBER_KEY}.${encode(node)}`, card);
+    return this.#readAll('member', MEMBER_KEY);
+  }
+
+  async removeMember(node: string): Promise<void> {
+    await this.#bucket('member').delete(`${MEMBER_KEY}.${encode(node)}`);
+  }
+
+  async writeFields(key: string, changes: ReadonlyMap<string, string | undefined>): Promise<void> {
+    const bucket = this.#bucket('facts');
+    const write = async ([field, value]: readonly [string, string | undefined]): Promise<void> => {
+      const path = `${encode(key)}.${encode(field)}`;
+      if (value === undefined) await bucket.delete(path);
+      else await bucket.put(path, value);
+    };
+    await Promise.all([...changes].map(write));
+  }
+
+  readFields(key: string): Promise<ReadonlyMap<string, string>> {
+    return this.#readAll('facts', encode(key));
+  }
+
+  async removeFields(key: string): Promise<void> {
+    const fields = await this.readFields(key);
+    await this.writeFields(key, new Map([...fields.keys()].map((field) => [field, undefined])));
+  }
+
+  async publish(topic: string, data: string): Promise<void> {
+    this.#requireConnection();
+    this.#connection.publish(this.#subject(topic), data);
+  }
+
+  async subscribe(topic: string): Promise<void> {
+    this.#requireConnection();
+    if (!this.#subscriptions.has(topic)) this.#open(topic);
+    await this.#connection.flush();
+  }
+
+  async unsubscribe(topic: string): Promise<void> {
+    this.#subscriptions.get(topic)?.unsubscribe();
+    this.#subscriptions.delete(topic);
+  }
+
+  async resubscribe(): Promise<void> {
+    const topics = [...this.#subscriptions.keys()];
+    for (const subscription of this.#subscriptions.values()) subscription.unsubscribe();
+    for (const topic of topics) this.#open(topic);
+    await this.#connection.flush();
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    this.#listener = { onMessage: ignore, onUp: ignore, onDown: ignore };
+    for (const timer of this.#timers) clearTimeout(timer);
+    for (const subscription of this.#subscriptions.values()) subscription.unsubscribe();
+  }
+
+  #open(topic: string): void {
+    const subscription = this.#connection.subscribe(this.#subject(topic), {
+      callback: (error, message) => {
+        if (error === null) this.#listener.onMessage(topic, message.string());
+      },
+    });
+    this.#subscriptions.set(topic, subscription);
+  }
+
+  /** Reads all records below a key. */
+  async #readAll(kind: RecordKind, prefix: string): Promise<ReadonlyMap<string, string>> {
+    const bucket = this.#bucket(kind);
+    const records = new Map<string, string>();
+    const keys = await bucket.keys(`${prefix}.*`);
+    for await (const key of keys) {
+      const value = valueOf(await bucket.get(key));
+      if (value !== undefined) records.set(decode(key.slice(prefix.length + 1)), value);
+    }
+    return records;
+  }
+
+  async #openBuckets(): Promise<void> {
+    const manager = new Kvm(this.#connection);
+    const open = async (kind: RecordKind): Promise<[RecordKind, KV]> => {
+      const options = { history: 1, ttl: RECORD_TTL_MS[kind] };
+      return [kind, await manager.create(`${this.#namespace}-${kind}`, options)];
+    };
+    const kinds: readonly RecordKind[] = ['claim', 'cluster', 'facts', 'member'];
+    this.#buckets = new Map(await Promise.all(kinds.map(open)));
+  }
+
+  async #watchStatus(): Promise<void> {
+    for await (const { type } of this.#connection.status()) {
+      if (this.#isClosed) return;
+      if (type === 'disconnect') {
+        this.#isConnected = false;
+        this.#listener.onDown();
+      } else if (type === 'reconnect') {
+        this.#isConnected = true;
+        await this.#restore();
+      }
+    }
+  }
+
+  /** A restarted server may have lost the buckets. */
+  async #restore(): Promise<void> {
+    try {
+      await this.#openBuckets();
+    } catch {
+      // The next operation fails, and is tried again.
+    }
+    this.#listener.onUp();
+  }
+
+  #bucket(kind: RecordKind): KV {
+    this.#requireConnection();
+    const bucket = this.#buckets.get(kind);
+    if (bucket === undefined) throw new SockJSError('ERR_BACKPLANE', 'The backplane is closed.');
+    return bucket;
+  }
+
+  /** While it reconnects, the client would queue messages without a limit. */
+  #requireConnection(): void {
+    if (this.#isConnected && !this.#connection.isClosed()) return;
+    throw new SockJSError('ERR_BACKPLANE', 'The connection to NATS is closed.');
+  }
+
+  #subject(topic: string): string {
+    return `${this.#namespace}.topic.${encode(topic)}`;
+  }
+}
