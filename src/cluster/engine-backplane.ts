@@ -75,6 +75,7 @@ export class EngineBackplane implements Backplane, EngineListener {
   #isBeating = false;
   #beatsAgain = false;
   #hasLeft = false;
+  #hasLostRecords = false;
   #recoveryEnds = -Infinity;
 
   constructor(engine: Engine, options: EngineBackplaneOptions = {}) {
@@ -228,16 +229,16 @@ export class EngineBackplane implements Backplane, EngineListener {
     if (this.#isBeating || this.#hasLeft) return;
     this.#isBeating = true;
     try {
-      const cards = await withDeadline(this.#engine.keepMember(this.#node, this.#card));
-      const hasRecovered = !this.#isUp;
-      if (hasRecovered) await this.#recover();
-      this.#updateMembers(cards);
+      const wasDown = !this.#isUp;
+      if (wasDown) await this.#restore();
+      this.#updateMembers(await withDeadline(this.#engine.keepMember(this.#node, this.#card)));
+      if (wasDown) this.#goUp();
       const now = this.#clock();
       await withDeadline(
         Promise.all([this.#claims.renew(now), this.#facts.renew(now), this.#shared.renew(now)]),
       );
       await this.#topics.beat();
-      if (hasRecovered) await this.#topics.announce();
+      if (wasDown) await this.#topics.announce();
     } catch (error) {
       this.#goDown(describeError(error));
     } finally {
@@ -248,13 +249,18 @@ export class EngineBackplane implements Backplane, EngineListener {
   }
 
   /** Stores claims and facts again after an outage. A restarted engine may have lost all records. */
-  async #recover(): Promise<void> {
+  async #restore(): Promise<void> {
     const { incarnation } = this.#shared;
     await withDeadline(this.#shared.read());
+    if (incarnation !== this.#shared.incarnation) this.#hasLostRecords = true;
     const now = this.#clock();
-    if (incarnation !== this.#shared.incarnation) this.#recoveryEnds = now + RECOVERY_MS;
     await withDeadline(Promise.all([this.#claims.republish(now), this.#facts.republish(now)]));
     await this.#topics.restore();
+    if (this.#hasLostRecords) this.#recoveryEnds = this.#clock() + RECOVERY_MS;
+  }
+
+  #goUp(): void {
+    this.#hasLostRecords = false;
     this.#isUp = true;
     this.#logger.info('The backplane is available again.');
     this.#recovery?.resolve();
