@@ -1,5 +1,6 @@
 /** Receiving requests of the HTTP transports. A request finds or opens its session, and its response carries frames. */
 import type { RefusalReason } from '../base/refusal.ts';
+import { findField } from '../base/url-encoded.ts';
 import { type Admission, admitSession, enforceSession } from '../http/admission.ts';
 import type { Exchange, HeaderList, ResponseListener } from '../http/exchange.ts';
 import type { Handler, RequestContext } from '../http/request-context.ts';
@@ -122,8 +123,7 @@ function checkCallback(callback: string): RefusalReason | undefined {
 }
 
 function readCallback(query: string): string {
-  const parameters = new URLSearchParams(query);
-  return parameters.get('c') ?? parameters.get('callback') ?? '';
+  return findField(query, 'c') ?? findField(query, 'callback') ?? '';
 }
 
 /** Returns the handler of receiving requests of a transport. */
