@@ -1,4 +1,5 @@
 import { parse as parseCookies } from 'cookie';
+import { decodePercent, parseFields } from './url-encoded.ts';
 
 /** Parts of a request that `ConnectionInfo` keeps. */
 export interface RequestHead {
@@ -14,12 +15,44 @@ export interface RequestHead {
   readonly secure: boolean;
 }
 
+type Values = Readonly<Record<string, string>>;
+
+/** Parts of a request that a handler has read. */
+interface ParsedHead {
+  headers?: Values;
+  cookies?: Values;
+  fields?: URLSearchParams;
+}
+
+function parseHeaders(raw: readonly string[]): Values {
+  const headers = new Map<string, string>();
+  for (let index = 0; index + 1 < raw.length; index += 2) {
+    const name = raw[index]?.toLowerCase() ?? '';
+    const value = raw[index + 1] ?? '';
+    const previous = headers.get(name);
+    const separator = name === 'cookie' ? '; ' : ', ';
+    headers.set(name, previous === undefined ? value : previous + separator + value);
+  }
+  return Object.freeze(Object.fromEntries(headers));
+}
+
+function parseCookieHeader(header: string): Values {
+  const cookies = Object.entries(parseCookies(header, { decode: decodePercent }));
+  return Object.freeze(
+    Object.fromEntries(
+      cookies.filter((entry): entry is [string, string] => entry[1] !== undefined),
+    ),
+  );
+}
+
 /**
- * The request that opened a session. Headers, cookies and query are parsed at each access. Only their text is kept, so
- * that the request itself can be freed.
+ * The request that opened a session. Headers, cookies and query are parsed at the first access. Only their text is
+ * kept, so that the request itself can be freed.
  */
 export class ConnectionInfo {
   readonly #head: RequestHead;
+  /** Weak, since the parsed head of a hostile request takes five times the memory of its text. */
+  #parsed: WeakRef<ParsedHead> | undefined;
 
   constructor(head: RequestHead) {
     this.#head = head;
@@ -42,34 +75,22 @@ export class ConnectionInfo {
 
   /** Headers by lower-case name. Values of a repeated header are joined with a comma. */
   get headers(): Readonly<Record<string, string>> {
-    const headers = new Map<string, string>();
-    const raw = this.#head.rawHeaders;
-    for (let index = 0; index + 1 < raw.length; index += 2) {
-      const name = raw[index]?.toLowerCase() ?? '';
-      const value = raw[index + 1] ?? '';
-      const previous = headers.get(name);
-      const separator = name === 'cookie' ? '; ' : ', ';
-      headers.set(name, previous === undefined ? value : previous + separator + value);
-    }
-    return Object.fromEntries(headers);
+    return (this.#memo.headers ??= parseHeaders(this.#head.rawHeaders));
   }
 
   /** Cookies by name, decoded. */
   get cookies(): Readonly<Record<string, string>> {
-    const cookies = Object.entries(parseCookies(this.getHeader('cookie') ?? ''));
-    return Object.fromEntries(
-      cookies.filter((entry): entry is [string, string] => entry[1] !== undefined),
-    );
+    return (this.#memo.cookies ??= parseCookieHeader(this.getHeader('cookie') ?? ''));
   }
 
   /** Query parameters, decoded. */
   get arguments(): URLSearchParams {
-    return new URLSearchParams(this.#head.query);
+    return new URLSearchParams(this.#fields);
   }
 
   /** Returns a query parameter, decoded, or undefined. Of a repeated parameter, the first value. */
   getArgument(name: string): string | undefined {
-    return this.arguments.get(name) ?? undefined;
+    return this.#fields.get(name) ?? undefined;
   }
 
   /** Returns the value of a cookie, decoded, or undefined. */
@@ -83,5 +104,17 @@ export class ConnectionInfo {
     const { headers } = this;
     const key = name.toLowerCase();
     return Object.hasOwn(headers, key) ? headers[key] : undefined;
+  }
+
+  get #fields(): URLSearchParams {
+    return (this.#memo.fields ??= parseFields(this.#head.query));
+  }
+
+  get #memo(): ParsedHead {
+    const known = this.#parsed?.deref();
+    if (known !== undefined) return known;
+    const parsed: ParsedHead = {};
+    this.#parsed = new WeakRef(parsed);
+    return parsed;
   }
 }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ConnectionInfo } from '../../src/base/connection-info.ts';
+import { collectGarbage } from '../../testkit/memory.ts';
 
 const info = new ConnectionInfo({
   address: '1.2.3.4',
@@ -72,4 +73,62 @@ test('a request without cookies and query has none', () => {
   });
   assert.deepEqual({ ...minimal.cookies }, {});
   assert.deepEqual([...minimal.arguments], []);
+});
+
+/** Returns the number of reads of the raw headers during a call. */
+function readsDuring(call: (info: ConnectionInfo) => void): number {
+  let reads = 0;
+  const observed = new ConnectionInfo({
+    address: '',
+    path: '',
+    query: 'a=1',
+    get rawHeaders() {
+      reads += 1;
+      return ['Cookie', 'x=1', 'Host', 'example.com'];
+    },
+    secure: false,
+  });
+  call(observed);
+  return reads;
+}
+
+test('the head is parsed at the first access, and once', () => {
+  const untouched = readsDuring((observed) => {
+    assert.equal(observed.ip + observed.path, '');
+  });
+  assert.equal(untouched, 0);
+  const often = readsDuring((observed) => {
+    for (let count = 0; count < 10; count += 1) {
+      assert.equal(observed.getHeader('host'), 'example.com');
+      assert.equal(observed.getCookie('x'), '1');
+    }
+  });
+  assert.equal(often, 1);
+  assert.equal(info.headers, info.headers);
+  assert.equal(info.cookies, info.cookies);
+});
+
+test('a parsed head can be garbage collected, and is parsed again', async () => {
+  const parsed = new WeakRef(info.headers);
+  await collectGarbage();
+  assert.equal(parsed.deref(), undefined);
+  assert.equal(info.getHeader('host'), 'example.com');
+});
+
+test('handlers cannot change what others read', () => {
+  assert.throws(() => Object.assign(info.headers, { host: 'forged' }), TypeError);
+  assert.throws(() => Object.assign(info.cookies, { x: 'forged' }), TypeError);
+  info.arguments.set('a', 'forged');
+  assert.equal(info.getArgument('a'), '1');
+});
+
+test('malformed cookies stay as they are', () => {
+  const { cookies } = new ConnectionInfo({
+    address: '',
+    path: '',
+    query: '',
+    rawHeaders: ['Cookie', 'a=%; b=%C3; c=%4; d=%C3%BC+%2b; e="%41"'],
+    secure: false,
+  });
+  assert.deepEqual({ ...cookies }, { a: '%', b: '%C3', c: '%4', d: '\u00fc++', e: '"A"' });
 });

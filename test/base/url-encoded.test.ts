@@ -1,6 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { findField, findFieldBytes, parseFields } from '../../src/base/url-encoded.ts';
+import {
+  decodePercent,
+  findField,
+  findFieldBytes,
+  parseFields,
+} from '../../src/base/url-encoded.ts';
 import { testWithSeeds } from '../../testkit/node-test.ts';
 
 const FIELDS = [
@@ -42,5 +47,20 @@ testWithSeeds('ASCII text has the fields that URLSearchParams finds', 10, async 
     const expected = new URLSearchParams(form);
     assert.deepEqual([...parseFields(form)], [...expected], form);
     assert.equal(findField(form, 'd'), expected.get('d') ?? undefined, form);
+  }
+});
+
+function decodeOrKeep(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
+testWithSeeds('percent-encoded text is decoded, or kept if it is malformed', 10, async (random) => {
+  for (let count = 0; count < FORMS; count += 1) {
+    const text = Array.from({ length: random.integer(0, 9) }, () => random.pick(PARTS)).join('');
+    assert.equal(decodePercent(text), decodeOrKeep(text), text);
   }
 });
