@@ -83,6 +83,13 @@ const PROXIES = {
    * the names `loopback`, `linklocal` and `uniquelocal`.
    */
   trustedProxies: setting(SUBNET_LIST, []),
+  /**
+   * Headers that the trusted proxies write: `'x-forwarded'` for `X-Forwarded-For`, `X-Forwarded-Proto` and
+   * `X-Forwarded-Host`, or `'forwarded'` for `Forwarded`. With `'auto'`, `Forwarded` is read if a request has no
+   * `X-Forwarded-For`. A proxy passes on headers that it does not write, so name `'forwarded'` if your proxies write
+   * it. Otherwise a client can choose its address by `X-Forwarded-For`.
+   */
+  forwardedHeader: setting(oneOf('auto', 'x-forwarded', 'forwarded'), 'auto'),
   /** Sets a `JSESSIONID` cookie, by which load balancers keep a client on one node. */
   jsessionid: setting(BOOLEAN, true),
   /** URL that `/info` returns as `base_url`. The client connects to this URL instead, for example on another host. */

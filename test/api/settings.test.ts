@@ -30,6 +30,7 @@ test('an empty object resolves to the defaults', () => {
     maxPendingDecisionsPerAddress: 100,
     allowedOrigins: [],
     trustedProxies: [],
+    forwardedHeader: 'auto',
     baseUrl: undefined,
     maxMessageBytes: 2_097_152,
     maxMessagesPerBody: 10_000,
