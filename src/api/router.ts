@@ -11,6 +11,7 @@ import {
   handleRequest,
   handleUpgrade,
 } from '../hosts/node/node-host.ts';
+import { explainServer } from '../hosts/explain-server.ts';
 import { SERVER_HOSTS } from '../hosts/server-hosts.ts';
 import type { Authorize } from '../http/authorize.ts';
 import { RouterState } from '../http/router-state.ts';
@@ -125,12 +126,13 @@ export class SockJSRouter<C extends SockJSConnection = SockJSConnection> {
    * Serves the requests and upgrades below the prefix on a server that the application has created, also with Express,
    * Fastify, Koa or Nest. The server's own listeners get all other requests.
    * @throws SockJSError `ERR_ATTACHED` if a router with this prefix is attached to the server, `ERR_ARGUMENT` if the
-   * argument is not a server
+   * argument is not a server of HTTP/1.1, `ERR_CLOSED` if the router is closed
    */
   attach(server: Server): this {
+    this.#checkOpen('attach()');
     const host = SERVER_HOSTS.find((candidate) => candidate.accepts(server));
     if (host === undefined) {
-      throw new SockJSError('ERR_ARGUMENT', 'attach() takes an http.Server or https.Server.');
+      throw new SockJSError('ERR_ARGUMENT', explainServer(server));
     }
     host.attach(server, this.#dispatcher);
     this.#servers.set(server, host);
@@ -149,8 +151,10 @@ export class SockJSRouter<C extends SockJSConnection = SockJSConnection> {
    * @param port port, or 0 for any free port, which `server.address()` returns
    * @param host address to listen on, by default all addresses
    * @returns the server, which emits 'listening', or 'error' if the port is in use
+   * @throws SockJSError `ERR_CLOSED` if the router is closed
    */
   listen(port: number, host?: string): Server {
+    this.#checkOpen('listen()');
     const server = createHttpServer(this.settings.headersTimeout, this.settings.bodyTimeout);
     this.attach(server);
     this.#ownServers.add(server);
@@ -200,6 +204,14 @@ export class SockJSRouter<C extends SockJSConnection = SockJSConnection> {
     }
     this.#closed ??= this.#close({ code, reason, timeout });
     return this.#closed;
+  }
+
+  #checkOpen(call: string): void {
+    if (this.#closed === undefined) return;
+    throw new SockJSError(
+      'ERR_CLOSED',
+      `${call} was called after close(). A closed router refuses all sessions: create another one.`,
+    );
   }
 
   async #close({ code, reason, timeout }: Required<RouterCloseOptions>): Promise<void> {

@@ -15,6 +15,8 @@ export type SockJSErrorCode =
   | 'ERR_NOT_CONNECTED'
   /** A router with the same prefix is already attached to this server. */
   | 'ERR_ATTACHED'
+  /** `attach()` or `listen()` was called after `close()` of the router. */
+  | 'ERR_CLOSED'
   /** A request body is longer than `maxMessageBytes`. */
   | 'ERR_BODY_TOO_LARGE'
   /** The client disconnected before its request body was complete. */
