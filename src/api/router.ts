@@ -40,7 +40,7 @@ export type RouterArguments<User> = undefined extends User
 
 /** Middleware for Connect and Express. */
 export type SockJSMiddleware = (
-  request: IncomingMessage & { baseUrl?: string },
+  request: IncomingMessage & { baseUrl?: string | undefined; originalUrl?: string | undefined },
   response: ServerResponse,
   next: () => void,
 ) => void;
@@ -164,6 +164,7 @@ export class SockJSRouter<C extends SockJSConnection = SockJSConnection> {
   /**
    * Handles a request if it is below the prefix.
    * @returns false if it is not, and the request is unchanged
+   * @throws SockJSError `ERR_ARGUMENT` unless the arguments come from an HTTP server
    */
   handle(request: IncomingMessage, response: ServerResponse): boolean {
     return handleRequest(this.#dispatcher, request, response);
@@ -178,12 +179,12 @@ export class SockJSRouter<C extends SockJSConnection = SockJSConnection> {
   }
 
   /**
-   * `handle` as middleware for Connect and Express. Use it before any middleware that reads request bodies. Middleware
-   * does not get upgrades, so prefer `attach`, which serves WebSockets too.
+   * `handle` as middleware for Connect and Express. Use it before any middleware that reads request bodies. It may be
+   * mounted at a path: the prefix is the whole path, or the path below the mount. Middleware does not get upgrades, so
+   * prefer `attach`, which serves WebSockets too.
    */
   readonly middleware: SockJSMiddleware = (request, response, next) => {
-    const url = (request.baseUrl ?? '') + (request.url ?? '');
-    if (!handleRequest(this.#dispatcher, request, response, url)) next();
+    if (!handleRequest(this.#dispatcher, request, response)) next();
   };
 
   /**

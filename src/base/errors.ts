@@ -23,6 +23,8 @@ export type SockJSErrorCode =
   | 'ERR_BODY_ABORTED'
   /** A request body was not complete within `bodyTimeout`. */
   | 'ERR_BODY_TIMEOUT'
+  /** Other code has read the request body, or a part of it. */
+  | 'ERR_BODY_CONSUMED'
   /** More than `maxTotalBufferedBytes` are buffered in this process. */
   | 'ERR_NO_MEMORY';
 
