@@ -81,7 +81,8 @@ export class NodeExchange implements Exchange {
   }
 
   get encrypted(): boolean {
-    return 'encrypted' in this.#request.socket;
+    // Some hosts define the property on every socket.
+    return Reflect.get(this.#request.socket, 'encrypted') === true;
   }
 
   get certificate(): PeerCertificate | undefined {

@@ -15,6 +15,7 @@ import {
 import { type RequestTarget, splitTarget, stripPrefix } from '../../http/prefix.ts';
 import type { WebSocketConnection } from '../../http/websocket-connection.ts';
 import { acceptHandshake, checkHandshake, isWebSocketRequest } from '../../websocket/handshake.ts';
+import { clearIdleTimeout, setNoDelay } from './connection-stream.ts';
 import { type MountedRequest, targetOfMounted } from './mounted-target.ts';
 import { NodeExchange } from './node-exchange.ts';
 import { hasPendingResponse } from './node-internals.ts';
@@ -35,8 +36,8 @@ function accept(
   settings: HostSettings,
 ): WebSocketConnection {
   const { socket } = request;
-  socket.setTimeout(0);
-  socket.setNoDelay(settings.disableNagle);
+  clearIdleTimeout(socket);
+  setNoDelay(socket, settings.disableNagle);
   if (head.length > 0) socket.unshift(head);
   socket.cork(); // The first frame is sent together with the handshake.
   process.nextTick(() => socket.uncork());
@@ -57,7 +58,7 @@ function createExchange(
   target: RequestTarget,
   { disableNagle, noKeepAlive, writeTimeout }: HostSettings,
 ): Exchange {
-  if (!disableNagle) request.socket.setNoDelay(false);
+  if (!disableNagle) setNoDelay(request.socket, false);
   if (noKeepAlive) response.shouldKeepAlive = false;
   response.on('error', ignore);
   return new NodeExchange(request, response, target, writeTimeout, NO_UPGRADE);
