@@ -15,12 +15,16 @@ export type SockJSErrorCode =
   | 'ERR_NOT_CONNECTED'
   /** A router with the same prefix is already attached to this server. */
   | 'ERR_ATTACHED'
+  /** `attach()` or `listen()` was called after `close()` of the router. */
+  | 'ERR_CLOSED'
   /** A request body is longer than `maxMessageBytes`. */
   | 'ERR_BODY_TOO_LARGE'
   /** The client disconnected before its request body was complete. */
   | 'ERR_BODY_ABORTED'
   /** A request body was not complete within `bodyTimeout`. */
   | 'ERR_BODY_TIMEOUT'
+  /** Other code has read the request body, or a part of it. */
+  | 'ERR_BODY_CONSUMED'
   /** More than `maxTotalBufferedBytes` are buffered in this process. */
   | 'ERR_NO_MEMORY';
 

@@ -5,7 +5,7 @@
 import type { PeerCertificate } from 'node:tls';
 import type { SockJSError } from '../base/errors.ts';
 import type { MemoryBudget } from '../base/memory-budget.ts';
-import type { Refusal } from '../base/refusal.ts';
+import type { Refusal, RefusalReason } from '../base/refusal.ts';
 import type { Hop } from './client-address.ts';
 import type { WebSocketConnection } from './websocket-connection.ts';
 
@@ -116,4 +116,6 @@ export interface ExchangeHandler {
   readonly settings: HostSettings;
   /** Handles an exchange below the prefix. It never throws. */
   handle(exchange: Exchange): void;
+  /** Refuses an exchange that the host does not support. */
+  refuse(exchange: Exchange, reason: RefusalReason): void;
 }

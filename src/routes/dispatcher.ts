@@ -1,5 +1,5 @@
 import { describeError, quoteForLog } from '../base/logging.ts';
-import { REFUSALS, Refusal } from '../base/refusal.ts';
+import { REFUSALS, Refusal, type RefusalReason } from '../base/refusal.ts';
 import { type Admission, admitOrigin, enforce } from '../http/admission.ts';
 import type { Exchange, ExchangeHandler, HostSettings } from '../http/exchange.ts';
 import { addCors, addNoCache, addPreflight, addSessionCookie } from '../http/headers.ts';
@@ -55,6 +55,10 @@ export class Dispatcher implements ExchangeHandler {
     }
   }
 
+  refuse(exchange: Exchange, reason: RefusalReason): void {
+    new RequestContext(this.#state, exchange, '').refuse(reason);
+  }
+
   #route(exchange: Exchange): void | Promise<void> {
     const match = this.#table.match(exchange.path);
     const context = new RequestContext(this.#state, exchange, match?.sessionId ?? '');
@@ -94,7 +98,7 @@ export class Dispatcher implements ExchangeHandler {
 
   #fail(exchange: Exchange, error: unknown): void {
     if (exchange.isHandled) exchange.abort();
-    else new RequestContext(this.#state, exchange, '').refuse('internalError');
+    else this.refuse(exchange, 'internalError');
     // Only the last part of the path is logged, since the session id before it is secret.
     const leaf = quoteForLog(exchange.path.slice(exchange.path.lastIndexOf('/') + 1));
     this.#state.logger.error(`${exchange.method} of ${leaf} failed: ${describeError(error)}`);

@@ -24,6 +24,7 @@ interface Sender {
 const BODY_REFUSALS: ReadonlyMap<string, RefusalReason> = new Map([
   ['ERR_BODY_TOO_LARGE', 'bodyTooLarge'],
   ['ERR_BODY_TIMEOUT', 'bodyTimeout'],
+  ['ERR_BODY_CONSUMED', 'bodyConsumed'],
   ['ERR_NO_MEMORY', 'memoryLimit'],
 ]);
 

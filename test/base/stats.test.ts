@@ -120,6 +120,8 @@ test('the table above has every refusal except those that other tests cover', ()
     'sessionOpening',
     'rateLimited',
     'bodyTimeout',
+    'bodyConsumed',
+    'httpVersion',
   ]);
 });
 

@@ -14,6 +14,7 @@ import type { RequestTarget } from '../../http/prefix.ts';
 import { watchUpgradedSocket } from './disconnect-watch.ts';
 import { createResponse, isChunked, needsDrain } from './node-internals.ts';
 import { readBody } from './request-body.ts';
+import { isWriteWrapped, writeHead } from './response-head.ts';
 import { WriteWatchdog } from './write-watchdog.ts';
 
 const LINE_END = '\r\n';
@@ -47,7 +48,7 @@ export class NodeExchange implements Exchange {
   #watchdog: WriteWatchdog | undefined;
   #isUpgraded = false;
   #isFinished = false;
-  /** True once the head of a chunked response is sent, with all chunks written until then. */
+  /** True once the head of a chunked response is sent, with all chunks until then. Never if other code wraps `write`. */
   #isFlowing = false;
   #pendingWrites = 0;
 
@@ -80,7 +81,8 @@ export class NodeExchange implements Exchange {
   }
 
   get encrypted(): boolean {
-    return 'encrypted' in this.#request.socket;
+    // Some hosts define the property on every socket.
+    return Reflect.get(this.#request.socket, 'encrypted') === true;
   }
 
   get certificate(): PeerCertificate | undefined {
@@ -121,12 +123,12 @@ export class NodeExchange implements Exchange {
     const response = this.#openResponse();
     if (body === undefined) {
       if (status !== 204 && status !== 304) headers.push('Content-Length', '0');
-      response.writeHead(status, headers);
+      writeHead(response, status, headers);
       response.end();
     } else {
       const length = Buffer.byteLength(body);
       headers.push('Content-Length', String(length));
-      response.writeHead(status, headers);
+      writeHead(response, status, headers);
       response.end(body, encodingOf(body, length));
     }
   }
@@ -135,7 +137,7 @@ export class NodeExchange implements Exchange {
     if (this.isHandled) return;
     const response = this.#openResponse();
     response.on('drain', () => this.#onDrain());
-    response.writeHead(200, headers);
+    writeHead(response, 200, headers);
   }
 
   write(chunk: string): void {
@@ -209,7 +211,7 @@ export class NodeExchange implements Exchange {
 
   #onWritten(response: ServerResponse): void {
     this.#pendingWrites -= 1;
-    this.#isFlowing = this.#pendingWrites === 0 && isChunked(response);
+    this.#isFlowing = this.#pendingWrites === 0 && isChunked(response) && !isWriteWrapped(response);
   }
 
   #onDrain(): void {

@@ -20,6 +20,7 @@ import {
   type WsFrameListener,
   WsFrameParser,
 } from '../../websocket/frame-parser.ts';
+import { bytesRead, destroySoon } from './connection-stream.ts';
 import { WriteWatchdog } from './write-watchdog.ts';
 
 /** Time a misbehaving client has to close after our close frame. */
@@ -42,6 +43,7 @@ export class NodeWebSocket implements WebSocketConnection, WsFrameListener {
   readonly #parser: WsFrameParser;
   #listener: WebSocketListener | undefined;
   #watchdog: WriteWatchdog | undefined;
+  #bytesParsed = 0;
   /** Bytes of an incomplete message that are counted in the budget. */
   #countedBytes = 0;
   /** Number of complete messages when the message timer was last set. */
@@ -76,7 +78,7 @@ export class NodeWebSocket implements WebSocketConnection, WsFrameListener {
   }
 
   get bytesReceived(): number {
-    return this.#socket.bytesRead;
+    return bytesRead(this.#socket) ?? this.#bytesParsed;
   }
 
   listen(listener: WebSocketListener): void {
@@ -126,6 +128,7 @@ export class NodeWebSocket implements WebSocketConnection, WsFrameListener {
   // Events of the socket
 
   onSocketData(chunk: Buffer): void {
+    this.#bytesParsed += chunk.length;
     this.#parser.push(chunk);
     if (this.#parser.bufferedBytes > 0 || this.#countedBytes > 0) this.#countIncomplete();
   }
@@ -177,7 +180,7 @@ export class NodeWebSocket implements WebSocketConnection, WsFrameListener {
   /** Closes the socket once the buffered bytes are sent. */
   #endSocket(): void {
     if (this.bufferedBytes > 0) this.#watchProgress();
-    this.#socket.destroySoon();
+    destroySoon(this.#socket);
   }
 
   #sendClose(code: number, reason: string): void {

@@ -12,6 +12,10 @@ function aborted(): SockJSError {
   );
 }
 
+function consumed(): SockJSError {
+  return new SockJSError('ERR_BODY_CONSUMED', 'Other code has read the body, or a part of it.');
+}
+
 function tooLarge({ maxBytes }: BodyLimits): SockJSError {
   return new SockJSError('ERR_BODY_TOO_LARGE', `The body is longer than ${maxBytes} bytes.`);
 }
@@ -77,7 +81,8 @@ export function readBody(request: IncomingMessage, limits: BodyLimits): Promise<
   if (Number(request.headers['content-length'] ?? 0) > limits.maxBytes) {
     return Promise.resolve(tooLarge(limits));
   }
-  if (request.readableEnded) return Promise.resolve(Buffer.alloc(0)); // Middleware has read the body.
+  if (request.readableDidRead) return Promise.resolve(consumed());
+  if (request.readableEnded) return Promise.resolve(Buffer.alloc(0)); // Middleware has read an empty body.
   if (request.destroyed) return Promise.resolve(aborted());
   return new Promise((resolve) => {
     const body = new IncomingBody(limits, resolve);
