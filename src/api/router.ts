@@ -3,7 +3,7 @@ import type { Duplex } from 'node:stream';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { CLOSE_REASONS } from '../base/close-reasons.ts';
 import { SockJSError } from '../base/errors.ts';
-import { SILENT_LOGGER } from '../base/logging.ts';
+import { RouterLog } from '../base/router-log.ts';
 import type { SockJSStats } from '../base/stats.ts';
 import {
   closeHttpServer,
@@ -88,7 +88,7 @@ export class SockJSRouter<C extends SockJSConnection = SockJSConnection> {
     checkPrefix(prefix);
     this.prefix = prefix;
     this.settings = resolveSettings(settings);
-    const logger = this.settings.logger === false ? SILENT_LOGGER : this.settings.logger;
+    const logger = new RouterLog(this.settings.logger, prefix);
     this.#sessions = new SessionRegistry(prefix, this.settings, logger, createConnection);
     this.#state = new RouterState(prefix, this.settings, logger, this.#sessions);
     const table = new RouteTable(prefix, this.settings);

@@ -113,14 +113,19 @@ export const URL_REFERENCE: Rule<string | URL> = {
     value instanceof URL || (isString(value) && /^(https?:\/\/|file:|\/)./i.test(value)),
 };
 
-const LOGGER_METHODS = ['debug', 'info', 'warn', 'error'];
+const LOGGER_METHODS = ['info', 'warn', 'error'];
+
+function hasMethod(value: object, name: string): boolean {
+  return typeof Reflect.get(value, name) === 'function';
+}
 
 export const LOGGER: Rule<SockJSLogger | false> = {
   expected: 'an object with debug, info, warn and error, or false',
   isValid: (value): value is SockJSLogger | false => {
     if (value === false) return true;
     if (typeof value !== 'object' || value === null) return false;
-    return LOGGER_METHODS.every((name) => typeof Reflect.get(value, name) === 'function');
+    if (Reflect.get(value, 'debug') !== undefined && !hasMethod(value, 'debug')) return false;
+    return LOGGER_METHODS.every((name) => hasMethod(value, name));
   },
 };
 

@@ -1,6 +1,7 @@
 import { addressKey } from '../base/address-key.ts';
 import { ConnectionInfo, type RequestHead } from '../base/connection-info.ts';
 import { SockJSError } from '../base/errors.ts';
+import { pathForLog } from '../base/logging.ts';
 import { REFUSALS, type Refusal, type RefusalReason, refusalHeaders } from '../base/refusal.ts';
 import { ignoreRejection } from '../base/thenable.ts';
 import { type TransportName, isWebSocketTransport } from '../base/transport-name.ts';
@@ -79,6 +80,10 @@ export class RequestContext {
     const { exchange, headers, state } = this;
     const { status, text } = refusal;
     state.sessions.stats.refused(reason, status, this.client.address);
+    state.logger.debug?.(
+      `refused ${exchange.method} ${pathForLog(state.prefix, exchange.path)} from ${this.client.address} ` +
+        `with ${status}: ${reason}`,
+    );
     if (isOperatorWarning(reason)) state.warnings.warn(reason);
     if (text === '') return exchange.respond(status, refusalHeaders(refusal, headers));
     const withType = [...headers, 'Content-Type', PLAIN_TEXT];
