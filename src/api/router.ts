@@ -13,6 +13,7 @@ import {
 } from '../hosts/node/node-host.ts';
 import { SERVER_HOSTS } from '../hosts/server-hosts.ts';
 import type { Authorize } from '../http/authorize.ts';
+import { checkPrefix } from '../http/check-prefix.ts';
 import { RouterState } from '../http/router-state.ts';
 import type { ServerHost } from '../http/server-host.ts';
 import { Dispatcher } from '../routes/dispatcher.ts';
@@ -44,18 +45,7 @@ export type SockJSMiddleware = (
   next: () => void,
 ) => void;
 
-// Printable ASCII without / ? # in each segment.
-const PREFIX = /^(\/[!"$-.0->@-~]+)*$/;
 const MAX_TIMER_MS = 2 ** 31 - 1;
-
-function checkPrefix(prefix: unknown): void {
-  if (typeof prefix === 'string' && PREFIX.test(prefix)) return;
-  throw new SockJSError(
-    'ERR_SETTING',
-    "The prefix must be '' or a path such as '/echo', in printable ASCII (anything else as clients " +
-      `send it, percent-encoded: '/%C3%A9cho'), not ${JSON.stringify(prefix)}.`,
-  );
-}
 
 /**
  * Serves SockJS below a prefix, on one or more servers, with an instance of a connection class for each client.
