@@ -1,5 +1,5 @@
+import { describeValue } from '../base/describe-value.ts';
 import { SockJSError } from '../base/errors.ts';
-import { describeValue } from '../base/setting-rules.ts';
 
 /** Path as clients send it: '' or segments, each after a slash. */
 const PREFIX = /^(\/[!-.0->@-~]+)*$/;
