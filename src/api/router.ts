@@ -20,7 +20,9 @@ import { Dispatcher } from '../routes/dispatcher.ts';
 import { RouteTable } from '../routes/route-table.ts';
 import { SessionRegistry } from '../sessions/session-registry.ts';
 import { type ConnectionSource, connectionCreator } from './connection-factory.ts';
-import { type SockJSConnection, broadcast, checkCloseArguments } from './connection.ts';
+import { checkCloseArguments } from './close-arguments.ts';
+import { type SockJSConnection, broadcast } from './connection.ts';
+import { findHandlerMistake } from './handler-check.ts';
 import { type ResolvedSettings, type SockJSSettings, resolveSettings } from './settings.ts';
 
 /** Options of `SockJSRouter.close`. */
@@ -79,6 +81,8 @@ export class SockJSRouter<C extends SockJSConnection = SockJSConnection> {
     this.prefix = prefix;
     this.settings = resolveSettings(settings);
     const logger = new RouterLog(this.settings.logger, prefix);
+    const mistake = findHandlerMistake(connection);
+    if (mistake !== undefined) logger.warn(mistake);
     this.#sessions = new SessionRegistry(prefix, this.settings, logger, createConnection);
     this.#state = new RouterState(prefix, this.settings, logger, this.#sessions);
     const table = new RouteTable(prefix, this.settings);
@@ -106,7 +110,8 @@ export class SockJSRouter<C extends SockJSConnection = SockJSConnection> {
    */
   broadcast(connections: Iterable<SockJSConnection>, message: string): void;
   broadcast(first: Iterable<SockJSConnection> | string, ...rest: [message?: string]): void {
-    if (rest.length === 0 && typeof first === 'string') return broadcast(this.connections, first);
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- checked by the function
+    if (rest.length === 0) return broadcast(this.connections, first as string);
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- checked by the function
     return broadcast(first as Iterable<SockJSConnection>, rest[0] as string);
   }

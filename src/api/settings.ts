@@ -1,5 +1,5 @@
+import { describeValue } from '../base/describe-value.ts';
 import { SockJSError } from '../base/errors.ts';
-import { describeValue } from '../base/setting-rules.ts';
 import type { Authorize } from '../http/authorize.ts';
 import type { HostSettings } from '../http/exchange.ts';
 import type { HttpSettings } from '../http/router-state.ts';

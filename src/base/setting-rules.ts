@@ -1,5 +1,4 @@
 /** Rules that validate the values of settings, each with its part of the error message. */
-import { inspect } from 'node:util';
 import { closestName } from './closest-name.ts';
 import type { SockJSLogger } from './logging.ts';
 import { explainOrigins } from './origin-advice.ts';
@@ -158,10 +157,3 @@ export const LOGGER: Rule<SockJSLogger | false> = {
     return LOGGER_METHODS.every((name) => hasMethod(value, name));
   },
 };
-
-/** Formats a value for an error message, on one line. */
-export function describeValue(value: unknown): string {
-  return typeof value === 'function'
-    ? 'a function'
-    : inspect(value, { depth: 1, breakLength: Infinity });
-}
