@@ -212,8 +212,9 @@ const TRANSPORTS = {
 
 const LOGGING = {
   /**
-   * Receiver of log lines: an object with the methods `debug`, `info`, `warn` and `error`, such as `console` or pino.
-   * `false` turns logging off.
+   * Receiver of log lines: an object with the methods `info`, `warn`, `error` and optionally `debug`, such as `console`
+   * or pino. `false` turns logging off. `debug` gets the development log: a line for each session that opens or
+   * closes, and for each refusal. With the environment variable `NODE_DEBUG=sockjs-server` it goes to stderr instead.
    */
   logger: setting(LOGGER, CONSOLE_LOGGER, 'the console, for warnings and errors'),
 };

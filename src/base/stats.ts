@@ -7,6 +7,9 @@
  * | `sockjs-server:close` | `SessionCloseEvent` | a session has closed |
  * | `sockjs-server:refuse` | `RefusalEvent` | a request was refused |
  *
+ * A subscriber must not throw: `node:diagnostics_channel` turns its error into an uncaught exception, which ends the
+ * process. A promise that it returns is not awaited.
+ *
  * Counters that sockjs-tornado also has keep its names, in camel case.
  */
 import { channel } from 'node:diagnostics_channel';

@@ -1,6 +1,8 @@
 import { addressKey } from '../base/address-key.ts';
+import { ApplicationError } from '../base/application-error.ts';
 import { ConnectionInfo, type RequestHead } from '../base/connection-info.ts';
 import { SockJSError } from '../base/errors.ts';
+import { pathForLog } from '../base/logging.ts';
 import { REFUSALS, type Refusal, type RefusalReason, refusalHeaders } from '../base/refusal.ts';
 import { ignoreRejection } from '../base/thenable.ts';
 import { type TransportName, isWebSocketTransport } from '../base/transport-name.ts';
@@ -13,6 +15,20 @@ import type { RouterState } from './router-state.ts';
 
 /** Handles a request whose path, method and origin have been checked. */
 export type Handler = (context: RequestContext) => void | Promise<void>;
+
+function callVerifyIp(verifyIp: (info: ConnectionInfo) => unknown, info: ConnectionInfo): string {
+  try {
+    const part = verifyIp(info);
+    if (typeof part === 'string') return part;
+    ignoreRejection(part);
+    throw new SockJSError(
+      'ERR_SETTING',
+      'The function verifyIp must return a string, not a promise.',
+    );
+  } catch (error) {
+    throw new ApplicationError('verifyIp', error);
+  }
+}
 
 /** One request, with everything that its handler needs. */
 export class RequestContext {
@@ -35,19 +51,13 @@ export class RequestContext {
   /**
    * Key of the session in the registry. It includes the client's address, so that the session id of another client is
    * unknown, and no response reveals that it exists.
-   * @throws SockJSError `ERR_SETTING` if the function `verifyIp` returns anything but a string
+   * @throws ApplicationError if the function `verifyIp` throws, or returns anything but a string
    */
   get key(): string {
     const { verifyIp } = this.state.settings;
     if (verifyIp === false) return this.sessionId;
     if (verifyIp === true) return `${this.sessionId} ${addressKey(this.client.address)}`;
-    const part: unknown = verifyIp(this.info);
-    if (typeof part === 'string') return `${this.sessionId} ${part}`;
-    ignoreRejection(part);
-    throw new SockJSError(
-      'ERR_SETTING',
-      'The function verifyIp must return a string, not a promise.',
-    );
+    return `${this.sessionId} ${callVerifyIp(verifyIp, this.info)}`;
   }
 
   /** The request as the application sees it. */
@@ -79,6 +89,10 @@ export class RequestContext {
     const { exchange, headers, state } = this;
     const { status, text } = refusal;
     state.sessions.stats.refused(reason, status, this.client.address);
+    state.logger.debug?.(
+      `refused ${exchange.method} ${pathForLog(state.prefix, exchange.path)} from ${this.client.address} ` +
+        `with ${status}: ${reason}`,
+    );
     if (isOperatorWarning(reason)) state.warnings.warn(reason);
     if (text === '') return exchange.respond(status, refusalHeaders(refusal, headers));
     const withType = [...headers, 'Content-Type', PLAIN_TEXT];

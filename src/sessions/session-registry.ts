@@ -1,7 +1,7 @@
 import { performance } from 'node:perf_hooks';
 import { addressKey } from '../base/address-key.ts';
 import type { CloseReason } from '../base/close-reasons.ts';
-import { type SockJSLogger, describeError } from '../base/logging.ts';
+import { type SockJSLogger, describeError, quoteForLog } from '../base/logging.ts';
 import { type MemoryBudget, PROCESS_MEMORY_BUDGET } from '../base/memory-budget.ts';
 import { SockJSStats } from '../base/stats.ts';
 import { FlushQueue } from './flush-queue.ts';
@@ -12,6 +12,8 @@ import { Session, type SessionOwner } from './session.ts';
 
 /** Deadlines are checked at least this often during each delay, so that none is more than a quarter late. */
 const CHECKS_PER_DELAY = 4;
+
+const SECOND_MS = 1000;
 
 /** Returns the interval at which deadlines are checked, in milliseconds. */
 function checkInterval(settings: SessionSettings): number {
@@ -29,6 +31,8 @@ export class SessionRegistry<App extends ConnectionHandlers = ConnectionHandlers
   readonly #byKey = new Map<string, Session>();
   readonly #countByAddress = new Map<string, number>();
   readonly #checkInterval: number;
+  /** Undefined while the development log is off. */
+  readonly #openedAt: WeakMap<Session, number> | undefined;
   #timer: NodeJS.Timeout | undefined;
   #isDraining = false;
   #unsettled: Set<Session> | undefined;
@@ -58,9 +62,11 @@ export class SessionRegistry<App extends ConnectionHandlers = ConnectionHandlers
         logger.error(`A session could not be flushed: ${describeError(error)}`);
       }),
       onSettled: (session) => this.#settle(session),
+      onEnded: (session, reason) => this.#countEnd(session, reason),
       onClosed: (session) => this.#forget(session),
     };
     this.#checkInterval = checkInterval(settings);
+    if (logger.debug !== undefined) this.#openedAt = new WeakMap();
   }
 
   /** Number of sessions, including ended ones that keep a close frame for a late poll. */
@@ -97,6 +103,7 @@ export class SessionRegistry<App extends ConnectionHandlers = ConnectionHandlers
     if (key !== undefined) this.#byKey.set(key, session);
     this.#count(info.ip, 1);
     this.stats.sessionOpened(transport, info.ip);
+    this.#logOpening(session);
     this.#timer ??= setInterval(this.#tick, this.#checkInterval);
     return session;
   }
@@ -140,6 +147,24 @@ export class SessionRegistry<App extends ConnectionHandlers = ConnectionHandlers
     const count = (this.#countByAddress.get(address) ?? 0) + change;
     if (count > 0) this.#countByAddress.set(address, count);
     else this.#countByAddress.delete(address);
+  }
+
+  #countEnd(session: Session, reason: CloseReason): void {
+    const { transport, info } = session.init;
+    this.stats.sessionEnded(transport, info.ip, reason);
+    const openedAt = this.#openedAt?.get(session);
+    if (openedAt === undefined) return;
+    const seconds = ((this.#owner.clock() - openedAt) / SECOND_MS).toFixed(1);
+    this.#owner.logger.debug?.(
+      `closed ${transport} of ${info.ip} after ${seconds} s with ${reason.code} ` +
+        `${quoteForLog(reason.reason)}: ${reason.cause}`,
+    );
+  }
+
+  #logOpening(session: Session): void {
+    if (this.#openedAt === undefined) return;
+    this.#openedAt.set(session, this.#owner.clock());
+    this.#owner.logger.debug?.(`opened ${session.transport} for ${session.info.ip}`);
   }
 
   #settle(session: Session): void {

@@ -13,10 +13,12 @@ import { ReceiverSlot } from './receiver-slot.ts';
 import type { Receiver } from './receiver.ts';
 import type { SessionContext, SessionInit } from './session-context.ts';
 
-/** Registry of a session. The session may call each method more than once. */
+/** Registry of a session. The session may call `onSettled` and `onClosed` more than once. */
 export interface SessionOwner extends SessionContext {
   /** Called when no frame is left to send. */
   onSettled(session: Session): void;
+  /** Called once, when the session has ended. */
+  onEnded(session: Session, reason: CloseReason): void;
   onClosed(session: Session): void;
 }
 
@@ -282,7 +284,7 @@ export class Session implements Flushable, HandlerOwner {
   #handleEnd(reason: CloseReason): void {
     if (!this.#isEndHandled) {
       this.#isEndHandled = true;
-      this.#owner.stats.sessionEnded(this.init.transport, this.init.info.ip, reason);
+      this.#owner.onEnded(this, reason);
       this.#inboundGate?.release();
       this.#backpressure?.end(false);
       this.#backpressure = undefined;
