@@ -72,7 +72,8 @@ const ORIGINS_AND_AUTHENTICATION = {
   maxPendingDecisions: setting(integer('requests', 1, MAX_COUNT), 1000),
   /**
    * Limit for pending calls of `authorize` and an `allowedOrigins` function for one address (IPv6: for one /64).
-   * Further requests get 503.
+   * Further requests get 503. An IPv6 /48 may have a quarter of `maxPendingDecisions`, or twice this limit if that is
+   * more.
    */
   maxPendingDecisionsPerAddress: setting(integer('requests', 1, MAX_COUNT), 100),
 };
@@ -173,8 +174,10 @@ const SESSIONS = {
   /** Limit for open sessions. Further sessions get 503. A WebSocket session takes about 6 KiB. */
   maxSessions: setting(integer('sessions', 1, MAX_COUNT), 100_000),
   /**
-   * Limit for open sessions of one address (IPv6: of one /64). Further sessions get 503. The default fits a large
-   * office behind one address. All clients behind a proxy that is not in `trustedProxies` have its address.
+   * Limit for open sessions of one address (IPv6: of one /64). Further sessions get 503. An IPv6 /48 may have a
+   * quarter of `maxSessions`, or twice this limit if that is more. The default fits a large office behind one address.
+   * All clients behind a proxy that is not in `trustedProxies` have its address. Clients of a UNIX socket have none, so
+   * only `maxSessions` limits them.
    */
   maxSessionsPerAddress: setting(integer('sessions', 1, MAX_COUNT), 10_000),
   /**

@@ -89,10 +89,10 @@ export function admitOrigin(context: RequestContext): Admission | Promise<Admiss
 function limitReached({ state, client }: RequestContext): RefusalReason | undefined {
   const { sessions, settings } = state;
   if (sessions.isDraining) return 'draining';
-  if (sessions.size >= settings.maxSessions) return 'sessionLimit';
-  if (sessions.sizeOf(client.address) >= settings.maxSessionsPerAddress)
-    return 'addressSessionLimit';
-  return undefined;
+  const { maxSessions, maxSessionsPerAddress } = settings;
+  if (sessions.size >= maxSessions) return 'sessionLimit';
+  const isFull = sessions.addresses.isFull(client.address, maxSessionsPerAddress, maxSessions);
+  return isFull ? 'addressSessionLimit' : undefined;
 }
 
 function authorize(

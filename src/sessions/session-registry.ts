@@ -1,5 +1,5 @@
 import { performance } from 'node:perf_hooks';
-import { addressKey } from '../base/address-key.ts';
+import { AddressCounts } from '../base/address-counts.ts';
 import type { CloseReason } from '../base/close-reasons.ts';
 import { type SockJSLogger, describeError } from '../base/logging.ts';
 import { type MemoryBudget, PROCESS_MEMORY_BUDGET } from '../base/memory-budget.ts';
@@ -23,11 +23,12 @@ function checkInterval(settings: SessionSettings): number {
 /** Sessions of one router: finds them by key, checks their deadlines with one timer, and closes them together. */
 export class SessionRegistry<App extends ConnectionHandlers = ConnectionHandlers> {
   readonly stats: SockJSStats;
+  /** Sessions of each client address. */
+  readonly addresses = new AddressCounts();
   readonly #owner: SessionOwner;
   readonly #createApplication: (session: Session) => App;
   readonly #applications = new Map<Session, App>();
   readonly #byKey = new Map<string, Session>();
-  readonly #countByAddress = new Map<string, number>();
   readonly #checkInterval: number;
   #timer: NodeJS.Timeout | undefined;
   #isDraining = false;
@@ -73,11 +74,6 @@ export class SessionRegistry<App extends ConnectionHandlers = ConnectionHandlers
     return this.#isDraining;
   }
 
-  /** Number of sessions of one client address. */
-  sizeOf(address: string): number {
-    return this.#countByAddress.get(addressKey(address)) ?? 0;
-  }
-
   find(key: string): Session | undefined {
     return this.#byKey.get(key);
   }
@@ -95,7 +91,7 @@ export class SessionRegistry<App extends ConnectionHandlers = ConnectionHandlers
     });
     if (application !== undefined) this.#applications.set(session, application);
     if (key !== undefined) this.#byKey.set(key, session);
-    this.#count(info.ip, 1);
+    this.addresses.add(info.ip, 1);
     this.stats.sessionOpened(transport, info.ip);
     this.#timer ??= setInterval(this.#tick, this.#checkInterval);
     return session;
@@ -135,13 +131,6 @@ export class SessionRegistry<App extends ConnectionHandlers = ConnectionHandlers
     for (const session of this.#applications.keys()) session.tick(now);
   };
 
-  #count(ip: string, change: number): void {
-    const address = addressKey(ip);
-    const count = (this.#countByAddress.get(address) ?? 0) + change;
-    if (count > 0) this.#countByAddress.set(address, count);
-    else this.#countByAddress.delete(address);
-  }
-
   #settle(session: Session): void {
     if (this.#unsettled?.delete(session) === true && this.#unsettled.size === 0)
       this.#onAllSettled?.();
@@ -152,7 +141,7 @@ export class SessionRegistry<App extends ConnectionHandlers = ConnectionHandlers
     const { key, info } = session.init;
     // `verifyIp` may return a key that another session has taken over.
     if (key !== undefined && this.#byKey.get(key) === session) this.#byKey.delete(key);
-    this.#count(info.ip, -1);
+    this.addresses.add(info.ip, -1);
     if (this.#applications.size > 0) return;
     clearInterval(this.#timer);
     this.#timer = undefined;
