@@ -21,7 +21,7 @@ export type SockJSErrorCode =
   | 'ERR_BODY_ABORTED'
   /** A request body was not complete within `bodyTimeout`. */
   | 'ERR_BODY_TIMEOUT'
-  /** More than `maxTotalBufferedBytes` are buffered in this process. */
+  /** More than `maxTotalBufferedBytes`, or `maxBufferedBytesPerAddress`, are buffered. */
   | 'ERR_NO_MEMORY';
 
 /** Error thrown by this library. */

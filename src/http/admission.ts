@@ -28,14 +28,12 @@ function refused(reason: RefusalReason, refusal: Refusal = REFUSALS[reason]): Ad
   return { type: 'refused', reason, refusal };
 }
 
-function decisionRequest(
-  { exchange, client }: RequestContext,
-  kind: DecisionKind,
-): DecisionRequest {
+function decisionRequest(context: RequestContext, kind: DecisionKind): DecisionRequest {
+  const { exchange, client } = context;
   return {
     kind,
     address: client.address,
-    watchDisconnect: (callback) => exchange.watchDisconnect(callback),
+    watchDisconnect: (callback) => exchange.watchDisconnect(context.memory, callback),
   };
 }
 

@@ -2,7 +2,7 @@ import { performance } from 'node:perf_hooks';
 import { AddressCounts } from '../base/address-counts.ts';
 import type { CloseReason } from '../base/close-reasons.ts';
 import { type SockJSLogger, describeError } from '../base/logging.ts';
-import { type MemoryBudget, PROCESS_MEMORY_BUDGET } from '../base/memory-budget.ts';
+import { type MemoryBudget, RouterMemory } from '../base/memory-budget.ts';
 import { SockJSStats } from '../base/stats.ts';
 import { FlushQueue } from './flush-queue.ts';
 import type { ConnectionHandlers } from './handler-runner.ts';
@@ -23,6 +23,7 @@ function checkInterval(settings: SessionSettings): number {
 /** Sessions of one router: finds them by key, checks their deadlines with one timer, and closes them together. */
 export class SessionRegistry<App extends ConnectionHandlers = ConnectionHandlers> {
   readonly stats: SockJSStats;
+  readonly memory: RouterMemory;
   /** Sessions of each client address. */
   readonly addresses = new AddressCounts();
   readonly #owner: SessionOwner;
@@ -45,16 +46,16 @@ export class SessionRegistry<App extends ConnectionHandlers = ConnectionHandlers
     logger: SockJSLogger,
     createApplication: (session: Session) => App,
     clock: () => number = () => performance.now(),
-    budget: MemoryBudget = PROCESS_MEMORY_BUDGET,
+    budget?: MemoryBudget,
   ) {
     this.stats = new SockJSStats(prefix, clock);
+    this.memory = new RouterMemory(settings, this.stats, budget);
     this.#createApplication = createApplication;
     this.#owner = {
       settings,
       logger,
       clock,
       stats: this.stats,
-      budget,
       flushQueue: new FlushQueue(settings.immediateFlush, (error) => {
         logger.error(`A session could not be flushed: ${describeError(error)}`);
       }),

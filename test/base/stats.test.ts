@@ -60,7 +60,7 @@ const REFUSED: readonly Case[] = [
   },
   {
     reason: 'memoryLimit',
-    request: post('xhr_send', '["x"]'),
+    request: post('xhr_send', `["${'x'.repeat(70_000)}"]`),
     settings: { maxTotalBufferedBytes: 2 },
     isOpen: true,
   },
