@@ -19,6 +19,7 @@ import type { CloseStatus } from '../base/close-reasons.ts';
 import { CHANNEL_CLOSE_REASONS } from './channel-close-reasons.ts';
 import { HandlerRunner, type HandlerOwner } from '../sessions/handler-runner.ts';
 import type { SockJSLogger } from '../base/logging.ts';
+import type { ClientMemory } from '../base/memory-budget.ts';
 import type { TransportName } from '../base/transport-name.ts';
 
 /** Limit for the name in the refusal of an unknown channel. */
@@ -85,6 +86,10 @@ class Channel implements ConnectionBackend, HandlerOwner {
 
   get logger(): SockJSLogger {
     return this.#session.logger;
+  }
+
+  get memory(): ClientMemory {
+    return this.#session.memory;
   }
 
   get bufferedBytes(): number {

@@ -1,5 +1,4 @@
 import type { ConnectionInfo } from '../base/connection-info.ts';
-import { PROCESS_MEMORY_BUDGET } from '../base/memory-budget.ts';
 import type { SockJSLogger } from '../base/logging.ts';
 import type { SessionRegistry } from '../sessions/session-registry.ts';
 import type { Authorize } from './authorize.ts';
@@ -21,7 +20,6 @@ export interface HttpSettings {
   readonly maxPendingDecisionsPerAddress: number;
   readonly maxSessions: number;
   readonly maxSessionsPerAddress: number;
-  readonly maxTotalBufferedBytes: number;
   readonly trustedProxies: readonly string[];
   readonly verifyIp: boolean | ((request: ConnectionInfo) => string);
 }
@@ -59,11 +57,6 @@ export class RouterState {
       maxPendingPerAddress: settings.maxPendingDecisionsPerAddress,
     });
     this.warnings = new OperatorWarnings((line) => logger.warn(`${prefix || '/'}: ${line}`));
-    this.bodyLimits = {
-      maxBytes: settings.maxMessageBytes,
-      timeout: settings.bodyTimeout,
-      budget: PROCESS_MEMORY_BUDGET,
-      maxTotalBytes: settings.maxTotalBufferedBytes,
-    };
+    this.bodyLimits = { maxBytes: settings.maxMessageBytes, timeout: settings.bodyTimeout };
   }
 }

@@ -113,6 +113,12 @@ class HttpReceiver implements Receiver, ResponseListener {
   }
 }
 
+/**
+ * Limit for the headers of a receiving request. Node keeps the request until the response has ended, and each header
+ * takes about 100 bytes in addition to its text. A WebSocket keeps only the text.
+ */
+const MAX_HEADERS = 100;
+
 const MAX_CALLBACK_LENGTH = 32;
 const CALLBACK = /^[a-zA-Z0-9\-_.]+$/;
 
@@ -142,6 +148,8 @@ export function receive(transport: HttpTransport, { responseLimit }: ReceiveSett
     else attach(context, callback, session);
   };
   return (context) => {
+    if (context.exchange.rawHeaders.length > 2 * MAX_HEADERS)
+      return context.refuse('tooManyHeaders');
     const callback = transport.needsCallback ? readCallback(context.exchange.query) : '';
     const reason = transport.needsCallback ? checkCallback(callback) : undefined;
     if (reason !== undefined) return context.refuse(reason);

@@ -57,7 +57,7 @@ async function deliver(
   if (session.inputDelay !== undefined && !(await session.inputAllowed())) {
     return context.refuse(session.inputDelay === 'opening' ? 'sessionOpening' : 'rateLimited');
   }
-  const body = await exchange.readBody(state.bodyLimits);
+  const body = await exchange.readBody(state.bodyLimits, context.memory);
   if (body instanceof SockJSError) return refuseBody(context, body);
   const json = sender.extractJson(body, exchange);
   if (json.length === 0) return context.refuse('bodyMissing');

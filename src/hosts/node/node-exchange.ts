@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { type PeerCertificate, TLSSocket } from 'node:tls';
 import type { SockJSError } from '../../base/errors.ts';
+import type { ClientMemory } from '../../base/memory-budget.ts';
 import { MAX_MEMOIZED_BYTES, memoizeLast } from '../../base/memoize.ts';
 import type {
   BodyLimits,
@@ -114,8 +115,8 @@ export class NodeExchange implements Exchange {
     return Array.isArray(value) ? value.join(', ') : value;
   }
 
-  readBody(limits: BodyLimits): Promise<Buffer | SockJSError> {
-    return readBody(this.#request, limits);
+  readBody(limits: BodyLimits, memory: ClientMemory): Promise<Buffer | SockJSError> {
+    return readBody(this.#request, limits, memory);
   }
 
   respond(status: number, headers: HeaderList, body?: string): void {
@@ -176,9 +177,9 @@ export class NodeExchange implements Exchange {
     response.on('close', () => socket.off('close', onSocketClose));
   }
 
-  watchDisconnect(callback: () => void): () => void {
+  watchDisconnect(memory: ClientMemory, callback: () => void): () => void {
     const { socket } = this.#request;
-    if (this.#response === undefined) return watchUpgradedSocket(socket, callback);
+    if (this.#response === undefined) return watchUpgradedSocket(socket, memory, callback);
     socket.setMaxListeners(0); // A connection may have many pipelined requests.
     socket.on('close', callback);
     return () => socket.off('close', callback);
@@ -188,9 +189,9 @@ export class NodeExchange implements Exchange {
   #wrapUpgrade(upgrade: WebSocketUpgrade): Upgrade {
     return {
       type: 'websocket',
-      accept: () => {
+      accept: (memory) => {
         this.#isUpgraded = true;
-        return upgrade.accept();
+        return upgrade.accept(memory);
       },
     };
   }

@@ -4,7 +4,7 @@ import { type IncomingMessage, type Server, type ServerResponse, createServer } 
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { SockJSError } from '../../base/errors.ts';
-import { PROCESS_MEMORY_BUDGET } from '../../base/memory-budget.ts';
+import type { ClientMemory } from '../../base/memory-budget.ts';
 import {
   type Exchange,
   type ExchangeHandler,
@@ -34,6 +34,7 @@ function accept(
   request: IncomingMessage,
   head: Buffer,
   settings: HostSettings,
+  memory: ClientMemory,
 ): WebSocketConnection {
   const { socket } = request;
   clearIdleTimeout(socket);
@@ -42,14 +43,14 @@ function accept(
   socket.cork(); // The first frame is sent together with the handshake.
   process.nextTick(() => socket.uncork());
   socket.write(acceptHandshake(request, sha1));
-  return new NodeWebSocket(socket, settings, PROCESS_MEMORY_BUDGET);
+  return new NodeWebSocket(socket, settings, memory);
 }
 
 function upgradeOf(request: IncomingMessage, head: Buffer, settings: HostSettings): Upgrade {
   if (!isWebSocketRequest(request)) return NO_UPGRADE;
   const refusal = checkHandshake(request);
   if (refusal !== undefined) return { type: 'refused', refusal };
-  return { type: 'websocket', accept: () => accept(request, head, settings) };
+  return { type: 'websocket', accept: (memory) => accept(request, head, settings, memory) };
 }
 
 function createExchange(

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import { CLOSE_REASONS } from '../../base/close-reasons.ts';
-import type { MemoryBudget } from '../../base/memory-budget.ts';
+import type { ClientMemory, MemoryReservation } from '../../base/memory-budget.ts';
 import type { HostSettings } from '../../http/exchange.ts';
 import type {
   WebSocketConnection,
@@ -39,13 +39,13 @@ const PARSER_FAULTS = {
 export class NodeWebSocket implements WebSocketConnection, WsFrameListener {
   readonly #socket: Socket;
   readonly #settings: HostSettings;
-  readonly #budget: MemoryBudget;
+  readonly #memory: ClientMemory;
   readonly #parser: WsFrameParser;
   #listener: WebSocketListener | undefined;
   #watchdog: WriteWatchdog | undefined;
   #bytesParsed = 0;
-  /** Bytes of an incomplete message that are counted in the budget. */
-  #countedBytes = 0;
+  /** Set while a message is incomplete. */
+  #reservation: MemoryReservation | undefined;
   /** Number of complete messages when the message timer was last set. */
   #countedMessages = 0;
   /** Runs while a message is incomplete. */
@@ -56,10 +56,10 @@ export class NodeWebSocket implements WebSocketConnection, WsFrameListener {
   #code = ABNORMAL_CLOSURE;
   #reason = '';
 
-  constructor(socket: Socket, settings: HostSettings, budget: MemoryBudget) {
+  constructor(socket: Socket, settings: HostSettings, memory: ClientMemory) {
     this.#socket = socket;
     this.#settings = settings;
-    this.#budget = budget;
+    this.#memory = memory;
     this.#parser = new WsFrameParser(settings.maxMessageBytes, this);
     socket[WEB_SOCKET] = this;
     socket.on('data', onData);
@@ -130,7 +130,7 @@ export class NodeWebSocket implements WebSocketConnection, WsFrameListener {
   onSocketData(chunk: Buffer): void {
     this.#bytesParsed += chunk.length;
     this.#parser.push(chunk);
-    if (this.#parser.bufferedBytes > 0 || this.#countedBytes > 0) this.#countIncomplete();
+    if (this.#parser.bufferedBytes > 0 || this.#reservation !== undefined) this.#countIncomplete();
   }
 
   onSocketDrain(): void {
@@ -145,8 +145,7 @@ export class NodeWebSocket implements WebSocketConnection, WsFrameListener {
 
   onSocketClose(): void {
     clearTimeout(this.#closeTimer);
-    clearTimeout(this.#messageTimer);
-    this.#budget.add(-this.#countedBytes);
+    this.#releaseIncomplete();
     this.#watchdog?.stop();
     this.#listener?.onClosed(this.#code, this.#reason);
   }
@@ -207,21 +206,23 @@ export class NodeWebSocket implements WebSocketConnection, WsFrameListener {
   /** Counts the bytes of an incomplete message in the budget, and limits its time. */
   #countIncomplete(): void {
     const { bufferedBytes, messages } = this.#parser;
-    this.#budget.add(bufferedBytes - this.#countedBytes);
-    this.#countedBytes = bufferedBytes;
-    if (bufferedBytes === 0) {
-      clearTimeout(this.#messageTimer);
-      this.#messageTimer = undefined;
-    } else if (this.#messageTimer === undefined) {
+    if (bufferedBytes === 0) return this.#releaseIncomplete();
+    if (this.#messageTimer === undefined) {
       this.#messageTimer = setTimeout(() => this.#onMessageTimeout(), this.#settings.bodyTimeout);
     } else if (messages !== this.#countedMessages) {
       this.#messageTimer.refresh();
     }
     this.#countedMessages = messages;
-    const { highWaterMark, maxTotalBufferedBytes } = this.#settings;
-    if (bufferedBytes > highWaterMark && this.#budget.bytes > maxTotalBufferedBytes) {
-      this.#failIncomplete('memoryLimit');
-    }
+    const onEvicted = (): void => this.#failIncomplete('memoryLimit');
+    this.#reservation ??= this.#memory.reserve('messages', onEvicted);
+    if (!this.#reservation.resize(bufferedBytes)) this.#failIncomplete('memoryLimit');
+  }
+
+  #releaseIncomplete(): void {
+    clearTimeout(this.#messageTimer);
+    this.#messageTimer = undefined;
+    this.#reservation?.release();
+    this.#reservation = undefined;
   }
 
   #onMessageTimeout(): void {
@@ -232,7 +233,7 @@ export class NodeWebSocket implements WebSocketConnection, WsFrameListener {
 
   #failIncomplete(fault: WebSocketFault): void {
     this.#parser.stop();
-    this.#countIncomplete();
+    this.#releaseIncomplete();
     this.fail(fault);
   }
 }
