@@ -6,7 +6,7 @@
  * HTTP, browsers do not send `Sec-Fetch-Site`. A page that also hides its `Referer` is then admitted on the transports
  * that use scripts and iframes.
  */
-import { isThenable } from '../base/thenable.ts';
+import { isThenable, toPromise } from '../base/thenable.ts';
 
 /**
  * Pages of other origins that may connect: `'*'` for all, a list of origins such as `https://app.example.com` or, for
@@ -119,6 +119,6 @@ export class OriginGuard {
     if (typeof this.#allowed !== 'function') return false;
     const result: unknown = this.#allowed(origin);
     if (!isThenable(result)) return result === true;
-    return Promise.resolve(result).then((value) => value === true);
+    return toPromise(result).then((value) => value === true);
   }
 }

@@ -1,5 +1,5 @@
 import { AddressCounts } from '../base/address-counts.ts';
-import { isThenable } from '../base/thenable.ts';
+import { isThenable, toPromise } from '../base/thenable.ts';
 
 /** Each kind has its own total, so that pending `authorize` calls delay no request of an open session. */
 export type DecisionKind = 'allowedOrigins' | 'authorize';
@@ -120,8 +120,7 @@ export class PendingDecisions {
         unwatch();
       };
     });
-    // `Promise.resolve` also handles thenables whose `then` throws or calls back twice.
-    const decided = Promise.resolve(result)
+    const decided = toPromise(result)
       .finally(settle)
       .then((value): Outcome<Value> => ({ type: 'decided', value }));
     return Promise.race([decided, stopped]);

@@ -85,11 +85,16 @@ export class RequestContext {
     return this.state.sessions.find(this.key);
   }
 
-  /** Opens a session. A WebSocket session has no key, since two WebSockets may use one session id. */
-  openSession(transport: TransportName, user: unknown): Session {
+  /**
+   * Opens a session. A WebSocket session has no key, since two WebSockets may use one session id.
+   * @returns undefined if code of the application has closed the router meanwhile, and the request is refused
+   */
+  openSession(transport: TransportName, user: unknown): Session | undefined {
     const key = isWebSocketTransport(transport) ? undefined : this.key;
     const { info, memory } = this;
-    return this.state.sessions.open({ transport, info, user, memory, key });
+    const session = this.state.sessions.open({ transport, info, user, memory, key });
+    if (session === undefined) this.refuse('draining');
+    return session;
   }
 
   /** Responds with a refusal, and counts it under its reason. */

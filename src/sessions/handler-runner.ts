@@ -1,7 +1,7 @@
 import { type CloseReason, type CloseStatus, CLOSE_REASONS } from '../base/close-reasons.ts';
 import type { ConnectionInfo } from '../base/connection-info.ts';
 import type { ClientMemory, MemoryReservation } from '../base/memory-budget.ts';
-import { isThenable } from '../base/thenable.ts';
+import { isThenable, toPromise } from '../base/thenable.ts';
 import { type SockJSLogger, describeError } from '../base/logging.ts';
 import { MESSAGE_OVERHEAD_BYTES } from '../protocol/message.ts';
 
@@ -124,7 +124,7 @@ export class HandlerRunner {
   async #settle(pending: PromiseLike<unknown>): Promise<void> {
     let result: unknown;
     try {
-      result = await pending;
+      result = await toPromise(pending);
     } catch (error) {
       this.#fail('onOpen', error);
     }
@@ -149,12 +149,13 @@ export class HandlerRunner {
 
   #handle(data: string | Uint8Array): void {
     // `#call` would allocate an array for each message.
+    const name = typeof data === 'string' ? 'onMessage' : 'onBinary';
     try {
       const handlers = this.#handlers;
-      const isText = typeof data === 'string';
-      this.#watch('onMessage', isText ? handlers.onMessage(data) : handlers.onBinary(data));
+      const result = typeof data === 'string' ? handlers.onMessage(data) : handlers.onBinary(data);
+      this.#watch(name, result);
     } catch (error) {
-      this.#fail('onMessage', error);
+      this.#fail(name, error);
     }
   }
 
@@ -172,8 +173,7 @@ export class HandlerRunner {
 
   #watch(name: string, result: unknown): void {
     if (!isThenable(result)) return;
-    // `Promise.resolve` turns an error of `then` into a rejection.
-    Promise.resolve(result).catch((error: unknown) => this.#fail(name, error));
+    toPromise(result).catch((error: unknown) => this.#fail(name, error));
   }
 
   #fail(name: string, error: unknown): void {

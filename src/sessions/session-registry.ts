@@ -36,7 +36,8 @@ export class SessionRegistry<App extends ConnectionHandlers = ConnectionHandlers
   /** Undefined while the development log is off. */
   readonly #openedAt: WeakMap<Session, number> | undefined;
   #timer: NodeJS.Timeout | undefined;
-  #isDraining = false;
+  /** Set once `drain` was called. */
+  #drainReason: CloseReason | undefined;
   #unsettled: Set<Session> | undefined;
   #onAllSettled: (() => void) | undefined;
 
@@ -78,7 +79,7 @@ export class SessionRegistry<App extends ConnectionHandlers = ConnectionHandlers
 
   /** True once `drain` was called. No session may be opened after it. */
   get isDraining(): boolean {
-    return this.#isDraining;
+    return this.#drainReason !== undefined;
   }
 
   find(key: string): Session | undefined {
@@ -87,9 +88,10 @@ export class SessionRegistry<App extends ConnectionHandlers = ConnectionHandlers
 
   /**
    * Creates a session. It opens when its first receiver is attached.
+   * @returns undefined if the constructor of the application has closed the router
    * @throws what the constructor of the application throws
    */
-  open(init: SessionInit): Session {
+  open(init: SessionInit): Session | undefined {
     const { transport, info, key } = init;
     let application: App | undefined;
     const session = new Session(this.#owner, init, (created) => {
@@ -102,7 +104,9 @@ export class SessionRegistry<App extends ConnectionHandlers = ConnectionHandlers
     this.stats.sessionOpened(transport, info.ip);
     this.#logOpening(session);
     this.#timer ??= setInterval(this.#tick, this.#checkInterval);
-    return session;
+    if (this.#drainReason === undefined) return session;
+    session.abort(this.#drainReason);
+    return undefined;
   }
 
   /** Iterates over the applications of open sessions that `onOpen` has accepted. */
@@ -117,7 +121,7 @@ export class SessionRegistry<App extends ConnectionHandlers = ConnectionHandlers
    * @param timeout maximum waiting time in milliseconds
    */
   async drain(reason: CloseReason, timeout: number): Promise<void> {
-    this.#isDraining = true;
+    this.#drainReason = reason;
     this.#unsettled = new Set(this.#applications.keys());
     for (const session of this.#unsettled) session.close(reason);
     if (this.#unsettled.size > 0) await this.#allSettled(timeout);

@@ -139,7 +139,8 @@ export function receive(transport: HttpTransport, { responseLimit }: ReceiveSett
   };
   const open = (context: RequestContext, callback: string, admission: Admission): void => {
     if (!enforceSession(context, admission)) return;
-    attach(context, callback, context.openSession(transport.name, admission.user));
+    const session = context.openSession(transport.name, admission.user);
+    if (session !== undefined) attach(context, callback, session);
   };
   const openLater = (context: RequestContext, callback: string, admission: Admission): void => {
     // Another request of the client may have opened the session in the meantime.

@@ -168,6 +168,7 @@ function serve(transport: 'websocket' | 'rawwebsocket', Receiver: ReceiverClass)
   const open = (context: RequestContext, upgrade: WebSocketUpgrade, admission: Admission): void => {
     if (!enforceSession(context, admission) || context.exchange.isDisconnected) return;
     const session = context.openSession(transport, admission.user);
+    if (session === undefined) return;
     const socket = upgrade.accept(context.memory);
     const receiver = new Receiver(socket, session);
     socket.listen(receiver);

@@ -1,6 +1,7 @@
 /** Order of handler calls, and the effect of handlers that throw or reject. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { CloseReason, CloseStatus } from '../../src/base/close-reasons.ts';
 import {
   type ConnectionHandlers,
@@ -167,7 +168,7 @@ for (const [how, onMessage] of [
     const { calls, runner, logger } = begin({ onMessage });
     runner.open();
     runner.deliver('a');
-    await Promise.resolve().then(() => undefined);
+    await nextTurn();
     runner.deliver('b');
     assert.deepEqual(calls, ['open', 'a', 'close 1011 Internal error']);
     assert.match(logger.take()[0]?.line ?? '', /onMessage failed.*broken/);
@@ -178,7 +179,7 @@ test('an onClose that rejects is logged', async () => {
   const { runner, logger, close } = begin({ onClose: () => Promise.reject(new Error('broken')) });
   runner.open();
   close();
-  await Promise.resolve().then(() => undefined);
+  await nextTurn();
   assert.match(logger.take()[0]?.line ?? '', /onClose failed/);
 });
 

@@ -70,7 +70,7 @@ export function createRegistry(t: TestContext, input: SockJSSettings = {}) {
       key,
     });
     const connection = created.at(-1);
-    assert.ok(connection);
+    assert.ok(session !== undefined && connection !== undefined);
     return { session, connection };
   };
   return { registry, logger, pass, open };

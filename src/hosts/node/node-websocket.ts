@@ -109,15 +109,21 @@ export class NodeWebSocket implements WebSocketConnection, WsFrameListener {
     if (!this.#isClosing) this.#sendClose(code, reason);
   }
 
-  /** Limits the time for the client's close frame, since a broken client may never send one. */
+  /**
+   * Ends the server's side after the close frame, since no close frame of the client may follow a fault. The socket is
+   * read until the client ends its side too: unread bytes would cause a reset, which could overtake the close frame.
+   */
   fail(fault: WebSocketFault): void {
-    if (this.#isClosing) return this.#startCloseTimer();
+    const isFirst = !this.#isClosing;
     const { code, reason } = CLOSE_REASONS[fault];
-    this.#code = code;
-    this.#reason = reason;
-    this.#sendClose(code, reason);
-    this.#startCloseTimer();
-    this.#listener?.onFault(fault);
+    if (isFirst) {
+      this.#code = code;
+      this.#reason = reason;
+      this.#sendClose(code, reason);
+    }
+    this.#socket.end();
+    this.#closeTimer ??= setTimeout(() => this.#socket.destroy(), CLOSE_TIMEOUT_MS);
+    if (isFirst) this.#listener?.onFault(fault);
   }
 
   abort(): void {
@@ -185,10 +191,6 @@ export class NodeWebSocket implements WebSocketConnection, WsFrameListener {
   #sendClose(code: number, reason: string): void {
     this.#write(encodeClose(code, reason));
     this.#isClosing = true;
-  }
-
-  #startCloseTimer(): void {
-    this.#closeTimer ??= setTimeout(() => this.#socket.destroy(), CLOSE_TIMEOUT_MS);
   }
 
   #write(wsFrame: Buffer): void {
