@@ -6,6 +6,9 @@ const WARNINGS = {
     'run `npm install sockjs-client`, or set sockjsUrl to a URL or a file: URL.',
   upgradeByMiddleware:
     'a WebSocket request arrived as an ordinary request. Middleware does not see upgrades: call attach(server).',
+  upgradeUnhandled:
+    "an upgrade at a path of the application was refused with 404: no 'upgrade' listener has used its socket for 3 s. " +
+    'Such a listener must accept or destroy every socket that it gets.',
   upgradeLost:
     'a WebSocket request arrived without its Upgrade and Connection headers: a proxy dropped them. ' +
     'Configure it to pass both on: nginx with proxy_http_version 1.1, proxy_set_header Upgrade $http_upgrade and ' +
