@@ -92,7 +92,7 @@ export class SockJSRouter<C extends SockJSConnection = SockJSConnection> {
     const logger = this.settings.logger === false ? SILENT_LOGGER : this.settings.logger;
     this.#sessions = new SessionRegistry(prefix, this.settings, logger, createConnection);
     this.#state = new RouterState(prefix, this.settings, logger, this.#sessions);
-    const table = new RouteTable(prefix, this.settings);
+    const table = new RouteTable(this.settings);
     this.#dispatcher = new Dispatcher(this.#state, table, this.settings);
   }
 

@@ -1,6 +1,6 @@
 /** The iframe page, through which pages of other origins use transports without CORS. PROTOCOL.md, "URLs". */
 import { createHash } from 'node:crypto';
-import { HTML, addNoCache, addYearCache } from '../http/headers.ts';
+import { HTML, addRevalidation, addYearCache } from '../http/headers.ts';
 import { type AllowedOrigins, originOfPage } from '../http/origin-guard.ts';
 import type { Handler, RequestContext } from '../http/request-context.ts';
 import { etagOf, respondCacheable } from './cacheable.ts';
@@ -51,17 +51,21 @@ function frameAncestors({ exchange }: RequestContext, allowed: AllowedOrigins): 
   return `; frame-ancestors ${sources.join(' ')}`;
 }
 
-/** @param scriptUrl URL of the script of sockjs-client */
+/**
+ * Only a page that any origin may embed is cached for a year. Otherwise the browser revalidates it each time, because
+ * the allowed origins are in its policy, and a cached copy would keep those of earlier settings.
+ * @param scriptUrl URL of the script of sockjs-client
+ */
 export function iframePage(scriptUrl: string): Handler {
   const html = render(scriptUrl);
-  const etag = etagOf(html);
-  const policy = contentSecurityPolicy(scriptUrl);
+  const basePolicy = contentSecurityPolicy(scriptUrl);
   return (context) => {
     const { headers, state } = context;
     const allowed = state.settings.allowedOrigins;
-    if (typeof allowed === 'function') addNoCache(headers);
-    else addYearCache(headers);
-    headers.push('Content-Security-Policy', policy + frameAncestors(context, allowed));
-    return respondCacheable(context, HTML, etag, html);
+    if (allowed === '*') addYearCache(headers);
+    else addRevalidation(headers);
+    const policy = basePolicy + frameAncestors(context, allowed);
+    headers.push('Content-Security-Policy', policy);
+    return respondCacheable(context, HTML, etagOf(html + policy), html);
   };
 }
