@@ -37,8 +37,15 @@ function contentSecurityPolicy(scriptUrl: string): string {
   return `default-src 'self'; script-src ${source} 'sha256-${hash}'`;
 }
 
-// Origins that a policy can contain. The origin `null` is not one of them.
-const POLICY_SOURCE = /^[a-z][a-z0-9+.-]*:\/\/[\w*.:[\]-]+$/i;
+const ORIGIN = /^[a-z][a-z0-9+.-]*:\/\/[\w*.:[\]-]+$/i;
+/** An origin without a host, such as `file://`. The scheme of the web alone would allow every page. */
+const ORIGIN_WITHOUT_HOST = /^(?!https?:|wss?:)[a-z][a-z0-9+.-]*:\/\/$/i;
+
+/** Returns an origin as a policy contains it. The origin `null`, for example, cannot be in a policy. */
+function policySources(origin: string): string[] {
+  if (ORIGIN.test(origin)) return [origin];
+  return ORIGIN_WITHOUT_HOST.test(origin) ? [origin.slice(0, -'//'.length)] : [];
+}
 
 /**
  * Returns the policy for the origins that may embed the page. A page that embeds it can connect through it, so these
@@ -47,7 +54,7 @@ const POLICY_SOURCE = /^[a-z][a-z0-9+.-]*:\/\/[\w*.:[\]-]+$/i;
 function frameAncestors({ exchange }: RequestContext, allowed: AllowedOrigins): string {
   if (allowed === '*') return '';
   const origins = typeof allowed === 'function' ? [originOfPage(exchange) ?? ''] : allowed;
-  const sources = ["'self'", ...origins.filter((origin) => POLICY_SOURCE.test(origin))];
+  const sources = ["'self'", ...origins.flatMap(policySources)];
   return `; frame-ancestors ${sources.join(' ')}`;
 }
 

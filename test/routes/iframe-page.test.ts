@@ -20,6 +20,10 @@ const FRAME_ANCESTORS: readonly (readonly [SockJSSettings, policy: string])[] = 
     `; frame-ancestors 'self' https://a.com https://*.b.com:8443`,
   ],
   [{ allowedOrigins: ['null', 'https://a.com'] }, `; frame-ancestors 'self' https://a.com`],
+  [
+    { allowedOrigins: ['file://', 'http://localhost:*'] },
+    `; frame-ancestors 'self' file: http://localhost:*`,
+  ],
 ];
 
 for (const [settings, policy] of FRAME_ANCESTORS) {
@@ -37,6 +41,8 @@ test('with allowedOrigins * every page may embed the page', async (t) => {
 for (const [embedder, headers, sources] of [
   ['an allowed page', [['Referer', 'https://a.com/page']], "'self' https://a.com"],
   ['a page without Referer', [], "'self'"],
+  ['an Origin that is only a scheme', [['Origin', 'https://']], "'self'"],
+  ['an Origin of a file', [['Origin', 'file://']], "'self' file:"],
   ['a Referer that would extend the policy', [['Referer', 'https://a.com;x y']], "'self'"],
 ] as const) {
   test(`with a function as allowedOrigins, ${embedder} gets frame-ancestors ${sources}`, async (t) => {
