@@ -86,7 +86,7 @@ export class SockJSRouter<C extends SockJSConnection = SockJSConnection> {
     if (mistake !== undefined) logger.warn(mistake);
     this.#sessions = new SessionRegistry(prefix, this.settings, logger, createConnection);
     this.#state = new RouterState(prefix, this.settings, logger, this.#sessions);
-    const table = new RouteTable(prefix, this.settings);
+    const table = new RouteTable(this.settings);
     this.#dispatcher = new Dispatcher(this.#state, table, this.settings);
   }
 

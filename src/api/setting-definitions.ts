@@ -53,7 +53,8 @@ const ORIGINS_AND_AUTHENTICATION = {
   /**
    * Origins of pages that may connect, in addition to the server's own origin. A list of origins, a function that
    * gets the origin and returns `true` to allow it (it may be async), or `'*'` for all. In a list,
-   * `https://*.example.com` stands for every subdomain. Other pages get 403.
+   * `https://*.example.com` stands for every subdomain, and `http://localhost:*` for every port. Pages of packaged
+   * applications have origins such as `file://` or `app://localhost`. Other pages get 403.
    */
   allowedOrigins: setting<AllowedOrigins>(
     either(ORIGIN_LIST, functionOf<(origin: string) => boolean | PromiseLike<boolean>>()),

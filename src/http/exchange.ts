@@ -7,6 +7,7 @@ import type { SockJSError } from '../base/errors.ts';
 import type { ClientMemory } from '../base/memory-budget.ts';
 import type { Refusal, RefusalReason } from '../base/refusal.ts';
 import type { Hop } from './client-address.ts';
+import type { OperatorWarning } from './operator-warnings.ts';
 import type { WebSocketConnection } from './websocket-connection.ts';
 
 /** Alternating names and values, which a host writes without conversion. */
@@ -112,4 +113,6 @@ export interface ExchangeHandler {
   handle(exchange: Exchange): void;
   /** Refuses an exchange that the host does not support. */
   refuse(exchange: Exchange, reason: RefusalReason): void;
+  /** Logs a warning for the operator, once. */
+  warn(warning: OperatorWarning): void;
 }

@@ -4,8 +4,13 @@ const WARNINGS = {
   clientScript:
     'sockjs.js was requested, but sockjs-client is not installed: ' +
     'run `npm install sockjs-client`, or set sockjsUrl to a URL or a file: URL.',
+  clientScriptUnreadable:
+    'sockjs.js was refused with 500, because its file cannot be read. It is tried again for each request.',
   upgradeByMiddleware:
     'a WebSocket request arrived as an ordinary request. Middleware does not see upgrades: call attach(server).',
+  upgradeUnhandled:
+    "an upgrade at a path of the application was refused with 404: no 'upgrade' listener has used its socket for 3 s. " +
+    'Such a listener must accept or destroy every socket that it gets.',
   upgradeLost:
     'a WebSocket request arrived without its Upgrade and Connection headers: a proxy dropped them. ' +
     'Configure it to pass both on: nginx with proxy_http_version 1.1, proxy_set_header Upgrade $http_upgrade and ' +
@@ -50,10 +55,11 @@ export class OperatorWarnings {
     this.#log = log;
   }
 
-  warn(warning: OperatorWarning): void {
+  /** @param detail text that is added to the warning */
+  warn(warning: OperatorWarning, detail?: string): void {
     if (this.#logged.has(warning)) return;
     this.#logged.add(warning);
-    this.#log(WARNINGS[warning]);
+    this.#log(detail === undefined ? WARNINGS[warning] : `${WARNINGS[warning]} ${detail}`);
   }
 
   /** @param origin origin of the refused page, or '' if its browser hides it */

@@ -4,6 +4,7 @@ import { REFUSALS, Refusal, type RefusalReason } from '../base/refusal.ts';
 import { type Admission, admitOrigin, enforce } from '../http/admission.ts';
 import type { Exchange, ExchangeHandler, HostSettings } from '../http/exchange.ts';
 import { addCors, addNoCache, addPreflight, addSessionCookie } from '../http/headers.ts';
+import type { OperatorWarning } from '../http/operator-warnings.ts';
 import { type Handler, RequestContext } from '../http/request-context.ts';
 import type { RouterState } from '../http/router-state.ts';
 import type { Route, RouteTable } from './route-table.ts';
@@ -67,6 +68,10 @@ export class Dispatcher implements ExchangeHandler {
 
   refuse(exchange: Exchange, reason: RefusalReason): void {
     new RequestContext(this.#state, exchange, '').refuse(reason);
+  }
+
+  warn(warning: OperatorWarning): void {
+    this.#state.warnings.warn(warning);
   }
 
   #route(exchange: Exchange): void | Promise<void> {

@@ -21,7 +21,7 @@ async function serve(
   const create = connectionCreator(Echo, 'The class');
   const sessions = new SessionRegistry('/echo', settings, logger, create);
   const state = new RouterState('/echo', settings, logger, sessions);
-  const dispatcher = new Dispatcher(state, new RouteTable('/echo', settings), settings, step);
+  const dispatcher = new Dispatcher(state, new RouteTable(settings), settings, step);
   const server = createServer();
   NODE_SERVER_HOST.attach(server, dispatcher);
   t.after(() => sessions.drain({ code: 1001, reason: '', cause: 'goingAway' }, 0));
