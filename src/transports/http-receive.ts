@@ -84,10 +84,6 @@ class HttpReceiver implements Receiver, ResponseListener {
     this.#exchange.abort();
   }
 
-  watchProgress(): void {
-    this.#exchange.watchProgress();
-  }
-
   onDrain(): void {
     this.#session.onDrain();
   }
