@@ -124,8 +124,17 @@ const TIMEOUTS = {
   headersTimeout: setting(MILLISECONDS, 20_000),
   /** Time a request body (408) or a WebSocket message (1008) may take to arrive. */
   bodyTimeout: setting(MILLISECONDS, 30_000),
-  /** Time a client may read none of its buffered bytes. Then it is closed with 1013. */
+  /**
+   * Time a client may read none of its buffered bytes. Then it is closed with 1013. It applies to every response and
+   * every WebSocket.
+   */
   writeTimeout: setting(MILLISECONDS, 30_000),
+  /**
+   * Time a client may need for its buffered bytes, at the rate at which it has read during the last `writeTimeout`. A
+   * client that would need longer is closed with 1013. With the default, 2 MiB take a rate of 12 KiB/s, and 64 KiB one
+   * of 0.4 KiB/s.
+   */
+  sendTimeLimit: setting(MILLISECONDS, 180_000),
   /** Maximum interval between two checks of the session timeouts. */
   sessionCheckInterval: setting(MILLISECONDS, 1000),
 };

@@ -20,6 +20,7 @@ export interface HostSettings {
   readonly maxMessageBytes: number;
   readonly bodyTimeout: number;
   readonly writeTimeout: number;
+  readonly sendTimeLimit: number;
 }
 
 /** Receives the events of a response. Either `onFinish` or `onDisconnect` is the last one. */
@@ -30,7 +31,7 @@ export interface ResponseListener {
   onFinish(): void;
   /** Called when the client disconnected before the response was sent completely. */
   onDisconnect(): void;
-  /** Called when the client has read none of the buffered bytes for `writeTimeout`. */
+  /** Called when the client reads too slowly: see `writeTimeout` and `sendTimeLimit`. */
   onWriteTimeout(): void;
 }
 
@@ -84,7 +85,7 @@ export interface Exchange extends Hop {
    * is exceeded, `ERR_BODY_ABORTED` if the client disconnects
    */
   readBody(limits: BodyLimits, memory: ClientMemory): Promise<Buffer | SockJSError>;
-  /** Sends a complete response. */
+  /** Sends a complete response. A client that reads it too slowly is aborted, or reported to the listener. */
   respond(status: number, headers: HeaderList, body?: string): void;
   /** Starts a streaming response. Nothing is sent before the first `write`. */
   startStream(headers: HeaderList): void;
@@ -94,8 +95,6 @@ export interface Exchange extends Hop {
   end(): void;
   /** Closes the connection at once. Buffered bytes are lost. */
   abort(): void;
-  /** Starts the write timeout, which calls `onWriteTimeout` if the client reads none of the buffered bytes. */
-  watchProgress(): void;
   /** Sets the listener for the events of the response. */
   listen(listener: ResponseListener): void;
   /**

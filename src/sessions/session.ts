@@ -154,7 +154,7 @@ export class Session implements Flushable, HandlerOwner {
     this.#flush(now);
   }
 
-  /** Called when the client has read none of the buffered bytes for `writeTimeout`. */
+  /** Called when the client reads too slowly: see `writeTimeout` and `sendTimeLimit`. */
   onWriteTimeout(receiver: Receiver): void {
     this.onClosed(receiver, CLOSE_REASONS.writeTimeout);
     receiver.abort();
@@ -197,8 +197,7 @@ export class Session implements Flushable, HandlerOwner {
   }
 
   tick(now: number): void {
-    if (now < this.#machine.deadline) return;
-    if (this.#slot.isFlushing) return this.#slot.watchProgress();
+    if (now < this.#machine.deadline || this.#slot.isFlushing) return;
     // A client whose input is delayed cannot show that it is connected.
     const hasInput = this.#slot.hasInput() || this.#inboundGate?.isAwaited === true;
     this.#machine.tick(now, hasInput);

@@ -85,10 +85,6 @@ class HttpReceiver implements Receiver, ResponseListener {
     this.#exchange.abort();
   }
 
-  watchProgress(): void {
-    this.#exchange.watchProgress();
-  }
-
   onDrain(): void {
     this.#session.onDrain();
   }

@@ -56,9 +56,6 @@ abstract class WebSocketReceiver implements Receiver, WebSocketListener {
     this.socket.abort();
   }
 
-  /** Does nothing: the socket starts its own write timeout. */
-  watchProgress(): void {}
-
   onDrain(): void {
     this.session.onDrain();
   }

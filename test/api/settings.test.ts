@@ -46,6 +46,7 @@ test('an empty object resolves to the defaults', () => {
     maxBufferedBytesPerAddress: 67_108_864,
     slowConsumer: 'close',
     writeTimeout: 30_000,
+    sendTimeLimit: 180_000,
     highWaterMark: 65_536,
   });
   assert.notEqual(logger, false);

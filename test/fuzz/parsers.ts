@@ -170,7 +170,7 @@ const PROXIES = new ClientAddressReader(['loopback']);
 const FORWARDED_PROXIES = new ClientAddressReader(['loopback'], 'forwarded');
 const PEER = { remoteAddress: '127.0.0.1', encrypted: false };
 const GUARD = new OriginGuard(['https://*.example.com', 'https://a.com:8443', 'null']);
-const ROUTES = new RouteTable('/echo', resolveSettings({}));
+const ROUTES = new RouteTable(resolveSettings({}));
 const PREFIXES = new PrefixTable<{ readonly prefix: string }>();
 for (const prefix of ['', '/echo', '/echo/deep']) PREFIXES.add({ prefix });
 

@@ -16,7 +16,7 @@ import { watchUpgradedSocket } from './disconnect-watch.ts';
 import { createResponse, isChunked, needsDrain } from './node-internals.ts';
 import { readBody } from './request-body.ts';
 import { isWriteWrapped, writeHead } from './response-head.ts';
-import { WriteWatchdog } from './write-watchdog.ts';
+import { type WriteLimits, WriteWatchdog } from './write-watchdog.ts';
 
 const LINE_END = '\r\n';
 
@@ -42,7 +42,7 @@ export class NodeExchange implements Exchange {
   readonly query: string;
   readonly upgrade: Upgrade;
   readonly #request: IncomingMessage;
-  readonly #writeTimeout: number;
+  readonly #writeLimits: WriteLimits;
   /** Undefined for an upgrade, until it gets a response. */
   #response: ServerResponse | undefined;
   #listener: ResponseListener | undefined;
@@ -58,12 +58,12 @@ export class NodeExchange implements Exchange {
     request: IncomingMessage,
     response: ServerResponse | undefined,
     target: RequestTarget,
-    writeTimeout: number,
+    writeLimits: WriteLimits,
     upgrade: Upgrade,
   ) {
     this.#request = request;
     this.#response = response;
-    this.#writeTimeout = writeTimeout;
+    this.#writeLimits = writeLimits;
     this.path = target.path;
     this.query = target.query;
     this.upgrade = upgrade.type === 'websocket' ? this.#wrapUpgrade(upgrade) : upgrade;
@@ -132,6 +132,7 @@ export class NodeExchange implements Exchange {
       writeHead(response, status, headers);
       response.end(body, encodingOf(body, length));
     }
+    this.#watchRest(response);
   }
 
   startStream(headers: HeaderList): void {
@@ -144,37 +145,24 @@ export class NodeExchange implements Exchange {
   write(chunk: string): void {
     if (this.isDisconnected) return;
     if (this.#write(chunk)) return;
-    this.watchProgress();
+    this.#watchProgress();
     if (this.#isFlowing) this.#request.socket.once('drain', () => this.#onDrain());
   }
 
   end(): void {
-    if (!this.isDisconnected) this.#response?.end();
+    if (this.isDisconnected || this.#response === undefined) return;
+    this.#response.end();
+    this.#watchRest(this.#response);
   }
 
   abort(): void {
     this.#request.socket.destroy();
   }
 
-  watchProgress(): void {
-    this.#watchdog ??= new WriteWatchdog(this.#request.socket, this.#writeTimeout, () => {
-      this.#listener?.onWriteTimeout();
-    });
-    this.#watchdog.start();
-  }
-
   listen(listener: ResponseListener): void {
     const response = this.#openResponse();
     this.#listener = listener;
-    response.on('close', () => this.#onClose(response));
-    if (response.socket !== null) return;
-    // The response is queued behind others of its connection. Node discards it if the next request is an upgrade, so
-    // the end of the connection has to be watched too.
-    const { socket } = this.#request;
-    const onSocketClose = (): void => this.#onClose(response);
-    socket.setMaxListeners(0);
-    socket.on('close', onSocketClose);
-    response.on('close', () => socket.off('close', onSocketClose));
+    this.#watchClose(response);
   }
 
   watchDisconnect(memory: ClientMemory, callback: () => void): () => void {
@@ -226,6 +214,40 @@ export class NodeExchange implements Exchange {
     this.#watchdog?.stop();
     if (response.writableFinished) this.#listener?.onFinish();
     else this.#listener?.onDisconnect();
+  }
+
+  #watchClose(response: ServerResponse): void {
+    response.on('close', () => this.#onClose(response));
+    if (response.socket !== null) return;
+    // The response is queued behind others of its connection. Node discards it if the next request is an upgrade, so
+    // the end of the connection has to be watched too.
+    const { socket } = this.#request;
+    const onSocketClose = (): void => this.#onClose(response);
+    socket.setMaxListeners(0);
+    socket.on('close', onSocketClose);
+    response.on('close', () => socket.off('close', onSocketClose));
+  }
+
+  /** Limits the time for the rest of an ended response, if the system has not taken it at once. */
+  #watchRest(response: ServerResponse): void {
+    if (this.bufferedBytes === 0) return;
+    if (this.#listener === undefined && this.#watchdog === undefined) this.#watchClose(response);
+    this.#watchProgress();
+  }
+
+  /** Starts the watchdog. A response that is queued behind others is watched when its turn comes. */
+  #watchProgress(): void {
+    const response = this.#response;
+    if (response?.socket === null) {
+      if (response.listenerCount('socket') === 0)
+        response.once('socket', () => this.#watchProgress());
+      return;
+    }
+    this.#watchdog ??= new WriteWatchdog(this.#request.socket, this.#writeLimits, () => {
+      if (this.#listener === undefined) this.abort();
+      else this.#listener.onWriteTimeout();
+    });
+    this.#watchdog.start();
   }
 
   #openResponse(): ServerResponse {

@@ -199,7 +199,7 @@ export class NodeWebSocket implements WebSocketConnection, WsFrameListener {
   }
 
   #watchProgress(): void {
-    this.#watchdog ??= new WriteWatchdog(this.#socket, this.#settings.writeTimeout, () => {
+    this.#watchdog ??= new WriteWatchdog(this.#socket, this.#settings, () => {
       this.#listener?.onWriteTimeout();
     });
     this.#watchdog.start();

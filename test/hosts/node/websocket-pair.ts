@@ -104,6 +104,7 @@ const SETTINGS: HostSettings = {
   maxMessageBytes: 1_000_000,
   bodyTimeout: 30_000,
   writeTimeout: 30_000,
+  sendTimeLimit: 180_000,
 };
 
 /** @param head bytes that came with the upgrade */
