@@ -5,6 +5,7 @@
 import type { PeerCertificate } from 'node:tls';
 import type { SockJSError } from '../base/errors.ts';
 import type { MemoryBudget } from '../base/memory-budget.ts';
+import type { Payload } from '../base/payload.ts';
 import type { Refusal } from '../base/refusal.ts';
 import type { Hop } from './client-address.ts';
 import type { WebSocketConnection } from './websocket-connection.ts';
@@ -90,11 +91,11 @@ export interface Exchange extends Hop {
    */
   readBody(limits: BodyLimits): Promise<Buffer | SockJSError>;
   /** Sends a complete response. */
-  respond(status: number, headers: HeaderList, body?: string): void;
+  respond(status: number, headers: HeaderList, body?: Payload): void;
   /** Starts a streaming response. Nothing is sent before the first `write`. */
   startStream(headers: HeaderList): void;
   /** Sends one chunk of a streaming response. */
-  write(chunk: string): void;
+  write(chunk: Payload): void;
   /** Ends a streaming response. Written chunks are still delivered. */
   end(): void;
   /** Closes the connection at once. Buffered bytes are lost. */

@@ -1,3 +1,5 @@
+import type { Payload } from '../base/payload.ts';
+
 /** Violations for which the server closes a WebSocket. Each is a key of `CLOSE_REASONS`. */
 export type WebSocketFault =
   | 'invalidFrame'
@@ -33,7 +35,7 @@ export interface WebSocketConnection {
   readonly bytesReceived: number | undefined;
   /** Sets the listener. Called once, in the same turn as `accept()`. */
   listen(listener: WebSocketListener): void;
-  sendText(text: string): void;
+  sendText(text: Payload): void;
   sendBinary(data: Uint8Array): void;
   /** Sends a ping. @param text text message to send in the same write */
   ping(text?: string): void;

@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import { CLOSE_REASONS } from '../../base/close-reasons.ts';
 import type { MemoryBudget } from '../../base/memory-budget.ts';
+import type { Payload } from '../../base/payload.ts';
 import type { HostSettings } from '../../http/exchange.ts';
 import type {
   WebSocketConnection,
@@ -14,6 +15,7 @@ import {
   encodePingWithText,
   encodePong,
   encodeText,
+  encodeTextHead,
 } from '../../websocket/frame-encoder.ts';
 import {
   type ParserErrorCode,
@@ -83,8 +85,12 @@ export class NodeWebSocket implements WebSocketConnection, WsFrameListener {
     this.#listener = listener;
   }
 
-  sendText(text: string): void {
-    this.#write(encodeText(text));
+  sendText(text: Payload): void {
+    if (typeof text === 'string') return this.#write(encodeText(text));
+    this.#socket.cork();
+    this.#write(encodeTextHead(text.length));
+    this.#write(text);
+    this.#socket.uncork();
   }
 
   sendBinary(data: Uint8Array): void {
@@ -189,9 +195,9 @@ export class NodeWebSocket implements WebSocketConnection, WsFrameListener {
     this.#closeTimer ??= setTimeout(() => this.#socket.destroy(), CLOSE_TIMEOUT_MS);
   }
 
-  #write(wsFrame: Buffer): void {
+  #write(bytes: Buffer): void {
     if (this.#isClosing || !this.#socket.writable) return;
-    if (!this.#socket.write(wsFrame)) this.#watchProgress();
+    if (!this.#socket.write(bytes)) this.#watchProgress();
   }
 
   #watchProgress(): void {
