@@ -46,33 +46,49 @@ export interface BackpressureContext {
 export class Backpressure {
   readonly #context: BackpressureContext;
   #bytes = 0;
+  #queuedBytes = 0;
   readonly #waitingSenders: ((keepsUp: boolean) => void)[] = [];
 
   constructor(context: BackpressureContext) {
     this.#context = context;
   }
 
-  /** @param bytes current number of buffered bytes of the client */
-  update(bytes: number): void {
+  /** Part of the buffered bytes that was queued in the session at the last update, after a flush. */
+  get queuedBytes(): number {
+    return this.#queuedBytes;
+  }
+
+  /**
+   * Counts the bytes that the client has not taken. Called after a flush.
+   * @param bytes buffered bytes of the client
+   * @param queuedBytes part of them that is queued in the session
+   */
+  update(bytes: number, queuedBytes: number): void {
     const change = bytes - this.#bytes;
     this.#bytes = bytes;
+    this.#queuedBytes = queuedBytes;
     this.#context.stats.buffered(change);
     this.#context.budget.add(change);
   }
 
-  /**
-   * Updates the buffered bytes after a message was queued.
-   * @param newestBytes size of that message
-   * @returns the limit that the buffered bytes exceed, or undefined
-   */
-  exceededLimit(bytes: number, newestBytes: number): number | undefined {
-    this.update(bytes);
+  /** True while the process is over `maxTotalBufferedBytes`. */
+  get isScarce(): boolean {
     const { settings, budget } = this.#context;
-    const isScarce = budget.bytes > settings.maxTotalBufferedBytes;
-    const limit = isScarce ? settings.highWaterMark : settings.maxBufferedBytes;
-    // A single message may be longer than the limit, unless the messages before it already exceed it.
-    const isExceeded = bytes > limit && (newestBytes <= limit || bytes - newestBytes > limit);
-    return isExceeded ? limit : undefined;
+    return budget.bytes > settings.maxTotalBufferedBytes;
+  }
+
+  /**
+   * Returns the limit that the client exceeds, or undefined. What one handler sends in a burst is not limited by
+   * `maxBufferedBytes`, since the client cannot read any of it before the handler returns.
+   * @param refused bytes that the client has not taken
+   * @param burst bytes queued since the last flush, without the newest message
+   */
+  exceededLimit(refused: number, burst: number): number | undefined {
+    const { highWaterMark, maxBufferedBytes, maxTotalBufferedBytes } = this.#context.settings;
+    const { isScarce } = this;
+    const limit = isScarce ? highWaterMark : maxBufferedBytes;
+    const maxBurst = isScarce ? maxBufferedBytes : maxTotalBufferedBytes;
+    return refused > limit || burst > maxBurst ? limit : undefined;
   }
 
   /** Returns the policy for this client. An error of a `slowConsumer` function is logged, and the policy is `close`. */
@@ -97,9 +113,14 @@ export class Backpressure {
     });
   }
 
-  /** Ends the tracking, and resolves the promises of `wait`. */
-  end(keepsUp: boolean): void {
-    this.update(0);
-    for (const resolve of this.#waitingSenders) resolve(keepsUp);
+  /** Resolves the promises of `wait`. */
+  release(keepsUp: boolean): void {
+    for (const resolve of this.#waitingSenders.splice(0)) resolve(keepsUp);
+  }
+
+  /** Ends the tracking of a client that keeps up. */
+  end(): void {
+    this.update(0, 0);
+    this.release(true);
   }
 }

@@ -30,34 +30,35 @@ function create(settings: Partial<BackpressureSettings> = {}) {
 
 test('buffered bytes are counted in stats and budget, and released at the end', () => {
   const { backpressure, stats, budget } = create();
-  backpressure.update(50);
-  backpressure.update(70);
+  backpressure.update(50, 0);
+  backpressure.update(70, 20);
   assert.equal(stats.dump().bufferedBytes, 70);
   assert.equal(budget.bytes, 70);
-  backpressure.end(true);
+  assert.equal(backpressure.queuedBytes, 20);
+  backpressure.end();
   assert.equal(stats.dump().bufferedBytes, 0);
   assert.equal(budget.bytes, 0);
 });
 
-test('the limit is maxBufferedBytes, and is returned once it is exceeded', () => {
+test('the limit for bytes that the client has not taken is maxBufferedBytes', () => {
   const { backpressure } = create();
   assert.equal(backpressure.exceededLimit(100, 1), undefined);
-  assert.equal(backpressure.exceededLimit(101, 1), 100);
+  assert.equal(backpressure.exceededLimit(101, 0), 100);
 });
 
-test('one message may exceed the limit alone, but not with others behind it', () => {
+test('a burst may be as long as maxTotalBufferedBytes', () => {
   const { backpressure } = create();
-  assert.equal(backpressure.exceededLimit(500, 500), undefined);
-  assert.equal(backpressure.exceededLimit(600, 500), undefined);
-  assert.equal(backpressure.exceededLimit(601, 500), 100);
-  assert.equal(backpressure.exceededLimit(600, 100), 100);
+  assert.equal(backpressure.exceededLimit(0, 1000), undefined);
+  assert.equal(backpressure.exceededLimit(100, 1000), undefined);
+  assert.equal(backpressure.exceededLimit(0, 1001), 100);
 });
 
-test('the limit is highWaterMark while the process is over maxTotalBufferedBytes', () => {
+test('while the process is over maxTotalBufferedBytes, the limits are highWaterMark, and maxBufferedBytes for a burst', () => {
   const { backpressure, budget } = create();
-  budget.add(990);
-  assert.equal(backpressure.exceededLimit(10, 1), undefined);
-  assert.equal(backpressure.exceededLimit(11, 1), 10);
+  budget.add(1001);
+  assert.equal(backpressure.exceededLimit(10, 100), undefined);
+  assert.equal(backpressure.exceededLimit(11, 0), 10);
+  assert.equal(backpressure.exceededLimit(0, 101), 10);
 });
 
 test('the policy is the setting, or what its function returns for the client', () => {
@@ -84,11 +85,18 @@ test('a function that throws is logged, and closes the client', () => {
   assert.match(logger.take()[0]?.line ?? '', /slowConsumer failed; .* 1013: .*broken/);
 });
 
-for (const keepsUp of [true, false]) {
-  test(`senders that wait get ${keepsUp} when it ends with ${keepsUp}`, async () => {
-    const { backpressure } = create();
-    const waits = [backpressure.wait(), backpressure.wait()];
-    backpressure.end(keepsUp);
-    assert.deepEqual(await Promise.all(waits), [keepsUp, keepsUp]);
-  });
-}
+test('senders that wait get true when the client keeps up again', async () => {
+  const { backpressure } = create();
+  const waits = [backpressure.wait(), backpressure.wait()];
+  backpressure.end();
+  assert.deepEqual(await Promise.all(waits), [true, true]);
+});
+
+test('senders that wait get false when the session ends, while its bytes still count', async () => {
+  const { backpressure, budget } = create();
+  backpressure.update(50, 0);
+  const waits = [backpressure.wait(), backpressure.wait()];
+  backpressure.release(false);
+  assert.deepEqual(await Promise.all(waits), [false, false]);
+  assert.equal(budget.bytes, 50);
+});
