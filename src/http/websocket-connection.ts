@@ -15,8 +15,15 @@ export interface WebSocketListener {
   /** @param byteLength length of the text as UTF-8, in bytes */
   onText(text: string, byteLength: number): void;
   onBinary(data: Uint8Array): void;
+  /**
+   * Called after a chunk of input with control frames and tiny fragments, which carry no message.
+   * @param count their number
+   */
+  onFrames(count: number): void;
   /** Called when the socket is writable again. */
   onDrain(): void;
+  /** Called before the close frame or the end of the socket, after which nothing can be sent. */
+  onClosing(): void;
   /** Called after a violation, when the close frame is sent. Further input is ignored. */
   onFault(fault: WebSocketFault): void;
   /** Called when the client has read none of the buffered bytes for `writeTimeout`. */
@@ -39,6 +46,9 @@ export interface WebSocketConnection {
   sendBinary(data: Uint8Array): void;
   /** Sends a ping. @param text text message to send in the same write */
   ping(text?: string): void;
+  /** Collects messages, so that `uncork` sends them in one write. */
+  cork(): void;
+  uncork(): void;
   pause(): void;
   resume(): void;
   /** Sends a close frame. Messages sent before are still delivered. */

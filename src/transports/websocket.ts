@@ -65,6 +65,15 @@ abstract class WebSocketReceiver implements Receiver, WebSocketListener {
     this.session.onDrain();
   }
 
+  onFrames(count: number): void {
+    this.session.receiveFrames(count);
+    this.pauseWhileDelayed();
+  }
+
+  onClosing(): void {
+    this.session.onClosing();
+  }
+
   /** Keeps the session until the socket has closed, so that its deadline aborts a client that does not close. */
   onFault(fault: WebSocketFault): void {
     this.session.close(CLOSE_REASONS[fault]);
@@ -141,11 +150,13 @@ class RawReceiver extends WebSocketReceiver {
   }
 
   #sendMessages(messages: readonly Message[]): void {
+    this.socket.cork();
     for (const message of messages) {
       const { data } = message;
       if (typeof data === 'string') this.socket.sendText(encodeRaw(message));
       else this.socket.sendBinary(data);
     }
+    this.socket.uncork();
   }
 
   onText(text: string, byteLength: number): void {

@@ -55,6 +55,8 @@ function isUtf8(bytes: Uint8Array): boolean {
 export class WsFrameParser {
   /** Number of complete messages so far. */
   messages = 0;
+  /** Number of control frames and of fragments too short to be of use, so far. */
+  framesWithoutMessage = 0;
   readonly #maxMessageBytes: number;
   readonly #listener: WsFrameListener;
   #isStopped = false;
@@ -131,6 +133,7 @@ export class WsFrameParser {
       this.#deliver(opcode, bytes, payload, end);
       return end;
     }
+    if (!isFinal && length < LENGTH_16) this.framesWithoutMessage += 1;
     this.#firstByte = firstByte;
     this.#remainingPayload = length;
     (this.#mask ??= Buffer.alloc(MASK_BYTES)).set(mask);
@@ -177,6 +180,7 @@ export class WsFrameParser {
     if ((this.#firstByte & CONTROL_BIT) !== 0) {
       const data = this.#control?.bytes ?? Buffer.alloc(0);
       this.#control = undefined;
+      this.framesWithoutMessage += 1;
       this.#endControl(this.#firstByte & OPCODE_BITS, data);
     } else if ((this.#firstByte & FINAL_BIT) !== 0) {
       const data = this.#message?.bytes ?? Buffer.alloc(0);

@@ -22,6 +22,7 @@ import {
   type WsFrameListener,
   WsFrameParser,
 } from '../../websocket/frame-parser.ts';
+import { type SocketListener, listenToSocket } from './socket-listener.ts';
 import { WriteWatchdog } from './write-watchdog.ts';
 
 /** Time a misbehaving client has to close after our close frame. */
@@ -37,7 +38,7 @@ const PARSER_FAULTS = {
 } as const satisfies Readonly<Record<ParserErrorCode, WebSocketFault>>;
 
 /** Implements `WebSocketConnection` with a `net.Socket`: WebSocket frames, limits and the closing handshake. */
-export class NodeWebSocket implements WebSocketConnection, WsFrameListener {
+export class NodeWebSocket implements WebSocketConnection, WsFrameListener, SocketListener {
   readonly #socket: Socket;
   readonly #settings: HostSettings;
   readonly #budget: MemoryBudget;
@@ -53,6 +54,9 @@ export class NodeWebSocket implements WebSocketConnection, WsFrameListener {
   /** True once a close frame was sent. No frame may follow it. */
   #isClosing = false;
   #closeTimer: NodeJS.Timeout | undefined;
+  /** Payload of the last ping of the current chunk. */
+  #ping: Buffer | undefined;
+  #countedFrames = 0;
   #code = ABNORMAL_CLOSURE;
   #reason = '';
 
@@ -61,11 +65,7 @@ export class NodeWebSocket implements WebSocketConnection, WsFrameListener {
     this.#settings = settings;
     this.#budget = budget;
     this.#parser = new WsFrameParser(settings.maxMessageBytes, this);
-    socket[WEB_SOCKET] = this;
-    socket.on('data', onData);
-    socket.on('drain', onDrain);
-    socket.on('end', onEnd);
-    socket.on('close', onClose);
+    listenToSocket(socket, this);
     socket.resume(); // The socket is paused if a decision was pending.
   }
 
@@ -74,7 +74,7 @@ export class NodeWebSocket implements WebSocketConnection, WsFrameListener {
   }
 
   get writable(): boolean {
-    return !this.#socket.writableNeedDrain;
+    return !this.#isClosing && !this.#socket.writableNeedDrain;
   }
 
   get bytesReceived(): number {
@@ -101,6 +101,14 @@ export class NodeWebSocket implements WebSocketConnection, WsFrameListener {
     this.#write(text === undefined ? PING_FRAME : encodePingWithText(text));
   }
 
+  cork(): void {
+    this.#socket.cork();
+  }
+
+  uncork(): void {
+    this.#socket.uncork();
+  }
+
   pause(): void {
     this.#socket.pause();
   }
@@ -119,7 +127,8 @@ export class NodeWebSocket implements WebSocketConnection, WsFrameListener {
     const { code, reason } = CLOSE_REASONS[fault];
     this.#code = code;
     this.#reason = reason;
-    this.#sendClose(code, reason);
+    this.#finishWriting();
+    if (!this.#isClosing) this.#sendClose(code, reason);
     this.#startCloseTimer();
     this.#listener?.onFault(fault);
   }
@@ -133,6 +142,7 @@ export class NodeWebSocket implements WebSocketConnection, WsFrameListener {
 
   onSocketData(chunk: Buffer): void {
     this.#parser.push(chunk);
+    if (this.#parser.framesWithoutMessage !== this.#countedFrames) this.#countFrames();
     if (this.#parser.bufferedBytes > 0 || this.#countedBytes > 0) this.#countIncomplete();
   }
 
@@ -143,6 +153,7 @@ export class NodeWebSocket implements WebSocketConnection, WsFrameListener {
 
   /** Closes the socket, since no close frame can follow. */
   onSocketEnd(): void {
+    this.#finishWriting();
     this.#endSocket();
   }
 
@@ -164,14 +175,15 @@ export class NodeWebSocket implements WebSocketConnection, WsFrameListener {
     this.#listener?.onBinary(data);
   }
 
-  /** Sends no pong to a client that does not read, so that pings cannot fill its buffer. */
+  /** Remembers only the last ping of a chunk, which is enough to respond to. RFC 6455, section 5.5.3. */
   onPing(data: Buffer): void {
-    if (this.writable) this.#write(encodePong(data));
+    this.#ping = data;
   }
 
   onCloseFrame(code: number, reason: string): void {
     this.#code = code;
     this.#reason = reason;
+    this.#finishWriting();
     if (!this.#isClosing) this.#sendClose(code, reason);
     this.#endSocket();
   }
@@ -180,8 +192,34 @@ export class NodeWebSocket implements WebSocketConnection, WsFrameListener {
     this.fail(PARSER_FAULTS[code]);
   }
 
+  #countFrames(): void {
+    const { framesWithoutMessage } = this.#parser;
+    const count = framesWithoutMessage - this.#countedFrames;
+    this.#countedFrames = framesWithoutMessage;
+    // The replies to the messages of the chunk are in the same write.
+    this.#socket.cork();
+    this.#sendPong();
+    queueMicrotask(() => this.#socket.uncork());
+    this.#listener?.onFrames(count);
+  }
+
+  /** Sends no pong to a client that does not read, so that pings cannot fill its buffer. */
+  #sendPong(): void {
+    const ping = this.#ping;
+    this.#ping = undefined;
+    if (ping !== undefined && this.writable) this.#write(encodePong(ping));
+  }
+
+  /** Sends what the application has sent until now, since nothing may follow a close frame. */
+  #finishWriting(): void {
+    if (this.#isClosing) return;
+    this.#sendPong();
+    this.#listener?.onClosing();
+  }
+
   /** Closes the socket once the buffered bytes are sent. */
   #endSocket(): void {
+    this.#isClosing = true;
     if (this.bufferedBytes > 0) this.#watchProgress();
     this.#socket.destroySoon();
   }
@@ -238,30 +276,4 @@ export class NodeWebSocket implements WebSocketConnection, WsFrameListener {
     this.#countIncomplete();
     this.fail(fault);
   }
-}
-
-declare module 'node:net' {
-  interface Socket {
-    [WEB_SOCKET]?: NodeWebSocket;
-  }
-}
-
-const WEB_SOCKET = Symbol('NodeWebSocket');
-
-// All sockets share these listeners. Closures would take half a kilobyte for each socket.
-
-function onData(this: Socket, chunk: Buffer): void {
-  this[WEB_SOCKET]?.onSocketData(chunk);
-}
-
-function onDrain(this: Socket): void {
-  this[WEB_SOCKET]?.onSocketDrain();
-}
-
-function onEnd(this: Socket): void {
-  this[WEB_SOCKET]?.onSocketEnd();
-}
-
-function onClose(this: Socket): void {
-  this[WEB_SOCKET]?.onSocketClose();
 }
