@@ -124,8 +124,8 @@ export class SockJSConnection<User = unknown> {
    * Sends a message to the client. All messages that one handler sends form one frame.
    * @param message text, or bytes for a client of `<prefix>/websocket`
    * @returns false when the client falls behind: its socket takes no more data, or `highWaterMark` bytes are buffered.
-   * Then wait for `onDrain`. Also false once the connection is closed. Above `maxBufferedBytes` the setting
-   * `slowConsumer` decides. By default it closes the client with code 1013
+   * Then wait for `onDrain`. Also false once the connection is closed. If the client has not taken
+   * more than `maxBufferedBytes`, the setting `slowConsumer` decides. By default it closes the client with code 1013
    * @throws SockJSError `ERR_MESSAGE_TYPE` for bytes on a transport that carries only text, or for other types
    */
   send(message: string | Uint8Array): boolean;

@@ -3,20 +3,27 @@
  * JSON is encoded once.
  */
 import { SockJSError } from '../base/errors.ts';
+import { createEscaper } from '../base/escape.ts';
+import { LONG_BYTES } from '../base/memoize.ts';
 
 // Characters that JSON.stringify does not escape and some browsers change in transit. PROTOCOL.md, "Frames from the
 // server".
 const ESCAPABLE = /[\u200c-\u200f\u2028-\u202f\u2060-\u206f\ufff0-\uffff]/;
-const ALL_ESCAPABLE = new RegExp(ESCAPABLE, 'g');
 
-function unicodeEscape(character: string): string {
-  return `\\u${character.charCodeAt(0).toString(16)}`;
+function unicodeEscapes(): Map<string, string> {
+  const escapes = new Map<string, string>();
+  for (let code = 0; code <= 0xffff; code += 1) {
+    const character = String.fromCharCode(code);
+    if (ESCAPABLE.test(character)) escapes.set(character, `\\u${code.toString(16)}`);
+  }
+  return escapes;
 }
+
+const escapeCharacters = createEscaper(ESCAPABLE, unicodeEscapes());
 
 /** Returns `text` as a JSON string, with every character escaped that some browser changes in transit. */
 export function quote(text: string): string {
-  const json = JSON.stringify(text);
-  return ESCAPABLE.test(json) ? json.replace(ALL_ESCAPABLE, unicodeEscape) : json;
+  return escapeCharacters(JSON.stringify(text));
 }
 
 /** Approximate memory of a queued message in addition to its data. It counts against limits. */
@@ -33,6 +40,11 @@ export class Message {
   constructor(data: string | Uint8Array, byteLength: number) {
     this.data = data;
     this.size = MESSAGE_OVERHEAD_BYTES + byteLength;
+  }
+
+  /** True if encodings of the message should be freed together with it. */
+  get isLong(): boolean {
+    return this.size > LONG_BYTES;
   }
 
   /**
