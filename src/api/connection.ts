@@ -7,7 +7,7 @@ import { SockJSError } from '../base/errors.ts';
 import type { SockJSLogger } from '../base/logging.ts';
 import type { TransportName } from '../base/transport-name.ts';
 import type { Message } from '../protocol/message.ts';
-import { createMessage } from '../sessions/create-message.ts';
+import { createMessage, createSharedMessage } from '../sessions/create-message.ts';
 import { AbortableIterator, type MessageSource } from './abortable-iterator.ts';
 
 /** The part of a session, or of a channel of a multiplexed session, that a connection uses. */
@@ -252,6 +252,6 @@ export function broadcast(clients: Iterable<SockJSConnection>, message: string):
       'broadcast() takes a string. Use JSON.stringify for other values.',
     );
   }
-  const shared = createMessage(message);
+  const shared = createSharedMessage(message);
   for (const client of clients) backendOf(client).send(shared);
 }
