@@ -9,7 +9,7 @@ import type { SockJSLogger } from '../base/logging.ts';
 import type { ClientMemory } from '../base/memory-budget.ts';
 import type { TransportName } from '../base/transport-name.ts';
 import type { Message } from '../protocol/message.ts';
-import { createMessage } from '../sessions/create-message.ts';
+import { createMessage, createSharedMessage } from '../sessions/create-message.ts';
 import { checkCloseArguments } from './close-arguments.ts';
 import { AbortableIterator, type MessageSource } from './abortable-iterator.ts';
 
@@ -265,7 +265,7 @@ export function broadcast(clients: Iterable<SockJSConnection>, message: string):
       `broadcast() takes a string, not ${describeType(message)}. Use JSON.stringify for other values.`,
     );
   }
-  const shared = createMessage(message);
+  const shared = createSharedMessage(message);
   for (const client of clients) {
     if (!isConnection(client)) {
       throw new SockJSError(

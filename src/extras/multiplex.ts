@@ -13,7 +13,7 @@ import { type ConnectionBackend, SockJSConnection, backendOf } from '../api/conn
 import { SockJSError } from '../base/errors.ts';
 import type { ConnectionInfo } from '../base/connection-info.ts';
 import type { Message } from '../protocol/message.ts';
-import { createMessage } from '../sessions/create-message.ts';
+import { createMessage, createSharedMessage } from '../sessions/create-message.ts';
 import { memoizeEncoding } from '../base/memoize.ts';
 import type { CloseStatus } from '../base/close-reasons.ts';
 import { CHANNEL_CLOSE_REASONS } from './channel-close-reasons.ts';
@@ -41,8 +41,9 @@ class ChannelSpelling {
   constructor(name: string, definition: ChannelDefinition) {
     this.name = name;
     this.definition = definition;
-    this.addPrefix = memoizeEncoding(({ data }: Message) => {
-      if (typeof data === 'string') return createMessage(`msg,${name},${data}`);
+    this.addPrefix = memoizeEncoding(({ data, isShared }: Message) => {
+      const create = isShared ? createSharedMessage : createMessage;
+      if (typeof data === 'string') return create(`msg,${name},${data}`);
       throw new SockJSError(
         'ERR_MESSAGE_TYPE',
         'A channel carries strings only. Send text, for example JSON.',

@@ -34,11 +34,14 @@ export class Message {
   readonly data: string | Uint8Array;
   /** Bytes that count against limits: the data, text as UTF-8, and `MESSAGE_OVERHEAD_BYTES`. */
   readonly size: number;
+  /** True for a broadcast, whose messages take the memory of one. */
+  readonly isShared: boolean;
   #quoted: string | undefined;
 
   /** @param byteLength length of the data in bytes, with text as UTF-8 */
-  constructor(data: string | Uint8Array, byteLength: number) {
+  constructor(data: string | Uint8Array, byteLength: number, isShared: boolean) {
     this.data = data;
+    this.isShared = isShared;
     this.size = MESSAGE_OVERHEAD_BYTES + byteLength;
   }
 

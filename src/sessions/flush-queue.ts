@@ -3,6 +3,8 @@ import { performance } from 'node:perf_hooks';
 export interface Flushable {
   /** True if so much is queued that the flush should wait for its slice of a turn of the event loop. */
   readonly hasLongQueue: boolean;
+  /** Called when the session has to wait for a slice. */
+  postpone(): void;
   flush(): void;
 }
 
@@ -54,6 +56,7 @@ export class FlushQueue {
       return this.#flush(first);
     }
     for (const session of sessions) {
+      session.postpone();
       (session.hasLongQueue ? this.#long : this.#short).push(session);
     }
     this.#beginSlice();

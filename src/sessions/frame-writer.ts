@@ -42,10 +42,18 @@ export class FrameWriter {
     return this.#machine.queuedBytes + this.#slot.bufferedBytes;
   }
 
-  /** Queues a message. Returns false if the sender should wait for a drain, or the session is not open. */
-  send(message: Message): boolean {
+  /**
+   * Queues a message. Returns false if the sender should wait for a drain, or the session is not open.
+   * @param isPostponed whether messages of an earlier handler wait for their flush
+   */
+  send(message: Message, isPostponed: boolean): boolean {
+    const previous = this.#backpressure;
+    if (isPostponed && previous !== undefined && !this.#mayWait(message)) {
+      this.write(this.#context.clock());
+      this.#count(previous);
+    }
     if (!this.#machine.send(message)) return false;
-    if (this.#backpressure === undefined && this.#keepsUp) return true;
+    if (previous === undefined && this.#keepsUp) return true;
     this.#applyBackpressure(message);
     return false;
   }
@@ -119,6 +127,16 @@ export class FrameWriter {
 
   #count(backpressure: Backpressure): void {
     if (!backpressure.update(this.bufferedBytes, this.#machine.queuedBytes)) this.#giveUp();
+  }
+
+  /**
+   * Returns whether a message may wait with those whose flush is postponed. An application that sends more than can be
+   * flushed is slowed down by writing at once, so that the queues stay short. A broadcast takes little memory.
+   */
+  #mayWait(message: Message): boolean {
+    const { maxBufferedBytes } = this.#context.settings;
+    const canWrite = this.#slot.ready?.writable === true;
+    return canWrite && message.isShared && this.#machine.queuedBytes <= maxBufferedBytes;
   }
 
   #applyBackpressure(newest: Message): void {

@@ -40,6 +40,7 @@ export class Session implements Flushable, HandlerOwner {
   readonly #slot: ReceiverSlot;
   readonly #writer: FrameWriter;
   #isFlushRequested = false;
+  #isFlushPostponed = false;
   #isEndHandled = false;
   /** Created when input is delayed for the first time. */
   #inboundGate: InboundGate | undefined;
@@ -187,7 +188,7 @@ export class Session implements Flushable, HandlerOwner {
   send(message: Message): boolean {
     if (!this.#machine.isOpen) return false;
     this.#requestFlush();
-    return this.#writer.send(message);
+    return this.#writer.send(message, this.#isFlushPostponed);
   }
 
   /** Resolves to true once the client keeps up, or to false if the session ends before that. */
@@ -217,8 +218,13 @@ export class Session implements Flushable, HandlerOwner {
     this.#flush(now);
   }
 
+  postpone(): void {
+    this.#isFlushPostponed = true;
+  }
+
   flush(): void {
     this.#isFlushRequested = false;
+    this.#isFlushPostponed = false;
     this.#flush(this.#owner.clock());
   }
 

@@ -20,6 +20,7 @@ function create(immediate: boolean) {
   );
   const session = (name: string, then: () => void = () => undefined): Flushable => ({
     hasLongQueue: false,
+    postpone: () => undefined,
     flush() {
       flushes.push(name);
       then();
