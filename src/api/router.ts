@@ -23,7 +23,12 @@ import { type ConnectionSource, connectionCreator } from './connection-factory.t
 import { checkCloseArguments } from './close-arguments.ts';
 import { type SockJSConnection, broadcast } from './connection.ts';
 import { findHandlerMistake } from './handler-check.ts';
-import { type ResolvedSettings, type SockJSSettings, resolveSettings } from './settings.ts';
+import {
+  type ResolvedSettings,
+  type SockJSSettings,
+  findShortTimes,
+  resolveSettings,
+} from './settings.ts';
 
 /** Options of `SockJSRouter.close`. */
 export interface RouterCloseOptions {
@@ -81,8 +86,8 @@ export class SockJSRouter<C extends SockJSConnection = SockJSConnection> {
     this.prefix = prefix;
     this.settings = resolveSettings(settings);
     const logger = new RouterLog(this.settings.logger, prefix);
-    const mistake = findHandlerMistake(connection);
-    if (mistake !== undefined) logger.warn(mistake);
+    const mistakes = [findHandlerMistake(connection), ...findShortTimes(this.settings)];
+    for (const mistake of mistakes) if (mistake !== undefined) logger.warn(mistake);
     this.#sessions = new SessionRegistry(prefix, this.settings, logger, createConnection);
     this.#state = new RouterState(prefix, this.settings, logger, this.#sessions);
     const table = new RouteTable(prefix, this.settings);
@@ -127,6 +132,8 @@ export class SockJSRouter<C extends SockJSConnection = SockJSConnection> {
     if (host === undefined) {
       throw new SockJSError('ERR_ARGUMENT', 'attach() takes an http.Server or https.Server.');
     }
+    const isShared = server.listenerCount('request') > 0;
+    if (isShared && this.prefix === '') this.#state.warnings.warn('wholeSite');
     host.attach(server, this.#dispatcher);
     this.#servers.set(server, host);
     return this;

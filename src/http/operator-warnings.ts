@@ -1,8 +1,8 @@
-import { quoteForLog } from '../base/logging.ts';
+import { type SockJSLogger, quoteForLog } from '../base/logging.ts';
 
 const WARNINGS = {
   clientScript:
-    'sockjs.js was requested, but sockjs-client is not installed: ' +
+    'sockjs.js was requested, but sockjs-client is not installed, or sockjsUrl is a file that cannot be read: ' +
     'run `npm install sockjs-client`, or set sockjsUrl to a URL or a file: URL.',
   upgradeByMiddleware:
     'a WebSocket request arrived as an ordinary request. Middleware does not see upgrades: call attach(server).',
@@ -10,6 +10,16 @@ const WARNINGS = {
     'a WebSocket request arrived without its Upgrade and Connection headers: a proxy dropped them. ' +
     'Configure it to pass both on: nginx with proxy_http_version 1.1, proxy_set_header Upgrade $http_upgrade and ' +
     'proxy_set_header Connection "upgrade"; HAProxy and Caddy do so by default.',
+  plainWebSocket:
+    'a WebSocket request arrived for a path that is none of the router. A WebSocket without SockJS connects to ' +
+    "<prefix>/websocket: new WebSocket('ws://<host><prefix>/websocket').",
+  wholeSite:
+    'the router has no prefix, and takes all requests of a server that has other listeners, which get none. ' +
+    "Give it a prefix, such as '/echo'.",
+  authorizePending:
+    'authorize has been pending for 5 s. Its client waits, and gets 503 after authorizeTimeout.',
+  allowedOriginsPending:
+    'allowedOrigins has been pending for 5 s. Its client waits, and gets 503 after authorizeTimeout.',
   bodyTooLarge: 'refused a request body with 413: it was longer than maxMessageBytes.',
   bodyTimeout: 'refused a request body with 408: it took longer than bodyTimeout.',
   memoryLimit:
@@ -35,18 +45,25 @@ const MAX_LOGGED_ORIGINS = 100;
 
 /** Logs warnings for the operator. Each cause is logged once, so that a client cannot fill the log. */
 export class OperatorWarnings {
-  readonly #log: (line: string) => void;
+  readonly #prefix: string;
+  readonly #logger: SockJSLogger;
   readonly #logged = new Set<OperatorWarning>();
   readonly #origins = new Set<string>();
 
-  constructor(log: (line: string) => void) {
-    this.#log = log;
+  /** @param prefix prefix of the router */
+  constructor(prefix: string, logger: SockJSLogger) {
+    this.#prefix = prefix;
+    this.#logger = logger;
   }
 
   warn(warning: OperatorWarning): void {
     if (this.#logged.has(warning)) return;
     this.#logged.add(warning);
-    this.#log(WARNINGS[warning]);
+    this.#log(WARNINGS[warning].replaceAll('<prefix>', this.#prefix));
+  }
+
+  #log(text: string): void {
+    this.#logger.warn(`${this.#prefix || '/'}: ${text}`);
   }
 
   /** @param origin origin of the refused page, or '' if its browser hides it */

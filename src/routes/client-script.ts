@@ -3,12 +3,18 @@ import { readFile } from 'node:fs/promises';
 import nodeModule from 'node:module';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { REFUSALS, Refusal } from '../base/refusal.ts';
 import { JAVASCRIPT } from '../http/headers.ts';
 import type { Handler } from '../http/request-context.ts';
 import { etagOf, respondCacheable } from './cacheable.ts';
 
 const PACKAGE_FILE = 'sockjs-client/dist/sockjs.min.js';
 const CACHE_CONTROL = 'public, max-age=3600';
+
+const NOT_INSTALLED = new Refusal(
+  REFUSALS.notFound.status,
+  'Not found: sockjs-client is not installed on this server.',
+);
 
 interface Script {
   readonly body: string;
@@ -55,8 +61,9 @@ export class ClientScript {
   readonly handler: Handler = async (context) => {
     const script = await (this.#script ??= this.#read());
     if (script === undefined) {
-      if (this.#externalUrl === undefined) context.state.warnings.warn('clientScript');
-      return context.refuse('notFound');
+      if (this.#externalUrl !== undefined) return context.refuse('notFound');
+      context.state.warnings.warn('clientScript');
+      return context.refuse('notFound', NOT_INSTALLED);
     }
     context.headers.push('Cache-Control', CACHE_CONTROL, 'X-Content-Type-Options', 'nosniff');
     return respondCacheable(context, JAVASCRIPT, script.etag, script.body);

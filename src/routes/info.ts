@@ -10,7 +10,9 @@ export interface InfoSettings {
   readonly disabledTransports: readonly string[];
 }
 
-export const greeting: Handler = ({ exchange, headers }) => {
+export const greeting: Handler = (context) => {
+  const { exchange, headers } = context;
+  context.warnOfHandshake();
   headers.push('Content-Type', PLAIN_TEXT);
   exchange.respond(200, headers, 'Welcome to SockJS!\n');
 };

@@ -2,6 +2,7 @@ import { type CloseReason, type CloseStatus, CLOSE_REASONS } from '../base/close
 import type { ConnectionInfo } from '../base/connection-info.ts';
 import { isThenable } from '../base/thenable.ts';
 import { type SockJSLogger, describeError } from '../base/logging.ts';
+import { warnIfPending } from '../base/pending-warning.ts';
 import { MESSAGE_OVERHEAD_BYTES } from '../protocol/message.ts';
 
 /** Handlers of the application. `SockJSConnection` is the public class that has them. */
@@ -116,11 +117,13 @@ export class HandlerRunner {
 
   async #settle(pending: PromiseLike<unknown>): Promise<void> {
     let result: unknown;
+    const onSettled = warnIfPending(() => this.#warnOfPendingOpen());
     try {
       result = await pending;
     } catch (error) {
       this.#fail('onOpen', error);
     }
+    onSettled();
     this.#opening = undefined;
     this.#opened(result);
   }
@@ -162,6 +165,13 @@ export class HandlerRunner {
     if (!isThenable(result)) return;
     // `Promise.resolve` turns an error of `then` into a rejection.
     Promise.resolve(result).catch((error: unknown) => this.#fail(name, error));
+  }
+
+  #warnOfPendingOpen(): void {
+    this.#logger.warn(
+      `${this.#handlers.constructor.name}.onOpen has been pending for 5 s. The messages of its client are delayed ` +
+        'until its promise settles.',
+    );
   }
 
   #fail(name: string, error: unknown): void {
