@@ -11,6 +11,7 @@ import {
   handleRequest,
   handleUpgrade,
 } from '../hosts/node/node-host.ts';
+import { startListening } from '../hosts/node/listen.ts';
 import { SERVER_HOSTS } from '../hosts/server-hosts.ts';
 import type { Authorize } from '../http/authorize.ts';
 import { checkPrefix } from '../http/check-prefix.ts';
@@ -151,12 +152,16 @@ export class SockJSRouter<C extends SockJSConnection = SockJSConnection> {
    * @param port port, or 0 for any free port, which `server.address()` returns
    * @param host address to listen on, by default all addresses
    * @returns the server, which emits 'listening', or 'error' if the port is in use
+   * @throws SockJSError `ERR_ARGUMENT` for an invalid port
    */
   listen(port: number, host?: string): Server {
-    const server = createHttpServer(this.settings.headersTimeout, this.settings.bodyTimeout);
+    const { headersTimeout, bodyTimeout } = this.settings;
+    const created = createHttpServer(headersTimeout, bodyTimeout);
+    // oxlint-disable-next-line typescript/unbound-method -- the end of the stack that is left out
+    const server = startListening(created, port, host, this.listen);
     this.attach(server);
     this.#ownServers.add(server);
-    return server.listen(port, host);
+    return server;
   }
 
   /**
