@@ -6,6 +6,7 @@ import type { ConnectionInfo } from '../base/connection-info.ts';
 import { describeType } from '../base/describe-value.ts';
 import { SockJSError } from '../base/errors.ts';
 import type { SockJSLogger } from '../base/logging.ts';
+import type { ClientMemory } from '../base/memory-budget.ts';
 import type { TransportName } from '../base/transport-name.ts';
 import type { Message } from '../protocol/message.ts';
 import { createMessage } from '../sessions/create-message.ts';
@@ -22,6 +23,7 @@ export interface ConnectionBackend {
   readonly closeReason: CloseStatus | undefined;
   readonly bufferedBytes: number;
   readonly logger: SockJSLogger;
+  readonly memory: ClientMemory;
   /** Sends a message. Returns false when the client falls behind, or the connection is closed. */
   send(message: Message): boolean;
   /** Resolves to true once the client keeps up, or to false if the connection ends before that. */

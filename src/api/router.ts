@@ -11,6 +11,7 @@ import {
   handleRequest,
   handleUpgrade,
 } from '../hosts/node/node-host.ts';
+import { explainServer } from '../hosts/explain-server.ts';
 import { startListening } from '../hosts/node/listen.ts';
 import { SERVER_HOSTS } from '../hosts/server-hosts.ts';
 import type { Authorize } from '../http/authorize.ts';
@@ -48,7 +49,7 @@ export type RouterArguments<User> = undefined extends User
 
 /** Middleware for Connect and Express. */
 export type SockJSMiddleware = (
-  request: IncomingMessage & { baseUrl?: string },
+  request: IncomingMessage & { baseUrl?: string | undefined; originalUrl?: string | undefined },
   response: ServerResponse,
   next: () => void,
 ) => void;
@@ -126,12 +127,13 @@ export class SockJSRouter<C extends SockJSConnection = SockJSConnection> {
    * Serves the requests and upgrades below the prefix on a server that the application has created, also with Express,
    * Fastify, Koa or Nest. The server's own listeners get all other requests.
    * @throws SockJSError `ERR_ATTACHED` if a router with this prefix is attached to the server, `ERR_ARGUMENT` if the
-   * argument is not a server
+   * argument is not a server of HTTP/1.1, `ERR_CLOSED` if the router is closed
    */
   attach(server: Server): this {
+    this.#checkOpen('attach()');
     const host = SERVER_HOSTS.find((candidate) => candidate.accepts(server));
     if (host === undefined) {
-      throw new SockJSError('ERR_ARGUMENT', 'attach() takes an http.Server or https.Server.');
+      throw new SockJSError('ERR_ARGUMENT', explainServer(server));
     }
     const isShared = server.listenerCount('request') > 0;
     if (isShared && this.prefix === '') this.#state.warnings.warn('wholeSite');
@@ -152,9 +154,10 @@ export class SockJSRouter<C extends SockJSConnection = SockJSConnection> {
    * @param port port, or 0 for any free port, which `server.address()` returns
    * @param host address to listen on, by default all addresses
    * @returns the server, which emits 'listening', or 'error' if the port is in use
-   * @throws SockJSError `ERR_ARGUMENT` for an invalid port
+   * @throws SockJSError `ERR_ARGUMENT` for an invalid port, `ERR_CLOSED` if the router is closed
    */
   listen(port: number, host?: string): Server {
+    this.#checkOpen('listen()');
     const { headersTimeout, bodyTimeout } = this.settings;
     const created = createHttpServer(headersTimeout, bodyTimeout);
     // oxlint-disable-next-line typescript/unbound-method -- the end of the stack that is left out
@@ -167,6 +170,7 @@ export class SockJSRouter<C extends SockJSConnection = SockJSConnection> {
   /**
    * Handles a request if it is below the prefix.
    * @returns false if it is not, and the request is unchanged
+   * @throws SockJSError `ERR_ARGUMENT` unless the arguments come from an HTTP server
    */
   handle(request: IncomingMessage, response: ServerResponse): boolean {
     return handleRequest(this.#dispatcher, request, response);
@@ -181,12 +185,12 @@ export class SockJSRouter<C extends SockJSConnection = SockJSConnection> {
   }
 
   /**
-   * `handle` as middleware for Connect and Express. Use it before any middleware that reads request bodies. Middleware
-   * does not get upgrades, so prefer `attach`, which serves WebSockets too.
+   * `handle` as middleware for Connect and Express. Use it before any middleware that reads request bodies. It may be
+   * mounted at a path: the prefix is the whole path, or the path below the mount. Middleware does not get upgrades, so
+   * prefer `attach`, which serves WebSockets too.
    */
   readonly middleware: SockJSMiddleware = (request, response, next) => {
-    const url = (request.baseUrl ?? '') + (request.url ?? '');
-    if (!handleRequest(this.#dispatcher, request, response, url)) next();
+    if (!handleRequest(this.#dispatcher, request, response)) next();
   };
 
   /**
@@ -207,6 +211,14 @@ export class SockJSRouter<C extends SockJSConnection = SockJSConnection> {
     }
     this.#closed ??= this.#close({ code, reason, timeout });
     return this.#closed;
+  }
+
+  #checkOpen(call: string): void {
+    if (this.#closed === undefined) return;
+    throw new SockJSError(
+      'ERR_CLOSED',
+      `${call} was called after close(). A closed router refuses all sessions: create another one.`,
+    );
   }
 
   async #close({ code, reason, timeout }: Required<RouterCloseOptions>): Promise<void> {

@@ -94,10 +94,12 @@ export function resolveSettings(input: SockJSSettings): ResolvedSettings {
     Object.entries(input).filter(([, value]) => value !== undefined),
   );
   const settings: ResolvedSettings = { ...DEFAULTS, ...given };
-  const { highWaterMark, maxBufferedBytes } = settings;
+  const { highWaterMark, maxBufferedBytes, maxTotalBufferedBytes } = settings;
+  const { maxBufferedBytesPerAddress = Math.ceil(maxTotalBufferedBytes / 4) } = input;
   return Object.freeze({
     ...settings,
     // `send` must return false before the limit closes a client.
     highWaterMark: Math.min(highWaterMark, maxBufferedBytes),
+    maxBufferedBytesPerAddress,
   }) satisfies LayerSettings;
 }

@@ -57,7 +57,7 @@ function decide<Value>(
   const request: DecisionRequest = {
     kind,
     address: client.address,
-    watchDisconnect: (callback) => exchange.watchDisconnect(callback),
+    watchDisconnect: (callback) => exchange.watchDisconnect(context.memory, callback),
   };
   const fail = (error: unknown): never => {
     throw new ApplicationError(kind, error);
@@ -91,10 +91,10 @@ export function admitOrigin(context: RequestContext): Admission | Promise<Admiss
 function limitReached({ state, client }: RequestContext): RefusalReason | undefined {
   const { sessions, settings } = state;
   if (sessions.isDraining) return 'draining';
-  if (sessions.size >= settings.maxSessions) return 'sessionLimit';
-  if (sessions.sizeOf(client.address) >= settings.maxSessionsPerAddress)
-    return 'addressSessionLimit';
-  return undefined;
+  const { maxSessions, maxSessionsPerAddress } = settings;
+  if (sessions.size >= maxSessions) return 'sessionLimit';
+  const isFull = sessions.addresses.isFull(client.address, maxSessionsPerAddress, maxSessions);
+  return isFull ? 'addressSessionLimit' : undefined;
 }
 
 function authorize(

@@ -3,6 +3,7 @@ import { ApplicationError } from '../base/application-error.ts';
 import { ConnectionInfo, type RequestHead } from '../base/connection-info.ts';
 import { SockJSError } from '../base/errors.ts';
 import { pathForLog } from '../base/logging.ts';
+import type { ClientMemory } from '../base/memory-budget.ts';
 import { REFUSALS, type Refusal, type RefusalReason, refusalHeaders } from '../base/refusal.ts';
 import { ignoreRejection } from '../base/thenable.ts';
 import { type TransportName, isWebSocketTransport } from '../base/transport-name.ts';
@@ -40,6 +41,7 @@ export class RequestContext {
   readonly sessionId: string;
   /** Headers of the response. The policies of the route and the handler add to them. */
   readonly headers: HeaderList = [];
+  #memory: ClientMemory | undefined;
 
   constructor(state: RouterState, exchange: Exchange, sessionId: string) {
     this.state = state;
@@ -73,15 +75,26 @@ export class RequestContext {
     return { address, path: this.state.prefix + path.slice(0, end), query, rawHeaders, secure };
   }
 
+  /** The memory budget of the client. */
+  get memory(): ClientMemory {
+    return (this.#memory ??= this.state.sessions.memory.forClient(this.client.address));
+  }
+
   /** Finds the session of the URL. */
   session(): Session | undefined {
     return this.state.sessions.find(this.key);
   }
 
-  /** Opens a session. A WebSocket session has no key, since two WebSockets may use one session id. */
-  openSession(transport: TransportName, user: unknown): Session {
+  /**
+   * Opens a session. A WebSocket session has no key, since two WebSockets may use one session id.
+   * @returns undefined if code of the application has closed the router meanwhile, and the request is refused
+   */
+  openSession(transport: TransportName, user: unknown): Session | undefined {
     const key = isWebSocketTransport(transport) ? undefined : this.key;
-    return this.state.sessions.open({ transport, info: this.info, user, key });
+    const { info, memory } = this;
+    const session = this.state.sessions.open({ transport, info, user, memory, key });
+    if (session === undefined) this.refuse('draining');
+    return session;
   }
 
   /** Warns of a WebSocket handshake for a path that has no WebSocket. */

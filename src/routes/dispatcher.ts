@@ -1,6 +1,6 @@
 import { ApplicationError } from '../base/application-error.ts';
 import { describeError, quoteForLog } from '../base/logging.ts';
-import { REFUSALS, Refusal } from '../base/refusal.ts';
+import { REFUSALS, Refusal, type RefusalReason } from '../base/refusal.ts';
 import { type Admission, admitOrigin, enforce } from '../http/admission.ts';
 import type { Exchange, ExchangeHandler, HostSettings } from '../http/exchange.ts';
 import { addCors, addNoCache, addPreflight, addSessionCookie } from '../http/headers.ts';
@@ -65,6 +65,10 @@ export class Dispatcher implements ExchangeHandler {
     }
   }
 
+  refuse(exchange: Exchange, reason: RefusalReason): void {
+    new RequestContext(this.#state, exchange, '').refuse(reason);
+  }
+
   #route(exchange: Exchange): void | Promise<void> {
     const match = this.#table.match(exchange.path);
     const context = new RequestContext(this.#state, exchange, match?.sessionId ?? '');
@@ -107,7 +111,7 @@ export class Dispatcher implements ExchangeHandler {
 
   #fail(exchange: Exchange, error: unknown): void {
     if (exchange.isHandled) exchange.abort();
-    else new RequestContext(this.#state, exchange, '').refuse('internalError');
+    else this.refuse(exchange, 'internalError');
     this.#state.logger.error(describeFailure(exchange, error));
   }
 }

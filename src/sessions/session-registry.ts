@@ -1,8 +1,8 @@
 import { performance } from 'node:perf_hooks';
-import { addressKey } from '../base/address-key.ts';
+import { AddressCounts } from '../base/address-counts.ts';
 import type { CloseReason } from '../base/close-reasons.ts';
 import { type SockJSLogger, describeError, quoteForLog } from '../base/logging.ts';
-import { type MemoryBudget, PROCESS_MEMORY_BUDGET } from '../base/memory-budget.ts';
+import { type MemoryBudget, RouterMemory } from '../base/memory-budget.ts';
 import { SockJSStats } from '../base/stats.ts';
 import { FlushQueue } from './flush-queue.ts';
 import type { ConnectionHandlers } from './handler-runner.ts';
@@ -25,16 +25,19 @@ function checkInterval(settings: SessionSettings): number {
 /** Sessions of one router: finds them by key, checks their deadlines with one timer, and closes them together. */
 export class SessionRegistry<App extends ConnectionHandlers = ConnectionHandlers> {
   readonly stats: SockJSStats;
+  readonly memory: RouterMemory;
+  /** Sessions of each client address. */
+  readonly addresses = new AddressCounts();
   readonly #owner: SessionOwner;
   readonly #createApplication: (session: Session) => App;
   readonly #applications = new Map<Session, App>();
   readonly #byKey = new Map<string, Session>();
-  readonly #countByAddress = new Map<string, number>();
   readonly #checkInterval: number;
   /** Undefined while the development log is off. */
   readonly #openedAt: WeakMap<Session, number> | undefined;
   #timer: NodeJS.Timeout | undefined;
-  #isDraining = false;
+  /** Set once `drain` was called. */
+  #drainReason: CloseReason | undefined;
   #unsettled: Set<Session> | undefined;
   #onAllSettled: (() => void) | undefined;
 
@@ -48,16 +51,16 @@ export class SessionRegistry<App extends ConnectionHandlers = ConnectionHandlers
     logger: SockJSLogger,
     createApplication: (session: Session) => App,
     clock: () => number = () => performance.now(),
-    budget: MemoryBudget = PROCESS_MEMORY_BUDGET,
+    budget?: MemoryBudget,
   ) {
     this.stats = new SockJSStats(prefix, clock);
+    this.memory = new RouterMemory(settings, this.stats, budget);
     this.#createApplication = createApplication;
     this.#owner = {
       settings,
       logger,
       clock,
       stats: this.stats,
-      budget,
       flushQueue: new FlushQueue(settings.immediateFlush, (error) => {
         logger.error(`A session could not be flushed: ${describeError(error)}`);
       }),
@@ -76,12 +79,7 @@ export class SessionRegistry<App extends ConnectionHandlers = ConnectionHandlers
 
   /** True once `drain` was called. No session may be opened after it. */
   get isDraining(): boolean {
-    return this.#isDraining;
-  }
-
-  /** Number of sessions of one client address. */
-  sizeOf(address: string): number {
-    return this.#countByAddress.get(addressKey(address)) ?? 0;
+    return this.#drainReason !== undefined;
   }
 
   find(key: string): Session | undefined {
@@ -90,9 +88,10 @@ export class SessionRegistry<App extends ConnectionHandlers = ConnectionHandlers
 
   /**
    * Creates a session. It opens when its first receiver is attached.
+   * @returns undefined if the constructor of the application has closed the router
    * @throws what the constructor of the application throws
    */
-  open(init: SessionInit): Session {
+  open(init: SessionInit): Session | undefined {
     const { transport, info, key } = init;
     let application: App | undefined;
     const session = new Session(this.#owner, init, (created) => {
@@ -101,11 +100,13 @@ export class SessionRegistry<App extends ConnectionHandlers = ConnectionHandlers
     });
     if (application !== undefined) this.#applications.set(session, application);
     if (key !== undefined) this.#byKey.set(key, session);
-    this.#count(info.ip, 1);
+    this.addresses.add(info.ip, 1);
     this.stats.sessionOpened(transport, info.ip);
     this.#logOpening(session);
     this.#timer ??= setInterval(this.#tick, this.#checkInterval);
-    return session;
+    if (this.#drainReason === undefined) return session;
+    session.abort(this.#drainReason);
+    return undefined;
   }
 
   /** Iterates over the applications of open sessions that `onOpen` has accepted. */
@@ -120,7 +121,7 @@ export class SessionRegistry<App extends ConnectionHandlers = ConnectionHandlers
    * @param timeout maximum waiting time in milliseconds
    */
   async drain(reason: CloseReason, timeout: number): Promise<void> {
-    this.#isDraining = true;
+    this.#drainReason = reason;
     this.#unsettled = new Set(this.#applications.keys());
     for (const session of this.#unsettled) session.close(reason);
     if (this.#unsettled.size > 0) await this.#allSettled(timeout);
@@ -141,13 +142,6 @@ export class SessionRegistry<App extends ConnectionHandlers = ConnectionHandlers
     const now = this.#owner.clock();
     for (const session of this.#applications.keys()) session.tick(now);
   };
-
-  #count(ip: string, change: number): void {
-    const address = addressKey(ip);
-    const count = (this.#countByAddress.get(address) ?? 0) + change;
-    if (count > 0) this.#countByAddress.set(address, count);
-    else this.#countByAddress.delete(address);
-  }
 
   #countEnd(session: Session, reason: CloseReason): void {
     const { transport, info } = session.init;
@@ -177,7 +171,7 @@ export class SessionRegistry<App extends ConnectionHandlers = ConnectionHandlers
     const { key, info } = session.init;
     // `verifyIp` may return a key that another session has taken over.
     if (key !== undefined && this.#byKey.get(key) === session) this.#byKey.delete(key);
-    this.#count(info.ip, -1);
+    this.addresses.add(info.ip, -1);
     if (this.#applications.size > 0) return;
     clearInterval(this.#timer);
     this.#timer = undefined;

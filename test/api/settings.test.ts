@@ -31,6 +31,7 @@ test('an empty object resolves to the defaults', () => {
     maxPendingDecisionsPerAddress: 100,
     allowedOrigins: [],
     trustedProxies: [],
+    forwardedHeader: 'auto',
     baseUrl: undefined,
     maxMessageBytes: 2_097_152,
     maxMessagesPerBody: 10_000,
@@ -42,6 +43,7 @@ test('an empty object resolves to the defaults', () => {
     maxSessionsPerAddress: 10_000,
     maxBufferedBytes: 4_194_304,
     maxTotalBufferedBytes: 268_435_456,
+    maxBufferedBytesPerAddress: 67_108_864,
     slowConsumer: 'close',
     writeTimeout: 30_000,
     highWaterMark: 65_536,
@@ -51,6 +53,13 @@ test('an empty object resolves to the defaults', () => {
 
 test('an undefined setting counts as missing', () => {
   assert.equal(resolveSettings({ heartbeatDelay: undefined }).heartbeatDelay, 25_000);
+});
+
+test('maxBufferedBytesPerAddress is a quarter of maxTotalBufferedBytes by default', () => {
+  const given = { maxTotalBufferedBytes: 1002 };
+  assert.equal(resolveSettings(given).maxBufferedBytesPerAddress, 251);
+  const both = { ...given, maxBufferedBytesPerAddress: 1000 };
+  assert.equal(resolveSettings(both).maxBufferedBytesPerAddress, 1000);
 });
 
 test('resolved settings are frozen', () => {
