@@ -11,7 +11,7 @@ const WARNINGS = {
     'Configure it to pass both on: nginx with proxy_http_version 1.1, proxy_set_header Upgrade $http_upgrade and ' +
     'proxy_set_header Connection "upgrade"; HAProxy and Caddy do so by default.',
   plainWebSocket:
-    'a WebSocket request arrived for a path that is none of the router. A WebSocket without SockJS connects to ' +
+    'a WebSocket request arrived for the prefix, which has no WebSocket. A client without SockJS connects to ' +
     "<prefix>/websocket: new WebSocket('ws://<host><prefix>/websocket').",
   wholeSite:
     'the router has no prefix, and takes all requests of a server that has other listeners, which get none. ' +

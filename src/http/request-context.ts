@@ -97,14 +97,6 @@ export class RequestContext {
     return session;
   }
 
-  /** Warns of a WebSocket handshake for a path that has no WebSocket. */
-  warnOfHandshake(): void {
-    const { exchange, state } = this;
-    const isDisabled = exchange.path.endsWith('/websocket');
-    if (exchange.header('sec-websocket-key') === undefined || isDisabled) return;
-    state.warnings.warn('plainWebSocket');
-  }
-
   /** Responds with a refusal, and counts it under its reason. */
   refuse(reason: RefusalReason, refusal: Refusal = REFUSALS[reason]): void {
     const { exchange, headers, state } = this;

@@ -72,10 +72,7 @@ export class Dispatcher implements ExchangeHandler {
   #route(exchange: Exchange): void | Promise<void> {
     const match = this.#table.match(exchange.path);
     const context = new RequestContext(this.#state, exchange, match?.sessionId ?? '');
-    if (match === undefined) {
-      context.warnOfHandshake();
-      return context.refuse('notFound');
-    }
+    if (match === undefined) return context.refuse('notFound');
     const { route } = match;
     if (!route.guarded) return this.#serve(route, context);
     const admission = admitOrigin(context);

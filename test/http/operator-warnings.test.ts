@@ -95,17 +95,11 @@ test('a WebSocket request that reaches the request handler is logged', async (t)
   );
 });
 
-for (const [path, status] of [
-  ['/echo', 200],
-  ['/echo/', 200],
-  ['/echo?token=1', 200],
-  ['/echo/chat', 404],
-  ['/echo/000/session/ws', 404],
-] as const) {
+for (const path of ['/echo', '/echo/', '/echo?token=1']) {
   test(`a WebSocket for ${path} is logged once, with the path of plain WebSockets`, async (t) => {
     const { port, logger } = await startRouter(t);
     for (let count = 0; count < 2; count += 1)
-      await assert.rejects(openWebSocket(t, port, path), { status });
+      await assert.rejects(openWebSocket(t, port, path), { status: 200 });
     const [entry, ...others] = logger.take();
     assert.deepEqual(others, []);
     assert.equal(entry?.level, 'warn');
@@ -144,9 +138,9 @@ for (const name of ['authorize', 'allowedOrigins'] as const) {
   });
 }
 
-test('a WebSocket for a disabled transport is not logged', async (t) => {
-  const { port, logger } = await startRouter(t, { disabledTransports: ['rawwebsocket'] });
-  await assert.rejects(openWebSocket(t, port, '/echo/websocket'), { status: 404 });
+test('a WebSocket for an unknown path is not logged', async (t) => {
+  const { port, logger } = await startRouter(t);
+  await assert.rejects(openWebSocket(t, port, '/echo/chat'), { status: 404 });
   assert.deepEqual(logger.take(), []);
 });
 
