@@ -12,6 +12,7 @@ import {
   handleUpgrade,
 } from '../hosts/node/node-host.ts';
 import { explainServer } from '../hosts/explain-server.ts';
+import { startListening } from '../hosts/node/listen.ts';
 import { SERVER_HOSTS } from '../hosts/server-hosts.ts';
 import type { Authorize } from '../http/authorize.ts';
 import { checkPrefix } from '../http/check-prefix.ts';
@@ -24,7 +25,12 @@ import { type ConnectionSource, connectionCreator } from './connection-factory.t
 import { checkCloseArguments } from './close-arguments.ts';
 import { type SockJSConnection, broadcast } from './connection.ts';
 import { findHandlerMistake } from './handler-check.ts';
-import { type ResolvedSettings, type SockJSSettings, resolveSettings } from './settings.ts';
+import {
+  type ResolvedSettings,
+  type SockJSSettings,
+  findShortTimes,
+  resolveSettings,
+} from './settings.ts';
 
 /** Options of `SockJSRouter.close`. */
 export interface RouterCloseOptions {
@@ -82,8 +88,8 @@ export class SockJSRouter<C extends SockJSConnection = SockJSConnection> {
     this.prefix = prefix;
     this.settings = resolveSettings(settings);
     const logger = new RouterLog(this.settings.logger, prefix);
-    const mistake = findHandlerMistake(connection);
-    if (mistake !== undefined) logger.warn(mistake);
+    const mistakes = [findHandlerMistake(connection), ...findShortTimes(this.settings)];
+    for (const mistake of mistakes) if (mistake !== undefined) logger.warn(mistake);
     this.#sessions = new SessionRegistry(prefix, this.settings, logger, createConnection);
     this.#state = new RouterState(prefix, this.settings, logger, this.#sessions);
     const table = new RouteTable(this.settings);
@@ -129,6 +135,8 @@ export class SockJSRouter<C extends SockJSConnection = SockJSConnection> {
     if (host === undefined) {
       throw new SockJSError('ERR_ARGUMENT', explainServer(server));
     }
+    const isShared = server.listenerCount('request') > 0;
+    if (isShared && this.prefix === '') this.#state.warnings.warn('wholeSite');
     host.attach(server, this.#dispatcher);
     this.#servers.set(server, host);
     return this;
@@ -146,14 +154,17 @@ export class SockJSRouter<C extends SockJSConnection = SockJSConnection> {
    * @param port port, or 0 for any free port, which `server.address()` returns
    * @param host address to listen on, by default all addresses
    * @returns the server, which emits 'listening', or 'error' if the port is in use
-   * @throws SockJSError `ERR_CLOSED` if the router is closed
+   * @throws SockJSError `ERR_ARGUMENT` for an invalid port, `ERR_CLOSED` if the router is closed
    */
   listen(port: number, host?: string): Server {
     this.#checkOpen('listen()');
-    const server = createHttpServer(this.settings.headersTimeout, this.settings.bodyTimeout);
+    const { headersTimeout, bodyTimeout } = this.settings;
+    const created = createHttpServer(headersTimeout, bodyTimeout);
+    // oxlint-disable-next-line typescript/unbound-method -- the end of the stack that is left out
+    const server = startListening(created, port, host, this.listen);
     this.attach(server);
     this.#ownServers.add(server);
-    return server.listen(port, host);
+    return server;
   }
 
   /**
