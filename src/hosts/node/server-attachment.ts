@@ -1,10 +1,10 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
-import type { ExchangeHandler } from '../../http/exchange.ts';
+import type { ExchangeHandler, HostSettings } from '../../http/exchange.ts';
 import { PrefixTable, splitTarget } from '../../http/prefix.ts';
 import type { ServerHost } from '../../http/server-host.ts';
 import { isWebSocketRequest } from '../../websocket/handshake.ts';
-import { serveRequest, serveUpgrade } from './node-host.ts';
+import { serveRequest, serveUnknown, serveUpgrade } from './node-host.ts';
 import { hasPendingResponse, serveConnection } from './node-internals.ts';
 
 type Emit = (this: Server, event: string, ...args: unknown[]) => boolean;
@@ -45,6 +45,8 @@ class ServerAttachment {
   readonly #routers = new PrefixTable<ExchangeHandler>();
   readonly #originalEmit: Emit;
   readonly #wasInherited: boolean;
+  /** Settings for requests below no prefix. */
+  #settings: HostSettings | undefined;
 
   constructor(server: Server) {
     this.#server = server;
@@ -59,6 +61,7 @@ class ServerAttachment {
   /** @throws SockJSError `ERR_ATTACHED` if a router with this prefix is attached */
   add(router: ExchangeHandler): void {
     this.#routers.add(router);
+    this.#settings = router.settings;
   }
 
   /** Removes a router. Returns true if it was the last one, and the server is restored. */
@@ -96,9 +99,11 @@ class ServerAttachment {
       if (event === 'checkContinue' && !response.headersSent) response.writeContinue();
       return true;
     }
-    if (this.#server.listenerCount(event) > 0) return this.#passOn(event, args);
-    response.writeHead(404, ['Content-Type', 'text/plain; charset=UTF-8', 'Content-Length', '10']);
-    response.end('Not found.');
+    const settings = this.#settings;
+    if (settings === undefined || this.#server.listenerCount(event) > 0) {
+      return this.#passOn(event, args);
+    }
+    serveUnknown(settings, request, response);
     return true;
   }
 
