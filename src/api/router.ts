@@ -10,10 +10,12 @@ import {
   createHttpServer,
   handleRequest,
   handleUpgrade,
+  listensOnLoopback,
 } from '../hosts/node/node-host.ts';
 import { explainServer } from '../hosts/explain-server.ts';
 import { SERVER_HOSTS } from '../hosts/server-hosts.ts';
 import type { Authorize } from '../http/authorize.ts';
+import { HostGuard } from '../http/host-guard.ts';
 import { RouterState } from '../http/router-state.ts';
 import type { ServerHost } from '../http/server-host.ts';
 import { Dispatcher } from '../routes/dispatcher.ts';
@@ -37,6 +39,11 @@ export interface RouterCloseOptions {
 export type RouterArguments<User> = undefined extends User
   ? [prefix?: string, settings?: SockJSSettings<User>]
   : [prefix: string, settings: SockJSSettings<User> & { readonly authorize: Authorize<User> }];
+
+interface Attachment {
+  readonly host: ServerHost;
+  readonly dispatcher: Dispatcher;
+}
 
 /** Middleware for Connect and Express. */
 export type SockJSMiddleware = (
@@ -73,7 +80,8 @@ export class SockJSRouter<C extends SockJSConnection = SockJSConnection> {
   readonly #sessions: SessionRegistry<C>;
   readonly #state: RouterState;
   readonly #dispatcher: Dispatcher;
-  readonly #servers = new Map<Server, ServerHost>();
+  readonly #table: RouteTable;
+  readonly #servers = new Map<Server, Attachment>();
   readonly #ownServers = new Set<Server>();
   #closed: Promise<void> | undefined;
 
@@ -92,8 +100,8 @@ export class SockJSRouter<C extends SockJSConnection = SockJSConnection> {
     const logger = this.settings.logger === false ? SILENT_LOGGER : this.settings.logger;
     this.#sessions = new SessionRegistry(prefix, this.settings, logger, createConnection);
     this.#state = new RouterState(prefix, this.settings, logger, this.#sessions);
-    const table = new RouteTable(this.settings);
-    this.#dispatcher = new Dispatcher(this.#state, table, this.settings);
+    this.#table = new RouteTable(this.settings);
+    this.#dispatcher = this.#createDispatcher(new HostGuard(this.settings.allowedHosts));
   }
 
   /** Statistics of the router. `stats.dump()` returns a snapshot. */
@@ -129,19 +137,14 @@ export class SockJSRouter<C extends SockJSConnection = SockJSConnection> {
    * argument is not a server of HTTP/1.1, `ERR_CLOSED` if the router is closed
    */
   attach(server: Server): this {
-    this.#checkOpen('attach()');
-    const host = SERVER_HOSTS.find((candidate) => candidate.accepts(server));
-    if (host === undefined) {
-      throw new SockJSError('ERR_ARGUMENT', explainServer(server));
-    }
-    host.attach(server, this.#dispatcher);
-    this.#servers.set(server, host);
-    return this;
+    return this.#attach(server, this.#dispatcher, 'attach()');
   }
 
   /** Stops serving the requests of a server. Open WebSockets stay open until they end or `close` is called. */
   detach(server: Server): this {
-    this.#servers.get(server)?.detach(server, this.#dispatcher);
+    const attachment = this.#servers.get(server);
+    if (attachment === undefined) return this;
+    attachment.host.detach(server, attachment.dispatcher);
     this.#servers.delete(server);
     return this;
   }
@@ -154,10 +157,17 @@ export class SockJSRouter<C extends SockJSConnection = SockJSConnection> {
    * @throws SockJSError `ERR_CLOSED` if the router is closed
    */
   listen(port: number, host?: string): Server {
-    this.#checkOpen('listen()');
-    const server = createHttpServer(this.settings.headersTimeout, this.settings.bodyTimeout);
-    this.attach(server);
+    const { allowedHosts, bodyTimeout, headersTimeout, trustedProxies } = this.settings;
+    const server = createHttpServer(headersTimeout, bodyTimeout);
+    const hostGuard = new HostGuard(allowedHosts);
+    this.#attach(server, this.#createDispatcher(hostGuard), 'listen()');
     this.#ownServers.add(server);
+    // A proxy on this machine may pass the public host.
+    if (allowedHosts === undefined && trustedProxies.length === 0) {
+      server.on('listening', () => {
+        if (listensOnLoopback(server)) hostGuard.restrict(host === undefined ? [] : [host]);
+      });
+    }
     return server.listen(port, host);
   }
 
@@ -205,6 +215,21 @@ export class SockJSRouter<C extends SockJSConnection = SockJSConnection> {
     }
     this.#closed ??= this.#close({ code, reason, timeout });
     return this.#closed;
+  }
+
+  #createDispatcher(hostGuard: HostGuard): Dispatcher {
+    return new Dispatcher(this.#state, this.#table, this.settings, hostGuard);
+  }
+
+  #attach(server: Server, dispatcher: Dispatcher, call: string): this {
+    this.#checkOpen(call);
+    const host = SERVER_HOSTS.find((candidate) => candidate.accepts(server));
+    if (host === undefined) {
+      throw new SockJSError('ERR_ARGUMENT', explainServer(server));
+    }
+    host.attach(server, dispatcher);
+    this.#servers.set(server, { host, dispatcher });
+    return this;
   }
 
   #checkOpen(call: string): void {
