@@ -3,7 +3,7 @@ import type { Duplex } from 'node:stream';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { CLOSE_REASONS } from '../base/close-reasons.ts';
 import { SockJSError } from '../base/errors.ts';
-import { SILENT_LOGGER } from '../base/logging.ts';
+import { RouterLog } from '../base/router-log.ts';
 import type { SockJSStats } from '../base/stats.ts';
 import {
   closeHttpServer,
@@ -15,6 +15,7 @@ import {
 import { explainServer } from '../hosts/explain-server.ts';
 import { SERVER_HOSTS } from '../hosts/server-hosts.ts';
 import type { Authorize } from '../http/authorize.ts';
+import { checkPrefix } from '../http/check-prefix.ts';
 import { HostGuard } from '../http/host-guard.ts';
 import { RouterState } from '../http/router-state.ts';
 import type { ServerHost } from '../http/server-host.ts';
@@ -22,7 +23,9 @@ import { Dispatcher } from '../routes/dispatcher.ts';
 import { RouteTable } from '../routes/route-table.ts';
 import { SessionRegistry } from '../sessions/session-registry.ts';
 import { type ConnectionSource, connectionCreator } from './connection-factory.ts';
-import { type SockJSConnection, broadcast, checkCloseArguments } from './connection.ts';
+import { checkCloseArguments } from './close-arguments.ts';
+import { type SockJSConnection, broadcast } from './connection.ts';
+import { findHandlerMistake } from './handler-check.ts';
 import { type ResolvedSettings, type SockJSSettings, resolveSettings } from './settings.ts';
 
 /** Options of `SockJSRouter.close`. */
@@ -52,18 +55,7 @@ export type SockJSMiddleware = (
   next: () => void,
 ) => void;
 
-// Printable ASCII without / ? # in each segment.
-const PREFIX = /^(\/[!"$-.0->@-~]+)*$/;
 const MAX_TIMER_MS = 2 ** 31 - 1;
-
-function checkPrefix(prefix: unknown): void {
-  if (typeof prefix === 'string' && PREFIX.test(prefix)) return;
-  throw new SockJSError(
-    'ERR_SETTING',
-    "The prefix must be '' or a path such as '/echo', in printable ASCII (anything else as clients " +
-      `send it, percent-encoded: '/%C3%A9cho'), not ${JSON.stringify(prefix)}.`,
-  );
-}
 
 /**
  * Serves SockJS below a prefix, on one or more servers, with an instance of a connection class for each client.
@@ -97,7 +89,9 @@ export class SockJSRouter<C extends SockJSConnection = SockJSConnection> {
     checkPrefix(prefix);
     this.prefix = prefix;
     this.settings = resolveSettings(settings);
-    const logger = this.settings.logger === false ? SILENT_LOGGER : this.settings.logger;
+    const logger = new RouterLog(this.settings.logger, prefix);
+    const mistake = findHandlerMistake(connection);
+    if (mistake !== undefined) logger.warn(mistake);
     this.#sessions = new SessionRegistry(prefix, this.settings, logger, createConnection);
     this.#state = new RouterState(prefix, this.settings, logger, this.#sessions);
     this.#table = new RouteTable(this.settings);
@@ -125,7 +119,8 @@ export class SockJSRouter<C extends SockJSConnection = SockJSConnection> {
    */
   broadcast(connections: Iterable<SockJSConnection>, message: string): void;
   broadcast(first: Iterable<SockJSConnection> | string, ...rest: [message?: string]): void {
-    if (rest.length === 0 && typeof first === 'string') return broadcast(this.connections, first);
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- checked by the function
+    if (rest.length === 0) return broadcast(this.connections, first as string);
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- checked by the function
     return broadcast(first as Iterable<SockJSConnection>, rest[0] as string);
   }

@@ -25,7 +25,7 @@ export type SockJSErrorCode =
   | 'ERR_BODY_TIMEOUT'
   /** Other code has read the request body, or a part of it. */
   | 'ERR_BODY_CONSUMED'
-  /** More than `maxTotalBufferedBytes` are buffered in this process. */
+  /** More than `maxTotalBufferedBytes`, or `maxBufferedBytesPerAddress`, are buffered. */
   | 'ERR_NO_MEMORY';
 
 /** Error thrown by this library. */

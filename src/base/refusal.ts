@@ -132,6 +132,7 @@ export const REFUSALS = {
   pendingTimeout: new Refusal(503, 'Decision took too long.', RETRY_AFTER_1_S),
   sessionLimit: new Refusal(503, 'Too many sessions.', RETRY_AFTER_5_S),
   addressSessionLimit: new Refusal(503, 'Too many sessions from this address.', RETRY_AFTER_5_S),
+  tooManyHeaders: new Refusal(431, 'Too many headers.'),
   callbackMissing: new Refusal(500, '"callback" parameter required'),
   callbackInvalid: new Refusal(500, 'invalid "callback" parameter'),
   sessionNotFound: new Refusal(404, 'Session not found.'),

@@ -6,10 +6,9 @@ import { SockJSConnection, backendOf } from '../api/connection.ts';
 import type { ConnectionInfo } from '../base/connection-info.ts';
 import { describeError } from '../base/logging.ts';
 import { CLOSE_REASONS } from '../base/close-reasons.ts';
+import { isThenable, toPromise } from '../base/thenable.ts';
 
 interface Events {
-  /** Emitted only to call the connection handler. */
-  connection: [socket: CompatWebSocket, request: CompatRequest];
   /** As in `ws`, the data is a Buffer even for a text message, for which `isBinary` is false. */
   message: [data: Buffer, isBinary: boolean];
   close: [code: number, reason: Buffer];
@@ -20,6 +19,8 @@ interface Events {
 interface SendOptions {
   readonly binary?: boolean | undefined;
 }
+
+function ignore(): void {}
 
 type SendCallback = (error?: Error) => void;
 
@@ -45,7 +46,7 @@ export class CompatWebSocket extends EventEmitter<Events> {
   #hasClosed = false;
 
   constructor(connection: SockJSConnection) {
-    super({ captureRejections: true });
+    super();
     this.#connection = connection;
     this.once('close', () => {
       this.#hasClosed = true;
@@ -97,19 +98,36 @@ export class CompatWebSocket extends EventEmitter<Events> {
     this.#connection.close(1001, 'Terminated');
   }
 
-  /** Handles rejections of async listeners. Exceptions of listeners reach the connection directly. */
-  override [EventEmitter.captureRejectionSymbol](
-    error: Error,
-    event: unknown,
-    ..._args: unknown[]
-  ): void {
-    this.#closeAfterError(`A listener for '${String(event)}'`, error);
+  /**
+   * Calls the listeners of an event, as `emit` does, which drops their results.
+   * @returns a promise that resolves when the promises of the listeners have settled, or undefined without any
+   * @internal
+   */
+  callListeners<Name extends keyof Events>(
+    event: Name,
+    ...args: Events[Name]
+  ): Promise<void> | undefined {
+    let pending: Promise<void> | undefined;
+    for (const listener of this.rawListeners(event)) {
+      const settled = this.watch(`A listener for '${event}'`, Reflect.apply(listener, this, args));
+      pending = pending === undefined ? settled : pending.then(() => settled);
+    }
+    return pending;
+  }
+
+  /**
+   * Closes the connection if a promise rejects.
+   * @returns a promise that resolves when it has settled, or undefined if the result is no promise
+   * @internal
+   */
+  watch(source: string, result: unknown): Promise<void> | undefined {
+    if (!isThenable(result)) return undefined;
+    return toPromise(result).then(ignore, (error: unknown) => this.#closeAfterError(source, error));
   }
 
   #callBack(onSent: SendCallback | undefined, sendError?: Error): void {
     if (onSent === undefined) return;
-    const called = Promise.resolve(sendError).then(onSent);
-    called.catch((error: unknown) => this.#closeAfterError('A callback of send()', error));
+    void this.watch('A callback of send()', Promise.resolve(sendError).then(onSent));
   }
 
   #closeAfterError(source: string, error: unknown): void {
@@ -148,23 +166,23 @@ function createRequest(info: ConnectionInfo): CompatRequest {
  */
 export function webSocketHandler(handler: WebSocketHandler): new () => SockJSConnection {
   return class CompatConnection extends SockJSConnection {
-    readonly #socket = new CompatWebSocket(this).once('connection', handler);
+    readonly #socket = new CompatWebSocket(this);
 
     /** Does not await the handler. As with `ws`, messages arrive while an async handler runs. */
     override onOpen(info: ConnectionInfo): void {
-      this.#socket.emit('connection', this.#socket, createRequest(info));
+      void this.#socket.watch('The handler', handler(this.#socket, createRequest(info)));
     }
 
-    override onMessage(message: string): void {
-      this.#socket.emit('message', Buffer.from(message), false);
+    override onMessage(message: string): void | Promise<void> {
+      return this.#socket.callListeners('message', Buffer.from(message), false);
     }
 
-    override onBinary(data: Uint8Array): void {
-      this.#socket.emit('message', Buffer.from(data), true);
+    override onBinary(data: Uint8Array): void | Promise<void> {
+      return this.#socket.callListeners('message', Buffer.from(data), true);
     }
 
-    override onClose(code: number, reason: string): void {
-      this.#socket.emit('close', code, Buffer.from(reason));
+    override onClose(code: number, reason: string): void | Promise<void> {
+      return this.#socket.callListeners('close', code, Buffer.from(reason));
     }
   };
 }

@@ -4,7 +4,7 @@
  */
 import type { PeerCertificate } from 'node:tls';
 import type { SockJSError } from '../base/errors.ts';
-import type { MemoryBudget } from '../base/memory-budget.ts';
+import type { ClientMemory } from '../base/memory-budget.ts';
 import type { Refusal, RefusalReason } from '../base/refusal.ts';
 import type { Hop } from './client-address.ts';
 import type { OperatorWarning } from './operator-warnings.ts';
@@ -18,10 +18,9 @@ export interface HostSettings {
   readonly disableNagle: boolean;
   readonly noKeepAlive: boolean;
   readonly maxMessageBytes: number;
-  readonly maxTotalBufferedBytes: number;
-  readonly highWaterMark: number;
   readonly bodyTimeout: number;
   readonly writeTimeout: number;
+  readonly sendTimeLimit: number;
 }
 
 /** Receives the events of a response. Either `onFinish` or `onDisconnect` is the last one. */
@@ -32,7 +31,7 @@ export interface ResponseListener {
   onFinish(): void;
   /** Called when the client disconnected before the response was sent completely. */
   onDisconnect(): void;
-  /** Called when the client has read none of the buffered bytes for `writeTimeout`. */
+  /** Called when the client reads too slowly: see `writeTimeout` and `sendTimeLimit`. */
   onWriteTimeout(): void;
 }
 
@@ -42,17 +41,13 @@ export interface BodyLimits {
   readonly maxBytes: number;
   /** Time for the whole body, in milliseconds. */
   readonly timeout: number;
-  /** Counts the bytes of incomplete bodies, with everything else that is buffered. */
-  readonly budget: MemoryBudget;
-  /** Limit for the bytes in the budget. */
-  readonly maxTotalBytes: number;
 }
 
 /** A valid request for a WebSocket. */
 export interface WebSocketUpgrade {
   readonly type: 'websocket';
   /** Completes the handshake. The caller sets a listener in the same turn. */
-  accept(): WebSocketConnection;
+  accept(memory: ClientMemory): WebSocketConnection;
 }
 
 /** The WebSocket upgrade that a request contains. Other upgrades are `none`. */
@@ -89,8 +84,8 @@ export interface Exchange extends Hop {
    * @returns the body, or an error: `ERR_BODY_TOO_LARGE`, `ERR_BODY_TIMEOUT` or `ERR_NO_MEMORY` as soon as a limit
    * is exceeded, `ERR_BODY_ABORTED` if the client disconnects
    */
-  readBody(limits: BodyLimits): Promise<Buffer | SockJSError>;
-  /** Sends a complete response. */
+  readBody(limits: BodyLimits, memory: ClientMemory): Promise<Buffer | SockJSError>;
+  /** Sends a complete response. A client that reads it too slowly is aborted, or reported to the listener. */
   respond(status: number, headers: HeaderList, body?: string): void;
   /** Starts a streaming response. Nothing is sent before the first `write`. */
   startStream(headers: HeaderList): void;
@@ -100,15 +95,13 @@ export interface Exchange extends Hop {
   end(): void;
   /** Closes the connection at once. Buffered bytes are lost. */
   abort(): void;
-  /** Starts the write timeout, which calls `onWriteTimeout` if the client reads none of the buffered bytes. */
-  watchProgress(): void;
   /** Sets the listener for the events of the response. */
   listen(listener: ResponseListener): void;
   /**
    * Calls back if the client disconnects while a decision of the application is pending.
    * @returns a function that removes the callback. Call it before the request is handled
    */
-  watchDisconnect(callback: () => void): () => void;
+  watchDisconnect(memory: ClientMemory, callback: () => void): () => void;
 }
 
 /** The part of a router that a host needs. */

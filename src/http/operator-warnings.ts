@@ -24,7 +24,8 @@ const WARNINGS = {
   bodyTooLarge: 'refused a request body with 413: it was longer than maxMessageBytes.',
   bodyTimeout: 'refused a request body with 408: it took longer than bodyTimeout.',
   memoryLimit:
-    'refused a request body with 503: more than maxTotalBufferedBytes are buffered in this process.',
+    'refused a request body with 503: more than maxTotalBufferedBytes are buffered in this process, ' +
+    'or maxBufferedBytesPerAddress for its address.',
   pendingLimit:
     'refused a request with 503: too many others wait for authorize or allowedOrigins; ' +
     'see maxPendingDecisions and maxPendingDecisionsPerAddress.',

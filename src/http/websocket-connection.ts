@@ -17,7 +17,7 @@ export interface WebSocketListener {
   onDrain(): void;
   /** Called after a violation, when the close frame is sent. Further input is ignored. */
   onFault(fault: WebSocketFault): void;
-  /** Called when the client has read none of the buffered bytes for `writeTimeout`. */
+  /** Called when the client reads too slowly: see `writeTimeout` and `sendTimeLimit`. */
   onWriteTimeout(): void;
   /** @param code code of the client's close frame, 1005 if it has none, 1006 without a close frame */
   onClosed(code: number, reason: string): void;

@@ -1,3 +1,4 @@
+import { ApplicationError } from '../base/application-error.ts';
 import { describeError, quoteForLog } from '../base/logging.ts';
 import { REFUSALS, Refusal, type RefusalReason } from '../base/refusal.ts';
 import { type Admission, admitOrigin, enforce } from '../http/admission.ts';
@@ -23,6 +24,15 @@ export interface DispatcherSettings extends HostSettings {
 function handlerOf(route: Route, method: string): Handler | undefined {
   if (method === 'GET' || (method === 'HEAD' && !route.cookie)) return route.get;
   return method === 'POST' ? route.post : undefined;
+}
+
+/** Only the last part of the path is logged, since the session id before it is secret. */
+function describeFailure({ method, path }: Exchange, error: unknown): string {
+  if (error instanceof ApplicationError) {
+    return `${error.source} failed; its client gets 500: ${describeError(error.cause)}`;
+  }
+  const leaf = quoteForLog(path.slice(path.lastIndexOf('/') + 1));
+  return `${method} of ${leaf} failed: ${describeError(error)}`;
 }
 
 /** Routes each exchange of a router to its handler. */
@@ -114,8 +124,6 @@ export class Dispatcher implements ExchangeHandler {
   #fail(exchange: Exchange, error: unknown): void {
     if (exchange.isHandled) exchange.abort();
     else this.refuse(exchange, 'internalError');
-    // Only the last part of the path is logged, since the session id before it is secret.
-    const leaf = quoteForLog(exchange.path.slice(exchange.path.lastIndexOf('/') + 1));
-    this.#state.logger.error(`${exchange.method} of ${leaf} failed: ${describeError(error)}`);
+    this.#state.logger.error(describeFailure(exchange, error));
   }
 }

@@ -56,9 +56,6 @@ abstract class WebSocketReceiver implements Receiver, WebSocketListener {
     this.socket.abort();
   }
 
-  /** Does nothing: the socket starts its own write timeout. */
-  watchProgress(): void {}
-
   onDrain(): void {
     this.session.onDrain();
   }
@@ -168,7 +165,8 @@ function serve(transport: 'websocket' | 'rawwebsocket', Receiver: ReceiverClass)
   const open = (context: RequestContext, upgrade: WebSocketUpgrade, admission: Admission): void => {
     if (!enforceSession(context, admission) || context.exchange.isDisconnected) return;
     const session = context.openSession(transport, admission.user);
-    const socket = upgrade.accept();
+    if (session === undefined) return;
+    const socket = upgrade.accept(context.memory);
     const receiver = new Receiver(socket, session);
     socket.listen(receiver);
     session.attach(receiver);

@@ -66,10 +66,11 @@ export function createRegistry(t: TestContext, input: SockJSSettings = {}) {
       transport: key === undefined ? 'websocket' : 'xhr',
       info: INFO,
       user: undefined,
+      memory: registry.memory.forClient(INFO.ip),
       key,
     });
     const connection = created.at(-1);
-    assert.ok(connection);
+    assert.ok(session !== undefined && connection !== undefined);
     return { session, connection };
   };
   return { registry, logger, pass, open };

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { type PeerCertificate, TLSSocket } from 'node:tls';
 import type { SockJSError } from '../../base/errors.ts';
+import type { ClientMemory } from '../../base/memory-budget.ts';
 import { MAX_MEMOIZED_BYTES, memoizeLast } from '../../base/memoize.ts';
 import type {
   BodyLimits,
@@ -15,7 +16,7 @@ import { watchUpgradedSocket } from './disconnect-watch.ts';
 import { createResponse, isChunked, needsDrain } from './node-internals.ts';
 import { readBody } from './request-body.ts';
 import { isWriteWrapped, writeHead } from './response-head.ts';
-import { WriteWatchdog } from './write-watchdog.ts';
+import { type WriteLimits, WriteWatchdog } from './write-watchdog.ts';
 
 const LINE_END = '\r\n';
 
@@ -41,7 +42,7 @@ export class NodeExchange implements Exchange {
   readonly query: string;
   readonly upgrade: Upgrade;
   readonly #request: IncomingMessage;
-  readonly #writeTimeout: number;
+  readonly #writeLimits: WriteLimits;
   /** Undefined for an upgrade, until it gets a response. */
   #response: ServerResponse | undefined;
   #listener: ResponseListener | undefined;
@@ -57,12 +58,12 @@ export class NodeExchange implements Exchange {
     request: IncomingMessage,
     response: ServerResponse | undefined,
     target: RequestTarget,
-    writeTimeout: number,
+    writeLimits: WriteLimits,
     upgrade: Upgrade,
   ) {
     this.#request = request;
     this.#response = response;
-    this.#writeTimeout = writeTimeout;
+    this.#writeLimits = writeLimits;
     this.path = target.path;
     this.query = target.query;
     this.upgrade = upgrade.type === 'websocket' ? this.#wrapUpgrade(upgrade) : upgrade;
@@ -114,8 +115,8 @@ export class NodeExchange implements Exchange {
     return Array.isArray(value) ? value.join(', ') : value;
   }
 
-  readBody(limits: BodyLimits): Promise<Buffer | SockJSError> {
-    return readBody(this.#request, limits);
+  readBody(limits: BodyLimits, memory: ClientMemory): Promise<Buffer | SockJSError> {
+    return readBody(this.#request, limits, memory);
   }
 
   respond(status: number, headers: HeaderList, body?: string): void {
@@ -131,6 +132,7 @@ export class NodeExchange implements Exchange {
       writeHead(response, status, headers);
       response.end(body, encodingOf(body, length));
     }
+    this.#watchRest(response);
   }
 
   startStream(headers: HeaderList): void {
@@ -143,42 +145,29 @@ export class NodeExchange implements Exchange {
   write(chunk: string): void {
     if (this.isDisconnected) return;
     if (this.#write(chunk)) return;
-    this.watchProgress();
+    this.#watchProgress();
     if (this.#isFlowing) this.#request.socket.once('drain', () => this.#onDrain());
   }
 
   end(): void {
-    if (!this.isDisconnected) this.#response?.end();
+    if (this.isDisconnected || this.#response === undefined) return;
+    this.#response.end();
+    this.#watchRest(this.#response);
   }
 
   abort(): void {
     this.#request.socket.destroy();
   }
 
-  watchProgress(): void {
-    this.#watchdog ??= new WriteWatchdog(this.#request.socket, this.#writeTimeout, () => {
-      this.#listener?.onWriteTimeout();
-    });
-    this.#watchdog.start();
-  }
-
   listen(listener: ResponseListener): void {
     const response = this.#openResponse();
     this.#listener = listener;
-    response.on('close', () => this.#onClose(response));
-    if (response.socket !== null) return;
-    // The response is queued behind others of its connection. Node discards it if the next request is an upgrade, so
-    // the end of the connection has to be watched too.
-    const { socket } = this.#request;
-    const onSocketClose = (): void => this.#onClose(response);
-    socket.setMaxListeners(0);
-    socket.on('close', onSocketClose);
-    response.on('close', () => socket.off('close', onSocketClose));
+    this.#watchClose(response);
   }
 
-  watchDisconnect(callback: () => void): () => void {
+  watchDisconnect(memory: ClientMemory, callback: () => void): () => void {
     const { socket } = this.#request;
-    if (this.#response === undefined) return watchUpgradedSocket(socket, callback);
+    if (this.#response === undefined) return watchUpgradedSocket(socket, memory, callback);
     socket.setMaxListeners(0); // A connection may have many pipelined requests.
     socket.on('close', callback);
     return () => socket.off('close', callback);
@@ -188,9 +177,9 @@ export class NodeExchange implements Exchange {
   #wrapUpgrade(upgrade: WebSocketUpgrade): Upgrade {
     return {
       type: 'websocket',
-      accept: () => {
+      accept: (memory) => {
         this.#isUpgraded = true;
-        return upgrade.accept();
+        return upgrade.accept(memory);
       },
     };
   }
@@ -225,6 +214,40 @@ export class NodeExchange implements Exchange {
     this.#watchdog?.stop();
     if (response.writableFinished) this.#listener?.onFinish();
     else this.#listener?.onDisconnect();
+  }
+
+  #watchClose(response: ServerResponse): void {
+    response.on('close', () => this.#onClose(response));
+    if (response.socket !== null) return;
+    // The response is queued behind others of its connection. Node discards it if the next request is an upgrade, so
+    // the end of the connection has to be watched too.
+    const { socket } = this.#request;
+    const onSocketClose = (): void => this.#onClose(response);
+    socket.setMaxListeners(0);
+    socket.on('close', onSocketClose);
+    response.on('close', () => socket.off('close', onSocketClose));
+  }
+
+  /** Limits the time for the rest of an ended response, if the system has not taken it at once. */
+  #watchRest(response: ServerResponse): void {
+    if (this.bufferedBytes === 0) return;
+    if (this.#listener === undefined && this.#watchdog === undefined) this.#watchClose(response);
+    this.#watchProgress();
+  }
+
+  /** Starts the watchdog. A response that is queued behind others is watched when its turn comes. */
+  #watchProgress(): void {
+    const response = this.#response;
+    if (response?.socket === null) {
+      if (response.listenerCount('socket') === 0)
+        response.once('socket', () => this.#watchProgress());
+      return;
+    }
+    this.#watchdog ??= new WriteWatchdog(this.#request.socket, this.#writeLimits, () => {
+      if (this.#listener === undefined) this.abort();
+      else this.#listener.onWriteTimeout();
+    });
+    this.#watchdog.start();
   }
 
   #openResponse(): ServerResponse {

@@ -4,7 +4,7 @@ import { type IncomingMessage, type Server, type ServerResponse, createServer } 
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { SockJSError } from '../../base/errors.ts';
-import { PROCESS_MEMORY_BUDGET } from '../../base/memory-budget.ts';
+import type { ClientMemory } from '../../base/memory-budget.ts';
 import {
   type Exchange,
   type ExchangeHandler,
@@ -34,6 +34,7 @@ function accept(
   request: IncomingMessage,
   head: Buffer,
   settings: HostSettings,
+  memory: ClientMemory,
 ): WebSocketConnection {
   const { socket } = request;
   clearIdleTimeout(socket);
@@ -42,26 +43,27 @@ function accept(
   socket.cork(); // The first frame is sent together with the handshake.
   process.nextTick(() => socket.uncork());
   socket.write(acceptHandshake(request, sha1));
-  return new NodeWebSocket(socket, settings, PROCESS_MEMORY_BUDGET);
+  return new NodeWebSocket(socket, settings, memory);
 }
 
 function upgradeOf(request: IncomingMessage, head: Buffer, settings: HostSettings): Upgrade {
   if (!isWebSocketRequest(request)) return NO_UPGRADE;
   const refusal = checkHandshake(request);
   if (refusal !== undefined) return { type: 'refused', refusal };
-  return { type: 'websocket', accept: () => accept(request, head, settings) };
+  return { type: 'websocket', accept: (memory) => accept(request, head, settings, memory) };
 }
 
 function createExchange(
   request: IncomingMessage,
   response: ServerResponse,
   target: RequestTarget,
-  { disableNagle, noKeepAlive, writeTimeout }: HostSettings,
+  settings: HostSettings,
 ): Exchange {
+  const { disableNagle, noKeepAlive } = settings;
   if (!disableNagle) setNoDelay(request.socket, false);
   if (noKeepAlive) response.shouldKeepAlive = false;
   response.on('error', ignore);
-  return new NodeExchange(request, response, target, writeTimeout, NO_UPGRADE);
+  return new NodeExchange(request, response, target, settings, NO_UPGRADE);
 }
 
 /**
@@ -72,6 +74,26 @@ function dropIfReset(socket: Socket): void {
   if (socket.remoteAddress === undefined && socket.localAddress !== undefined) socket.destroy();
 }
 
+/** Limit for the responses of one connection that wait for the responses before them. */
+const MAX_QUEUED_RESPONSES = 100;
+
+const queuedResponses = new WeakMap<Socket, number>();
+
+/**
+ * Counts a response that is queued behind others. A client may pipeline more than a thousand requests in one packet, and
+ * read none of the responses.
+ * @returns false if too many are queued
+ */
+function queueResponse({ socket }: IncomingMessage, response: ServerResponse): boolean {
+  const count = queuedResponses.get(socket) ?? 0;
+  if (count >= MAX_QUEUED_RESPONSES) return false;
+  queuedResponses.set(socket, count + 1);
+  response.once('socket', () =>
+    queuedResponses.set(socket, (queuedResponses.get(socket) ?? 0) - 1),
+  );
+  return true;
+}
+
 /** Passes a request to its router. */
 export function serveRequest(
   handler: ExchangeHandler,
@@ -80,6 +102,7 @@ export function serveRequest(
   target: RequestTarget,
 ): void {
   dropIfReset(request.socket);
+  if (response.socket === null && !queueResponse(request, response)) request.socket.destroy();
   handler.handle(createExchange(request, response, target, handler.settings));
 }
 
@@ -99,7 +122,7 @@ export function serveUpgrade(
   dropIfReset(request.socket);
   const { settings } = handler;
   const upgrade = upgradeOf(request, head, settings);
-  handler.handle(new NodeExchange(request, undefined, target, settings.writeTimeout, upgrade));
+  handler.handle(new NodeExchange(request, undefined, target, settings, upgrade));
 }
 
 function hasMethod(value: unknown, name: string): boolean {
@@ -137,7 +160,7 @@ export function handleRequest(
   const target = targetOfMounted(request, handler.prefix);
   if (target === undefined) return false;
   if (request.httpVersionMajor > 1) {
-    const exchange = new NodeExchange(request, response, target, 0, NO_UPGRADE);
+    const exchange = new NodeExchange(request, response, target, handler.settings, NO_UPGRADE);
     handler.refuse(exchange, 'httpVersion');
   } else serveRequest(handler, request, response, target);
   return true;

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import { CLOSE_REASONS } from '../../base/close-reasons.ts';
-import type { MemoryBudget } from '../../base/memory-budget.ts';
+import type { ClientMemory, MemoryReservation } from '../../base/memory-budget.ts';
 import type { HostSettings } from '../../http/exchange.ts';
 import type {
   WebSocketConnection,
@@ -39,13 +39,13 @@ const PARSER_FAULTS = {
 export class NodeWebSocket implements WebSocketConnection, WsFrameListener {
   readonly #socket: Socket;
   readonly #settings: HostSettings;
-  readonly #budget: MemoryBudget;
+  readonly #memory: ClientMemory;
   readonly #parser: WsFrameParser;
   #listener: WebSocketListener | undefined;
   #watchdog: WriteWatchdog | undefined;
   #bytesParsed = 0;
-  /** Bytes of an incomplete message that are counted in the budget. */
-  #countedBytes = 0;
+  /** Set while a message is incomplete. */
+  #reservation: MemoryReservation | undefined;
   /** Number of complete messages when the message timer was last set. */
   #countedMessages = 0;
   /** Runs while a message is incomplete. */
@@ -56,10 +56,10 @@ export class NodeWebSocket implements WebSocketConnection, WsFrameListener {
   #code = ABNORMAL_CLOSURE;
   #reason = '';
 
-  constructor(socket: Socket, settings: HostSettings, budget: MemoryBudget) {
+  constructor(socket: Socket, settings: HostSettings, memory: ClientMemory) {
     this.#socket = socket;
     this.#settings = settings;
-    this.#budget = budget;
+    this.#memory = memory;
     this.#parser = new WsFrameParser(settings.maxMessageBytes, this);
     socket[WEB_SOCKET] = this;
     socket.on('data', onData);
@@ -109,15 +109,21 @@ export class NodeWebSocket implements WebSocketConnection, WsFrameListener {
     if (!this.#isClosing) this.#sendClose(code, reason);
   }
 
-  /** Limits the time for the client's close frame, since a broken client may never send one. */
+  /**
+   * Ends the server's side after the close frame, since no close frame of the client may follow a fault. The socket is
+   * read until the client ends its side too: unread bytes would cause a reset, which could overtake the close frame.
+   */
   fail(fault: WebSocketFault): void {
-    if (this.#isClosing) return this.#startCloseTimer();
+    const isFirst = !this.#isClosing;
     const { code, reason } = CLOSE_REASONS[fault];
-    this.#code = code;
-    this.#reason = reason;
-    this.#sendClose(code, reason);
-    this.#startCloseTimer();
-    this.#listener?.onFault(fault);
+    if (isFirst) {
+      this.#code = code;
+      this.#reason = reason;
+      this.#sendClose(code, reason);
+    }
+    this.#socket.end();
+    this.#closeTimer ??= setTimeout(() => this.#socket.destroy(), CLOSE_TIMEOUT_MS);
+    if (isFirst) this.#listener?.onFault(fault);
   }
 
   abort(): void {
@@ -130,7 +136,7 @@ export class NodeWebSocket implements WebSocketConnection, WsFrameListener {
   onSocketData(chunk: Buffer): void {
     this.#bytesParsed += chunk.length;
     this.#parser.push(chunk);
-    if (this.#parser.bufferedBytes > 0 || this.#countedBytes > 0) this.#countIncomplete();
+    if (this.#parser.bufferedBytes > 0 || this.#reservation !== undefined) this.#countIncomplete();
   }
 
   onSocketDrain(): void {
@@ -145,8 +151,7 @@ export class NodeWebSocket implements WebSocketConnection, WsFrameListener {
 
   onSocketClose(): void {
     clearTimeout(this.#closeTimer);
-    clearTimeout(this.#messageTimer);
-    this.#budget.add(-this.#countedBytes);
+    this.#releaseIncomplete();
     this.#watchdog?.stop();
     this.#listener?.onClosed(this.#code, this.#reason);
   }
@@ -188,17 +193,13 @@ export class NodeWebSocket implements WebSocketConnection, WsFrameListener {
     this.#isClosing = true;
   }
 
-  #startCloseTimer(): void {
-    this.#closeTimer ??= setTimeout(() => this.#socket.destroy(), CLOSE_TIMEOUT_MS);
-  }
-
   #write(wsFrame: Buffer): void {
     if (this.#isClosing || !this.#socket.writable) return;
     if (!this.#socket.write(wsFrame)) this.#watchProgress();
   }
 
   #watchProgress(): void {
-    this.#watchdog ??= new WriteWatchdog(this.#socket, this.#settings.writeTimeout, () => {
+    this.#watchdog ??= new WriteWatchdog(this.#socket, this.#settings, () => {
       this.#listener?.onWriteTimeout();
     });
     this.#watchdog.start();
@@ -207,21 +208,23 @@ export class NodeWebSocket implements WebSocketConnection, WsFrameListener {
   /** Counts the bytes of an incomplete message in the budget, and limits its time. */
   #countIncomplete(): void {
     const { bufferedBytes, messages } = this.#parser;
-    this.#budget.add(bufferedBytes - this.#countedBytes);
-    this.#countedBytes = bufferedBytes;
-    if (bufferedBytes === 0) {
-      clearTimeout(this.#messageTimer);
-      this.#messageTimer = undefined;
-    } else if (this.#messageTimer === undefined) {
+    if (bufferedBytes === 0) return this.#releaseIncomplete();
+    if (this.#messageTimer === undefined) {
       this.#messageTimer = setTimeout(() => this.#onMessageTimeout(), this.#settings.bodyTimeout);
     } else if (messages !== this.#countedMessages) {
       this.#messageTimer.refresh();
     }
     this.#countedMessages = messages;
-    const { highWaterMark, maxTotalBufferedBytes } = this.#settings;
-    if (bufferedBytes > highWaterMark && this.#budget.bytes > maxTotalBufferedBytes) {
-      this.#failIncomplete('memoryLimit');
-    }
+    const onEvicted = (): void => this.#failIncomplete('memoryLimit');
+    this.#reservation ??= this.#memory.reserve('messages', onEvicted);
+    if (!this.#reservation.resize(bufferedBytes)) this.#failIncomplete('memoryLimit');
+  }
+
+  #releaseIncomplete(): void {
+    clearTimeout(this.#messageTimer);
+    this.#messageTimer = undefined;
+    this.#reservation?.release();
+    this.#reservation = undefined;
   }
 
   #onMessageTimeout(): void {
@@ -232,7 +235,7 @@ export class NodeWebSocket implements WebSocketConnection, WsFrameListener {
 
   #failIncomplete(fault: WebSocketFault): void {
     this.#parser.stop();
-    this.#countIncomplete();
+    this.#releaseIncomplete();
     this.fail(fault);
   }
 }

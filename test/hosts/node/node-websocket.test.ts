@@ -171,11 +171,13 @@ for (const [end, last] of [
 
 const TOO_LONG = encodeFrame(OPCODE.text, '', { declaredLength: 1_000_001 });
 
-for (const [content, bytes, fault] of [
+const INVALID = [
   ['a reserved bit', encodeFrame(OPCODE.text, '', { rsv: 4 }), 'invalidFrame'],
   ['invalid UTF-8', encodeFrame(OPCODE.text, Buffer.from([0xff])), 'invalidUtf8'],
   ['a message that is too long', TOO_LONG, 'messageTooLarge'],
-] as const) {
+] as const;
+
+for (const [content, bytes, fault] of INVALID) {
   const { code, reason } = CLOSE_REASONS[fault];
   test(`7.1.7: ${content} closes with ${code}, and no later frame is read`, async (t) => {
     const { client, events } = await webSocketPair(t);
@@ -188,6 +190,35 @@ for (const [content, bytes, fault] of [
     ]);
   });
 }
+
+for (const [content, bytes, fault] of INVALID) {
+  const { code, reason } = CLOSE_REASONS[fault];
+  test(`7.1.1: after ${content} the server ends its side at once, and reads until the client has ended`, async (t) => {
+    const { client, socket, events } = await webSocketPair(t);
+    const began = performance.now();
+    client.send(bytes);
+    assert.deepEqual(await client.events.take(2), [['close', code, reason], ['end']]);
+    assert.ok(performance.now() - began < 1000, `after ${performance.now() - began} ms`);
+    assert.equal(socket.destroyed, false, 'a reset could overtake the close frame');
+    client.send(CLOSE_FRAME).raw.end();
+    assert.deepEqual(await events.take(2), [
+      ['fault', fault],
+      ['closed', code, reason],
+    ]);
+    assert.ok(performance.now() - began < 1000, `after ${performance.now() - began} ms`);
+  });
+}
+
+test('7.1.1: after an invalid frame that follows our close frame the server ends its side at once', async (t) => {
+  const { webSocket, client, events } = await webSocketPair(t);
+  const began = performance.now();
+  webSocket.close(3000, '');
+  client.send(encodeFrame(3));
+  assert.deepEqual(await client.events.take(2), [['close', 3000, ''], ['end']]);
+  client.raw.end();
+  assert.deepEqual(await events.next(), ['closed', 1006, '']);
+  assert.ok(performance.now() - began < 1000, `after ${performance.now() - began} ms`);
+});
 
 test('a client that sends a close frame after a fault is disconnected', async (t) => {
   const { webSocket, client, events } = await webSocketPair(t);
