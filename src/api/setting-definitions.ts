@@ -7,6 +7,7 @@ import { CONSOLE_LOGGER } from '../base/logging.ts';
 import {
   BOOLEAN,
   BYTES,
+  HOST_LIST,
   LOGGER,
   MESSAGES_PER_SECOND,
   MILLISECONDS,
@@ -60,6 +61,14 @@ const ORIGINS_AND_AUTHENTICATION = {
     either(ORIGIN_LIST, functionOf<(origin: string) => boolean | PromiseLike<boolean>>()),
     [],
   ),
+  /**
+   * Names under which clients may reach the server: a list such as `['app.example.com', '*.example.com']`, or `'*'` for
+   * all. IP addresses, `localhost` and `*.localhost` are always allowed. Requests for other hosts get 403. This protects
+   * servers in a private network against DNS rebinding, by which a foreign page gets the origin of the server. Without
+   * the setting, all names are allowed, except on a server that `listen` creates on a loopback address without
+   * `trustedProxies`: it allows only the name passed to `listen`.
+   */
+  allowedHosts: optional(HOST_LIST),
   /**
    * Function that authenticates a client. It is called once for each session, on every transport, before the session
    * opens, and may be async. It gets the request and returns the user, which becomes `connection.user`. A `Refusal`,

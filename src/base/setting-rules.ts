@@ -131,6 +131,17 @@ export const ORIGIN_LIST: Rule<'*' | readonly string[]> = {
   explain: (value) => explainOrigins(value, isOrigin),
 };
 
+/** A host name without port, in ASCII. The first label may be `*`. */
+const HOST_NAME = /^(\*\.)?[a-z0-9_-]+(\.[a-z0-9_-]+)*\.?$/i;
+
+export const HOST_LIST: Rule<'*' | readonly string[]> = {
+  expected:
+    "'*', or a list of host names such as 'app.example.com' or '*.example.com', without scheme and port",
+  isValid: (value) =>
+    value === '*' ||
+    isListOf(value, (item): item is string => isString(item) && HOST_NAME.test(item)),
+};
+
 /** Checks only that the items are strings. `ClientAddressReader` parses them and reports an invalid address. */
 export const SUBNET_LIST: Rule<readonly string[]> = {
   expected:

@@ -53,7 +53,16 @@ export function isOperatorWarning(name: string): name is OperatorWarning {
   return Object.hasOwn(WARNINGS, name);
 }
 
-const MAX_LOGGED_ORIGINS = 100;
+/** Limit for the texts of clients in each set. */
+const MAX_LOGGED_TEXTS = 100;
+const PORT = /:\d*$/;
+
+/** Adds a text that is not logged yet. Returns false if it is, or if the set is full. */
+function isNew(text: string, logged: Set<string>): boolean {
+  if (logged.has(text) || logged.size >= MAX_LOGGED_TEXTS) return false;
+  logged.add(text);
+  return true;
+}
 
 /** Logs warnings for the operator. Each cause is logged once, so that a client cannot fill the log. */
 export class OperatorWarnings {
@@ -61,6 +70,7 @@ export class OperatorWarnings {
   readonly #logger: SockJSLogger;
   readonly #logged = new Set<OperatorWarning>();
   readonly #origins = new Set<string>();
+  readonly #hosts = new Set<string>();
 
   /** @param prefix prefix of the router */
   constructor(prefix: string, logger: SockJSLogger) {
@@ -80,10 +90,19 @@ export class OperatorWarnings {
     this.#logger.warn(`${this.#prefix || '/'}: ${text}`);
   }
 
+  /** @param host host that the refused request addressed */
+  warnOfHost(host: string): void {
+    if (!isNew(host, this.#hosts)) return;
+    const name = quoteForLog(host.replace(PORT, ''));
+    this.#log(
+      `refused a request for host ${quoteForLog(host)} with 403. If this is a name of your server, set ` +
+        `allowedHosts: [${name}]. Behind a proxy, set trustedProxies.`,
+    );
+  }
+
   /** @param origin origin of the refused page, or '' if its browser hides it */
   warnOfOrigin(origin: string): void {
-    if (this.#origins.has(origin) || this.#origins.size >= MAX_LOGGED_ORIGINS) return;
-    this.#origins.add(origin);
+    if (!isNew(origin, this.#origins)) return;
     const name = quoteForLog(origin);
     this.#log(
       origin === ''

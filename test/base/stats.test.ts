@@ -118,6 +118,7 @@ test('the table above has every refusal except those that other tests cover', ()
     (name) => !covered.has(name as keyof typeof REFUSALS),
   );
   assert.deepEqual(others, [
+    'hostNotAllowed',
     'draining',
     'pendingLimit',
     'pendingTimeout',

@@ -208,6 +208,14 @@ export function createHttpServer(headersTimeout: number, bodyTimeout: number): S
   });
 }
 
+const LOOPBACK = /^(?:127\.|::1$|::ffff:127\.)/i;
+
+/** Returns whether only this machine can reach a server that is listening. */
+export function listensOnLoopback(server: Server): boolean {
+  const address = server.address();
+  return typeof address === 'object' && address !== null && LOOPBACK.test(address.address);
+}
+
 /** Closes a server and all its connections. */
 export async function closeHttpServer(server: Server): Promise<void> {
   await new Promise<void>((resolve) => {
