@@ -15,6 +15,7 @@ import type { RequestTarget } from '../../http/prefix.ts';
 import { watchUpgradedSocket } from './disconnect-watch.ts';
 import { createResponse, isChunked, needsDrain } from './node-internals.ts';
 import { readBody } from './request-body.ts';
+import { countResponse } from './response-queue.ts';
 import { type WriteLimits, WriteWatchdog } from './write-watchdog.ts';
 
 const LINE_END = '\r\n';
@@ -120,6 +121,7 @@ export class NodeExchange implements Exchange {
   respond(status: number, headers: HeaderList, body?: string): void {
     if (this.isHandled) return;
     const response = this.#openResponse();
+    if (!countResponse(this.#request, response)) return this.abort();
     if (body === undefined) {
       if (status !== 204 && status !== 304) headers.push('Content-Length', '0');
       response.writeHead(status, headers);
@@ -136,6 +138,7 @@ export class NodeExchange implements Exchange {
   startStream(headers: HeaderList): void {
     if (this.isHandled) return;
     const response = this.#openResponse();
+    if (!countResponse(this.#request, response)) return this.abort();
     response.on('drain', () => this.#onDrain());
     response.writeHead(200, headers);
   }
