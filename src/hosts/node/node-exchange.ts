@@ -18,6 +18,7 @@ import { watchUpgradedSocket } from './disconnect-watch.ts';
 import { createResponse, isChunked, needsDrain } from './node-internals.ts';
 import { readBody } from './request-body.ts';
 import { isWriteWrapped, writeHead } from './response-head.ts';
+import { countResponse } from './response-queue.ts';
 import { type WriteLimits, WriteWatchdog } from './write-watchdog.ts';
 
 const LINE_END = '\r\n';
@@ -136,6 +137,7 @@ export class NodeExchange implements Exchange {
   respond(status: number, headers: HeaderList, body?: Payload): void {
     if (this.isHandled) return;
     const response = this.#openResponse();
+    if (!countResponse(this.#request, response)) return this.abort();
     if (body === undefined) {
       if (status !== 204 && status !== 304) headers.push('Content-Length', '0');
       writeHead(response, status, headers);
@@ -153,6 +155,7 @@ export class NodeExchange implements Exchange {
   startStream(headers: HeaderList): void {
     if (this.isHandled) return;
     const response = this.#openResponse();
+    if (!countResponse(this.#request, response)) return this.abort();
     response.on('drain', () => this.#onDrain());
     writeHead(response, 200, headers);
   }
