@@ -4,8 +4,13 @@ const WARNINGS = {
   clientScript:
     'sockjs.js was requested, but sockjs-client is not installed, or sockjsUrl is a file that cannot be read: ' +
     'run `npm install sockjs-client`, or set sockjsUrl to a URL or a file: URL.',
+  clientScriptUnreadable:
+    'sockjs.js was refused with 500, because its file cannot be read. It is tried again for each request.',
   upgradeByMiddleware:
     'a WebSocket request arrived as an ordinary request. Middleware does not see upgrades: call attach(server).',
+  upgradeUnhandled:
+    "an upgrade at a path of the application was refused with 404: no 'upgrade' listener has used its socket for 3 s. " +
+    'Such a listener must accept or destroy every socket that it gets.',
   upgradeLost:
     'a WebSocket request arrived without its Upgrade and Connection headers: a proxy dropped them. ' +
     'Configure it to pass both on: nginx with proxy_http_version 1.1, proxy_set_header Upgrade $http_upgrade and ' +
@@ -48,7 +53,16 @@ export function isOperatorWarning(name: string): name is OperatorWarning {
   return Object.hasOwn(WARNINGS, name);
 }
 
-const MAX_LOGGED_ORIGINS = 100;
+/** Limit for the texts of clients in each set. */
+const MAX_LOGGED_TEXTS = 100;
+const PORT = /:\d*$/;
+
+/** Adds a text that is not logged yet. Returns false if it is, or if the set is full. */
+function isNew(text: string, logged: Set<string>): boolean {
+  if (logged.has(text) || logged.size >= MAX_LOGGED_TEXTS) return false;
+  logged.add(text);
+  return true;
+}
 
 /** Logs warnings for the operator. Each cause is logged once, so that a client cannot fill the log. */
 export class OperatorWarnings {
@@ -56,6 +70,7 @@ export class OperatorWarnings {
   readonly #logger: SockJSLogger;
   readonly #logged = new Set<OperatorWarning>();
   readonly #origins = new Set<string>();
+  readonly #hosts = new Set<string>();
 
   /** @param prefix prefix of the router */
   constructor(prefix: string, logger: SockJSLogger) {
@@ -63,20 +78,31 @@ export class OperatorWarnings {
     this.#logger = logger;
   }
 
-  warn(warning: OperatorWarning): void {
+  /** @param detail text that is added to the warning */
+  warn(warning: OperatorWarning, detail?: string): void {
     if (this.#logged.has(warning)) return;
     this.#logged.add(warning);
-    this.#log(WARNINGS[warning].replaceAll('<prefix>', this.#prefix));
+    const text = WARNINGS[warning].replaceAll('<prefix>', this.#prefix);
+    this.#log(detail === undefined ? text : `${text} ${detail}`);
   }
 
   #log(text: string): void {
     this.#logger.warn(`${this.#prefix || '/'}: ${text}`);
   }
 
+  /** @param host host that the refused request addressed */
+  warnOfHost(host: string): void {
+    if (!isNew(host, this.#hosts)) return;
+    const name = quoteForLog(host.replace(PORT, ''));
+    this.#log(
+      `refused a request for host ${quoteForLog(host)} with 403. If this is a name of your server, set ` +
+        `allowedHosts: [${name}]. Behind a proxy, set trustedProxies.`,
+    );
+  }
+
   /** @param origin origin of the refused page, or '' if its browser hides it */
   warnOfOrigin(origin: string): void {
-    if (this.#origins.has(origin) || this.#origins.size >= MAX_LOGGED_ORIGINS) return;
-    this.#origins.add(origin);
+    if (!isNew(origin, this.#origins)) return;
     const name = quoteForLog(origin);
     this.#log(
       origin === ''
