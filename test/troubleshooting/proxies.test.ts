@@ -1,9 +1,12 @@
 /** Symptoms of docs/troubleshooting.md: "Behind a proxy". One test for each row. */
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { test } from 'node:test';
+import type { SockJSSettings } from '../../src/index.ts';
+import { RecordingLogger } from '../../testkit/logger.ts';
 import { connectOfficial, openOfficial } from '../../testkit/official-client.ts';
 import { httpRequest } from '../../testkit/raw-http.ts';
-import { startRouter } from '../../testkit/server.ts';
+import { createRouter, portOf, startRouter } from '../../testkit/server.ts';
 import { startRelay } from '../../testkit/tcp-relay.ts';
 import { startHttpProxy } from './http-proxy.ts';
 
@@ -30,6 +33,23 @@ test('pages of the own site get 403, without the proxy they do not', async (t) =
   assert.match(logger.take()[0]?.line ?? '', /allowedOrigins/);
   assert.equal(await throughProxy(trusting.port, forward), 200);
   assert.equal(await throughProxy(port, (host) => ({ host })), 200);
+});
+
+test('403 `Host not allowed; the setting allowedHosts would admit it.`', async (t) => {
+  const request = { path: '/echo/info', headers: [['Host', PUBLIC_HOST]] } as const;
+  const respond = async (settings: SockJSSettings): Promise<string> => {
+    const logger = new RecordingLogger();
+    const router = createRouter(t, settings, undefined, { logger });
+    const server = router.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { status, body } = await httpRequest(portOf(server), request);
+    const [warning] = logger.take();
+    assert.equal(warning?.line.includes('allowedHosts') ?? false, status === 403);
+    return status === 403 ? `${status} ${body}` : String(status);
+  };
+  assert.equal(await respond({}), '403 Host not allowed; the setting allowedHosts would admit it.');
+  assert.equal(await respond({ trustedProxies: ['loopback'] }), '200');
+  assert.equal(await respond({ allowedHosts: [PUBLIC_HOST] }), '200');
 });
 
 test('the client uses `xhr-streaming` and never `websocket`', async (t) => {
