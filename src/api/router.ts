@@ -24,7 +24,7 @@ import { Dispatcher } from '../routes/dispatcher.ts';
 import { RouteTable } from '../routes/route-table.ts';
 import { SessionRegistry } from '../sessions/session-registry.ts';
 import { type ConnectionSource, connectionCreator } from './connection-factory.ts';
-import { checkCloseArguments } from './close-arguments.ts';
+import { checkCloseArguments } from './argument-checks.ts';
 import { type SockJSConnection, broadcast } from './connection.ts';
 import { findHandlerMistake } from './handler-check.ts';
 import {
