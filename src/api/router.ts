@@ -13,6 +13,7 @@ import {
   listensOnLoopback,
 } from '../hosts/node/node-host.ts';
 import { explainServer } from '../hosts/explain-server.ts';
+import { startListening } from '../hosts/node/listen.ts';
 import { SERVER_HOSTS } from '../hosts/server-hosts.ts';
 import type { Authorize } from '../http/authorize.ts';
 import { checkPrefix } from '../http/check-prefix.ts';
@@ -26,7 +27,12 @@ import { type ConnectionSource, connectionCreator } from './connection-factory.t
 import { checkCloseArguments } from './close-arguments.ts';
 import { type SockJSConnection, broadcast } from './connection.ts';
 import { findHandlerMistake } from './handler-check.ts';
-import { type ResolvedSettings, type SockJSSettings, resolveSettings } from './settings.ts';
+import {
+  type ResolvedSettings,
+  type SockJSSettings,
+  findShortTimes,
+  resolveSettings,
+} from './settings.ts';
 
 /** Options of `SockJSRouter.close`. */
 export interface RouterCloseOptions {
@@ -90,8 +96,8 @@ export class SockJSRouter<C extends SockJSConnection = SockJSConnection> {
     this.prefix = prefix;
     this.settings = resolveSettings(settings);
     const logger = new RouterLog(this.settings.logger, prefix);
-    const mistake = findHandlerMistake(connection);
-    if (mistake !== undefined) logger.warn(mistake);
+    const mistakes = [findHandlerMistake(connection), ...findShortTimes(this.settings)];
+    for (const mistake of mistakes) if (mistake !== undefined) logger.warn(mistake);
     this.#sessions = new SessionRegistry(prefix, this.settings, logger, createConnection);
     this.#state = new RouterState(prefix, this.settings, logger, this.#sessions);
     this.#table = new RouteTable(this.settings);
@@ -149,11 +155,14 @@ export class SockJSRouter<C extends SockJSConnection = SockJSConnection> {
    * @param port port, or 0 for any free port, which `server.address()` returns
    * @param host address to listen on, by default all addresses
    * @returns the server, which emits 'listening', or 'error' if the port is in use
-   * @throws SockJSError `ERR_CLOSED` if the router is closed
+   * @throws SockJSError `ERR_ARGUMENT` for an invalid port, `ERR_CLOSED` if the router is closed
    */
   listen(port: number, host?: string): Server {
+    this.#checkOpen('listen()');
     const { allowedHosts, bodyTimeout, headersTimeout, trustedProxies } = this.settings;
-    const server = createHttpServer(headersTimeout, bodyTimeout);
+    const created = createHttpServer(headersTimeout, bodyTimeout);
+    // oxlint-disable-next-line typescript/unbound-method -- the end of the stack that is left out
+    const server = startListening(created, port, host, this.listen);
     const hostGuard = new HostGuard(allowedHosts);
     this.#attach(server, this.#createDispatcher(hostGuard), 'listen()');
     this.#ownServers.add(server);
@@ -162,7 +171,7 @@ export class SockJSRouter<C extends SockJSConnection = SockJSConnection> {
       const ownNames = host === undefined ? [] : [host];
       server.on('listening', () => hostGuard.restrict(listensOnLoopback(server) ? ownNames : '*'));
     }
-    return server.listen(port, host);
+    return server;
   }
 
   /**
@@ -221,6 +230,8 @@ export class SockJSRouter<C extends SockJSConnection = SockJSConnection> {
     if (host === undefined) {
       throw new SockJSError('ERR_ARGUMENT', explainServer(server));
     }
+    const isShared = server.listenerCount('request') > 0;
+    if (isShared && this.prefix === '') this.#state.warnings.warn('wholeSite');
     host.attach(server, dispatcher);
     this.#servers.set(server, { host, dispatcher });
     return this;

@@ -162,7 +162,7 @@ const INPUT_LIMITS = {
   maxMessagesPerBody: setting(integer('messages', 1, MAX_COUNT), 10_000),
   /**
    * Limit for the mean rate of messages from one session. A burst may have as many messages as one second allows.
-   * `Infinity` turns the limit off.
+   * Empty messages, pings, pongs and tiny fragments of a WebSocket count too. `Infinity` turns the limit off.
    */
   maxMessagesPerSecond: setting(MESSAGES_PER_SECOND, 10_000),
   /** Treatment of a client over its rate limit. `'wait'`: its input is delayed. `'close'`: it is closed with 1008. */
@@ -176,15 +176,17 @@ const OUTPUT_LIMITS = {
    */
   highWaterMark: setting(BYTES, 64 * KIBIBYTE),
   /**
-   * Limit for the bytes that are buffered for one client. Each message counts with 100 bytes of overhead. A single
-   * message may be longer.
+   * Limit for the bytes that one client has not taken, on any transport. Each message counts with 100 bytes of
+   * overhead. It applies when more is sent to the client. What one handler sends in a burst may be longer, since the
+   * client cannot read any of it before the handler returns, but not longer than `maxTotalBufferedBytes`.
    */
   maxBufferedBytes: setting(BYTES, 4 * MEBIBYTE),
   /**
    * Limit for the bytes that are buffered in the process: output for slow clients, incomplete request bodies and
    * WebSocket messages, and input that waits for `onOpen`, `authorize` or `allowedOrigins`. Above it, the largest buffer
    * of the address that holds the most is given up: an incomplete body gets 503, an incomplete message 1013, and
-   * output is limited to `highWaterMark`. Output up to `highWaterMark`, and a single message, do not count.
+   * output is limited to `highWaterMark`. Output up to `highWaterMark`, and a single message, do not count. It is also
+   * the limit for the messages that one handler sends to one client.
    */
   maxTotalBufferedBytes: setting(integer('bytes', 1, TEBIBYTE), 256 * MEBIBYTE),
   /**
@@ -197,8 +199,9 @@ const OUTPUT_LIMITS = {
     'a quarter of `maxTotalBufferedBytes`',
   ),
   /**
-   * Treatment of a client over `maxBufferedBytes`. `'close'`: it is closed with 1013. `'drop-oldest'`: its oldest
-   * messages are dropped. A function gets the client (`info`, `user`, `transport`, `bufferedBytes`) and returns one
+   * Treatment of a client over `maxBufferedBytes`. `'close'`: it is closed with 1013, which it gets if it reads within
+   * `disconnectDelay`. `'drop-oldest'`: its oldest messages are dropped. A function gets the client (`info`, `user`,
+   * `transport`, `bufferedBytes`) and returns one
    * of the two.
    */
   slowConsumer: setting(
@@ -240,7 +243,10 @@ const TRANSPORTS = {
    * the router serves. By default the router serves the installed `sockjs-client` package.
    */
   sockjsUrl: optional(URL_REFERENCE),
-  /** Flushes messages as soon as the running handler returns. With `false`, once per turn of the event loop. */
+  /**
+   * Flushes messages as soon as the running handler returns. With `false`, once per turn of the event loop. In either
+   * case, flushes that together take longer than 10 ms continue in the next turns.
+   */
   immediateFlush: setting(BOOLEAN, true),
   /** Turns off Nagle's algorithm, which delays small writes. */
   disableNagle: setting(BOOLEAN, true),

@@ -5,6 +5,7 @@
 import type { PeerCertificate } from 'node:tls';
 import type { SockJSError } from '../base/errors.ts';
 import type { ClientMemory } from '../base/memory-budget.ts';
+import type { Payload } from '../base/payload.ts';
 import type { Refusal, RefusalReason } from '../base/refusal.ts';
 import type { Hop } from './client-address.ts';
 import type { OperatorWarning } from './operator-warnings.ts';
@@ -86,11 +87,11 @@ export interface Exchange extends Hop {
    */
   readBody(limits: BodyLimits, memory: ClientMemory): Promise<Buffer | SockJSError>;
   /** Sends a complete response. A client that reads it too slowly is aborted, or reported to the listener. */
-  respond(status: number, headers: HeaderList, body?: string): void;
+  respond(status: number, headers: HeaderList, body?: Payload): void;
   /** Starts a streaming response. Nothing is sent before the first `write`. */
   startStream(headers: HeaderList): void;
   /** Sends one chunk of a streaming response. */
-  write(chunk: string): void;
+  write(chunk: Payload): void;
   /** Ends a streaming response. Written chunks are still delivered. */
   end(): void;
   /** Closes the connection at once. Buffered bytes are lost. */

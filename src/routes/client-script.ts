@@ -4,6 +4,7 @@ import nodeModule from 'node:module';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { quoteForLog } from '../base/logging.ts';
+import { REFUSALS, Refusal } from '../base/refusal.ts';
 import { JAVASCRIPT } from '../http/headers.ts';
 import type { Handler } from '../http/request-context.ts';
 import { etagOf, respondCacheable } from './cacheable.ts';
@@ -11,6 +12,11 @@ import { etagOf, respondCacheable } from './cacheable.ts';
 const PACKAGE_FILE = 'sockjs-client/dist/sockjs.min.js';
 const OWN_URL = 'sockjs.js';
 const CACHE_CONTROL = 'public, max-age=3600';
+
+const NOT_INSTALLED = new Refusal(
+  REFUSALS.notFound.status,
+  'Not found: sockjs-client is not installed on this server.',
+);
 
 interface Script {
   readonly body: string;
@@ -65,8 +71,9 @@ export class ClientScript {
     const { warnings } = context.state;
     const script = await this.#load();
     if (script === undefined) {
-      if (this.#externalUrl === undefined) warnings.warn('clientScript');
-      return context.refuse('notFound');
+      if (this.#externalUrl !== undefined) return context.refuse('notFound');
+      warnings.warn('clientScript');
+      return context.refuse('notFound', NOT_INSTALLED);
     }
     if (script instanceof Error) {
       warnings.warn('clientScriptUnreadable', quoteForLog(script.message));

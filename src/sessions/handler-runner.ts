@@ -3,6 +3,7 @@ import type { ConnectionInfo } from '../base/connection-info.ts';
 import type { ClientMemory, MemoryReservation } from '../base/memory-budget.ts';
 import { isThenable, toPromise } from '../base/thenable.ts';
 import { type SockJSLogger, describeError } from '../base/logging.ts';
+import { warnIfPending } from '../base/pending-warning.ts';
 import { MESSAGE_OVERHEAD_BYTES } from '../protocol/message.ts';
 
 /** Handlers of the application. `SockJSConnection` is the public class that has them. */
@@ -123,11 +124,13 @@ export class HandlerRunner {
 
   async #settle(pending: PromiseLike<unknown>): Promise<void> {
     let result: unknown;
+    const onSettled = warnIfPending(() => this.#warnOfPendingOpen());
     try {
       result = await toPromise(pending);
     } catch (error) {
       this.#fail('onOpen', error);
     }
+    onSettled();
     this.#opening = undefined;
     this.#opened(result);
   }
@@ -174,6 +177,13 @@ export class HandlerRunner {
   #watch(name: string, result: unknown): void {
     if (!isThenable(result)) return;
     toPromise(result).catch((error: unknown) => this.#fail(name, error));
+  }
+
+  #warnOfPendingOpen(): void {
+    this.#logger.warn(
+      `${this.#handlers.constructor.name}.onOpen has been pending for 5 s. The messages of its client are delayed ` +
+        'until its promise settles.',
+    );
   }
 
   #fail(name: string, error: unknown): void {

@@ -3,15 +3,18 @@ import type { ConnectionInfo } from '../base/connection-info.ts';
 import type { SockJSLogger } from '../base/logging.ts';
 import type { TransportName } from '../base/transport-name.ts';
 import { OCCUPIED_FRAME } from '../protocol/frame.ts';
-import { MESSAGE_OVERHEAD_BYTES, type Message } from '../protocol/message.ts';
+import type { Message } from '../protocol/message.ts';
 import { SessionStateMachine } from '../protocol/state-machine.ts';
-import { Backpressure } from './backpressure.ts';
 import type { Flushable } from './flush-queue.ts';
+import { FrameWriter } from './frame-writer.ts';
 import { type ConnectionHandlers, type HandlerOwner, HandlerRunner } from './handler-runner.ts';
 import { InboundGate, type InputDelay } from './inbound-gate.ts';
 import { ReceiverSlot } from './receiver-slot.ts';
 import type { Receiver } from './receiver.ts';
 import type { SessionContext, SessionInit } from './session-context.ts';
+
+/** Queued bytes from which a flush takes long: encoding and writing them takes about 0.1 ms. */
+const LONG_QUEUE_BYTES = 64 * 1024;
 
 /** Registry of a session. The session may call `onSettled` and `onClosed` more than once. */
 export interface SessionOwner extends SessionContext {
@@ -35,12 +38,12 @@ export class Session implements Flushable, HandlerOwner {
   readonly #machine: SessionStateMachine;
   readonly #handlers: HandlerRunner;
   readonly #slot: ReceiverSlot;
+  readonly #writer: FrameWriter;
   #isFlushRequested = false;
+  #isFlushPostponed = false;
   #isEndHandled = false;
   /** Created when input is delayed for the first time. */
   #inboundGate: InboundGate | undefined;
-  /** Set while the client falls behind. */
-  #backpressure: Backpressure | undefined;
 
   constructor(
     owner: SessionOwner,
@@ -53,6 +56,9 @@ export class Session implements Flushable, HandlerOwner {
     const maxDetachedMs = init.key === undefined ? 0 : owner.settings.disconnectDelay;
     this.#machine = new SessionStateMachine(owner.settings, maxDetachedMs, owner.clock());
     this.#slot = new ReceiverSlot(owner.stats);
+    this.#writer = new FrameWriter(owner, this.#machine, this.#slot, this, () => {
+      this.#requestFlush();
+    });
     this.#handlers = new HandlerRunner(createHandlers(this), this, owner.logger);
   }
 
@@ -88,7 +94,11 @@ export class Session implements Flushable, HandlerOwner {
 
   /** Bytes buffered for the client, in the session and in its receiver. */
   get bufferedBytes(): number {
-    return this.#machine.queuedBytes + this.#slot.bufferedBytes;
+    return this.#writer.bufferedBytes;
+  }
+
+  get hasLongQueue(): boolean {
+    return this.#machine.queuedBytes > LONG_QUEUE_BYTES;
   }
 
   /** Cause to delay the client's input, or undefined. */
@@ -113,7 +123,7 @@ export class Session implements Flushable, HandlerOwner {
       return false;
     }
     this.#slot.attach(receiver);
-    this.#flush(now);
+    this.#flushOrPostpone(now);
     return true;
   }
 
@@ -133,17 +143,23 @@ export class Session implements Flushable, HandlerOwner {
     }
     const now = clock();
     stats.received(messages.length, bytes, now);
-    const wasDelayed = machine.isOverRate && machine.rateLimitDelay(now) > 0;
-    machine.receive(messages.length, now);
+    this.#charge(Math.max(1, messages.length), now);
     for (const message of messages) this.#handlers.deliver(message);
-    if (!machine.isOverRate) return true;
-    if (settings.rateLimitPolicy === 'close') this.close(CLOSE_REASONS.rateLimited);
-    else if (!wasDelayed) stats.throttled();
     return true;
   }
 
+  /** Counts WebSocket frames that carry no message, such as pings, against the rate limit. */
+  receiveFrames(count: number): void {
+    if (this.#machine.isOpen) this.#charge(count, this.#owner.clock());
+  }
+
   onDrain(): void {
-    this.#flush(this.#owner.clock());
+    this.#flushOrPostpone(this.#owner.clock());
+  }
+
+  /** Called before the last write to a receiver, as to a WebSocket whose client has closed it. */
+  onClosing(): void {
+    this.#writer.write(this.#owner.clock());
   }
 
   /** Called when an ended receiver has sent everything that was written to it. */
@@ -151,7 +167,7 @@ export class Session implements Flushable, HandlerOwner {
     if (!this.#slot.delivered(receiver)) return;
     const now = this.#owner.clock();
     this.#machine.delivered(now);
-    this.#flush(now);
+    this.#flushOrPostpone(now);
   }
 
   /** Called when the client reads too slowly: see `writeTimeout` and `sendTimeLimit`. */
@@ -170,16 +186,14 @@ export class Session implements Flushable, HandlerOwner {
 
   /** Queues a message. Returns false if the sender should wait for `onDrain`, or the session is not open. */
   send(message: Message): boolean {
-    if (!this.#machine.send(message)) return false;
+    if (!this.#machine.isOpen) return false;
     this.#requestFlush();
-    if (this.#backpressure === undefined && this.#keepsUp) return true;
-    this.#applyBackpressure(message);
-    return false;
+    return this.#writer.send(message, this.#isFlushPostponed);
   }
 
   /** Resolves to true once the client keeps up, or to false if the session ends before that. */
   whenDrained(): Promise<boolean> {
-    return this.#backpressure?.wait() ?? Promise.resolve(this.closeReason === undefined);
+    return this.#writer.whenDrained();
   }
 
   watchClose(watcher: () => void): () => void {
@@ -204,9 +218,25 @@ export class Session implements Flushable, HandlerOwner {
     this.#flush(now);
   }
 
+  postpone(): void {
+    this.#isFlushPostponed = true;
+  }
+
   flush(): void {
     this.#isFlushRequested = false;
+    this.#isFlushPostponed = false;
     this.#flush(this.#owner.clock());
+  }
+
+  /** Counts input against the rate limit. */
+  #charge(count: number, now: number): void {
+    const machine = this.#machine;
+    const wasDelayed = machine.isOverRate && machine.rateLimitDelay(now) > 0;
+    machine.receive(count, now);
+    if (!machine.isOverRate) return;
+    const { settings, stats } = this.#owner;
+    if (settings.rateLimitPolicy === 'close') this.close(CLOSE_REASONS.rateLimited);
+    else if (!wasDelayed) stats.throttled();
   }
 
   #rateLimitDelay(): number {
@@ -219,65 +249,16 @@ export class Session implements Flushable, HandlerOwner {
     this.#owner.flushQueue.add(this);
   }
 
+  #flushOrPostpone(now: number): void {
+    if (this.hasLongQueue) this.#requestFlush();
+    else this.#flush(now);
+  }
+
   #flush(now: number): void {
-    this.#writeFrames(now);
+    this.#writer.write(now);
     if (this.#machine.isOpen) this.#handlers.open();
     if (this.closeReason !== undefined) this.#handleEnd(this.closeReason);
-    else if (this.#backpressure !== undefined) this.#checkDrain(this.#backpressure);
-  }
-
-  #writeFrames(now: number): void {
-    const machine = this.#machine;
-    const receiver = this.#slot.ready;
-    if (receiver === undefined) return;
-    while (receiver.writable) {
-      const { queuedBytes } = machine;
-      const frame = machine.nextFrame(now);
-      if (frame === undefined) return;
-      receiver.write(frame);
-      if (frame.type === 'messages') {
-        const { length } = frame.messages;
-        this.#owner.stats.sent(length, queuedBytes - length * MESSAGE_OVERHEAD_BYTES, now);
-      }
-      if (frame.type === 'close' || receiver.full || machine.isStale(now)) {
-        receiver.end();
-        // A WebSocket stays attached until it has closed, so that a deadline limits its close handshake.
-        if (!receiver.renewable) return;
-        this.#slot.detach();
-        return machine.detach(now);
-      }
-    }
-  }
-
-  get #keepsUp(): boolean {
-    const { highWaterMark } = this.#owner.settings;
-    return this.#machine.queuedBytes < highWaterMark && this.#slot.writable;
-  }
-
-  #applyBackpressure(newest: Message): void {
-    const backpressure = (this.#backpressure ??= new Backpressure(this.#owner, this.memory, () => {
-      this.#reduceBuffer(backpressure, this.#owner.settings.highWaterMark);
-      this.#requestFlush();
-    }));
-    const limit = backpressure.exceededLimit(this.bufferedBytes, newest.size);
-    if (limit !== undefined) this.#reduceBuffer(backpressure, limit);
-  }
-
-  #reduceBuffer(backpressure: Backpressure, limit: number): void {
-    if (backpressure.policyFor(this, limit) === 'close') {
-      this.#machine.interrupt(this.#owner.clock(), CLOSE_REASONS.slowConsumer);
-      this.#slot.abort();
-    } else {
-      this.#owner.stats.dropped(this.#machine.dropOldest(limit - this.#slot.bufferedBytes));
-      backpressure.update(this.bufferedBytes);
-    }
-  }
-
-  #checkDrain(backpressure: Backpressure): void {
-    if (!this.#keepsUp) return backpressure.update(this.bufferedBytes);
-    this.#backpressure = undefined;
-    backpressure.end(true);
-    this.#handlers.drain();
+    else if (this.#writer.checkDrain()) this.#handlers.drain();
   }
 
   #handleEnd(reason: CloseReason): void {
@@ -285,12 +266,11 @@ export class Session implements Flushable, HandlerOwner {
       this.#isEndHandled = true;
       this.#owner.onEnded(this, reason);
       this.#inboundGate?.release();
-      this.#backpressure?.end(false);
-      this.#backpressure = undefined;
       this.#handlers.close();
     }
+    this.#writer.onEnd();
     if (this.#machine.state === 'closed') {
-      this.#slot.abort();
+      this.#writer.onClosed();
       this.#owner.onClosed(this);
     }
     if (this.#machine.isSettled) this.#owner.onSettled(this);

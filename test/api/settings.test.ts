@@ -316,3 +316,31 @@ test('settings have the types of their rules', () => {
   const count: IsAssignable<SockJSSettings['maxSessions'], number | undefined> = true;
   assert.deepEqual([policy, text, count], [true, false, true]);
 });
+
+for (const [settings, warnings] of [
+  [{}, []],
+  [{ heartbeatDelay: 1000, disconnectDelay: 100, sessionCheckInterval: 1 }, []],
+  [
+    { heartbeatDelay: 25 },
+    ['heartbeatDelay is 25 ms. Times are in milliseconds: the default is 25000.'],
+  ],
+  [
+    { heartbeatDelay: 999 },
+    ['heartbeatDelay is 999 ms. Times are in milliseconds: the default is 25000.'],
+  ],
+  [
+    { disconnectDelay: 5, bodyTimeout: 30 },
+    [
+      'disconnectDelay is 5 ms. Times are in milliseconds: the default is 5000.',
+      'bodyTimeout is 30 ms. Times are in milliseconds: the default is 30000.',
+    ],
+  ],
+] as const) {
+  test(`the router warns ${warnings.length} times about ${JSON.stringify(settings)}`, () => {
+    const lines: string[] = [];
+    const warn = (line: string): void => void lines.push(line);
+    const logger = { info: assert.fail, warn, error: assert.fail };
+    assert.ok(new SockJSRouter(SockJSConnection, '/a', { ...settings, logger }));
+    assert.deepEqual(lines, warnings);
+  });
+}

@@ -35,7 +35,9 @@ test('a file is read once', async (t) => {
 test('a script that cannot be read is 404 and logged once', async (t) => {
   const { port, logger } = await startRouter(t, { sockjsUrl: 'file:///no/such/file.js' });
   for (let count = 0; count < 2; count += 1) {
-    assert.equal((await httpRequest(port, REQUEST)).status, 404);
+    const { status, body } = await httpRequest(port, REQUEST);
+    assert.equal(status, 404);
+    assert.equal(body, 'Not found: sockjs-client is not installed on this server.');
   }
   const lines = logger.take();
   assert.equal(lines.length, 1);

@@ -138,6 +138,25 @@ for (const [how, onOpen] of [
   });
 }
 
+test('an onOpen that is pending for 5 s is logged, and a quicker one is not', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const { promise, resolve } = deferred();
+  const slow = begin({ onOpen: () => promise });
+  const quick = begin({ onOpen: () => Promise.resolve() });
+  slow.runner.open();
+  quick.runner.open();
+  await quick.runner.opening;
+  t.mock.timers.tick(4999);
+  assert.deepEqual(slow.logger.take(), []);
+  t.mock.timers.tick(1);
+  const [entry] = slow.logger.take();
+  assert.equal(entry?.level, 'warn');
+  assert.match(entry.line, /onOpen has been pending for 5 s/);
+  assert.deepEqual(quick.logger.take(), []);
+  resolve();
+  await slow.runner.opening;
+});
+
 for (const [how, onOpen] of [
   ['throws', () => assert.fail('no')],
   ['rejects', () => Promise.reject(new Error('no'))],

@@ -1,8 +1,10 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import { type PeerCertificate, TLSSocket } from 'node:tls';
 import type { SockJSError } from '../../base/errors.ts';
 import type { ClientMemory } from '../../base/memory-budget.ts';
-import { MAX_MEMOIZED_BYTES, memoizeLast } from '../../base/memoize.ts';
+import { memoizeLast } from '../../base/memoize.ts';
+import type { Payload } from '../../base/payload.ts';
 import type {
   BodyLimits,
   Exchange,
@@ -25,7 +27,7 @@ function encodingOf(text: string, byteLength: number): 'latin1' | 'utf8' {
   return byteLength === text.length ? 'latin1' : 'utf8';
 }
 
-/** Encodes a chunk of a chunked response (RFC 9112, section 7.1) as one buffer. */
+/** Encodes a short chunk of a chunked response (RFC 9112, section 7.1) as one buffer. */
 const encodeChunk = memoizeLast((text: string): Buffer => {
   const length = Buffer.byteLength(text);
   const head = length.toString(16) + LINE_END;
@@ -34,7 +36,19 @@ const encodeChunk = memoizeLast((text: string): Buffer => {
   chunk.write(text, head.length, encodingOf(text, length));
   chunk.write(LINE_END, head.length + length, 'latin1');
   return chunk;
-}, MAX_MEMOIZED_BYTES);
+});
+
+const CHUNK_END = Buffer.from(LINE_END);
+
+/** Writes a chunk whose bytes other responses share. */
+function writeSharedChunk(socket: Socket, bytes: Buffer): boolean {
+  socket.cork();
+  socket.write(Buffer.from(bytes.length.toString(16) + LINE_END));
+  socket.write(bytes);
+  const isWritable = socket.write(CHUNK_END);
+  socket.uncork();
+  return isWritable;
+}
 
 /** Implements `Exchange` with a request and a response of `node:http`. */
 export class NodeExchange implements Exchange {
@@ -119,7 +133,7 @@ export class NodeExchange implements Exchange {
     return readBody(this.#request, limits, memory);
   }
 
-  respond(status: number, headers: HeaderList, body?: string): void {
+  respond(status: number, headers: HeaderList, body?: Payload): void {
     if (this.isHandled) return;
     const response = this.#openResponse();
     if (body === undefined) {
@@ -130,7 +144,8 @@ export class NodeExchange implements Exchange {
       const length = Buffer.byteLength(body);
       headers.push('Content-Length', String(length));
       writeHead(response, status, headers);
-      response.end(body, encodingOf(body, length));
+      if (typeof body === 'string') response.end(body, encodingOf(body, length));
+      else response.end(body);
     }
     this.#watchRest(response);
   }
@@ -142,7 +157,7 @@ export class NodeExchange implements Exchange {
     writeHead(response, 200, headers);
   }
 
-  write(chunk: string): void {
+  write(chunk: Payload): void {
     if (this.isDisconnected) return;
     if (this.#write(chunk)) return;
     this.#watchProgress();
@@ -188,10 +203,11 @@ export class NodeExchange implements Exchange {
    * Writes a chunk. Once the head is sent, chunks bypass the response, which would write the size, the data and the end
    * of a chunk separately. In a broadcast all responses then write one shared buffer.
    */
-  #write(chunk: string): boolean {
+  #write(chunk: Payload): boolean {
     const response = this.#response;
     if (response === undefined) return true;
     if (this.#isFlowing && response.socket !== null) {
+      if (typeof chunk !== 'string') return writeSharedChunk(response.socket, chunk);
       return response.socket.write(encodeChunk(chunk));
     }
     this.#pendingWrites += 1;

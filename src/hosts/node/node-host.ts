@@ -4,6 +4,7 @@ import { type IncomingMessage, type Server, type ServerResponse, createServer } 
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { SockJSError } from '../../base/errors.ts';
+import { REFUSALS } from '../../base/refusal.ts';
 import type { ClientMemory } from '../../base/memory-budget.ts';
 import {
   type Exchange,
@@ -12,6 +13,7 @@ import {
   NO_UPGRADE,
   type Upgrade,
 } from '../../http/exchange.ts';
+import { PLAIN_TEXT } from '../../http/headers.ts';
 import { type RequestTarget, splitTarget, stripPrefix } from '../../http/prefix.ts';
 import type { WebSocketConnection } from '../../http/websocket-connection.ts';
 import { acceptHandshake, checkHandshake, isWebSocketRequest } from '../../websocket/handshake.ts';
@@ -53,19 +55,6 @@ function upgradeOf(request: IncomingMessage, head: Buffer, settings: HostSetting
   return { type: 'websocket', accept: (memory) => accept(request, head, settings, memory) };
 }
 
-function createExchange(
-  request: IncomingMessage,
-  response: ServerResponse,
-  target: RequestTarget,
-  settings: HostSettings,
-): Exchange {
-  const { disableNagle, noKeepAlive } = settings;
-  if (!disableNagle) setNoDelay(request.socket, false);
-  if (noKeepAlive) response.shouldKeepAlive = false;
-  response.on('error', ignore);
-  return new NodeExchange(request, response, target, settings, NO_UPGRADE);
-}
-
 /**
  * Drops a connection that the client has reset before the server noticed. Such a socket has no remote address any more,
  * and would escape every limit per address. A socket that is no TCP socket has no local address either.
@@ -76,6 +65,8 @@ function dropIfReset(socket: Socket): void {
 
 /** Limit for the responses of one connection that wait for the responses before them. */
 const MAX_QUEUED_RESPONSES = 100;
+/** Number of headers with which a request counts once more, since it stays in memory with its response. */
+const HEADERS_PER_COUNT = 20;
 
 const queuedResponses = new WeakMap<Socket, number>();
 
@@ -84,14 +75,30 @@ const queuedResponses = new WeakMap<Socket, number>();
  * read none of the responses.
  * @returns false if too many are queued
  */
-function queueResponse({ socket }: IncomingMessage, response: ServerResponse): boolean {
-  const count = queuedResponses.get(socket) ?? 0;
-  if (count >= MAX_QUEUED_RESPONSES) return false;
-  queuedResponses.set(socket, count + 1);
-  response.once('socket', () =>
-    queuedResponses.set(socket, (queuedResponses.get(socket) ?? 0) - 1),
-  );
-  return true;
+function queueResponse({ socket, rawHeaders }: IncomingMessage, response: ServerResponse): boolean {
+  const count = 1 + Math.floor(rawHeaders.length / 2 / HEADERS_PER_COUNT);
+  const addToCount = (change: number): number => {
+    const total = (queuedResponses.get(socket) ?? 0) + change;
+    queuedResponses.set(socket, total);
+    return total;
+  };
+  response.once('socket', () => addToCount(-count));
+  return addToCount(count) <= MAX_QUEUED_RESPONSES;
+}
+
+function createExchange(
+  request: IncomingMessage,
+  response: ServerResponse,
+  target: RequestTarget,
+  settings: HostSettings,
+): Exchange {
+  const { disableNagle, noKeepAlive } = settings;
+  dropIfReset(request.socket);
+  if (response.socket === null && !queueResponse(request, response)) request.socket.destroy();
+  if (!disableNagle) setNoDelay(request.socket, false);
+  if (noKeepAlive) response.shouldKeepAlive = false;
+  response.on('error', ignore);
+  return new NodeExchange(request, response, target, settings, NO_UPGRADE);
 }
 
 /** Passes a request to its router. */
@@ -101,9 +108,18 @@ export function serveRequest(
   response: ServerResponse,
   target: RequestTarget,
 ): void {
-  dropIfReset(request.socket);
-  if (response.socket === null && !queueResponse(request, response)) request.socket.destroy();
   handler.handle(createExchange(request, response, target, handler.settings));
+}
+
+/** Responds to a request below no prefix, on a server that serves nothing else. */
+export function serveUnknown(
+  settings: HostSettings,
+  request: IncomingMessage,
+  response: ServerResponse,
+): void {
+  const { status, text } = REFUSALS.notFound;
+  const exchange = createExchange(request, response, { path: '', query: '' }, settings);
+  exchange.respond(status, ['Content-Type', PLAIN_TEXT], text);
 }
 
 /** Passes an upgrade to its router. An upgrade to anything but a WebSocket is handled as a plain request. */

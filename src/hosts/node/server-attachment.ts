@@ -1,11 +1,11 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
-import type { ExchangeHandler } from '../../http/exchange.ts';
+import type { ExchangeHandler, HostSettings } from '../../http/exchange.ts';
 import { type FoundRouter, PrefixTable, splitTarget } from '../../http/prefix.ts';
 import type { ServerHost } from '../../http/server-host.ts';
 import { isWebSocketRequest } from '../../websocket/handshake.ts';
 import { isHttpServer } from '../explain-server.ts';
-import { serveRequest, serveUpgrade } from './node-host.ts';
+import { serveRequest, serveUnknown, serveUpgrade } from './node-host.ts';
 import {
   type ForcedUpgrades,
   emitToTracers,
@@ -52,6 +52,8 @@ class ServerAttachment {
   readonly #routers = new PrefixTable<ExchangeHandler>();
   readonly #emit: MethodOverride;
   readonly #upgrades: ForcedUpgrades;
+  /** Settings for requests below no prefix. */
+  #settings: HostSettings | undefined;
 
   constructor(server: Server) {
     this.#server = server;
@@ -65,6 +67,7 @@ class ServerAttachment {
   /** @throws SockJSError `ERR_ATTACHED` if a router with this prefix is attached */
   add(router: ExchangeHandler): void {
     this.#routers.add(router);
+    this.#settings = router.settings;
   }
 
   /** Removes a router. Returns true if it was the last one, and the server is restored. */
@@ -101,8 +104,7 @@ class ServerAttachment {
     const hasListener = this.#server.listenerCount(event) > 0;
     // Another copy of this library may handle the request without a listener.
     if (this.#emit.callOriginal(args) === true || hasListener) return true;
-    response.writeHead(404, ['Content-Type', 'text/plain; charset=UTF-8', 'Content-Length', '10']);
-    response.end('Not found.');
+    if (this.#settings !== undefined) serveUnknown(this.#settings, request, response);
     return true;
   }
 

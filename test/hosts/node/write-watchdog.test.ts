@@ -227,15 +227,30 @@ test('100 responses of a connection may wait for the one before them', async (t)
   }
 });
 
-test('a connection with more waiting responses is closed', async (t) => {
+test('requests with many headers count more', async (t) => {
   const { port } = await startRouter(t);
   const client = httpConnection(t, port);
-  const stream = encodeRequest({ method: 'POST', path: '/echo/000/s/xhr_streaming' });
-  const requests = 'GET /echo/info HTTP/1.1\r\nHost: a\r\n\r\n'.repeat(101);
-  client.send(Buffer.concat([stream, Buffer.from(requests)]));
+  client.send({ method: 'POST', path: '/echo/000/s/xhr_streaming' });
+  await client.readHead();
+  const headers = Array.from({ length: 900 }, () => 'a: b\r\n').join('');
+  client.send(`GET /echo/info HTTP/1.1\r\nHost: a\r\n${headers}\r\n`.repeat(2));
+  await delay(50);
+  assert.equal(client.raw.isEnded, false);
+  client.send(`GET /echo/info HTTP/1.1\r\nHost: a\r\n${headers}\r\n`);
   await client.raw.ended();
-  await assertServes(port);
 });
+
+for (const path of ['/echo/info', '/echo/sockjs.js', '/echo/0/s/nothing', '/elsewhere']) {
+  test(`a connection with more waiting responses is closed: ${path}`, async (t) => {
+    const { port } = await startRouter(t);
+    const client = httpConnection(t, port);
+    const stream = encodeRequest({ method: 'POST', path: '/echo/000/s/xhr_streaming' });
+    const requests = `GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`.repeat(101);
+    client.send(Buffer.concat([stream, Buffer.from(requests)]));
+    await client.raw.ended();
+    await assertServes(port);
+  });
+}
 
 test('a response that waits behind an idle stream has no write timeout', async (t) => {
   const { port, router } = await startRouter(t, { writeTimeout: 100 });
