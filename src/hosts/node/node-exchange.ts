@@ -105,8 +105,8 @@ export class NodeExchange implements Exchange {
   }
 
   get encrypted(): boolean {
-    // Some hosts define the property on every socket.
-    return Reflect.get(this.#request.socket, 'encrypted') === true;
+    const { socket } = this.#request;
+    return 'encrypted' in socket && socket.encrypted === true; // Some hosts define it on every socket.
   }
 
   get certificate(): PeerCertificate | undefined {
