@@ -1,4 +1,5 @@
 import { addressKey } from '../base/address-key.ts';
+import { Deadline } from '../base/deadline.ts';
 import { isThenable, toPromise } from '../base/thenable.ts';
 
 /** Each kind has its own total, so that pending `authorize` calls delay no request of an open session. */
@@ -111,10 +112,10 @@ export class PendingDecisions {
       };
       const close = (): void => end('closed');
       const unwatch = request.watchDisconnect(() => stop('disconnected'));
-      const timer = setTimeout(() => end('timeout'), this.#limits.timeout);
+      const deadline = new Deadline(this.#limits.timeout, () => end('timeout'));
       this.#closers.add(close);
       settle = () => {
-        clearTimeout(timer);
+        deadline.clear();
         release();
         this.#closers.delete(close);
         unwatch();

@@ -151,6 +151,22 @@ export class SessionStateMachine {
     else this.#apply('deadline', now);
   }
 
+  /**
+   * Postpones the deadlines of the client, since the process could not read its input. The heartbeat stays due.
+   * @param lost in milliseconds
+   */
+  postpone(now: number, lost: number): void {
+    if (this.#state === 'open') {
+      if (this.#inputDeadline === Infinity) return;
+      this.#inputDeadline = Math.min(this.#inputDeadline + lost, now + this.#timings.pingTimeout);
+      this.#deadline = Math.min(this.#heartbeatAt, this.#inputDeadline);
+    } else {
+      const limit =
+        this.#state === 'detached' ? this.#maxDetachedMs : this.#timings.disconnectDelay;
+      this.#deadline = Math.min(this.#deadline + lost, now + limit);
+    }
+  }
+
   /** Counts messages from the client against the rate limit. */
   receive(messages: number, now: number): void {
     this.#lastInputAt = now;

@@ -1,9 +1,11 @@
 import { performance } from 'node:perf_hooks';
 import { addressKey } from '../base/address-key.ts';
 import type { CloseReason } from '../base/close-reasons.ts';
+import { Deadline } from '../base/deadline.ts';
 import { type SockJSLogger, describeError } from '../base/logging.ts';
 import { type MemoryBudget, PROCESS_MEMORY_BUDGET } from '../base/memory-budget.ts';
 import { SockJSStats } from '../base/stats.ts';
+import { Ticker } from '../base/ticker.ts';
 import { FlushQueue } from './flush-queue.ts';
 import type { ConnectionHandlers } from './handler-runner.ts';
 import type { SessionInit } from './session-context.ts';
@@ -28,8 +30,7 @@ export class SessionRegistry<App extends ConnectionHandlers = ConnectionHandlers
   readonly #applications = new Map<Session, App>();
   readonly #byKey = new Map<string, Session>();
   readonly #countByAddress = new Map<string, number>();
-  readonly #checkInterval: number;
-  #timer: NodeJS.Timeout | undefined;
+  readonly #ticker: Ticker;
   /** Set once `drain` was called. */
   #drainReason: CloseReason | undefined;
   #unsettled: Set<Session> | undefined;
@@ -61,7 +62,8 @@ export class SessionRegistry<App extends ConnectionHandlers = ConnectionHandlers
       onSettled: (session) => this.#settle(session),
       onClosed: (session) => this.#forget(session),
     };
-    this.#checkInterval = checkInterval(settings);
+    const onTick = (_counted: number, lost: number): void => this.#checkDeadlines(lost);
+    this.#ticker = new Ticker(checkInterval(settings), onTick, clock);
   }
 
   /** Number of sessions, including ended ones that keep a close frame for a late poll. */
@@ -99,7 +101,7 @@ export class SessionRegistry<App extends ConnectionHandlers = ConnectionHandlers
     if (key !== undefined) this.#byKey.set(key, session);
     this.#count(info.ip, 1);
     this.stats.sessionOpened(transport, info.ip);
-    this.#timer ??= setInterval(this.#tick, this.#checkInterval);
+    this.#ticker.start();
     if (this.#drainReason === undefined) return session;
     session.abort(this.#drainReason);
     return undefined;
@@ -126,18 +128,19 @@ export class SessionRegistry<App extends ConnectionHandlers = ConnectionHandlers
 
   async #allSettled(timeout: number): Promise<void> {
     await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, timeout);
+      const deadline = new Deadline(timeout, resolve);
       this.#onAllSettled = () => {
-        clearTimeout(timer);
+        deadline.clear();
         resolve();
       };
     });
   }
 
-  readonly #tick = (): void => {
+  /** @param lost time that deadlines move, since the process has lost it */
+  #checkDeadlines(lost: number): void {
     const now = this.#owner.clock();
-    for (const session of this.#applications.keys()) session.tick(now);
-  };
+    for (const session of this.#applications.keys()) session.tick(now, lost);
+  }
 
   #count(ip: string, change: number): void {
     const address = addressKey(ip);
@@ -157,8 +160,6 @@ export class SessionRegistry<App extends ConnectionHandlers = ConnectionHandlers
     // `verifyIp` may return a key that another session has taken over.
     if (key !== undefined && this.#byKey.get(key) === session) this.#byKey.delete(key);
     this.#count(info.ip, -1);
-    if (this.#applications.size > 0) return;
-    clearInterval(this.#timer);
-    this.#timer = undefined;
+    if (this.#applications.size === 0) this.#ticker.stop();
   }
 }

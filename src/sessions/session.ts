@@ -192,7 +192,9 @@ export class Session implements Flushable, HandlerOwner {
     this.flush();
   }
 
-  tick(now: number): void {
+  /** @param lost time that the process has lost since the last call, in milliseconds */
+  tick(now: number, lost: number): void {
+    if (lost > 0) this.#machine.postpone(now, lost);
     if (now < this.#machine.deadline) return;
     if (this.#slot.isFlushing) return this.#slot.watchProgress();
     // A client whose input is delayed cannot show that it is connected.

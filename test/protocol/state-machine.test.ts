@@ -664,3 +664,41 @@ for (const [name, maxDetachedMs, isRenewable] of [
     );
   });
 }
+
+describe('time that the process has lost', () => {
+  test('postpones disconnectDelay, and not beyond a whole one', () => {
+    const session = openPolling();
+    session.detach(0);
+    session.postpone(10_000, 6000);
+    assert.equal(session.deadline, DISCONNECT_DELAY + 6000);
+    session.postpone(10_000, 60_000);
+    assert.equal(session.deadline, 10_000 + DISCONNECT_DELAY);
+    session.tick(session.deadline - 1, false);
+    assert.equal(session.state, 'detached');
+  });
+
+  test('postpones the time limit for the close frame', () => {
+    const session = openPolling();
+    session.close(0, GO_AWAY);
+    session.postpone(10_000, 6000);
+    assert.equal(session.deadline, DISCONNECT_DELAY + 6000);
+  });
+
+  test('postpones pingTimeout, and not beyond a whole one', () => {
+    const session = openWebSocket();
+    session.tick(HEARTBEAT_DELAY, false);
+    assert.deepEqual(frames(session, HEARTBEAT_DELAY), ['h']);
+    const silentSince = HEARTBEAT_DELAY;
+    session.postpone(silentSince + 10_000, 3000);
+    assert.equal(session.deadline, silentSince + PING_TIMEOUT + 3000);
+    session.postpone(silentSince + 10_000, 60_000);
+    assert.ok(session.deadline <= silentSince + 10_000 + PING_TIMEOUT);
+  });
+
+  test('does not postpone a heartbeat', () => {
+    for (const session of [openWebSocket(), openPolling()]) {
+      session.postpone(10_000, 6000);
+      assert.equal(session.deadline, HEARTBEAT_DELAY);
+    }
+  });
+});

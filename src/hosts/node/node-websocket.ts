@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import { CLOSE_REASONS } from '../../base/close-reasons.ts';
+import { Deadline } from '../../base/deadline.ts';
 import type { MemoryBudget } from '../../base/memory-budget.ts';
 import type { HostSettings } from '../../http/exchange.ts';
 import type {
@@ -47,10 +48,10 @@ export class NodeWebSocket implements WebSocketConnection, WsFrameListener {
   /** Number of complete messages when the message timer was last set. */
   #countedMessages = 0;
   /** Runs while a message is incomplete. */
-  #messageTimer: NodeJS.Timeout | undefined;
+  #messageDeadline: Deadline | undefined;
   /** True once a close frame was sent. No frame may follow it. */
   #isClosing = false;
-  #closeTimer: NodeJS.Timeout | undefined;
+  #closeDeadline: Deadline | undefined;
   #code = ABNORMAL_CLOSURE;
   #reason = '';
 
@@ -120,7 +121,7 @@ export class NodeWebSocket implements WebSocketConnection, WsFrameListener {
       this.#sendClose(code, reason);
     }
     this.#socket.end();
-    this.#closeTimer ??= setTimeout(() => this.#socket.destroy(), CLOSE_TIMEOUT_MS);
+    this.#closeDeadline ??= new Deadline(CLOSE_TIMEOUT_MS, () => this.#socket.destroy());
     if (isFirst) this.#listener?.onFault(fault);
   }
 
@@ -147,8 +148,8 @@ export class NodeWebSocket implements WebSocketConnection, WsFrameListener {
   }
 
   onSocketClose(): void {
-    clearTimeout(this.#closeTimer);
-    clearTimeout(this.#messageTimer);
+    this.#closeDeadline?.clear();
+    this.#messageDeadline?.clear();
     this.#budget.add(-this.#countedBytes);
     this.#watchdog?.stop();
     this.#listener?.onClosed(this.#code, this.#reason);
@@ -209,12 +210,13 @@ export class NodeWebSocket implements WebSocketConnection, WsFrameListener {
     this.#budget.add(bufferedBytes - this.#countedBytes);
     this.#countedBytes = bufferedBytes;
     if (bufferedBytes === 0) {
-      clearTimeout(this.#messageTimer);
-      this.#messageTimer = undefined;
-    } else if (this.#messageTimer === undefined) {
-      this.#messageTimer = setTimeout(() => this.#onMessageTimeout(), this.#settings.bodyTimeout);
+      this.#messageDeadline?.clear();
+      this.#messageDeadline = undefined;
+    } else if (this.#messageDeadline === undefined) {
+      const { bodyTimeout } = this.#settings;
+      this.#messageDeadline = new Deadline(bodyTimeout, () => this.#onMessageTimeout());
     } else if (messages !== this.#countedMessages) {
-      this.#messageTimer.refresh();
+      this.#messageDeadline.restart();
     }
     this.#countedMessages = messages;
     const { highWaterMark, maxTotalBufferedBytes } = this.#settings;
@@ -225,7 +227,7 @@ export class NodeWebSocket implements WebSocketConnection, WsFrameListener {
 
   #onMessageTimeout(): void {
     // A paused socket is a delay of the server, not of the client.
-    if (this.#socket.isPaused()) this.#messageTimer?.refresh();
+    if (this.#socket.isPaused()) this.#messageDeadline?.restart();
     else this.#failIncomplete('messageTimeout');
   }
 

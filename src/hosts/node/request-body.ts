@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import { Deadline } from '../../base/deadline.ts';
 import { SockJSError } from '../../base/errors.ts';
 import type { BodyLimits } from '../../http/exchange.ts';
 import { ReceiveBuffer } from '../../base/receive-buffer.ts';
@@ -31,7 +32,7 @@ function outOfMemory({ maxTotalBytes }: BodyLimits): SockJSError {
 class IncomingBody {
   readonly #limits: BodyLimits;
   readonly #settle: (result: Result) => void;
-  readonly #timer: NodeJS.Timeout;
+  readonly #deadline: Deadline;
   #buffer: ReceiveBuffer;
   #isSettled = false;
 
@@ -39,7 +40,7 @@ class IncomingBody {
     this.#limits = limits;
     this.#settle = settle;
     this.#buffer = new ReceiveBuffer(limits.maxBytes);
-    this.#timer = setTimeout(() => this.#end(timedOut(limits)), limits.timeout);
+    this.#deadline = new Deadline(limits.timeout, () => this.#end(timedOut(limits)));
   }
 
   add(chunk: Buffer): void {
@@ -65,7 +66,7 @@ class IncomingBody {
 
   #end(result: Result): void {
     this.#isSettled = true;
-    clearTimeout(this.#timer);
+    this.#deadline.clear();
     this.#limits.budget.add(-this.#buffer.length);
     this.#buffer = new ReceiveBuffer(0);
     this.#settle(result);

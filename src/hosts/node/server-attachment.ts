@@ -1,10 +1,11 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { ExchangeHandler } from '../../http/exchange.ts';
 import { PrefixTable, splitTarget } from '../../http/prefix.ts';
 import type { ServerHost } from '../../http/server-host.ts';
 import { isWebSocketRequest } from '../../websocket/handshake.ts';
-import { serveRequest, serveUpgrade } from './node-host.ts';
+import { closeIdleConnection, serveRequest, serveUpgrade } from './node-host.ts';
 import { hasPendingResponse, serveConnection } from './node-internals.ts';
 
 type Emit = (this: Server, event: string, ...args: unknown[]) => boolean;
@@ -80,6 +81,7 @@ class ServerAttachment {
     if (this.#routers.size === 0) return this.#passOn(event, args);
     if (event === 'request' || event === 'checkContinue') return this.#onRequest(event, args);
     if (event === 'upgrade') return this.#onUpgrade(args);
+    if (event === 'timeout') return this.#onTimeout(args);
     return this.#passOn(event, args);
   };
 
@@ -99,6 +101,13 @@ class ServerAttachment {
     if (this.#server.listenerCount(event) > 0) return this.#passOn(event, args);
     response.writeHead(404, ['Content-Type', 'text/plain; charset=UTF-8', 'Content-Length', '10']);
     response.end('Not found.');
+    return true;
+  }
+
+  #onTimeout(args: unknown[]): boolean {
+    if (this.#server.listenerCount('timeout') > 0) return this.#passOn('timeout', args);
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the argument that Node documents for this event
+    closeIdleConnection(args[0] as Socket);
     return true;
   }
 

@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import { Ticker } from '../../base/ticker.ts';
 import { bytesTaken } from './node-internals.ts';
 
 const CHECKS_PER_TIMEOUT = 4;
@@ -9,33 +10,32 @@ const CHECKS_PER_TIMEOUT = 4;
  */
 export class WriteWatchdog {
   readonly #socket: Socket;
-  readonly #timeout: number;
+  readonly #ticker: Ticker;
   readonly #onTimeout: () => void;
-  #timer: NodeJS.Timeout | undefined;
   #taken = 0;
   #checksWithoutProgress = 0;
 
   /** @param timeout in milliseconds */
   constructor(socket: Socket, timeout: number, onTimeout: () => void) {
     this.#socket = socket;
-    this.#timeout = timeout;
+    this.#ticker = new Ticker(timeout / CHECKS_PER_TIMEOUT, (counted) => this.#check(counted));
     this.#onTimeout = onTimeout;
   }
 
   /** Starts watching, unless it is already watching. */
   start(): void {
-    if (this.#timer !== undefined) return;
+    if (this.#ticker.isRunning) return;
     this.#taken = bytesTaken(this.#socket);
     this.#checksWithoutProgress = 0;
-    this.#timer = setInterval(() => this.#check(), Math.max(1, this.#timeout / CHECKS_PER_TIMEOUT));
+    this.#ticker.start();
   }
 
   stop(): void {
-    clearInterval(this.#timer);
-    this.#timer = undefined;
+    this.#ticker.stop();
   }
 
-  #check(): void {
+  #check(counted: number): void {
+    if (counted === 0) return;
     const taken = bytesTaken(this.#socket);
     this.#checksWithoutProgress = taken === this.#taken ? this.#checksWithoutProgress + 1 : 0;
     this.#taken = taken;
