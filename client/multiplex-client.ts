@@ -115,6 +115,7 @@ function splitOnce(text: string): [head: string, rest: string] {
 /** Opens channels over one SockJS connection to a server that uses `sockjs-server/multiplex`. */
 export class MultiplexClient {
   readonly #socket: MultiplexSocket;
+  /** Channels by encoded name, as in messages. */
   readonly #channels = new Map<string, SocketChannel>();
 
   /** @param socket SockJS or WebSocket object, connecting or open. This client receives all its messages */
@@ -131,16 +132,17 @@ export class MultiplexClient {
 
   /** Opens a channel, or returns the channel of this name that is connecting or open. */
   channel(name: string): Channel {
-    const known = this.#channels.get(name);
+    const key = encodeURIComponent(name);
+    const known = this.#channels.get(key);
     if (known !== undefined) return known;
     const channel = new SocketChannel(
       name,
       (text) => this.#socket.send(text),
       (closed) => {
-        if (this.#channels.get(name) === closed) this.#channels.delete(name);
+        if (this.#channels.get(key) === closed) this.#channels.delete(key);
       },
     );
-    this.#channels.set(name, channel);
+    this.#channels.set(key, channel);
     if (this.#socket.readyState === OPEN) queueMicrotask(() => this.#subscribe(channel));
     return channel;
   }
@@ -159,7 +161,7 @@ export class MultiplexClient {
   #receive(message: string): void {
     const [kind, addressed] = splitOnce(message);
     const [name, rest] = splitOnce(addressed);
-    const channel = this.#channels.get(decodeURIComponent(name));
+    const channel = this.#channels.get(name);
     if (channel === undefined) return;
     if (kind === 'msg') channel.onReceived(rest);
     if (kind !== 'uns') return;

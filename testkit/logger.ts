@@ -1,17 +1,16 @@
 import assert from 'node:assert/strict';
 
 export interface LogLine {
-  readonly level: 'debug' | 'info' | 'warn' | 'error';
+  readonly level: 'info' | 'warn' | 'error';
   readonly line: string;
 }
 
-/** Logger for the setting `logger` that records lines until the test takes them. */
+/**
+ * Logger for the setting `logger` that records lines until the test takes them. It has no method `debug`, so that the
+ * development log is off.
+ */
 export class RecordingLogger {
   #lines: LogLine[] = [];
-
-  debug(line: string): void {
-    this.#lines.push({ level: 'debug', line });
-  }
 
   info(line: string): void {
     this.#lines.push({ level: 'info', line });

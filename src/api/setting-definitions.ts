@@ -72,7 +72,8 @@ const ORIGINS_AND_AUTHENTICATION = {
   maxPendingDecisions: setting(integer('requests', 1, MAX_COUNT), 1000),
   /**
    * Limit for pending calls of `authorize` and an `allowedOrigins` function for one address (IPv6: for one /64).
-   * Further requests get 503.
+   * Further requests get 503. An IPv6 /48 may have a quarter of `maxPendingDecisions`, or twice this limit if that is
+   * more.
    */
   maxPendingDecisionsPerAddress: setting(integer('requests', 1, MAX_COUNT), 100),
 };
@@ -83,6 +84,13 @@ const PROXIES = {
    * the names `loopback`, `linklocal` and `uniquelocal`.
    */
   trustedProxies: setting(SUBNET_LIST, []),
+  /**
+   * Headers that the trusted proxies write: `'x-forwarded'` for `X-Forwarded-For`, `X-Forwarded-Proto` and
+   * `X-Forwarded-Host`, or `'forwarded'` for `Forwarded`. With `'auto'`, `Forwarded` is read if a request has no
+   * `X-Forwarded-For`. A proxy passes on headers that it does not write, so name `'forwarded'` if your proxies write
+   * it. Otherwise a client can choose its address by `X-Forwarded-For`.
+   */
+  forwardedHeader: setting(oneOf('auto', 'x-forwarded', 'forwarded'), 'auto'),
   /** Sets a `JSESSIONID` cookie, by which load balancers keep a client on one node. */
   jsessionid: setting(BOOLEAN, true),
   /** URL that `/info` returns as `base_url`. The client connects to this URL instead, for example on another host. */
@@ -150,11 +158,21 @@ const OUTPUT_LIMITS = {
    */
   maxBufferedBytes: setting(BYTES, 4 * MEBIBYTE),
   /**
-   * Limit for the bytes that are buffered in the process: for slow clients, and for incomplete request bodies and
-   * WebSocket messages. Above it, request bodies get 503, and the limit for each client and for each incomplete
-   * WebSocket message is `highWaterMark`.
+   * Limit for the bytes that are buffered in the process: output for slow clients, incomplete request bodies and
+   * WebSocket messages, and input that waits for `onOpen`, `authorize` or `allowedOrigins`. Above it, the largest buffer
+   * of the address that holds the most is given up: an incomplete body gets 503, an incomplete message 1013, and
+   * output is limited to `highWaterMark`. Output up to `highWaterMark`, and a single message, do not count.
    */
   maxTotalBufferedBytes: setting(integer('bytes', 1, TEBIBYTE), 256 * MEBIBYTE),
+  /**
+   * The same limit for one address (IPv6: for one /64). An IPv6 /48 may have a quarter of `maxTotalBufferedBytes`, or
+   * twice this limit if that is more.
+   */
+  maxBufferedBytesPerAddress: setting(
+    integer('bytes', 1, TEBIBYTE),
+    64 * MEBIBYTE,
+    'a quarter of `maxTotalBufferedBytes`',
+  ),
   /**
    * Treatment of a client over `maxBufferedBytes`. `'close'`: it is closed with 1013. `'drop-oldest'`: its oldest
    * messages are dropped. A function gets the client (`info`, `user`, `transport`, `bufferedBytes`) and returns one
@@ -173,8 +191,10 @@ const SESSIONS = {
   /** Limit for open sessions. Further sessions get 503. A WebSocket session takes about 6 KiB. */
   maxSessions: setting(integer('sessions', 1, MAX_COUNT), 100_000),
   /**
-   * Limit for open sessions of one address (IPv6: of one /64). Further sessions get 503. The default fits a large
-   * office behind one address. All clients behind a proxy that is not in `trustedProxies` have its address.
+   * Limit for open sessions of one address (IPv6: of one /64). Further sessions get 503. An IPv6 /48 may have a
+   * quarter of `maxSessions`, or twice this limit if that is more. The default fits a large office behind one address.
+   * All clients behind a proxy that is not in `trustedProxies` have its address. Clients of a UNIX socket have none, so
+   * only `maxSessions` limits them.
    */
   maxSessionsPerAddress: setting(integer('sessions', 1, MAX_COUNT), 10_000),
   /**
@@ -205,8 +225,9 @@ const TRANSPORTS = {
 
 const LOGGING = {
   /**
-   * Receiver of log lines: an object with the methods `debug`, `info`, `warn` and `error`, such as `console` or pino.
-   * `false` turns logging off.
+   * Receiver of log lines: an object with the methods `info`, `warn`, `error` and optionally `debug`, such as `console`
+   * or pino. `false` turns logging off. `debug` gets the development log: a line for each session that opens or
+   * closes, and for each refusal. With the environment variable `NODE_DEBUG=sockjs-server` it goes to stderr instead.
    */
   logger: setting(LOGGER, CONSOLE_LOGGER, 'the console, for warnings and errors'),
 };

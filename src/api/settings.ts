@@ -1,10 +1,11 @@
+import { describeValue } from '../base/describe-value.ts';
 import { SockJSError } from '../base/errors.ts';
-import { describeValue } from '../base/setting-rules.ts';
 import type { Authorize } from '../http/authorize.ts';
 import type { HostSettings } from '../http/exchange.ts';
 import type { HttpSettings } from '../http/router-state.ts';
 import type { RouteSettings } from '../routes/route-table.ts';
 import type { SessionSettings } from '../sessions/session-settings.ts';
+import { suggestSetting } from './setting-aliases.ts';
 import { SETTING_DEFINITIONS } from './setting-definitions.ts';
 
 type Definitions = typeof SETTING_DEFINITIONS;
@@ -31,16 +32,20 @@ function isSettingName(name: string): name is keyof Definitions {
 function checkSetting(name: string, value: unknown): void {
   if (!isSettingName(name)) {
     const names = Object.keys(SETTING_DEFINITIONS).join(', ');
-    throw new SockJSError(
-      'ERR_SETTING',
-      `There is no setting '${name}'. Use one of these names: ${names}.`,
-    );
+    const sentences = [
+      `There is no setting '${name}'.`,
+      suggestSetting(name),
+      `Use one of these names: ${names}.`,
+    ];
+    throw new SockJSError('ERR_SETTING', sentences.filter((text) => text !== '').join(' '));
   }
   const { rule } = SETTING_DEFINITIONS[name];
   if (value !== undefined && !rule.isValid(value)) {
+    const explanation = rule.explain?.(value);
+    const expectation = `${name} must be ${rule.expected}, not ${describeValue(value)}.`;
     throw new SockJSError(
       'ERR_SETTING',
-      `${name} must be ${rule.expected}, not ${describeValue(value)}.`,
+      explanation === undefined ? expectation : `${explanation} ${expectation}`,
     );
   }
 }
@@ -66,10 +71,12 @@ export function resolveSettings(input: SockJSSettings): ResolvedSettings {
     Object.entries(input).filter(([, value]) => value !== undefined),
   );
   const settings: ResolvedSettings = { ...DEFAULTS, ...given };
-  const { highWaterMark, maxBufferedBytes } = settings;
+  const { highWaterMark, maxBufferedBytes, maxTotalBufferedBytes } = settings;
+  const { maxBufferedBytesPerAddress = Math.ceil(maxTotalBufferedBytes / 4) } = input;
   return Object.freeze({
     ...settings,
     // `send` must return false before the limit closes a client.
     highWaterMark: Math.min(highWaterMark, maxBufferedBytes),
+    maxBufferedBytesPerAddress,
   }) satisfies LayerSettings;
 }

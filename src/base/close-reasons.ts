@@ -34,11 +34,11 @@ export const CLOSE_REASONS = {
   tooManyMessages: { code: 1009, reason: 'Too many messages at once', cause: 'tooManyMessages' },
   /** WebSocket message over `maxMessageBytes`. */
   messageTooLarge: { code: 1009, reason: 'Message too big', cause: 'messageTooLarge' },
-  /** Incomplete WebSocket message over `highWaterMark` while the process was over `maxTotalBufferedBytes`. */
+  /** Incomplete message, or input before `onOpen`, that was the largest buffer when a memory limit was exceeded. */
   memoryLimit: { code: 1013, reason: 'Server is out of buffer memory', cause: 'memoryLimit' },
   /** A handler threw, or its promise rejected. */
   internalError: { code: 1011, reason: 'Internal error', cause: 'internalError' },
-  /** More than `maxBufferedBytes` buffered for the client. */
+  /** More than `maxBufferedBytes` buffered for the client, or more than `highWaterMark` when memory was short. */
   slowConsumer: { code: 1013, reason: 'Client does not keep up', cause: 'slowConsumer' },
   /** The client read none of its buffered bytes for `writeTimeout`. */
   writeTimeout: { code: 1013, reason: 'Client stopped reading', cause: 'writeTimeout' },

@@ -131,6 +131,7 @@ export const REFUSALS = {
   pendingTimeout: new Refusal(503, 'Decision took too long.', RETRY_AFTER_1_S),
   sessionLimit: new Refusal(503, 'Too many sessions.', RETRY_AFTER_5_S),
   addressSessionLimit: new Refusal(503, 'Too many sessions from this address.', RETRY_AFTER_5_S),
+  tooManyHeaders: new Refusal(431, 'Too many headers.'),
   callbackMissing: new Refusal(500, '"callback" parameter required'),
   callbackInvalid: new Refusal(500, 'invalid "callback" parameter'),
   sessionNotFound: new Refusal(404, 'Session not found.'),
@@ -140,9 +141,11 @@ export const REFUSALS = {
   bodyTooLarge: new Refusal(413, 'Body too large.'),
   bodyTimeout: new Refusal(408, 'Body took too long.', { Connection: 'close' }),
   memoryLimit: new Refusal(503, 'Too much is waiting.', RETRY_AFTER_1_S),
+  bodyConsumed: new Refusal(500, 'The body was read before it reached SockJS.'),
   bodyMissing: new Refusal(500, 'Payload expected.'),
   bodyInvalid: new Refusal(500, 'Broken JSON encoding.'),
   tooManyMessages: new Refusal(413, 'Too many messages at once.'),
+  httpVersion: new Refusal(505, 'HTTP/2 is not supported.'),
   internalError: new Refusal(500, 'Internal error.'),
 } as const satisfies Readonly<Record<string, Refusal>>;
 

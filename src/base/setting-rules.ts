@@ -1,6 +1,7 @@
 /** Rules that validate the values of settings, each with its part of the error message. */
-import { inspect } from 'node:util';
+import { closestName } from './closest-name.ts';
 import type { SockJSLogger } from './logging.ts';
+import { explainOrigins } from './origin-advice.ts';
 import { TRANSPORT_NAMES, type TransportName } from './transport-name.ts';
 
 export interface Rule<Value> {
@@ -9,6 +10,8 @@ export interface Rule<Value> {
   /** Unit of a number, in plural. */
   readonly unit?: string;
   readonly isValid: (value: unknown) => value is Value;
+  /** Explains what is wrong with an invalid value, in whole sentences. */
+  readonly explain?: (value: unknown) => string | undefined;
 }
 
 const MS_PER_DAY = 86_400_000;
@@ -59,6 +62,7 @@ export function either<First, Second>(
   return {
     expected: `${first.expected} or ${second.expected}`,
     isValid: (value): value is First | Second => first.isValid(value) || second.isValid(value),
+    explain: (value) => first.explain?.(value) ?? second.explain?.(value),
   };
 }
 
@@ -77,20 +81,44 @@ function isTransportName(value: unknown): value is TransportName {
   return TRANSPORT_NAMES.some((name) => name === value);
 }
 
+/** Names of sockjs-client and others, in lower case without `-`. */
+const TRANSPORT_ALIASES: Readonly<Record<string, TransportName>> = {
+  iframeeventsource: 'eventsource',
+  iframehtmlfile: 'htmlfile',
+  iframexhrpolling: 'xhr',
+  jsonppolling: 'jsonp',
+  polling: 'xhr',
+  sse: 'eventsource',
+  streaming: 'xhr_streaming',
+  xdrpolling: 'xhr',
+  xdrstreaming: 'xhr_streaming',
+  xhrpolling: 'xhr',
+};
+
 export const TRANSPORT_LIST: Rule<readonly TransportName[]> = {
   expected: `a list of ${TRANSPORT_NAMES.join(', ')}`,
   isValid: (value) => isListOf(value, isTransportName),
+  explain(value) {
+    const list: readonly unknown[] = Array.isArray(value) ? value : [value];
+    const wrong = list.find((item) => isString(item) && !isTransportName(item));
+    if (!isString(wrong)) return undefined;
+    const name = closestName(wrong, TRANSPORT_NAMES, TRANSPORT_ALIASES);
+    return name && `There is no transport '${wrong}'. Did you mean '${name}'?`;
+  },
 };
 
 // scheme://host[:port] and nothing after it. The first label of the host may be `*`. A comma or a semicolon would
 // end the origin in the Content-Security-Policy of the iframe page.
 const ORIGIN = /^[a-z][a-z0-9+.-]*:\/\/(\*\.)?[^\s/*?#@,;]+$/i;
+/** A page is not loaded over a WebSocket, and the port is missing after the colon. */
+const NEVER_AN_ORIGIN = /^wss?:|:$/i;
 /** Browsers send origins in ASCII: a host with other letters is in punycode. */
 const PRINTABLE_ASCII = /^[!-~]+$/;
 
 function isOrigin(value: unknown): value is string {
   if (value === 'null') return true;
-  return isString(value) && ORIGIN.test(value) && PRINTABLE_ASCII.test(value);
+  if (!isString(value) || NEVER_AN_ORIGIN.test(value)) return false;
+  return ORIGIN.test(value) && PRINTABLE_ASCII.test(value);
 }
 
 export const ORIGIN_LIST: Rule<'*' | readonly string[]> = {
@@ -98,6 +126,7 @@ export const ORIGIN_LIST: Rule<'*' | readonly string[]> = {
     "'*', a list of origins such as 'https://app.example.com' or 'https://*.example.com' " +
     '(in ASCII, as browsers send them: other letters in punycode, "xn--…")',
   isValid: (value) => value === '*' || isListOf(value, isOrigin),
+  explain: (value) => explainOrigins(value, isOrigin),
 };
 
 /** Checks only that the items are strings. `ClientAddressReader` parses them and reports an invalid address. */
@@ -113,20 +142,18 @@ export const URL_REFERENCE: Rule<string | URL> = {
     value instanceof URL || (isString(value) && /^(https?:\/\/|file:|\/)./i.test(value)),
 };
 
-const LOGGER_METHODS = ['debug', 'info', 'warn', 'error'];
+const LOGGER_METHODS = ['info', 'warn', 'error'];
+
+function hasMethod(value: object, name: string): boolean {
+  return typeof Reflect.get(value, name) === 'function';
+}
 
 export const LOGGER: Rule<SockJSLogger | false> = {
   expected: 'an object with debug, info, warn and error, or false',
   isValid: (value): value is SockJSLogger | false => {
     if (value === false) return true;
     if (typeof value !== 'object' || value === null) return false;
-    return LOGGER_METHODS.every((name) => typeof Reflect.get(value, name) === 'function');
+    if (Reflect.get(value, 'debug') !== undefined && !hasMethod(value, 'debug')) return false;
+    return LOGGER_METHODS.every((name) => hasMethod(value, name));
   },
 };
-
-/** Formats a value for an error message, on one line. */
-export function describeValue(value: unknown): string {
-  return typeof value === 'function'
-    ? 'a function'
-    : inspect(value, { depth: 1, breakLength: Infinity });
-}

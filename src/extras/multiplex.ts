@@ -1,6 +1,6 @@
 /**
- * Named channels over one connection. Messages are `sub,NAME`, `uns,NAME` and `msg,NAME,TEXT`, as in the multiplexing
- * of the SockJS project. Each channel has a `SockJSConnection`. When the server closes a channel, it sends
+ * Named channels over one connection. Messages are `sub,NAME`, `uns,NAME` and `msg,NAME,TEXT`, as in websocket-multiplex
+ * of the SockJS project, whose clients work too. Each channel has a `SockJSConnection`. When the server closes a channel, it sends
  * `uns,NAME,CODE,REASON`.
  */
 /// <reference types="node" preserve="true" />
@@ -19,21 +19,27 @@ import type { CloseStatus } from '../base/close-reasons.ts';
 import { CHANNEL_CLOSE_REASONS } from './channel-close-reasons.ts';
 import { HandlerRunner, type HandlerOwner } from '../sessions/handler-runner.ts';
 import type { SockJSLogger } from '../base/logging.ts';
+import type { ClientMemory } from '../base/memory-budget.ts';
 import type { TransportName } from '../base/transport-name.ts';
 
 /** Limit for the name in the refusal of an unknown channel. */
 const MAX_NAME_LENGTH = 200;
 
 /** Definition of a channel, which all sessions share. */
-class ChannelDefinition {
-  /** Percent-encoded name, as in messages, so that it contains no comma. */
-  readonly name: string;
+interface ChannelDefinition {
   readonly createConnection: CreateConnection<SockJSConnection>;
+}
+
+/** One spelling of a channel's name in messages. A client gets the spelling that it has subscribed with. */
+class ChannelSpelling {
+  /** Encoded name, so that it contains no comma. */
+  readonly name: string;
+  readonly definition: ChannelDefinition;
   #last: { readonly message: Message; readonly prefixed: Message } | undefined;
 
-  constructor(name: string, createConnection: CreateConnection<SockJSConnection>) {
-    this.name = encodeURIComponent(name);
-    this.createConnection = createConnection;
+  constructor(name: string, definition: ChannelDefinition) {
+    this.name = name;
+    this.definition = definition;
   }
 
   /** Adds the name of the channel to a message. Memoized, so that a broadcast is encoded once, unless it is long. */
@@ -54,15 +60,15 @@ class ChannelDefinition {
 /** One channel of one session. */
 class Channel implements ConnectionBackend, HandlerOwner {
   readonly #session: ConnectionBackend;
-  readonly #definition: ChannelDefinition;
+  readonly #spelling: ChannelSpelling;
   readonly #handlers: HandlerRunner;
   #closeReason: CloseStatus | undefined;
 
   /** @param session session that carries the channel */
-  constructor(session: ConnectionBackend, definition: ChannelDefinition) {
+  constructor(session: ConnectionBackend, spelling: ChannelSpelling) {
     this.#session = session;
-    this.#definition = definition;
-    const connection = definition.createConnection(this);
+    this.#spelling = spelling;
+    const connection = spelling.definition.createConnection(this);
     this.#handlers = new HandlerRunner(connection, this, session.logger);
   }
 
@@ -80,6 +86,10 @@ class Channel implements ConnectionBackend, HandlerOwner {
 
   get logger(): SockJSLogger {
     return this.#session.logger;
+  }
+
+  get memory(): ClientMemory {
+    return this.#session.memory;
   }
 
   get bufferedBytes(): number {
@@ -111,7 +121,7 @@ class Channel implements ConnectionBackend, HandlerOwner {
   }
 
   send(message: Message): boolean {
-    return this.isOpen && this.#session.send(this.#definition.addPrefix(message));
+    return this.isOpen && this.#session.send(this.#spelling.addPrefix(message));
   }
 
   watchClose(watcher: () => void): () => void {
@@ -130,7 +140,7 @@ class Channel implements ConnectionBackend, HandlerOwner {
 
   close({ code, reason }: CloseStatus): void {
     if (!this.isOpen) return;
-    this.#session.send(createMessage(`uns,${this.#definition.name},${code},${reason}`));
+    this.#session.send(createMessage(`uns,${this.#spelling.name},${code},${reason}`));
     this.onClosed({ code, reason });
   }
 
@@ -144,12 +154,12 @@ class Channel implements ConnectionBackend, HandlerOwner {
 
 /** Connection that carries the channels of one session. */
 class MultiplexConnection extends SockJSConnection {
-  readonly #definitions: ReadonlyMap<string, ChannelDefinition>;
+  readonly #spellings: ReadonlyMap<string, ChannelSpelling>;
   readonly #channels = new Map<ChannelDefinition, Channel>();
 
-  constructor(definitions: ReadonlyMap<string, ChannelDefinition>) {
+  constructor(spellings: ReadonlyMap<string, ChannelSpelling>) {
     super();
-    this.#definitions = definitions;
+    this.#spellings = spellings;
   }
 
   override onMessage(message: string): void {
@@ -157,17 +167,18 @@ class MultiplexConnection extends SockJSConnection {
     const kind = message.slice(0, Math.max(kindEnd, 0));
     const nameEnd = message.indexOf(',', kindEnd + 1);
     const name = message.slice(kindEnd + 1, nameEnd < 0 ? message.length : nameEnd);
-    const definition = this.#definitions.get(name);
-    if (definition === undefined) {
+    const spelling = this.#spellings.get(name);
+    if (spelling === undefined) {
       if (kind === 'sub' && name.length <= MAX_NAME_LENGTH)
         this.#refuse(name, CHANNEL_CLOSE_REASONS.unknown);
       return;
     }
     const text = nameEnd < 0 ? '' : message.slice(nameEnd + 1);
-    if (kind === 'msg') this.#channels.get(definition)?.receive(text);
-    else if (kind === 'sub') this.#subscribe(definition);
-    else if (kind === 'uns')
-      this.#channels.get(definition)?.onClosed(CHANNEL_CLOSE_REASONS.unsubscribed);
+    if (kind === 'sub') return this.#subscribe(spelling);
+    const channel = this.#channels.get(spelling.definition);
+    if (kind === 'msg') channel?.receive(text);
+    else if (kind === 'uns') channel?.onClosed(CHANNEL_CLOSE_REASONS.unsubscribed);
+    return undefined;
   }
 
   override onDrain(): void {
@@ -178,15 +189,16 @@ class MultiplexConnection extends SockJSConnection {
     for (const channel of this.#channels.values()) channel.onClosed({ code, reason });
   }
 
-  #subscribe(definition: ChannelDefinition): void {
+  #subscribe(spelling: ChannelSpelling): void {
+    const { definition } = spelling;
     const previous = this.#channels.get(definition);
     if (previous?.isOpen === true) return;
     // A client that subscribes and unsubscribes in a loop may have only one pending `onOpen` for each channel.
     if (previous?.isOpening === true) {
-      this.#refuse(definition.name, CHANNEL_CLOSE_REASONS.opening);
+      this.#refuse(spelling.name, CHANNEL_CLOSE_REASONS.opening);
       return;
     }
-    const channel = new Channel(backendOf(this), definition);
+    const channel = new Channel(backendOf(this), spelling);
     this.#channels.set(definition, channel);
     channel.open();
   }
@@ -194,6 +206,23 @@ class MultiplexConnection extends SockJSConnection {
   #refuse(name: string, { code, reason }: CloseStatus): void {
     this.send(`uns,${name},${code},${reason}`);
   }
+}
+
+/**
+ * Returns the spellings of all names: that of `MultiplexClient`, and that of the client of websocket-multiplex, which
+ * calls `escape`. If one text spells two names, it is that of `MultiplexClient`.
+ */
+function spellNames(
+  definitions: ReadonlyMap<string, ChannelDefinition>,
+): ReadonlyMap<string, ChannelSpelling> {
+  const spellings = new Map<string, ChannelSpelling>();
+  for (const encode of [escape, encodeURIComponent]) {
+    for (const [name, definition] of definitions) {
+      const encoded = encode(name);
+      spellings.set(encoded, new ChannelSpelling(encoded, definition));
+    }
+  }
+  return spellings;
 }
 
 /**
@@ -212,15 +241,15 @@ export function multiplex(
   for (const [name, source] of Object.entries(channels)) {
     if (name === '')
       throw new SockJSError('ERR_SETTING', 'A channel needs a name that is not empty.');
-    const create = connectionCreator(source, `Channel '${name}'`, 'ERR_SETTING');
-    const definition = new ChannelDefinition(name, create);
-    definitions.set(definition.name, definition);
+    const createConnection = connectionCreator(source, `Channel '${name}'`, 'ERR_SETTING');
+    definitions.set(name, { createConnection });
   }
   if (definitions.size === 0)
     throw new SockJSError('ERR_SETTING', 'multiplex() needs at least one channel.');
+  const spellings = spellNames(definitions);
   return class extends MultiplexConnection {
     constructor() {
-      super(definitions);
+      super(spellings);
     }
   };
 }

@@ -55,8 +55,9 @@ const GAUGES: readonly Metric[] = [
   },
   {
     name: 'sockjs_buffered_bytes',
-    help: 'Bytes that are buffered for slow clients.',
-    values: single((dump) => dump.bufferedBytes),
+    help: 'Buffered bytes: output for slow clients, incomplete messages and bodies, and delayed input.',
+    label: 'kind',
+    values: labelled('kind', (dump) => dump.buffered),
   },
 ];
 
@@ -105,6 +106,11 @@ const COUNTERS: readonly Metric[] = [
     name: 'sockjs_messages_dropped_total',
     help: 'Messages that the policy drop-oldest has dropped.',
     values: single((dump) => dump.packetsDroppedTotal),
+  },
+  {
+    name: 'sockjs_evictions_total',
+    help: 'Buffers that were given up because their client held the most when memory was short.',
+    values: single((dump) => dump.evictionsTotal),
   },
   {
     name: 'sockjs_throttled_total',

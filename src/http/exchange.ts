@@ -4,8 +4,8 @@
  */
 import type { PeerCertificate } from 'node:tls';
 import type { SockJSError } from '../base/errors.ts';
-import type { MemoryBudget } from '../base/memory-budget.ts';
-import type { Refusal } from '../base/refusal.ts';
+import type { ClientMemory } from '../base/memory-budget.ts';
+import type { Refusal, RefusalReason } from '../base/refusal.ts';
 import type { Hop } from './client-address.ts';
 import type { WebSocketConnection } from './websocket-connection.ts';
 
@@ -17,8 +17,6 @@ export interface HostSettings {
   readonly disableNagle: boolean;
   readonly noKeepAlive: boolean;
   readonly maxMessageBytes: number;
-  readonly maxTotalBufferedBytes: number;
-  readonly highWaterMark: number;
   readonly bodyTimeout: number;
   readonly writeTimeout: number;
 }
@@ -41,17 +39,13 @@ export interface BodyLimits {
   readonly maxBytes: number;
   /** Time for the whole body, in milliseconds. */
   readonly timeout: number;
-  /** Counts the bytes of incomplete bodies, with everything else that is buffered. */
-  readonly budget: MemoryBudget;
-  /** Limit for the bytes in the budget. */
-  readonly maxTotalBytes: number;
 }
 
 /** A valid request for a WebSocket. */
 export interface WebSocketUpgrade {
   readonly type: 'websocket';
   /** Completes the handshake. The caller sets a listener in the same turn. */
-  accept(): WebSocketConnection;
+  accept(memory: ClientMemory): WebSocketConnection;
 }
 
 /** The WebSocket upgrade that a request contains. Other upgrades are `none`. */
@@ -88,7 +82,7 @@ export interface Exchange extends Hop {
    * @returns the body, or an error: `ERR_BODY_TOO_LARGE`, `ERR_BODY_TIMEOUT` or `ERR_NO_MEMORY` as soon as a limit
    * is exceeded, `ERR_BODY_ABORTED` if the client disconnects
    */
-  readBody(limits: BodyLimits): Promise<Buffer | SockJSError>;
+  readBody(limits: BodyLimits, memory: ClientMemory): Promise<Buffer | SockJSError>;
   /** Sends a complete response. */
   respond(status: number, headers: HeaderList, body?: string): void;
   /** Starts a streaming response. Nothing is sent before the first `write`. */
@@ -107,7 +101,7 @@ export interface Exchange extends Hop {
    * Calls back if the client disconnects while a decision of the application is pending.
    * @returns a function that removes the callback. Call it before the request is handled
    */
-  watchDisconnect(callback: () => void): () => void;
+  watchDisconnect(memory: ClientMemory, callback: () => void): () => void;
 }
 
 /** The part of a router that a host needs. */
@@ -116,4 +110,6 @@ export interface ExchangeHandler {
   readonly settings: HostSettings;
   /** Handles an exchange below the prefix. It never throws. */
   handle(exchange: Exchange): void;
+  /** Refuses an exchange that the host does not support. */
+  refuse(exchange: Exchange, reason: RefusalReason): void;
 }

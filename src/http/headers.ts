@@ -41,9 +41,8 @@ export function addPreflight(headers: HeaderList, methods: string): void {
   headers.push('Access-Control-Allow-Methods', methods);
 }
 
-// At most 256 cookie-octets of RFC 6265, which is more than load balancers write. Other values are not echoed.
-const SESSION_COOKIE =
-  /(?:^|;\s*)JSESSIONID="?([\w!#$%&'()*+./:<=>?@[\]^`{|}~-]{1,256})"?\s*(?:;|$)/;
+// Characters and length that load balancers write. Other values are not echoed.
+const SESSION_COOKIE = /(?:^|;\s*)JSESSIONID="?([\w.:~+/=!-]{1,256})"?\s*(?:;|$)/;
 
 /**
  * Echoes the cookie by which a load balancer finds the client's node. On an encrypted connection browsers send it in

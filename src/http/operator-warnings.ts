@@ -10,10 +10,17 @@ const WARNINGS = {
     'a WebSocket request arrived without its Upgrade and Connection headers: a proxy dropped them. ' +
     'Configure it to pass both on: nginx with proxy_http_version 1.1, proxy_set_header Upgrade $http_upgrade and ' +
     'proxy_set_header Connection "upgrade"; HAProxy and Caddy do so by default.',
+  bodyConsumed:
+    'refused a message with 500: middleware has read the body before it reached the router. ' +
+    'Use router.middleware before body parsers such as express.json() and express.text(), or attach(server).',
+  httpVersion:
+    'refused an HTTP/2 request with 505: only HTTP/1.1 is supported. ' +
+    'Serve the router with node:http or node:https, and let a proxy speak HTTP/2.',
   bodyTooLarge: 'refused a request body with 413: it was longer than maxMessageBytes.',
   bodyTimeout: 'refused a request body with 408: it took longer than bodyTimeout.',
   memoryLimit:
-    'refused a request body with 503: more than maxTotalBufferedBytes are buffered in this process.',
+    'refused a request body with 503: more than maxTotalBufferedBytes are buffered in this process, ' +
+    'or maxBufferedBytesPerAddress for its address.',
   pendingLimit:
     'refused a request with 503: too many others wait for authorize or allowedOrigins; ' +
     'see maxPendingDecisions and maxPendingDecisionsPerAddress.',

@@ -1,4 +1,4 @@
-import { addressKey } from '../base/address-key.ts';
+import { AddressCounts } from '../base/address-counts.ts';
 import { Deadline } from '../base/deadline.ts';
 import { isThenable, toPromise } from '../base/thenable.ts';
 
@@ -10,7 +10,7 @@ export interface DecisionLimits {
   readonly timeout: number;
   /** Limit for pending calls of one kind. */
   readonly maxPending: number;
-  /** Limit for pending calls of both kinds for one address (IPv6: for one /64). */
+  /** Limit for pending calls of both kinds for one address (IPv6: for one /64). See `networkLimit` for a /48. */
   readonly maxPendingPerAddress: number;
 }
 
@@ -59,7 +59,7 @@ export class DecisionCall {
 export class PendingDecisions {
   readonly #limits: DecisionLimits;
   readonly #pendingByKind: Record<DecisionKind, number> = { allowedOrigins: 0, authorize: 0 };
-  readonly #pendingByAddress = new Map<string, number>();
+  readonly #pendingByAddress = new AddressCounts();
   /** Functions that end the pending calls. */
   readonly #closers = new Set<() => void>();
 
@@ -130,22 +130,19 @@ export class PendingDecisions {
   #isFull({ kind, address }: DecisionRequest): boolean {
     const { maxPending, maxPendingPerAddress } = this.#limits;
     if (this.#pendingByKind[kind] >= maxPending) return true;
-    return (this.#pendingByAddress.get(addressKey(address)) ?? 0) >= maxPendingPerAddress;
+    return this.#pendingByAddress.isFull(address, maxPendingPerAddress, maxPending);
   }
 
   /** Counts a call. Returns a function that stops counting it, and may be called more than once. */
   #count({ kind, address }: DecisionRequest): () => void {
-    const key = addressKey(address);
     this.#pendingByKind[kind] += 1;
-    this.#pendingByAddress.set(key, (this.#pendingByAddress.get(key) ?? 0) + 1);
+    this.#pendingByAddress.add(address, 1);
     let isCounted = true;
     return () => {
       if (!isCounted) return;
       isCounted = false;
       this.#pendingByKind[kind] -= 1;
-      const remaining = (this.#pendingByAddress.get(key) ?? 0) - 1;
-      if (remaining > 0) this.#pendingByAddress.set(key, remaining);
-      else this.#pendingByAddress.delete(key);
+      this.#pendingByAddress.add(address, -1);
     };
   }
 }

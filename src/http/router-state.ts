@@ -1,9 +1,8 @@
 import type { ConnectionInfo } from '../base/connection-info.ts';
-import { PROCESS_MEMORY_BUDGET } from '../base/memory-budget.ts';
 import type { SockJSLogger } from '../base/logging.ts';
 import type { SessionRegistry } from '../sessions/session-registry.ts';
 import type { Authorize } from './authorize.ts';
-import { ClientAddressReader } from './client-address.ts';
+import { ClientAddressReader, type ForwardedHeader } from './client-address.ts';
 import type { BodyLimits } from './exchange.ts';
 import { OperatorWarnings } from './operator-warnings.ts';
 import { type AllowedOrigins, OriginGuard } from './origin-guard.ts';
@@ -15,12 +14,12 @@ export interface HttpSettings {
   readonly authorize: Authorize<unknown> | undefined;
   readonly authorizeTimeout: number;
   readonly bodyTimeout: number;
+  readonly forwardedHeader: ForwardedHeader;
   readonly maxMessageBytes: number;
   readonly maxPendingDecisions: number;
   readonly maxPendingDecisionsPerAddress: number;
   readonly maxSessions: number;
   readonly maxSessionsPerAddress: number;
-  readonly maxTotalBufferedBytes: number;
   readonly trustedProxies: readonly string[];
   readonly verifyIp: boolean | ((request: ConnectionInfo) => string);
 }
@@ -50,7 +49,7 @@ export class RouterState {
     this.settings = settings;
     this.logger = logger;
     this.sessions = sessions;
-    this.addresses = new ClientAddressReader(settings.trustedProxies);
+    this.addresses = new ClientAddressReader(settings.trustedProxies, settings.forwardedHeader);
     this.originGuard = new OriginGuard(settings.allowedOrigins);
     this.decisions = new PendingDecisions({
       timeout: settings.authorizeTimeout,
@@ -58,11 +57,6 @@ export class RouterState {
       maxPendingPerAddress: settings.maxPendingDecisionsPerAddress,
     });
     this.warnings = new OperatorWarnings((line) => logger.warn(`${prefix || '/'}: ${line}`));
-    this.bodyLimits = {
-      maxBytes: settings.maxMessageBytes,
-      timeout: settings.bodyTimeout,
-      budget: PROCESS_MEMORY_BUDGET,
-      maxTotalBytes: settings.maxTotalBufferedBytes,
-    };
+    this.bodyLimits = { maxBytes: settings.maxMessageBytes, timeout: settings.bodyTimeout };
   }
 }

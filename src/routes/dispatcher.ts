@@ -1,5 +1,6 @@
+import { ApplicationError } from '../base/application-error.ts';
 import { describeError, quoteForLog } from '../base/logging.ts';
-import { REFUSALS, Refusal } from '../base/refusal.ts';
+import { REFUSALS, Refusal, type RefusalReason } from '../base/refusal.ts';
 import { type Admission, admitOrigin, enforce } from '../http/admission.ts';
 import type { Exchange, ExchangeHandler, HostSettings } from '../http/exchange.ts';
 import { addCors, addNoCache, addPreflight, addSessionCookie } from '../http/headers.ts';
@@ -21,6 +22,15 @@ export interface DispatcherSettings extends HostSettings {
 function handlerOf(route: Route, method: string): Handler | undefined {
   if (method === 'GET' || (method === 'HEAD' && !route.cookie)) return route.get;
   return method === 'POST' ? route.post : undefined;
+}
+
+/** Only the last part of the path is logged, since the session id before it is secret. */
+function describeFailure({ method, path }: Exchange, error: unknown): string {
+  if (error instanceof ApplicationError) {
+    return `${error.source} failed; its client gets 500: ${describeError(error.cause)}`;
+  }
+  const leaf = quoteForLog(path.slice(path.lastIndexOf('/') + 1));
+  return `${method} of ${leaf} failed: ${describeError(error)}`;
 }
 
 /** Routes each exchange of a router to its handler. */
@@ -53,6 +63,10 @@ export class Dispatcher implements ExchangeHandler {
     } catch (error) {
       this.#fail(exchange, error);
     }
+  }
+
+  refuse(exchange: Exchange, reason: RefusalReason): void {
+    new RequestContext(this.#state, exchange, '').refuse(reason);
   }
 
   #route(exchange: Exchange): void | Promise<void> {
@@ -94,9 +108,7 @@ export class Dispatcher implements ExchangeHandler {
 
   #fail(exchange: Exchange, error: unknown): void {
     if (exchange.isHandled) exchange.abort();
-    else new RequestContext(this.#state, exchange, '').refuse('internalError');
-    // Only the last part of the path is logged, since the session id before it is secret.
-    const leaf = quoteForLog(exchange.path.slice(exchange.path.lastIndexOf('/') + 1));
-    this.#state.logger.error(`${exchange.method} of ${leaf} failed: ${describeError(error)}`);
+    else this.refuse(exchange, 'internalError');
+    this.#state.logger.error(describeFailure(exchange, error));
   }
 }

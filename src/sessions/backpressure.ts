@@ -1,8 +1,7 @@
 /** Limits, policy and state for slow consumers. */
 import type { ConnectionInfo } from '../base/connection-info.ts';
 import { type SockJSLogger, describeError } from '../base/logging.ts';
-import type { MemoryBudget } from '../base/memory-budget.ts';
-import type { SockJSStats } from '../base/stats.ts';
+import type { ClientMemory, MemoryReservation } from '../base/memory-budget.ts';
 import { ignoreRejection } from '../base/thenable.ts';
 import type { TransportName } from '../base/transport-name.ts';
 
@@ -29,35 +28,31 @@ export interface BackpressureSettings {
   readonly highWaterMark: number;
   /** Limit for the buffered bytes of one client. */
   readonly maxBufferedBytes: number;
-  /** Limit for the buffered bytes of the process. Above it, the limit of each client is `highWaterMark`. */
-  readonly maxTotalBufferedBytes: number;
   readonly slowConsumer: SlowConsumerPolicy | ((client: SlowConsumer) => SlowConsumerPolicy);
 }
 
 /** Part of the session context that backpressure needs. */
 export interface BackpressureContext {
   readonly settings: BackpressureSettings;
-  readonly stats: SockJSStats;
-  readonly budget: MemoryBudget;
   readonly logger: SockJSLogger;
 }
 
 /** Tracks a slow consumer: its buffered bytes and the senders that wait for drain. */
 export class Backpressure {
   readonly #context: BackpressureContext;
-  #bytes = 0;
+  readonly #reservation: MemoryReservation;
   readonly #waitingSenders: ((keepsUp: boolean) => void)[] = [];
 
-  constructor(context: BackpressureContext) {
+  /** @param onEvicted applies the policy with the limit `highWaterMark`, since another client needs the memory */
+  constructor(context: BackpressureContext, memory: ClientMemory, onEvicted: () => void) {
     this.#context = context;
+    this.#reservation = memory.reserve('output', onEvicted);
   }
 
-  /** @param bytes current number of buffered bytes of the client */
+  /** @param bytes current number of buffered bytes of the client, which has not grown */
   update(bytes: number): void {
-    const change = bytes - this.#bytes;
-    this.#bytes = bytes;
-    this.#context.stats.buffered(change);
-    this.#context.budget.add(change);
+    const isOver = bytes > this.#context.settings.highWaterMark;
+    this.#reservation.resize(bytes, isOver ? Math.min(bytes, this.#reservation.bytes) : 0);
   }
 
   /**
@@ -66,17 +61,28 @@ export class Backpressure {
    * @returns the limit that the buffered bytes exceed, or undefined
    */
   exceededLimit(bytes: number, newestBytes: number): number | undefined {
-    this.update(bytes);
-    const { settings, budget } = this.#context;
-    const isScarce = budget.bytes > settings.maxTotalBufferedBytes;
-    const limit = isScarce ? settings.highWaterMark : settings.maxBufferedBytes;
+    const { highWaterMark, maxBufferedBytes } = this.#context.settings;
     // A single message may be longer than the limit, unless the messages before it already exceed it.
-    const isExceeded = bytes > limit && (newestBytes <= limit || bytes - newestBytes > limit);
-    return isExceeded ? limit : undefined;
+    const isOver = (limit: number): boolean =>
+      bytes > limit && (newestBytes <= limit || bytes - newestBytes > limit);
+    // Bytes up to `highWaterMark` and a single message are never given up, so they do not count.
+    const hasRoom = this.#reservation.resize(bytes, isOver(highWaterMark) ? bytes : 0);
+    const limit = hasRoom ? maxBufferedBytes : highWaterMark;
+    return isOver(limit) ? limit : undefined;
   }
 
   /** Returns the policy for this client. An error of a `slowConsumer` function is logged, and the policy is `close`. */
-  policyFor({ info, transport, user, bufferedBytes }: SlowConsumer): SlowConsumerPolicy {
+  policyFor(client: SlowConsumer, limit: number): SlowConsumerPolicy {
+    const policy = this.#evaluatePolicy(client);
+    if (policy === 'close') {
+      this.#context.logger.info(
+        `Closed a client with 1013: over ${limit} bytes buffered; see maxBufferedBytes.`,
+      );
+    }
+    return policy;
+  }
+
+  #evaluatePolicy({ info, transport, user, bufferedBytes }: SlowConsumer): SlowConsumerPolicy {
     const { settings, logger } = this.#context;
     const { slowConsumer } = settings;
     if (typeof slowConsumer !== 'function') return slowConsumer;

@@ -1,5 +1,6 @@
 import { type CloseReason, type CloseStatus, CLOSE_REASONS } from '../base/close-reasons.ts';
 import type { ConnectionInfo } from '../base/connection-info.ts';
+import type { ClientMemory, MemoryReservation } from '../base/memory-budget.ts';
 import { isThenable, toPromise } from '../base/thenable.ts';
 import { type SockJSLogger, describeError } from '../base/logging.ts';
 import { MESSAGE_OVERHEAD_BYTES } from '../protocol/message.ts';
@@ -16,6 +17,7 @@ export interface ConnectionHandlers {
 /** Session, or channel of a multiplexed session, whose handlers are called. */
 export interface HandlerOwner {
   readonly info: ConnectionInfo;
+  readonly memory: ClientMemory;
   /** Set as soon as the connection is closing. No message is handled after that. */
   readonly closeReason: CloseStatus | undefined;
   /** Closes the connection. The owner then calls `HandlerRunner.close`. */
@@ -39,6 +41,7 @@ export class HandlerRunner {
   #opening: Promise<void> | undefined;
   #inbox: (string | Uint8Array)[] | undefined;
   #inboxBytes = 0;
+  #inboxReservation: MemoryReservation | undefined;
   #closeWatchers: Set<() => void> | undefined;
 
   constructor(handlers: ConnectionHandlers, owner: HandlerOwner, logger: SockJSLogger) {
@@ -100,6 +103,7 @@ export class HandlerRunner {
     this.#closeWatchers = undefined;
     if (this.#state === 'opening' || this.#state === 'closing') {
       this.#state = 'closing';
+      this.#releaseInbox(); // No message is handled any more.
       return;
     }
     const reason = this.#state === 'accepted' ? this.#owner.closeReason : undefined;
@@ -111,7 +115,10 @@ export class HandlerRunner {
   #buffer(data: string | Uint8Array): void {
     (this.#inbox ??= []).push(data);
     this.#inboxBytes += data.length + MESSAGE_OVERHEAD_BYTES;
+    const onEvicted = (): void => this.#owner.close(CLOSE_REASONS.memoryLimit);
+    this.#inboxReservation ??= this.#owner.memory.reserve('delayedInput', onEvicted);
     if (this.#inboxBytes > MAX_INBOX_BYTES) this.#owner.close(CLOSE_REASONS.beforeAccept);
+    else if (!this.#inboxReservation.resize(this.#inboxBytes)) onEvicted();
   }
 
   async #settle(pending: PromiseLike<unknown>): Promise<void> {
@@ -130,9 +137,14 @@ export class HandlerRunner {
     this.#state = 'accepted';
     if (result === false) this.#owner.close(CLOSE_REASONS.refused);
     const inbox = this.#inbox;
-    this.#inbox = undefined;
+    this.#releaseInbox();
     for (const data of inbox ?? []) this.deliver(data);
     if (isClosing) this.close();
+  }
+
+  #releaseInbox(): void {
+    this.#inbox = undefined;
+    this.#inboxReservation?.release();
   }
 
   #handle(data: string | Uint8Array): void {

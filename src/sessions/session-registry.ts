@@ -1,9 +1,9 @@
 import { performance } from 'node:perf_hooks';
-import { addressKey } from '../base/address-key.ts';
+import { AddressCounts } from '../base/address-counts.ts';
 import type { CloseReason } from '../base/close-reasons.ts';
 import { Deadline } from '../base/deadline.ts';
-import { type SockJSLogger, describeError } from '../base/logging.ts';
-import { type MemoryBudget, PROCESS_MEMORY_BUDGET } from '../base/memory-budget.ts';
+import { type SockJSLogger, describeError, quoteForLog } from '../base/logging.ts';
+import { type MemoryBudget, RouterMemory } from '../base/memory-budget.ts';
 import { SockJSStats } from '../base/stats.ts';
 import { Ticker } from '../base/ticker.ts';
 import { FlushQueue } from './flush-queue.ts';
@@ -15,6 +15,8 @@ import { Session, type SessionOwner } from './session.ts';
 /** Deadlines are checked at least this often during each delay, so that none is more than a quarter late. */
 const CHECKS_PER_DELAY = 4;
 
+const SECOND_MS = 1000;
+
 /** Returns the interval at which deadlines are checked, in milliseconds. */
 function checkInterval(settings: SessionSettings): number {
   const { sessionCheckInterval, disconnectDelay, heartbeatDelay, pingTimeout } = settings;
@@ -25,11 +27,15 @@ function checkInterval(settings: SessionSettings): number {
 /** Sessions of one router: finds them by key, checks their deadlines with one timer, and closes them together. */
 export class SessionRegistry<App extends ConnectionHandlers = ConnectionHandlers> {
   readonly stats: SockJSStats;
+  readonly memory: RouterMemory;
+  /** Sessions of each client address. */
+  readonly addresses = new AddressCounts();
   readonly #owner: SessionOwner;
   readonly #createApplication: (session: Session) => App;
   readonly #applications = new Map<Session, App>();
   readonly #byKey = new Map<string, Session>();
-  readonly #countByAddress = new Map<string, number>();
+  /** Undefined while the development log is off. */
+  readonly #openedAt: WeakMap<Session, number> | undefined;
   readonly #ticker: Ticker;
   /** Set once `drain` was called. */
   #drainReason: CloseReason | undefined;
@@ -46,24 +52,26 @@ export class SessionRegistry<App extends ConnectionHandlers = ConnectionHandlers
     logger: SockJSLogger,
     createApplication: (session: Session) => App,
     clock: () => number = () => performance.now(),
-    budget: MemoryBudget = PROCESS_MEMORY_BUDGET,
+    budget?: MemoryBudget,
   ) {
     this.stats = new SockJSStats(prefix, clock);
+    this.memory = new RouterMemory(settings, this.stats, budget);
     this.#createApplication = createApplication;
     this.#owner = {
       settings,
       logger,
       clock,
       stats: this.stats,
-      budget,
       flushQueue: new FlushQueue(settings.immediateFlush, (error) => {
         logger.error(`A session could not be flushed: ${describeError(error)}`);
       }),
       onSettled: (session) => this.#settle(session),
+      onEnded: (session, reason) => this.#countEnd(session, reason),
       onClosed: (session) => this.#forget(session),
     };
     const onTick = (_counted: number, lost: number): void => this.#checkDeadlines(lost);
     this.#ticker = new Ticker(checkInterval(settings), onTick, clock);
+    if (logger.debug !== undefined) this.#openedAt = new WeakMap();
   }
 
   /** Number of sessions, including ended ones that keep a close frame for a late poll. */
@@ -74,11 +82,6 @@ export class SessionRegistry<App extends ConnectionHandlers = ConnectionHandlers
   /** True once `drain` was called. No session may be opened after it. */
   get isDraining(): boolean {
     return this.#drainReason !== undefined;
-  }
-
-  /** Number of sessions of one client address. */
-  sizeOf(address: string): number {
-    return this.#countByAddress.get(addressKey(address)) ?? 0;
   }
 
   find(key: string): Session | undefined {
@@ -99,8 +102,9 @@ export class SessionRegistry<App extends ConnectionHandlers = ConnectionHandlers
     });
     if (application !== undefined) this.#applications.set(session, application);
     if (key !== undefined) this.#byKey.set(key, session);
-    this.#count(info.ip, 1);
+    this.addresses.add(info.ip, 1);
     this.stats.sessionOpened(transport, info.ip);
+    this.#logOpening(session);
     this.#ticker.start();
     if (this.#drainReason === undefined) return session;
     session.abort(this.#drainReason);
@@ -142,11 +146,22 @@ export class SessionRegistry<App extends ConnectionHandlers = ConnectionHandlers
     for (const session of this.#applications.keys()) session.tick(now, lost);
   }
 
-  #count(ip: string, change: number): void {
-    const address = addressKey(ip);
-    const count = (this.#countByAddress.get(address) ?? 0) + change;
-    if (count > 0) this.#countByAddress.set(address, count);
-    else this.#countByAddress.delete(address);
+  #countEnd(session: Session, reason: CloseReason): void {
+    const { transport, info } = session.init;
+    this.stats.sessionEnded(transport, info.ip, reason);
+    const openedAt = this.#openedAt?.get(session);
+    if (openedAt === undefined) return;
+    const seconds = ((this.#owner.clock() - openedAt) / SECOND_MS).toFixed(1);
+    this.#owner.logger.debug?.(
+      `closed ${transport} of ${info.ip} after ${seconds} s with ${reason.code} ` +
+        `${quoteForLog(reason.reason)}: ${reason.cause}`,
+    );
+  }
+
+  #logOpening(session: Session): void {
+    if (this.#openedAt === undefined) return;
+    this.#openedAt.set(session, this.#owner.clock());
+    this.#owner.logger.debug?.(`opened ${session.transport} for ${session.info.ip}`);
   }
 
   #settle(session: Session): void {
@@ -159,7 +174,7 @@ export class SessionRegistry<App extends ConnectionHandlers = ConnectionHandlers
     const { key, info } = session.init;
     // `verifyIp` may return a key that another session has taken over.
     if (key !== undefined && this.#byKey.get(key) === session) this.#byKey.delete(key);
-    this.#count(info.ip, -1);
+    this.addresses.add(info.ip, -1);
     if (this.#applications.size === 0) this.#ticker.stop();
   }
 }

@@ -13,10 +13,12 @@ import { ReceiverSlot } from './receiver-slot.ts';
 import type { Receiver } from './receiver.ts';
 import type { SessionContext, SessionInit } from './session-context.ts';
 
-/** Registry of a session. The session may call each method more than once. */
+/** Registry of a session. The session may call `onSettled` and `onClosed` more than once. */
 export interface SessionOwner extends SessionContext {
   /** Called when no frame is left to send. */
   onSettled(session: Session): void;
+  /** Called once, when the session has ended. */
+  onEnded(session: Session, reason: CloseReason): void;
   onClosed(session: Session): void;
 }
 
@@ -28,6 +30,7 @@ export interface SessionOwner extends SessionContext {
 export class Session implements Flushable, HandlerOwner {
   /** State at the time of opening, under which counters are increased and later decreased. */
   readonly init: SessionInit;
+  readonly memory: SessionInit['memory'];
   readonly #owner: SessionOwner;
   readonly #machine: SessionStateMachine;
   readonly #handlers: HandlerRunner;
@@ -46,6 +49,7 @@ export class Session implements Flushable, HandlerOwner {
   ) {
     this.#owner = owner;
     this.init = init;
+    this.memory = init.memory;
     const maxDetachedMs = init.key === undefined ? 0 : owner.settings.disconnectDelay;
     this.#machine = new SessionStateMachine(owner.settings, maxDetachedMs, owner.clock());
     this.#slot = new ReceiverSlot(owner.stats);
@@ -238,17 +242,14 @@ export class Session implements Flushable, HandlerOwner {
         const { length } = frame.messages;
         this.#owner.stats.sent(length, queuedBytes - length * MESSAGE_OVERHEAD_BYTES, now);
       }
-      const isLast = frame.type === 'close' || receiver.full || machine.isStale(now);
-      if (isLast) return this.#endReceiver(receiver, now);
+      if (frame.type === 'close' || receiver.full || machine.isStale(now)) {
+        receiver.end();
+        // A WebSocket stays attached until it has closed, so that a deadline limits its close handshake.
+        if (!receiver.renewable) return;
+        this.#slot.detach();
+        return machine.detach(now);
+      }
     }
-  }
-
-  #endReceiver(receiver: Receiver, now: number): void {
-    receiver.end();
-    // A WebSocket stays attached until it has closed, so that a deadline limits its close handshake.
-    if (!receiver.renewable) return;
-    this.#slot.detach();
-    this.#machine.detach(now);
   }
 
   get #keepsUp(): boolean {
@@ -257,34 +258,35 @@ export class Session implements Flushable, HandlerOwner {
   }
 
   #applyBackpressure(newest: Message): void {
-    const backpressure = (this.#backpressure ??= new Backpressure(this.#owner));
+    const backpressure = (this.#backpressure ??= new Backpressure(this.#owner, this.memory, () => {
+      this.#reduceBuffer(backpressure, this.#owner.settings.highWaterMark);
+      this.#requestFlush();
+    }));
     const limit = backpressure.exceededLimit(this.bufferedBytes, newest.size);
-    if (limit === undefined) return;
-    const { clock, logger, stats } = this.#owner;
-    if (backpressure.policyFor(this) === 'close') {
-      this.#machine.interrupt(clock(), CLOSE_REASONS.slowConsumer);
-      logger.info(`Closed a client with 1013: over ${limit} bytes buffered; see maxBufferedBytes.`);
+    if (limit !== undefined) this.#reduceBuffer(backpressure, limit);
+  }
+
+  #reduceBuffer(backpressure: Backpressure, limit: number): void {
+    if (backpressure.policyFor(this, limit) === 'close') {
+      this.#machine.interrupt(this.#owner.clock(), CLOSE_REASONS.slowConsumer);
       this.#slot.abort();
     } else {
-      stats.dropped(this.#machine.dropOldest(limit - this.#slot.bufferedBytes));
+      this.#owner.stats.dropped(this.#machine.dropOldest(limit - this.#slot.bufferedBytes));
       backpressure.update(this.bufferedBytes);
     }
   }
 
   #checkDrain(backpressure: Backpressure): void {
-    if (this.#keepsUp) {
-      this.#backpressure = undefined;
-      backpressure.end(true);
-      this.#handlers.drain();
-    } else {
-      backpressure.update(this.bufferedBytes);
-    }
+    if (!this.#keepsUp) return backpressure.update(this.bufferedBytes);
+    this.#backpressure = undefined;
+    backpressure.end(true);
+    this.#handlers.drain();
   }
 
   #handleEnd(reason: CloseReason): void {
     if (!this.#isEndHandled) {
       this.#isEndHandled = true;
-      this.#owner.stats.sessionEnded(this.init.transport, this.init.info.ip, reason);
+      this.#owner.onEnded(this, reason);
       this.#inboundGate?.release();
       this.#backpressure?.end(false);
       this.#backpressure = undefined;

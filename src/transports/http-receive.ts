@@ -1,5 +1,6 @@
 /** Receiving requests of the HTTP transports. A request finds or opens its session, and its response carries frames. */
 import type { RefusalReason } from '../base/refusal.ts';
+import { findField } from '../base/url-encoded.ts';
 import { type Admission, admitSession, enforceSession } from '../http/admission.ts';
 import type { Exchange, HeaderList, ResponseListener } from '../http/exchange.ts';
 import type { Handler, RequestContext } from '../http/request-context.ts';
@@ -112,6 +113,12 @@ class HttpReceiver implements Receiver, ResponseListener {
   }
 }
 
+/**
+ * Limit for the headers of a receiving request. Node keeps the request until the response has ended, and each header
+ * takes about 100 bytes in addition to its text. A WebSocket keeps only the text.
+ */
+const MAX_HEADERS = 100;
+
 const MAX_CALLBACK_LENGTH = 32;
 const CALLBACK = /^[a-zA-Z0-9\-_.]+$/;
 
@@ -122,8 +129,7 @@ function checkCallback(callback: string): RefusalReason | undefined {
 }
 
 function readCallback(query: string): string {
-  const parameters = new URLSearchParams(query);
-  return parameters.get('c') ?? parameters.get('callback') ?? '';
+  return findField(query, 'c') ?? findField(query, 'callback') ?? '';
 }
 
 /** Returns the handler of receiving requests of a transport. */
@@ -143,6 +149,8 @@ export function receive(transport: HttpTransport, { responseLimit }: ReceiveSett
     else attach(context, callback, session);
   };
   return (context) => {
+    if (context.exchange.rawHeaders.length > 2 * MAX_HEADERS)
+      return context.refuse('tooManyHeaders');
     const callback = transport.needsCallback ? readCallback(context.exchange.query) : '';
     const reason = transport.needsCallback ? checkCallback(callback) : undefined;
     if (reason !== undefined) return context.refuse(reason);

@@ -169,7 +169,7 @@ function serve(transport: 'websocket' | 'rawwebsocket', Receiver: ReceiverClass)
     if (!enforceSession(context, admission) || context.exchange.isDisconnected) return;
     const session = context.openSession(transport, admission.user);
     if (session === undefined) return;
-    const socket = upgrade.accept();
+    const socket = upgrade.accept(context.memory);
     const receiver = new Receiver(socket, session);
     socket.listen(receiver);
     session.attach(receiver);

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { inspect } from 'node:util';
 import { SETTING_DEFINITIONS } from '../../src/api/setting-definitions.ts';
 import {
   type ResolvedSettings,
@@ -30,6 +31,7 @@ test('an empty object resolves to the defaults', () => {
     maxPendingDecisionsPerAddress: 100,
     allowedOrigins: [],
     trustedProxies: [],
+    forwardedHeader: 'auto',
     baseUrl: undefined,
     maxMessageBytes: 2_097_152,
     maxMessagesPerBody: 10_000,
@@ -41,6 +43,7 @@ test('an empty object resolves to the defaults', () => {
     maxSessionsPerAddress: 10_000,
     maxBufferedBytes: 4_194_304,
     maxTotalBufferedBytes: 268_435_456,
+    maxBufferedBytesPerAddress: 67_108_864,
     slowConsumer: 'close',
     writeTimeout: 30_000,
     highWaterMark: 65_536,
@@ -50,6 +53,13 @@ test('an empty object resolves to the defaults', () => {
 
 test('an undefined setting counts as missing', () => {
   assert.equal(resolveSettings({ heartbeatDelay: undefined }).heartbeatDelay, 25_000);
+});
+
+test('maxBufferedBytesPerAddress is a quarter of maxTotalBufferedBytes by default', () => {
+  const given = { maxTotalBufferedBytes: 1002 };
+  assert.equal(resolveSettings(given).maxBufferedBytesPerAddress, 251);
+  const both = { ...given, maxBufferedBytesPerAddress: 1000 };
+  assert.equal(resolveSettings(both).maxBufferedBytesPerAddress, 1000);
 });
 
 test('resolved settings are frozen', () => {
@@ -138,19 +148,110 @@ for (const [name, value] of VALID) {
   });
 }
 
+const EXPLAINED: readonly (readonly [name: string, value: unknown, explanation: string])[] = [
+  [
+    'allowedOrigins',
+    ['https://a.com', 'https://x.com/'],
+    "The entry 'https://x.com/' ends with a slash. Use 'https://x.com'.",
+  ],
+  ['allowedOrigins', ['x.com'], "The entry 'x.com' has no scheme. Use 'https://x.com'."],
+  [
+    'allowedOrigins',
+    ['localhost:3000'],
+    "The entry 'localhost:3000' has no scheme. Use 'http://localhost:3000'.",
+  ],
+  ['allowedOrigins', ['//x.com'], "The entry '//x.com' has no scheme. Use 'https://x.com'."],
+  ['allowedOrigins', ['*.x.com'], "The entry '*.x.com' has no scheme. Use 'https://*.x.com'."],
+  [
+    'allowedOrigins',
+    ['https://x.com/a?b#c'],
+    "The entry 'https://x.com/a?b#c' has a path or a query, which no origin has. Use 'https://x.com'.",
+  ],
+  [
+    'allowedOrigins',
+    ['wss://x.com'],
+    "The entry 'wss://x.com' has the scheme of the WebSocket: the page has http: or https:. Use 'https://x.com'.",
+  ],
+  ['allowedOrigins', ['ws://x.com:81'], 'http://x.com:81'],
+  ['allowedOrigins', ['https://x.com:'], "Use 'https://x.com'."],
+  [
+    'allowedOrigins',
+    ['https://me@x.com'],
+    "The entry 'https://me@x.com' has a user name, which no origin has. Use 'https://x.com'.",
+  ],
+  [
+    'allowedOrigins',
+    ['https://*.bücher.example'],
+    "in punycode. Use 'https://*.xn--bcher-kva.example'.",
+  ],
+  ['allowedOrigins', ['*'], "The entry '*' must not be in a list: '*' alone allows all origins."],
+  ['allowedOrigins', ['https://a.*.com'], "The entry 'https://a.*.com' has a '*' elsewhere"],
+  ['allowedOrigins', ['https://a.com,https://b.com'], 'is not one origin'],
+  ['allowedOrigins', [/x\.com$/], 'The list cannot have patterns. Use a function'],
+  ['allowedOrigins', 'https://x.com', "Origins must be in a list: ['https://x.com']."],
+  ['allowedOrigins', 'x.com/', "Origins must be in a list: ['https://x.com']."],
+  ['allowedOrigins', true, "'*' allows all origins."],
+  ['allowedOrigins', [42], 'allowedOrigins must be'],
+  [
+    'disabledTransports',
+    ['xhr', 'xhr-streaming'],
+    "There is no transport 'xhr-streaming'. Did you mean 'xhr_streaming'?",
+  ],
+  ['disabledTransports', ['xhr-polling'], "Did you mean 'xhr'?"],
+  ['disabledTransports', 'websockets', "Did you mean 'websocket'?"],
+];
+
+for (const [name, value, explanation] of EXPLAINED) {
+  test(`the error for ${name}: ${inspect(value)} explains: ${explanation}`, () => {
+    assert.throws(
+      () => resolveSettings({ [name]: value }),
+      ({ message }: SockJSError) => message.includes(explanation) && message.includes(' must be '),
+    );
+  });
+}
+
 test('the error for an origin that is not ASCII mentions punycode', () => {
   assert.throws(() => resolveSettings({ allowedOrigins: ['https://例え.jp'] }), {
     message: /ASCII.*punycode.*xn--….*not \[ 'https:\/\/例え\.jp' \]/,
   });
 });
 
-test('the error for an unknown setting lists all settings', () => {
-  const misspelled: object = { heartbeat_delay: 25 };
-  assert.throws(
-    () => resolveSettings(misspelled),
-    /no setting 'heartbeat_delay'\. Use one of these names: .*heartbeatDelay/,
-  );
-});
+for (const [unknown, advice] of [
+  ['allowedOrigin', 'Did you mean `allowedOrigins`?'],
+  ['cors', 'Did you mean `allowedOrigins`?'],
+  ['origins', 'Did you mean `allowedOrigins`?'],
+  ['origin', 'Did you mean `allowedOrigins`?'],
+  ['transports', 'Did you mean `disabledTransports`?'],
+  ['websocket', 'Did you mean `disabledTransports`?'],
+  ['heartbeat_delay', 'Did you mean `heartbeatDelay`?'],
+  ['disconnect_delay', 'Did you mean `disconnectDelay`?'],
+  ['response_limit', 'Did you mean `responseLimit`?'],
+  ['sockjs_url', 'Did you mean `sockjsUrl`?'],
+  ['base_url', 'Did you mean `baseUrl`?'],
+  ['jsessionId', 'Did you mean `jsessionid`?'],
+  ['log', 'Did you mean `logger`?'],
+  ['pingInterval', 'Did you mean `heartbeatDelay`?'],
+  ['maxHttpBufferSize', 'Did you mean `maxMessageBytes`?'],
+  ['trustProxy', 'Did you mean `trustedProxies`?'],
+  ['authorise', 'Did you mean `authorize`?'],
+  ['prefix', 'The prefix is the second argument of SockJSRouter.'],
+  ['port', 'Pass the port to listen().'],
+  ['colour', 'Use one of these names:'],
+  ['__proto__', 'Use one of these names:'],
+] as const) {
+  test(`the error for the unknown setting ${unknown} begins with advice: ${advice}`, () => {
+    const settings: object = Object.fromEntries([[unknown, 25]]);
+    assert.throws(
+      () => resolveSettings(settings),
+      ({ code, message }: SockJSError) => {
+        assert.equal(code, 'ERR_SETTING');
+        assert.ok(message.startsWith(`There is no setting '${unknown}'. ${advice}`), message);
+        assert.match(message, /Use one of these names: .*heartbeatDelay/);
+        return true;
+      },
+    );
+  });
+}
 
 test('the router refuses a proxy that is not an address', () => {
   assert.throws(

@@ -40,6 +40,10 @@ const REFUSED: readonly Case[] = [
   { reason: 'unauthorized', request: post('xhr'), settings: { authorize: () => new Refusal(401) } },
   { reason: 'sessionLimit', request: post('xhr'), settings: { maxSessions: 1 } },
   { reason: 'addressSessionLimit', request: post('xhr'), settings: { maxSessionsPerAddress: 1 } },
+  {
+    reason: 'tooManyHeaders',
+    request: { ...post('xhr'), headers: Array.from({ length: 100 }, () => ['a', 'b'] as const) },
+  },
   { reason: 'callbackMissing', request: { path: `${SESSION}/jsonp` } },
   { reason: 'callbackInvalid', request: { path: `${SESSION}/htmlfile?c=%3Cscript%3E` } },
   { reason: 'sessionNotFound', request: post('xhr_send', '["x"]') },
@@ -56,7 +60,7 @@ const REFUSED: readonly Case[] = [
   },
   {
     reason: 'memoryLimit',
-    request: post('xhr_send', '["x"]'),
+    request: post('xhr_send', `["${'x'.repeat(70_000)}"]`),
     settings: { maxTotalBufferedBytes: 2 },
     isOpen: true,
   },
@@ -120,6 +124,8 @@ test('the table above has every refusal except those that other tests cover', ()
     'sessionOpening',
     'rateLimited',
     'bodyTimeout',
+    'bodyConsumed',
+    'httpVersion',
   ]);
 });
 

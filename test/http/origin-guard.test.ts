@@ -22,6 +22,8 @@ function judge(allowed: AllowedOrigins, request: Request): boolean | Promise<boo
   return verdict.allowed ?? guard.evaluate(verdict.origin ?? '');
 }
 
+const TWO_ORIGINS: Request = { origin: 'https://evil.com, https://a.app.com' };
+
 const CASES: readonly (readonly [
   passes: boolean,
   title: string,
@@ -61,6 +63,53 @@ const CASES: readonly (readonly [
   [false, 'a broken origin', [], { origin: 'https://' }],
   [false, 'an origin with a path', [], { origin: 'https://example.com/x' }],
   [false, 'an origin with credentials', [], { origin: 'https://example.com@evil.com' }],
+  [false, 'the origin null at the host ull', [], { host: 'ull', origin: 'null' }],
+  [false, 'the origin null at the host null', [], { host: 'null', origin: 'null' }],
+  [false, 'an empty origin at an empty host', [], { host: '', origin: '' }],
+  [false, 'an origin without a host at an empty host', [], { host: '', origin: 'http://' }],
+  [false, 'an origin without a host at a port', [], { host: ':80', origin: 'http://:80' }],
+  [false, 'a host without a scheme', [], { origin: 'example.com' }],
+  [false, 'a host after two slashes', [], { origin: '//example.com' }],
+  [false, 'a host after another one', [], { origin: 'https://evil.com//example.com' }],
+  [false, 'the host as a path', [], { host: 'example.com/x', origin: 'https://example.com/x' }],
+  [
+    false,
+    'a Host with credentials',
+    [],
+    { host: 'evil.com@example.com', origin: 'https://evil.com@example.com' },
+  ],
+  [false, 'credentials before the host', [], { origin: 'https://evil.com@example.com' }],
+  [false, 'a backslash after the host', [], { origin: 'https://evil.com\\@example.com' }],
+  [false, 'the same name with a trailing dot', [], { origin: 'https://example.com.' }],
+  [
+    true,
+    'a host with a trailing dot, from a page of it',
+    [],
+    { host: 'example.com.', origin: 'https://example.com.' },
+  ],
+  [false, 'two origins', [], { origin: 'https://example.com, https://evil.com' }],
+  [false, 'two hosts', [], { host: 'a.com, b.com', origin: 'https://a.com, b.com' }],
+  [false, 'an empty port', [], { origin: 'https://example.com:' }],
+  [false, 'a port with a leading zero', [], { origin: 'https://example.com:0443' }],
+  [false, 'a port that is no number', [], { origin: 'https://example.com:443x' }],
+  [
+    false,
+    'a port that begins with the port of the server',
+    [],
+    { host: 'example.com:80', origin: 'http://example.com:8080' },
+  ],
+  [false, 'the default port of the other scheme', [], { origin: 'http://example.com:443' }],
+  [true, 'an IPv6 host without port', [], { host: '[::1]', origin: 'https://[::1]' }],
+  [true, 'an IPv6 host with default port', [], { host: '[::1]:443', origin: 'https://[::1]' }],
+  [false, 'another IPv6 host', [], { host: '[::1]:80', origin: 'http://[::1:80' }],
+  [false, 'the last part of an IPv6 host', [], { host: '1]', origin: 'http://[::1]' }],
+  [false, 'an app at a host of the same name', [], { origin: 'app://example.com' }],
+  [
+    false,
+    'an extension with the name of the host',
+    [],
+    { origin: 'chrome-extension://example.com' },
+  ],
   [false, 'a script of another site', [], { site: 'cross-site' }],
   [
     false,
@@ -127,6 +176,17 @@ const CASES: readonly (readonly [
     { origin: 'https://evilapp.com' },
   ],
   [false, 'an empty subdomain', ['https://*.app.com'], { origin: 'https://.app.com' }],
+  [
+    false,
+    'a port that ends like a subdomain',
+    ['https://*.app.com'],
+    { origin: 'https://evil.com:443.app.com' },
+  ],
+  [false, 'two origins that end like a subdomain', ['https://*.app.com'], TWO_ORIGINS],
+  [false, 'two origins, whatever a function returns', () => true, TWO_ORIGINS],
+  [false, 'an empty origin, whatever a function returns', () => true, { origin: '' }],
+  [true, 'the origin null where a function allows it', () => true, { origin: 'null' }],
+  [true, 'the origin of an app where a function allows it', () => true, { origin: 'app://-' }],
   [true, 'the origin null where it is listed', ['null'], { origin: 'null' }],
   [
     true,

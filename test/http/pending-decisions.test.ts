@@ -231,6 +231,16 @@ test('IPv6 clients share the limit of their /64', (t) => {
   assert.ok(decisions.decide(client('2001:db8:0:1::1'), never) instanceof Promise);
 });
 
+test('the /64 networks of a /48 share a limit', (t) => {
+  const decisions = create(t);
+  for (let network = 0; network < 6; network += 1) {
+    const outcome = decisions.decide(client(`2001:db8:0:${network}::1`), never);
+    assert.ok(outcome instanceof Promise);
+  }
+  assert.deepEqual(decisions.decide(client('2001:db8:0:6::1'), never), { type: 'limit' });
+  assert.ok(decisions.decide(client('2001:db8:1::1'), never) instanceof Promise);
+});
+
 test('each kind has its own total', (t) => {
   const decisions = create(t);
   for (let host = 0; host < 10; host += 1) {

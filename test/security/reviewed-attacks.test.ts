@@ -223,13 +223,18 @@ test('a class that cannot be constructed is a 500, and the log keeps the session
       super();
       throw new Error('no');
     }
+
+    override onMessage(): void {}
   }
   const { port, logger } = await startRouter(t, {}, Broken);
   const { status, body } = await httpRequest(port, { method: 'POST', path: '/echo/0/SECRET/xhr' });
   assert.equal(status, 500);
   assert.equal(body, 'Internal error.');
   const [entry] = logger.take();
-  assert.match(entry?.line ?? '', /^POST of "xhr" failed: Error: no/);
+  assert.match(
+    entry?.line ?? '',
+    /^The constructor of Broken failed; its client gets 500: Error: no/,
+  );
   assert.doesNotMatch(entry?.line ?? '', /SECRET/);
 });
 

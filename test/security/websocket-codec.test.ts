@@ -124,6 +124,7 @@ test('faults that ws has had', async (t) => {
   await t.test('messages that never end, each below its limit, on many sockets', async (sub) => {
     const crowded = await startRouter(sub, {
       maxTotalBufferedBytes: 200_000,
+      maxBufferedBytesPerAddress: 200_000,
       highWaterMark: 10_000,
     });
     for (let count = 0; count < 5; count += 1) {

@@ -9,6 +9,8 @@ import {
   type HandlerOwner,
 } from '../../src/sessions/handler-runner.ts';
 import { deferred } from '../../testkit/until.ts';
+import { MemoryBudget } from '../../src/base/memory-budget.ts';
+import { type MemoryInput, clientMemory } from '../base/client-memory.ts';
 import { INFO } from './fake-receiver.ts';
 import { RecordingLogger } from '../../testkit/logger.ts';
 
@@ -17,11 +19,13 @@ const END: CloseReason = { code: 3000, reason: 'Go away!', cause: 'application' 
 type Handlers = Partial<ConnectionHandlers>;
 
 /** @returns a runner whose handlers record their calls, and then do what the test wants */
-function begin(handlers: Handlers = {}) {
+function begin(handlers: Handlers = {}, memorySettings: MemoryInput = {}) {
   const calls: string[] = [];
+  const budget = new MemoryBudget();
   const logger = new RecordingLogger();
   const owner: HandlerOwner & { closeReason: CloseStatus | undefined } = {
     info: INFO,
+    memory: clientMemory(memorySettings, budget),
     closeReason: undefined,
     close(reason): void {
       calls.push(`close ${reason.code} ${reason.reason}`);
@@ -56,7 +60,7 @@ function begin(handlers: Handlers = {}) {
     },
   };
   const runner = new HandlerRunner(recording, owner, logger);
-  return { calls, logger, owner, runner, close };
+  return { calls, logger, owner, runner, budget, close };
 }
 
 test('onOpen comes first, then messages in order, then onClose', () => {
@@ -193,6 +197,34 @@ test('onDrain is called between onOpen and onClose only, and closes with 1011 if
     'closed 1011 Internal error',
   ]);
   assert.match(logger.take()[0]?.line ?? '', /onDrain failed/);
+});
+
+test('messages count in the memory budget while onOpen is pending', async () => {
+  const opening = deferred();
+  const { runner, budget } = begin({ onOpen: () => opening.promise });
+  runner.open();
+  runner.deliver('ab');
+  runner.deliver('c');
+  assert.equal(budget.bytes, 203);
+  opening.resolve();
+  await runner.opening;
+  assert.equal(budget.bytes, 0);
+});
+
+test('messages that wait for onOpen are released when the connection closes', () => {
+  const { runner, budget, close } = begin({ onOpen: async () => deferred().promise });
+  runner.open();
+  runner.deliver('ab');
+  close();
+  assert.equal(budget.bytes, 0);
+});
+
+test('messages over the memory limit while onOpen is pending close with 1013', () => {
+  const limits = { highWaterMark: 300, maxBufferedBytesPerAddress: 300 };
+  const { runner, calls } = begin({ onOpen: async () => deferred().promise }, limits);
+  runner.open();
+  for (const text of ['a', 'b', 'c']) runner.deliver(text);
+  assert.deepEqual(calls, ['open', 'close 1013 Server is out of buffer memory']);
 });
 
 test('messages over 4 MiB while onOpen is pending close with 1008', async () => {

@@ -61,6 +61,7 @@ export function createRegistry(t: TestContext, input: SockJSSettings = {}) {
       transport: key === undefined ? 'websocket' : 'xhr',
       info: INFO,
       user: undefined,
+      memory: registry.memory.forClient(INFO.ip),
       key,
     });
     const connection = created.at(-1);

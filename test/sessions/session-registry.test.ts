@@ -120,11 +120,11 @@ test('sessions are counted by address until they are forgotten', (t) => {
   const { registry, open } = createRegistry(t);
   const { session } = open();
   open('key');
-  assert.equal(registry.sizeOf(INFO.ip), 2);
+  assert.equal(registry.addresses.of(INFO.ip), 2);
   const receiver = new FakeReceiver();
   session.attach(receiver);
   session.onClosed(receiver, BYE);
-  assert.equal(registry.sizeOf(INFO.ip), 1);
+  assert.equal(registry.addresses.of(INFO.ip), 1);
   assert.equal(registry.size, 1);
 });
 

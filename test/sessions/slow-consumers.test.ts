@@ -188,9 +188,14 @@ test('a function that throws has its client closed, and is logged', async (t) =>
   assert.equal(router.stats.dump().closed.slowConsumer, 1);
 });
 
-const CROWDED = { highWaterMark: 2000, maxBufferedBytes: 10_000, maxTotalBufferedBytes: 15_000 };
+const CROWDED = {
+  highWaterMark: 2000,
+  maxBufferedBytes: 10_000,
+  maxTotalBufferedBytes: 15_000,
+  maxBufferedBytesPerAddress: 15_000,
+};
 
-test('beyond maxTotalBufferedBytes no client may leave more than highWaterMark waiting', async (t) => {
+test('beyond maxTotalBufferedBytes the client with the most keeps at most highWaterMark', async (t) => {
   const { connections, router } = await between(t, CROWDED, 3);
   const [first, second, third] = connections;
   assert.ok(first && second && third);
@@ -198,11 +203,14 @@ test('beyond maxTotalBufferedBytes no client may leave more than highWaterMark w
   for (let index = 0; index < 6; index += 1) second.send(message(index));
   assert.deepEqual([first.isClosed, second.isClosed], [false, false], 'all of it may wait');
   second.send(message(6));
-  assert.deepEqual([first.isClosed, second.isClosed], [false, true], 'one more is too much');
+  assert.deepEqual([first.isClosed, second.isClosed], [true, false], 'the first has the most');
   await until(() => router.stats.dump().closed.slowConsumer === 1, 'it is counted');
-  // The buffer of the second is freed, so there is room for the third.
-  for (let index = 0; index < 6; index += 1) third.send(message(index));
-  assert.deepEqual([first.isClosed, third.isClosed], [false, false]);
+  assert.equal(router.stats.dump().evictionsTotal, 1);
+  // The buffer of the first is freed, so there is room for the third.
+  for (let index = 0; index < 8; index += 1) third.send(message(index));
+  assert.deepEqual([second.isClosed, third.isClosed], [false, false]);
+  third.send(message(8));
+  assert.deepEqual([second.isClosed, third.isClosed], [false, true], 'now the third has the most');
 });
 
 test('drop-oldest over maxTotalBufferedBytes: messages over highWaterMark are dropped', async (t) => {
@@ -211,7 +219,24 @@ test('drop-oldest over maxTotalBufferedBytes: messages over highWaterMark are dr
   assert.ok(first && second);
   for (let index = 0; index < 9; index += 1) first.send(message(index));
   for (let index = 0; index < 7; index += 1) second.send(message(index));
-  assert.equal(second.bufferedBytes, 2000);
+  assert.deepEqual([first.bufferedBytes, second.bufferedBytes], [2000, 7000]);
+});
+
+test('clients of one address share maxBufferedBytesPerAddress', async (t) => {
+  const settings = { ...CROWDED, maxBufferedBytesPerAddress: 9000 };
+  const { port, router, connections } = await between(t, settings, 2);
+  const [first, second] = connections;
+  assert.ok(first && second);
+  const other = { port, localAddress: '127.0.0.2' };
+  assert.equal(await poll(other, '/echo/000/OTHER'), 'o');
+  const third = [...router.connections].at(-1);
+  for (let index = 0; index < 5; index += 1) first.send(message(index));
+  for (let index = 0; index < 4; index += 1) second.send(message(index));
+  for (let index = 0; index < 6; index += 1) third?.send(message(index));
+  assert.deepEqual([first.isClosed, second.isClosed], [false, false], 'the other does not count');
+  second.send(message(4));
+  assert.deepEqual([first.isClosed, second.isClosed], [true, false]);
+  assert.equal(third?.isClosed, false);
 });
 
 test('bytes buffered in one router count for all routers of the process', async (t) => {

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { type PeerCertificate, TLSSocket } from 'node:tls';
 import type { SockJSError } from '../../base/errors.ts';
+import type { ClientMemory } from '../../base/memory-budget.ts';
 import { MAX_MEMOIZED_BYTES, memoizeLast } from '../../base/memoize.ts';
 import type {
   BodyLimits,
@@ -14,6 +15,7 @@ import type { RequestTarget } from '../../http/prefix.ts';
 import { watchUpgradedSocket } from './disconnect-watch.ts';
 import { createResponse, isChunked, needsDrain } from './node-internals.ts';
 import { readBody } from './request-body.ts';
+import { isWriteWrapped, writeHead } from './response-head.ts';
 import { WriteWatchdog } from './write-watchdog.ts';
 
 const LINE_END = '\r\n';
@@ -47,7 +49,7 @@ export class NodeExchange implements Exchange {
   #watchdog: WriteWatchdog | undefined;
   #isUpgraded = false;
   #isFinished = false;
-  /** True once the head of a chunked response is sent, with all chunks written until then. */
+  /** True once the head of a chunked response is sent, with all chunks until then. Never if other code wraps `write`. */
   #isFlowing = false;
   #pendingWrites = 0;
 
@@ -80,7 +82,8 @@ export class NodeExchange implements Exchange {
   }
 
   get encrypted(): boolean {
-    return 'encrypted' in this.#request.socket;
+    // Some hosts define the property on every socket.
+    return Reflect.get(this.#request.socket, 'encrypted') === true;
   }
 
   get certificate(): PeerCertificate | undefined {
@@ -112,8 +115,8 @@ export class NodeExchange implements Exchange {
     return Array.isArray(value) ? value.join(', ') : value;
   }
 
-  readBody(limits: BodyLimits): Promise<Buffer | SockJSError> {
-    return readBody(this.#request, limits);
+  readBody(limits: BodyLimits, memory: ClientMemory): Promise<Buffer | SockJSError> {
+    return readBody(this.#request, limits, memory);
   }
 
   respond(status: number, headers: HeaderList, body?: string): void {
@@ -121,12 +124,12 @@ export class NodeExchange implements Exchange {
     const response = this.#openResponse();
     if (body === undefined) {
       if (status !== 204 && status !== 304) headers.push('Content-Length', '0');
-      response.writeHead(status, headers);
+      writeHead(response, status, headers);
       response.end();
     } else {
       const length = Buffer.byteLength(body);
       headers.push('Content-Length', String(length));
-      response.writeHead(status, headers);
+      writeHead(response, status, headers);
       response.end(body, encodingOf(body, length));
     }
   }
@@ -135,7 +138,7 @@ export class NodeExchange implements Exchange {
     if (this.isHandled) return;
     const response = this.#openResponse();
     response.on('drain', () => this.#onDrain());
-    response.writeHead(200, headers);
+    writeHead(response, 200, headers);
   }
 
   write(chunk: string): void {
@@ -174,9 +177,9 @@ export class NodeExchange implements Exchange {
     response.on('close', () => socket.off('close', onSocketClose));
   }
 
-  watchDisconnect(callback: () => void): () => void {
+  watchDisconnect(memory: ClientMemory, callback: () => void): () => void {
     const { socket } = this.#request;
-    if (this.#response === undefined) return watchUpgradedSocket(socket, callback);
+    if (this.#response === undefined) return watchUpgradedSocket(socket, memory, callback);
     socket.setMaxListeners(0); // A connection may have many pipelined requests.
     socket.on('close', callback);
     return () => socket.off('close', callback);
@@ -186,9 +189,9 @@ export class NodeExchange implements Exchange {
   #wrapUpgrade(upgrade: WebSocketUpgrade): Upgrade {
     return {
       type: 'websocket',
-      accept: () => {
+      accept: (memory) => {
         this.#isUpgraded = true;
-        return upgrade.accept();
+        return upgrade.accept(memory);
       },
     };
   }
@@ -209,7 +212,7 @@ export class NodeExchange implements Exchange {
 
   #onWritten(response: ServerResponse): void {
     this.#pendingWrites -= 1;
-    this.#isFlowing = this.#pendingWrites === 0 && isChunked(response);
+    this.#isFlowing = this.#pendingWrites === 0 && isChunked(response) && !isWriteWrapped(response);
   }
 
   #onDrain(): void {

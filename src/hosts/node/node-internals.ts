@@ -1,6 +1,7 @@
 /** Uses of undocumented parts of Node, and no others. `node-internals.test.ts` runs on every supported Node line. */
 import { type IncomingMessage, type Server, ServerResponse, createServer } from 'node:http';
 import type { Socket } from 'node:net';
+import { bytesWritten, destroySoon } from './connection-stream.ts';
 
 /**
  * Returns whether the response to an earlier request is still being written on the connection of this request. Nothing
@@ -25,7 +26,7 @@ export function createResponse(request: IncomingMessage): ServerResponse {
   Object.defineProperty(response, 'writableNeedDrain', { get: () => socket.writableNeedDrain });
   socket.on('timeout', () => socket.destroy());
   // `end()` would leave the connection half-open until the client closes it, which may be never.
-  response.on('finish', () => socket.destroySoon());
+  response.on('finish', () => destroySoon(socket));
   return response;
 }
 
@@ -58,7 +59,8 @@ function isSocketHandle(value: unknown): value is SocketHandle {
 export function bytesTaken(socket: Socket): number {
   const handle: unknown = Reflect.get(socket, '_handle');
   if (isSocketHandle(handle)) return handle.bytesWritten - handle.writeQueueSize;
-  return socket.bytesWritten - socket.writableLength;
+  // Not every stream counts its bytes. Without a counter, fewer buffered bytes are progress.
+  return (bytesWritten(socket) ?? 0) - socket.writableLength;
 }
 
 /** Node's own listeners for a new connection, which parse HTTP. */

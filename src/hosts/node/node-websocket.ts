@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import { CLOSE_REASONS } from '../../base/close-reasons.ts';
 import { Deadline } from '../../base/deadline.ts';
-import type { MemoryBudget } from '../../base/memory-budget.ts';
+import type { ClientMemory, MemoryReservation } from '../../base/memory-budget.ts';
 import type { HostSettings } from '../../http/exchange.ts';
 import type {
   WebSocketConnection,
@@ -21,6 +21,7 @@ import {
   type WsFrameListener,
   WsFrameParser,
 } from '../../websocket/frame-parser.ts';
+import { bytesRead, destroySoon } from './connection-stream.ts';
 import { WriteWatchdog } from './write-watchdog.ts';
 
 /** Time a misbehaving client has to close after our close frame. */
@@ -39,12 +40,13 @@ const PARSER_FAULTS = {
 export class NodeWebSocket implements WebSocketConnection, WsFrameListener {
   readonly #socket: Socket;
   readonly #settings: HostSettings;
-  readonly #budget: MemoryBudget;
+  readonly #memory: ClientMemory;
   readonly #parser: WsFrameParser;
   #listener: WebSocketListener | undefined;
   #watchdog: WriteWatchdog | undefined;
-  /** Bytes of an incomplete message that are counted in the budget. */
-  #countedBytes = 0;
+  #bytesParsed = 0;
+  /** Set while a message is incomplete. */
+  #reservation: MemoryReservation | undefined;
   /** Number of complete messages when the message timer was last set. */
   #countedMessages = 0;
   /** Runs while a message is incomplete. */
@@ -55,10 +57,10 @@ export class NodeWebSocket implements WebSocketConnection, WsFrameListener {
   #code = ABNORMAL_CLOSURE;
   #reason = '';
 
-  constructor(socket: Socket, settings: HostSettings, budget: MemoryBudget) {
+  constructor(socket: Socket, settings: HostSettings, memory: ClientMemory) {
     this.#socket = socket;
     this.#settings = settings;
-    this.#budget = budget;
+    this.#memory = memory;
     this.#parser = new WsFrameParser(settings.maxMessageBytes, this);
     socket[WEB_SOCKET] = this;
     socket.on('data', onData);
@@ -77,7 +79,7 @@ export class NodeWebSocket implements WebSocketConnection, WsFrameListener {
   }
 
   get bytesReceived(): number {
-    return this.#socket.bytesRead;
+    return bytesRead(this.#socket) ?? this.#bytesParsed;
   }
 
   listen(listener: WebSocketListener): void {
@@ -133,8 +135,9 @@ export class NodeWebSocket implements WebSocketConnection, WsFrameListener {
   // Events of the socket
 
   onSocketData(chunk: Buffer): void {
+    this.#bytesParsed += chunk.length;
     this.#parser.push(chunk);
-    if (this.#parser.bufferedBytes > 0 || this.#countedBytes > 0) this.#countIncomplete();
+    if (this.#parser.bufferedBytes > 0 || this.#reservation !== undefined) this.#countIncomplete();
   }
 
   onSocketDrain(): void {
@@ -149,8 +152,7 @@ export class NodeWebSocket implements WebSocketConnection, WsFrameListener {
 
   onSocketClose(): void {
     this.#closeDeadline?.clear();
-    this.#messageDeadline?.clear();
-    this.#budget.add(-this.#countedBytes);
+    this.#releaseIncomplete();
     this.#watchdog?.stop();
     this.#listener?.onClosed(this.#code, this.#reason);
   }
@@ -184,7 +186,7 @@ export class NodeWebSocket implements WebSocketConnection, WsFrameListener {
   /** Closes the socket once the buffered bytes are sent. */
   #endSocket(): void {
     if (this.bufferedBytes > 0) this.#watchProgress();
-    this.#socket.destroySoon();
+    destroySoon(this.#socket);
   }
 
   #sendClose(code: number, reason: string): void {
@@ -207,22 +209,24 @@ export class NodeWebSocket implements WebSocketConnection, WsFrameListener {
   /** Counts the bytes of an incomplete message in the budget, and limits its time. */
   #countIncomplete(): void {
     const { bufferedBytes, messages } = this.#parser;
-    this.#budget.add(bufferedBytes - this.#countedBytes);
-    this.#countedBytes = bufferedBytes;
-    if (bufferedBytes === 0) {
-      this.#messageDeadline?.clear();
-      this.#messageDeadline = undefined;
-    } else if (this.#messageDeadline === undefined) {
+    if (bufferedBytes === 0) return this.#releaseIncomplete();
+    if (this.#messageDeadline === undefined) {
       const { bodyTimeout } = this.#settings;
       this.#messageDeadline = new Deadline(bodyTimeout, () => this.#onMessageTimeout());
     } else if (messages !== this.#countedMessages) {
       this.#messageDeadline.restart();
     }
     this.#countedMessages = messages;
-    const { highWaterMark, maxTotalBufferedBytes } = this.#settings;
-    if (bufferedBytes > highWaterMark && this.#budget.bytes > maxTotalBufferedBytes) {
-      this.#failIncomplete('memoryLimit');
-    }
+    const onEvicted = (): void => this.#failIncomplete('memoryLimit');
+    this.#reservation ??= this.#memory.reserve('messages', onEvicted);
+    if (!this.#reservation.resize(bufferedBytes)) this.#failIncomplete('memoryLimit');
+  }
+
+  #releaseIncomplete(): void {
+    this.#messageDeadline?.clear();
+    this.#messageDeadline = undefined;
+    this.#reservation?.release();
+    this.#reservation = undefined;
   }
 
   #onMessageTimeout(): void {
@@ -233,7 +237,7 @@ export class NodeWebSocket implements WebSocketConnection, WsFrameListener {
 
   #failIncomplete(fault: WebSocketFault): void {
     this.#parser.stop();
-    this.#countIncomplete();
+    this.#releaseIncomplete();
     this.fail(fault);
   }
 }

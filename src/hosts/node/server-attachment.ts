@@ -5,6 +5,7 @@ import type { ExchangeHandler } from '../../http/exchange.ts';
 import { PrefixTable, splitTarget } from '../../http/prefix.ts';
 import type { ServerHost } from '../../http/server-host.ts';
 import { isWebSocketRequest } from '../../websocket/handshake.ts';
+import { isHttpServer } from '../explain-server.ts';
 import { closeIdleConnection, serveRequest, serveUpgrade } from './node-host.ts';
 import { hasPendingResponse, serveConnection } from './node-internals.ts';
 
@@ -161,10 +162,7 @@ function attachmentOf(server: Server): ServerAttachment {
 }
 
 export const NODE_SERVER_HOST: ServerHost = {
-  accepts(server) {
-    if (typeof server !== 'object' || server === null) return false;
-    return 'on' in server && typeof server.on === 'function' && 'emit' in server;
-  },
+  accepts: isHttpServer,
   attach(server, router) {
     attachmentOf(server).add(router);
   },

@@ -16,6 +16,8 @@ import { listen, startRouter } from '../../../testkit/server.ts';
 import { RAW_WEBSOCKET, WS_TRANSPORTS, openRequest } from '../../../testkit/transports.ts';
 import { deferred, until, within } from '../../../testkit/until.ts';
 import { OPCODE, encodeFrame } from '../../../testkit/websocket-frames.ts';
+import { type MemoryInput, clientMemory } from '../../base/client-memory.ts';
+import { MemoryBudget } from '../../../src/base/memory-budget.ts';
 
 const MAX_EARLY_BYTES = 64 * 1024;
 
@@ -24,13 +26,14 @@ interface Watched {
   /** The server's end, which is watched. */
   readonly socket: Socket;
   readonly stop: () => void;
+  readonly budget: MemoryBudget;
   /** Number of calls of the callback. */
   readonly disconnects: () => number;
   /** Listeners of the socket before it was watched. */
   readonly listenersBefore: number;
 }
 
-async function watchPair(t: TestContext): Promise<Watched> {
+async function watchPair(t: TestContext, settings: MemoryInput = {}): Promise<Watched> {
   // Half open, as sockets of `node:http` are.
   const server = createServer({ allowHalfOpen: true });
   t.after(() => server.close());
@@ -42,10 +45,11 @@ async function watchPair(t: TestContext): Promise<Watched> {
   socket.on('error', () => {});
   const listenersBefore = countListeners(socket);
   let count = 0;
-  const stop = watchUpgradedSocket(socket, () => {
+  const budget = new MemoryBudget();
+  const stop = watchUpgradedSocket(socket, clientMemory(settings, budget), () => {
     count += 1;
   });
-  return { client, socket, stop, disconnects: () => count, listenersBefore };
+  return { client, socket, stop, budget, disconnects: () => count, listenersBefore };
 }
 
 /** Reads the next `length` bytes of a socket, as its next owner does. */
@@ -108,6 +112,29 @@ test('early bytes are put back in their order, before later ones', async (t) => 
   stop();
   client.write(' four');
   assert.equal(String(await readBytes(socket, 18)), 'one two three four');
+});
+
+for (const [how, end] of [
+  ['the request is handled', ({ stop }: Watched) => stop()],
+  ['the client disconnects', ({ client }: Watched) => client.abort()],
+] as const) {
+  test(`early bytes count in the memory budget until ${how}`, async (t) => {
+    const watched = await watchPair(t);
+    const { client, budget } = watched;
+    client.write('12345');
+    await until(() => budget.bytes === 5, 'the bytes to be counted');
+    end(watched);
+    await until(() => budget.bytes === 0, 'the bytes to be released');
+  });
+}
+
+test('early bytes over the limit of an address disconnect the client', async (t) => {
+  const settings = { highWaterMark: 10, maxBufferedBytesPerAddress: 10 };
+  const { client, budget, disconnects } = await watchPair(t, settings);
+  client.write('0123456789x');
+  await client.ended();
+  await until(() => disconnects() === 1, 'the callback');
+  assert.equal(budget.bytes, 0);
 });
 
 test('more than 64 KiB of early bytes are not read, and nothing is lost', async (t) => {

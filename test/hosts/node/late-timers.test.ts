@@ -4,20 +4,18 @@ import { type TestContext, test } from 'node:test';
 import type { Socket } from 'node:net';
 import { WriteWatchdog } from '../../../src/hosts/node/write-watchdog.ts';
 import { readBody } from '../../../src/hosts/node/request-body.ts';
-import { MemoryBudget } from '../../../src/base/memory-budget.ts';
 import { SockJSError } from '../../../src/base/errors.ts';
 import type { IncomingMessage } from 'node:http';
 import { Readable } from 'node:stream';
 import { OPCODE, encodeClose, encodeFrame } from '../../../testkit/websocket-frames.ts';
 import { VirtualProcess } from '../../../testkit/virtual-process.ts';
 import { until } from '../../../testkit/until.ts';
+import { clientMemory } from '../../base/client-memory.ts';
 import { webSocketPair } from './websocket-pair.ts';
 
 const LIMITS = {
   maxBytes: 100,
   timeout: 30_000,
-  budget: new MemoryBudget(),
-  maxTotalBytes: 1000,
 };
 const STALL_MS = 60_000;
 
@@ -26,7 +24,7 @@ function startBody() {
   const request = Object.assign(new Readable({ read() {} }), { headers: {} });
   const results: string[] = [];
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a body is read from a stream and its headers
-  void readBody(request as unknown as IncomingMessage, LIMITS).then((result) => {
+  void readBody(request as unknown as IncomingMessage, LIMITS, clientMemory()).then((result) => {
     results.push(result instanceof SockJSError ? result.code : String(result));
   });
   request.push('[');

@@ -2,6 +2,7 @@
 import { type Socket, createServer } from 'node:net';
 import type { TestContext } from 'node:test';
 import { MemoryBudget } from '../../../src/base/memory-budget.ts';
+import { type MemoryInput, clientMemory } from '../../base/client-memory.ts';
 import { NodeWebSocket } from '../../../src/hosts/node/node-websocket.ts';
 import type { HostSettings } from '../../../src/http/exchange.ts';
 import type {
@@ -101,8 +102,6 @@ const SETTINGS: HostSettings = {
   disableNagle: true,
   noKeepAlive: false,
   maxMessageBytes: 1_000_000,
-  maxTotalBufferedBytes: 10_000_000,
-  highWaterMark: 1000,
   bodyTimeout: 30_000,
   writeTimeout: 30_000,
 };
@@ -110,18 +109,19 @@ const SETTINGS: HostSettings = {
 /** @param head bytes that came with the upgrade */
 export async function webSocketPair(
   t: TestContext,
-  settings: Partial<HostSettings> = {},
+  settings: Partial<HostSettings> & MemoryInput = {},
   head?: Buffer,
 ): Promise<WebSocketPair> {
   const listener = new RecordingListener();
   const budget = new MemoryBudget();
+  const memory = clientMemory(settings, budget);
   const opened = new AsyncQueue<{ webSocket: WebSocketConnection; socket: Socket }>('a connection');
   // Half open, as sockets of `node:http` are.
   const server = createServer({ allowHalfOpen: true }, (socket) => {
     t.after(() => socket.destroy());
     socket.on('error', () => {});
     if (head !== undefined) socket.unshift(Buffer.from(head));
-    const webSocket = new NodeWebSocket(socket, { ...SETTINGS, ...settings }, budget);
+    const webSocket = new NodeWebSocket(socket, { ...SETTINGS, ...settings }, memory);
     webSocket.listen(listener);
     opened.push({ webSocket, socket });
   });
