@@ -17,8 +17,11 @@ import { createMessage } from '../sessions/create-message.ts';
 import { MAX_MEMOIZED_BYTES } from '../base/memoize.ts';
 import type { CloseStatus } from '../base/close-reasons.ts';
 import { CHANNEL_CLOSE_REASONS } from './channel-close-reasons.ts';
-import { HandlerRunner, type HandlerOwner } from '../sessions/handler-runner.ts';
-import type { SockJSLogger } from '../base/logging.ts';
+import {
+  type HandlerContext,
+  type HandlerOwner,
+  HandlerRunner,
+} from '../sessions/handler-runner.ts';
 import type { ClientMemory } from '../base/memory-budget.ts';
 import type { TransportName } from '../base/transport-name.ts';
 
@@ -69,7 +72,7 @@ class Channel implements ConnectionBackend, HandlerOwner {
     this.#session = session;
     this.#spelling = spelling;
     const connection = spelling.definition.createConnection(this);
-    this.#handlers = new HandlerRunner(connection, this, session.logger);
+    this.#handlers = new HandlerRunner(connection, this);
   }
 
   get info(): ConnectionInfo {
@@ -84,8 +87,8 @@ class Channel implements ConnectionBackend, HandlerOwner {
     return this.#session.transport;
   }
 
-  get logger(): SockJSLogger {
-    return this.#session.logger;
+  get context(): HandlerContext {
+    return this.#session.context;
   }
 
   get memory(): ClientMemory {
@@ -105,7 +108,7 @@ class Channel implements ConnectionBackend, HandlerOwner {
   }
 
   get isOpening(): boolean {
-    return this.#handlers.opening !== undefined;
+    return this.#handlers.isOpening;
   }
 
   open(): void {
@@ -113,7 +116,13 @@ class Channel implements ConnectionBackend, HandlerOwner {
   }
 
   receive(text: string): void {
-    this.#handlers.deliver(text);
+    const { input } = this.#handlers;
+    input.push([text], this.context.clock());
+    if (input.delay === 'handlers') this.#session.holdInput(input.ready());
+  }
+
+  holdInput(until: Promise<unknown>): void {
+    this.#handlers.input.hold(until);
   }
 
   drained(): void {

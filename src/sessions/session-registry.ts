@@ -17,10 +17,15 @@ const CHECKS_PER_DELAY = 4;
 
 const SECOND_MS = 1000;
 
+/** Part of `maxSessionAge` by which ages differ, so that clients that connected together do not reconnect together. */
+const MAX_AGE_JITTER = 0.1;
+
 /** Returns the interval at which deadlines are checked, in milliseconds. */
 function checkInterval(settings: SessionSettings): number {
-  const { sessionCheckInterval, disconnectDelay, heartbeatDelay, pingTimeout } = settings;
-  const shortest = Math.min(disconnectDelay, heartbeatDelay, pingTimeout) / CHECKS_PER_DELAY;
+  const { sessionCheckInterval, disconnectDelay, heartbeatDelay, pingTimeout, maxSessionAge } =
+    settings;
+  const shortest =
+    Math.min(disconnectDelay, heartbeatDelay, pingTimeout, maxSessionAge) / CHECKS_PER_DELAY;
   return Math.max(1, Math.floor(Math.min(sessionCheckInterval, shortest)));
 }
 
@@ -45,6 +50,7 @@ export class SessionRegistry<App extends ConnectionHandlers = ConnectionHandlers
   /**
    * @param createApplication creates the object whose handlers are called for a session
    * @param clock returns the time in milliseconds
+   * @param random returns a number from 0 to 1
    */
   constructor(
     prefix: string,
@@ -53,6 +59,7 @@ export class SessionRegistry<App extends ConnectionHandlers = ConnectionHandlers
     createApplication: (session: Session) => App,
     clock: () => number = () => performance.now(),
     budget?: MemoryBudget,
+    random: () => number = Math.random,
   ) {
     this.stats = new SockJSStats(prefix, clock);
     this.memory = new RouterMemory(settings, this.stats, budget);
@@ -61,6 +68,7 @@ export class SessionRegistry<App extends ConnectionHandlers = ConnectionHandlers
       settings,
       logger,
       clock,
+      chooseMaxAge: () => settings.maxSessionAge * (1 + MAX_AGE_JITTER * (2 * random() - 1)),
       stats: this.stats,
       flushQueue: new FlushQueue(settings.immediateFlush, (error) => {
         logger.error(`A session could not be flushed: ${describeError(error)}`);

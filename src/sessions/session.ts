@@ -1,6 +1,5 @@
 import { CLOSE_REASONS, type CloseReason } from '../base/close-reasons.ts';
 import type { ConnectionInfo } from '../base/connection-info.ts';
-import type { SockJSLogger } from '../base/logging.ts';
 import type { TransportName } from '../base/transport-name.ts';
 import { OCCUPIED_FRAME } from '../protocol/frame.ts';
 import { MESSAGE_OVERHEAD_BYTES, type Message } from '../protocol/message.ts';
@@ -8,7 +7,8 @@ import { SessionStateMachine } from '../protocol/state-machine.ts';
 import { Backpressure } from './backpressure.ts';
 import type { Flushable } from './flush-queue.ts';
 import { type ConnectionHandlers, type HandlerOwner, HandlerRunner } from './handler-runner.ts';
-import { InboundGate, type InputDelay } from './inbound-gate.ts';
+import type { InputDelay } from './inbound-queue.ts';
+import { RateLimit } from './rate-limit.ts';
 import { ReceiverSlot } from './receiver-slot.ts';
 import type { Receiver } from './receiver.ts';
 import type { SessionContext, SessionInit } from './session-context.ts';
@@ -37,8 +37,8 @@ export class Session implements Flushable, HandlerOwner {
   readonly #slot: ReceiverSlot;
   #isFlushRequested = false;
   #isEndHandled = false;
-  /** Created when input is delayed for the first time. */
-  #inboundGate: InboundGate | undefined;
+  /** Time at which the session has reached `maxSessionAge`. */
+  readonly #expiresAt: number;
   /** Set while the client falls behind. */
   #backpressure: Backpressure | undefined;
 
@@ -53,7 +53,9 @@ export class Session implements Flushable, HandlerOwner {
     const maxDetachedMs = init.key === undefined ? 0 : owner.settings.disconnectDelay;
     this.#machine = new SessionStateMachine(owner.settings, maxDetachedMs, owner.clock());
     this.#slot = new ReceiverSlot(owner.stats);
-    this.#handlers = new HandlerRunner(createHandlers(this), this, owner.logger);
+    this.#expiresAt = owner.clock() + owner.chooseMaxAge();
+    const rateLimit = new RateLimit(owner.settings.maxMessagesPerSecond);
+    this.#handlers = new HandlerRunner(createHandlers(this), this, rateLimit);
   }
 
   get transport(): TransportName {
@@ -68,8 +70,8 @@ export class Session implements Flushable, HandlerOwner {
     return this.init.user;
   }
 
-  get logger(): SockJSLogger {
-    return this.#owner.logger;
+  get context(): SessionContext {
+    return this.#owner;
   }
 
   /** True while the session is open, once `onOpen` has accepted it. */
@@ -93,15 +95,12 @@ export class Session implements Flushable, HandlerOwner {
 
   /** Cause to delay the client's input, or undefined. */
   get inputDelay(): InputDelay | undefined {
-    if (this.#machine.closeReason !== undefined) return undefined;
-    if (this.#handlers.opening !== undefined) return 'opening';
-    return this.#machine.isOverRate && this.#rateLimitDelay() > 0 ? 'rateLimit' : undefined;
+    return this.closeReason === undefined ? this.#handlers.input.delay : undefined;
   }
 
   /** Resolves to true once `inputDelay` is undefined, or to false at once while another call waits. */
   inputAllowed(): Promise<boolean> {
-    this.#inboundGate ??= new InboundGate();
-    return this.#inboundGate.pass(this.#handlers.opening, () => this.#rateLimitDelay());
+    return this.#handlers.input.allowed();
   }
 
   /** Attaches a receiver. Returns false if it is refused and ended with a close frame. */
@@ -124,8 +123,7 @@ export class Session implements Flushable, HandlerOwner {
    * @returns false if the session has ended and the client should know
    */
   receive(_from: object, messages: readonly (string | Uint8Array)[], bytes: number): boolean {
-    const machine = this.#machine;
-    if (!machine.isOpen) return this.seemsOpen;
+    if (!this.#machine.isOpen) return this.seemsOpen;
     const { settings, stats, clock } = this.#owner;
     if (messages.length > settings.maxMessagesPerBody) {
       this.close(CLOSE_REASONS.tooManyMessages);
@@ -133,13 +131,14 @@ export class Session implements Flushable, HandlerOwner {
     }
     const now = clock();
     stats.received(messages.length, bytes, now);
-    const wasDelayed = machine.isOverRate && machine.rateLimitDelay(now) > 0;
-    machine.receive(messages.length, now);
-    for (const message of messages) this.#handlers.deliver(message);
-    if (!machine.isOverRate) return true;
-    if (settings.rateLimitPolicy === 'close') this.close(CLOSE_REASONS.rateLimited);
-    else if (!wasDelayed) stats.throttled();
+    this.#machine.onInput(now);
+    this.#handlers.input.push(messages, now);
     return true;
+  }
+
+  /** Delays input until a promise resolves, which must not reject. */
+  holdInput(until: Promise<unknown>): void {
+    this.#handlers.input.hold(until);
   }
 
   onDrain(): void {
@@ -198,11 +197,15 @@ export class Session implements Flushable, HandlerOwner {
 
   /** @param lost time that the process has lost since the last call, in milliseconds */
   tick(now: number, lost: number): void {
-    if (lost > 0) this.#machine.postpone(now, lost);
+    if (lost > 0) {
+      this.#machine.postpone(now, lost);
+      this.#handlers.input.extendBurst(lost, now);
+    }
+    if (now >= this.#expiresAt) this.close(CLOSE_REASONS.sessionExpired);
     if (now < this.#machine.deadline) return;
     if (this.#slot.isFlushing) return this.#slot.watchProgress();
     // A client whose input is delayed cannot show that it is connected.
-    const hasInput = this.#slot.hasInput() || this.#inboundGate?.isAwaited === true;
+    const hasInput = this.#slot.hasInput() || this.#handlers.input.isAwaited;
     this.#machine.tick(now, hasInput);
     this.#flush(now);
   }
@@ -210,10 +213,6 @@ export class Session implements Flushable, HandlerOwner {
   flush(): void {
     this.#isFlushRequested = false;
     this.#flush(this.#owner.clock());
-  }
-
-  #rateLimitDelay(): number {
-    return this.#machine.rateLimitDelay(this.#owner.clock());
   }
 
   #requestFlush(): void {
@@ -287,7 +286,6 @@ export class Session implements Flushable, HandlerOwner {
     if (!this.#isEndHandled) {
       this.#isEndHandled = true;
       this.#owner.onEnded(this, reason);
-      this.#inboundGate?.release();
       this.#backpressure?.end(false);
       this.#backpressure = undefined;
       this.#handlers.close();

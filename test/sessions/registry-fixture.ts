@@ -42,7 +42,12 @@ export class RecordingConnection extends SockJSConnection {
 }
 
 /** A registry whose clock and timers are moved by `pass`. */
-export function createRegistry(t: TestContext, input: SockJSSettings = {}) {
+/** @param random see `SessionRegistry` */
+export function createRegistry(
+  t: TestContext,
+  input: SockJSSettings = {},
+  random: () => number = Math.random,
+) {
   const process = new VirtualProcess(t.mock);
   const created: RecordingConnection[] = [];
   const logger = new RecordingLogger();
@@ -53,7 +58,15 @@ export function createRegistry(t: TestContext, input: SockJSSettings = {}) {
     return connection;
   };
   const settings = resolveSettings(input);
-  const registry = new SessionRegistry('/echo', settings, logger, createConnection, process.now);
+  const registry = new SessionRegistry(
+    '/echo',
+    settings,
+    logger,
+    createConnection,
+    process.now,
+    undefined,
+    random,
+  );
   const pass = (milliseconds: number): void => process.runSync(milliseconds);
   /** Opens a session over HTTP if there is a key, over a WebSocket otherwise. */
   const open = (key?: string): { session: Session; connection: RecordingConnection } => {
