@@ -5,9 +5,12 @@ export interface LogLine {
   readonly line: string;
 }
 
+/** Warning about times that tests shorten, so as not to wait. */
+const SHORT_TIME = /^\w+ is \d+ ms\. Times are in milliseconds/;
+
 /**
  * Logger for the setting `logger` that records lines until the test takes them. It has no method `debug`, so that the
- * development log is off.
+ * development log is off. The warning about short times is not recorded.
  */
 export class RecordingLogger {
   #lines: LogLine[] = [];
@@ -17,6 +20,7 @@ export class RecordingLogger {
   }
 
   warn(line: string): void {
+    if (SHORT_TIME.test(line)) return;
     this.#lines.push({ level: 'warn', line });
   }
 

@@ -114,7 +114,7 @@ export class VirtualProcess {
   }
 
   #addTimer(run: () => void, delay: number, interval: number | undefined): object {
-    const handle = {};
+    const handle = { unref: () => handle };
     this.#timers.set(handle, { due: this.#now + Math.max(1, delay), interval, run });
     return handle;
   }

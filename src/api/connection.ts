@@ -8,7 +8,7 @@ import { SockJSError } from '../base/errors.ts';
 import type { ClientMemory } from '../base/memory-budget.ts';
 import type { TransportName } from '../base/transport-name.ts';
 import type { Message } from '../protocol/message.ts';
-import { createMessage } from '../sessions/create-message.ts';
+import { createMessage, createSharedMessage } from '../sessions/create-message.ts';
 import type { HandlerContext } from '../sessions/handler-runner.ts';
 import { checkCloseArguments } from './close-arguments.ts';
 import { AbortableIterator, type MessageSource } from './abortable-iterator.ts';
@@ -129,8 +129,8 @@ export class SockJSConnection<User = unknown> {
    * Sends a message to the client. All messages that one handler sends form one frame.
    * @param message text, or bytes for a client of `<prefix>/websocket`
    * @returns false when the client falls behind: its socket takes no more data, or `highWaterMark` bytes are buffered.
-   * Then wait for `onDrain`. Also false once the connection is closed. Above `maxBufferedBytes` the setting
-   * `slowConsumer` decides. By default it closes the client with code 1013
+   * Then wait for `onDrain`. Also false once the connection is closed. If the client has not taken
+   * more than `maxBufferedBytes`, the setting `slowConsumer` decides. By default it closes the client with code 1013
    * @throws SockJSError `ERR_MESSAGE_TYPE` for bytes on a transport that carries only text, or for other types
    */
   send(message: string | Uint8Array): boolean;
@@ -270,7 +270,7 @@ export function broadcast(clients: Iterable<SockJSConnection>, message: string):
       `broadcast() takes a string, not ${describeType(message)}. Use JSON.stringify for other values.`,
     );
   }
-  const shared = createMessage(message);
+  const shared = createSharedMessage(message);
   for (const client of clients) {
     if (!isConnection(client)) {
       throw new SockJSError(

@@ -10,11 +10,14 @@ import {
   createHttpServer,
   handleRequest,
   handleUpgrade,
+  listensOnLoopback,
 } from '../hosts/node/node-host.ts';
 import { explainServer } from '../hosts/explain-server.ts';
+import { startListening } from '../hosts/node/listen.ts';
 import { SERVER_HOSTS } from '../hosts/server-hosts.ts';
 import type { Authorize } from '../http/authorize.ts';
 import { checkPrefix } from '../http/check-prefix.ts';
+import { HostGuard } from '../http/host-guard.ts';
 import { RouterState } from '../http/router-state.ts';
 import type { ServerHost } from '../http/server-host.ts';
 import { Dispatcher } from '../routes/dispatcher.ts';
@@ -24,7 +27,12 @@ import { type ConnectionSource, connectionCreator } from './connection-factory.t
 import { checkCloseArguments } from './close-arguments.ts';
 import { type SockJSConnection, broadcast } from './connection.ts';
 import { findHandlerMistake } from './handler-check.ts';
-import { type ResolvedSettings, type SockJSSettings, resolveSettings } from './settings.ts';
+import {
+  type ResolvedSettings,
+  type SockJSSettings,
+  findShortTimes,
+  resolveSettings,
+} from './settings.ts';
 
 /** Options of `SockJSRouter.close`. */
 export interface RouterCloseOptions {
@@ -40,6 +48,11 @@ export interface RouterCloseOptions {
 export type RouterArguments<User> = undefined extends User
   ? [prefix?: string, settings?: SockJSSettings<User>]
   : [prefix: string, settings: SockJSSettings<User> & { readonly authorize: Authorize<User> }];
+
+interface Attachment {
+  readonly host: ServerHost;
+  readonly dispatcher: Dispatcher;
+}
 
 /** Middleware for Connect and Express. */
 export type SockJSMiddleware = (
@@ -65,7 +78,8 @@ export class SockJSRouter<C extends SockJSConnection = SockJSConnection> {
   readonly #sessions: SessionRegistry<C>;
   readonly #state: RouterState;
   readonly #dispatcher: Dispatcher;
-  readonly #servers = new Map<Server, ServerHost>();
+  readonly #table: RouteTable;
+  readonly #servers = new Map<Server, Attachment>();
   readonly #ownServers = new Set<Server>();
   #closed: Promise<void> | undefined;
 
@@ -82,12 +96,12 @@ export class SockJSRouter<C extends SockJSConnection = SockJSConnection> {
     this.prefix = prefix;
     this.settings = resolveSettings(settings);
     const logger = new RouterLog(this.settings.logger, prefix);
-    const mistake = findHandlerMistake(connection);
-    if (mistake !== undefined) logger.warn(mistake);
+    const mistakes = [findHandlerMistake(connection), ...findShortTimes(this.settings)];
+    for (const mistake of mistakes) if (mistake !== undefined) logger.warn(mistake);
     this.#sessions = new SessionRegistry(prefix, this.settings, logger, createConnection);
     this.#state = new RouterState(prefix, this.settings, logger, this.#sessions);
-    const table = new RouteTable(prefix, this.settings);
-    this.#dispatcher = new Dispatcher(this.#state, table, this.settings);
+    this.#table = new RouteTable(this.settings);
+    this.#dispatcher = this.#createDispatcher(new HostGuard(this.settings.allowedHosts));
   }
 
   /** Statistics of the router. `stats.dump()` returns a snapshot. */
@@ -124,19 +138,14 @@ export class SockJSRouter<C extends SockJSConnection = SockJSConnection> {
    * argument is not a server of HTTP/1.1, `ERR_CLOSED` if the router is closed
    */
   attach(server: Server): this {
-    this.#checkOpen('attach()');
-    const host = SERVER_HOSTS.find((candidate) => candidate.accepts(server));
-    if (host === undefined) {
-      throw new SockJSError('ERR_ARGUMENT', explainServer(server));
-    }
-    host.attach(server, this.#dispatcher);
-    this.#servers.set(server, host);
-    return this;
+    return this.#attach(server, this.#dispatcher, 'attach()');
   }
 
   /** Stops serving the requests of a server. Open WebSockets stay open until they end or `close` is called. */
   detach(server: Server): this {
-    this.#servers.get(server)?.detach(server, this.#dispatcher);
+    const attachment = this.#servers.get(server);
+    if (attachment === undefined) return this;
+    attachment.host.detach(server, attachment.dispatcher);
     this.#servers.delete(server);
     return this;
   }
@@ -146,14 +155,24 @@ export class SockJSRouter<C extends SockJSConnection = SockJSConnection> {
    * @param port port, or 0 for any free port, which `server.address()` returns
    * @param host address to listen on, by default all addresses
    * @returns the server, which emits 'listening', or 'error' if the port is in use
-   * @throws SockJSError `ERR_CLOSED` if the router is closed
+   * @throws SockJSError `ERR_ARGUMENT` for an invalid port, `ERR_CLOSED` if the router is closed
    */
   listen(port: number, host?: string): Server {
     this.#checkOpen('listen()');
-    const server = createHttpServer(this.settings.headersTimeout, this.settings.bodyTimeout);
-    this.attach(server);
+    const { allowedHosts, bodyTimeout, headersTimeout, trustedProxies } = this.settings;
+    const created = createHttpServer(headersTimeout, bodyTimeout);
+    // oxlint-disable-next-line typescript/unbound-method -- the end of the stack that is left out
+    const server = startListening(created, port, host, this.listen);
+    const hostGuard = new HostGuard(allowedHosts);
+    this.#attach(server, this.#createDispatcher(hostGuard), 'listen()');
     this.#ownServers.add(server);
-    return server.listen(port, host);
+    // A proxy on this machine may pass the public host.
+    if (allowedHosts === undefined && trustedProxies.length === 0) {
+      server.on('listening', () => {
+        if (listensOnLoopback(server)) hostGuard.restrict(host === undefined ? [] : [host]);
+      });
+    }
+    return server;
   }
 
   /**
@@ -200,6 +219,23 @@ export class SockJSRouter<C extends SockJSConnection = SockJSConnection> {
     }
     this.#closed ??= this.#close({ code, reason, timeout });
     return this.#closed;
+  }
+
+  #createDispatcher(hostGuard: HostGuard): Dispatcher {
+    return new Dispatcher(this.#state, this.#table, this.settings, hostGuard);
+  }
+
+  #attach(server: Server, dispatcher: Dispatcher, call: string): this {
+    this.#checkOpen(call);
+    const host = SERVER_HOSTS.find((candidate) => candidate.accepts(server));
+    if (host === undefined) {
+      throw new SockJSError('ERR_ARGUMENT', explainServer(server));
+    }
+    const isShared = server.listenerCount('request') > 0;
+    if (isShared && this.prefix === '') this.#state.warnings.warn('wholeSite');
+    host.attach(server, dispatcher);
+    this.#servers.set(server, { host, dispatcher });
+    return this;
   }
 
   #checkOpen(call: string): void {

@@ -7,6 +7,7 @@ import { CONSOLE_LOGGER } from '../base/logging.ts';
 import {
   BOOLEAN,
   BYTES,
+  HOST_LIST,
   LOGGER,
   MESSAGES_PER_SECOND,
   MILLISECONDS,
@@ -54,12 +55,21 @@ const ORIGINS_AND_AUTHENTICATION = {
   /**
    * Origins of pages that may connect, in addition to the server's own origin. A list of origins, a function that
    * gets the origin and returns `true` to allow it (it may be async), or `'*'` for all. In a list,
-   * `https://*.example.com` stands for every subdomain. Other pages get 403.
+   * `https://*.example.com` stands for every subdomain, and `http://localhost:*` for every port. Pages of packaged
+   * applications have origins such as `file://` or `app://localhost`. Other pages get 403.
    */
   allowedOrigins: setting<AllowedOrigins>(
     either(ORIGIN_LIST, functionOf<(origin: string) => boolean | PromiseLike<boolean>>()),
     [],
   ),
+  /**
+   * Names under which clients may reach the server: a list such as `['app.example.com', '*.example.com']`, or `'*'` for
+   * all. IP addresses, `localhost` and `*.localhost` are always allowed. Requests for other hosts get 403. This protects
+   * servers in a private network against DNS rebinding, by which a foreign page gets the origin of the server. Without
+   * the setting, all names are allowed, except on a server that `listen` creates on a loopback address without
+   * `trustedProxies`: it allows only the name passed to `listen`.
+   */
+  allowedHosts: optional(HOST_LIST),
   /**
    * Function that authenticates a client. It is called once for each session, on every transport, before the session
    * opens, and may be async. It gets the request and returns the user, which becomes `connection.user`. A `Refusal`,
@@ -126,8 +136,17 @@ const TIMEOUTS = {
   headersTimeout: setting(MILLISECONDS, 20_000),
   /** Time a request body (408) or a WebSocket message (1008) may take to arrive. */
   bodyTimeout: setting(MILLISECONDS, 30_000),
-  /** Time a client may read none of its buffered bytes. Then it is closed with 1013. */
+  /**
+   * Time a client may read none of its buffered bytes. Then it is closed with 1013. It applies to every response and
+   * every WebSocket.
+   */
   writeTimeout: setting(MILLISECONDS, 30_000),
+  /**
+   * Time a client may need for its buffered bytes, at the rate at which it has read during the last `writeTimeout`. A
+   * client that would need longer is closed with 1013. With the default, 2 MiB take a rate of 12 KiB/s, and 64 KiB one
+   * of 0.4 KiB/s.
+   */
+  sendTimeLimit: setting(MILLISECONDS, 180_000),
   /** Maximum interval between two checks of the session timeouts. */
   sessionCheckInterval: setting(MILLISECONDS, 1000),
 };
@@ -142,7 +161,7 @@ const INPUT_LIMITS = {
   maxMessagesPerBody: setting(integer('messages', 1, MAX_COUNT), 10_000),
   /**
    * Limit for the mean rate of messages from one session. A burst may have as many messages as one second allows.
-   * `Infinity` turns the limit off.
+   * Empty messages, pings, pongs and tiny fragments of a WebSocket count too. `Infinity` turns the limit off.
    */
   maxMessagesPerSecond: setting(MESSAGES_PER_SECOND, 10_000),
   /**
@@ -161,15 +180,17 @@ const OUTPUT_LIMITS = {
    */
   highWaterMark: setting(BYTES, 64 * KIBIBYTE),
   /**
-   * Limit for the bytes that are buffered for one client. Each message counts with 100 bytes of overhead. A single
-   * message may be longer.
+   * Limit for the bytes that one client has not taken, on any transport. Each message counts with 100 bytes of
+   * overhead. It applies when more is sent to the client. What one handler sends in a burst may be longer, since the
+   * client cannot read any of it before the handler returns, but not longer than `maxTotalBufferedBytes`.
    */
   maxBufferedBytes: setting(BYTES, 4 * MEBIBYTE),
   /**
    * Limit for the bytes that are buffered in the process: output for slow clients, incomplete request bodies and
    * WebSocket messages, and input that waits for `onOpen`, `authorize` or `allowedOrigins`. Above it, the largest buffer
    * of the address that holds the most is given up: an incomplete body gets 503, an incomplete message 1013, and
-   * output is limited to `highWaterMark`. Output up to `highWaterMark`, and a single message, do not count.
+   * output is limited to `highWaterMark`. Output up to `highWaterMark`, and a single message, do not count. It is also
+   * the limit for the messages that one handler sends to one client.
    */
   maxTotalBufferedBytes: setting(integer('bytes', 1, TEBIBYTE), 256 * MEBIBYTE),
   /**
@@ -182,8 +203,9 @@ const OUTPUT_LIMITS = {
     'a quarter of `maxTotalBufferedBytes`',
   ),
   /**
-   * Treatment of a client over `maxBufferedBytes`. `'close'`: it is closed with 1013. `'drop-oldest'`: its oldest
-   * messages are dropped. A function gets the client (`info`, `user`, `transport`, `bufferedBytes`) and returns one
+   * Treatment of a client over `maxBufferedBytes`. `'close'`: it is closed with 1013, which it gets if it reads within
+   * `disconnectDelay`. `'drop-oldest'`: its oldest messages are dropped. A function gets the client (`info`, `user`,
+   * `transport`, `bufferedBytes`) and returns one
    * of the two.
    */
   slowConsumer: setting(
@@ -230,7 +252,10 @@ const TRANSPORTS = {
    * the router serves. By default the router serves the installed `sockjs-client` package.
    */
   sockjsUrl: optional(URL_REFERENCE),
-  /** Flushes messages as soon as the running handler returns. With `false`, once per turn of the event loop. */
+  /**
+   * Flushes messages as soon as the running handler returns. With `false`, once per turn of the event loop. In either
+   * case, flushes that together take longer than 10 ms continue in the next turns.
+   */
   immediateFlush: setting(BOOLEAN, true),
   /** Turns off Nagle's algorithm, which delays small writes. */
   disableNagle: setting(BOOLEAN, true),

@@ -1,5 +1,6 @@
 import { describeValue } from '../base/describe-value.ts';
 import { SockJSError } from '../base/errors.ts';
+import { MILLISECONDS } from '../base/setting-rules.ts';
 import type { Authorize } from '../http/authorize.ts';
 import type { HostSettings } from '../http/exchange.ts';
 import type { HttpSettings } from '../http/router-state.ts';
@@ -48,6 +49,28 @@ function checkSetting(name: string, value: unknown): void {
       explanation === undefined ? expectation : `${explanation} ${expectation}`,
     );
   }
+}
+
+/** A default from which on a much shorter time is probably a number of seconds. */
+const LONG_TIME_MS = 5000;
+/** A heartbeat every few milliseconds is a mistake even if it is one of milliseconds. */
+const MIN_HEARTBEAT_MS = 1000;
+const MIN_TIME_MS = 100;
+
+/** Returns a warning for each time that is so short that it is probably given in seconds. */
+export function findShortTimes(settings: ResolvedSettings): readonly string[] {
+  const warnings: string[] = [];
+  for (const [name, { rule, defaultValue }] of Object.entries(SETTING_DEFINITIONS)) {
+    const value: unknown = Reflect.get(settings, name);
+    if (rule !== MILLISECONDS || typeof defaultValue !== 'number') continue;
+    if (defaultValue < LONG_TIME_MS) continue;
+    const minimum = name === 'heartbeatDelay' ? MIN_HEARTBEAT_MS : MIN_TIME_MS;
+    if (typeof value === 'number' && value < minimum)
+      warnings.push(
+        `${name} is ${value} ms. Times are in milliseconds: the default is ${defaultValue}.`,
+      );
+  }
+  return warnings;
 }
 
 // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- `fromEntries` loses the names

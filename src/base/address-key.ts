@@ -56,7 +56,7 @@ function computeKeys(address: string): readonly string[] {
  * - IPv6: the /64 network, then the /48 network. Addresses whose /64 is all zeros, such as `::1`, have themselves.
  * - '', a client without an address, as on a UNIX socket: none, since all such clients would share it.
  */
-export const addressKeys: (address: string) => readonly string[] = memoizeLast(computeKeys, GROUPS);
+export const addressKeys: (address: string) => readonly string[] = memoizeLast(computeKeys);
 
 /** Returns the key that two requests of one client share: the first one of `addressKeys`, or ''. */
 export function addressKey(address: string): string {

@@ -44,7 +44,7 @@ export const CLOSE_REASONS = {
   internalError: { code: 1011, reason: 'Internal error', cause: 'internalError' },
   /** More than `maxBufferedBytes` buffered for the client, or more than `highWaterMark` when memory was short. */
   slowConsumer: { code: 1013, reason: 'Client does not keep up', cause: 'slowConsumer' },
-  /** The client read none of its buffered bytes for `writeTimeout`. */
+  /** The client read none of its buffered bytes for `writeTimeout`, or would take longer than `sendTimeLimit`. */
   writeTimeout: { code: 1013, reason: 'Client stopped reading', cause: 'writeTimeout' },
 } as const satisfies Readonly<Record<string, { code: number; reason: string; cause: string }>>;
 

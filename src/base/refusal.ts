@@ -125,6 +125,7 @@ export const REFUSALS = {
     403,
     'Origin not allowed; the setting allowedOrigins would admit it.',
   ),
+  hostNotAllowed: new Refusal(403, 'Host not allowed; the setting allowedHosts would admit it.'),
   unauthorized: new Refusal(403, 'Not authorized.'),
   draining: new Refusal(503, 'Shutting down.', RETRY_AFTER_1_S),
   pendingLimit: new Refusal(503, 'Try again later.', RETRY_AFTER_1_S),

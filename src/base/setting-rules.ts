@@ -112,9 +112,11 @@ export const TRANSPORT_LIST: Rule<readonly TransportName[]> = {
   },
 };
 
-// scheme://host[:port] and nothing after it. The first label of the host may be `*`. A comma or a semicolon would
-// end the origin in the Content-Security-Policy of the iframe page.
-const ORIGIN = /^[a-z][a-z0-9+.-]*:\/\/(\*\.)?[^\s/*?#@,;]+$/i;
+// scheme://host[:port] and nothing after it. The first label of the host may be `*`, and so may the port. A comma or a
+// semicolon would end the origin in the Content-Security-Policy of the iframe page.
+const ORIGIN = /^[a-z][a-z0-9+.-]*:\/\/(\*\.)?[^\s/*?#@,;]+(:\*)?$/i;
+/** Origin of pages without a host, such as `file://` in packaged applications. Pages of the web have a host. */
+const ORIGIN_WITHOUT_HOST = /^(?!https?:|wss?:)[a-z][a-z0-9+.-]*:\/\/$/i;
 /** A page is not loaded over a WebSocket, and the port is missing after the colon. */
 const NEVER_AN_ORIGIN = /^wss?:|:$/i;
 /** Browsers send origins in ASCII: a host with other letters is in punycode. */
@@ -122,16 +124,27 @@ const PRINTABLE_ASCII = /^[!-~]+$/;
 
 function isOrigin(value: unknown): value is string {
   if (value === 'null') return true;
-  if (!isString(value) || NEVER_AN_ORIGIN.test(value)) return false;
-  return ORIGIN.test(value) && PRINTABLE_ASCII.test(value);
+  if (!isString(value) || NEVER_AN_ORIGIN.test(value) || !PRINTABLE_ASCII.test(value)) return false;
+  return ORIGIN.test(value) || ORIGIN_WITHOUT_HOST.test(value);
 }
 
 export const ORIGIN_LIST: Rule<'*' | readonly string[]> = {
   expected:
-    "'*', a list of origins such as 'https://app.example.com' or 'https://*.example.com' " +
+    "'*', a list of origins such as 'https://app.example.com', 'https://*.example.com' or 'http://localhost:*' " +
     '(in ASCII, as browsers send them: other letters in punycode, "xn--…")',
   isValid: (value) => value === '*' || isListOf(value, isOrigin),
   explain: (value) => explainOrigins(value, isOrigin),
+};
+
+/** A host name without port, in ASCII. The first label may be `*`. */
+const HOST_NAME = /^(\*\.)?[a-z0-9_-]+(\.[a-z0-9_-]+)*\.?$/i;
+
+export const HOST_LIST: Rule<'*' | readonly string[]> = {
+  expected:
+    "'*', or a list of host names such as 'app.example.com' or '*.example.com', without scheme and port",
+  isValid: (value) =>
+    value === '*' ||
+    isListOf(value, (item): item is string => isString(item) && HOST_NAME.test(item)),
 };
 
 /** Checks only that the items are strings. `ClientAddressReader` parses them and reports an invalid address. */

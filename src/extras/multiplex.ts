@@ -13,8 +13,8 @@ import { type ConnectionBackend, SockJSConnection, backendOf } from '../api/conn
 import { SockJSError } from '../base/errors.ts';
 import type { ConnectionInfo } from '../base/connection-info.ts';
 import type { Message } from '../protocol/message.ts';
-import { createMessage } from '../sessions/create-message.ts';
-import { MAX_MEMOIZED_BYTES } from '../base/memoize.ts';
+import { createMessage, createSharedMessage } from '../sessions/create-message.ts';
+import { memoizeEncoding } from '../base/memoize.ts';
 import type { CloseStatus } from '../base/close-reasons.ts';
 import { CHANNEL_CLOSE_REASONS } from './channel-close-reasons.ts';
 import {
@@ -38,25 +38,20 @@ class ChannelSpelling {
   /** Encoded name, so that it contains no comma. */
   readonly name: string;
   readonly definition: ChannelDefinition;
-  #last: { readonly message: Message; readonly prefixed: Message } | undefined;
+  /** Adds the name of the channel to a message. Memoized, so that a broadcast is encoded once. */
+  readonly addPrefix: (message: Message) => Message;
 
   constructor(name: string, definition: ChannelDefinition) {
     this.name = name;
     this.definition = definition;
-  }
-
-  /** Adds the name of the channel to a message. Memoized, so that a broadcast is encoded once, unless it is long. */
-  addPrefix(message: Message): Message {
-    if (message === this.#last?.message) return this.#last.prefixed;
-    if (typeof message.data !== 'string') {
+    this.addPrefix = memoizeEncoding(({ data, isShared }: Message) => {
+      const create = isShared ? createSharedMessage : createMessage;
+      if (typeof data === 'string') return create(`msg,${name},${data}`);
       throw new SockJSError(
         'ERR_MESSAGE_TYPE',
         'A channel carries strings only. Send text, for example JSON.',
       );
-    }
-    const prefixed = createMessage(`msg,${this.name},${message.data}`);
-    if (prefixed.size <= MAX_MEMOIZED_BYTES) this.#last = { message, prefixed };
-    return prefixed;
+    });
   }
 }
 

@@ -5,8 +5,10 @@
 import type { PeerCertificate } from 'node:tls';
 import type { SockJSError } from '../base/errors.ts';
 import type { ClientMemory } from '../base/memory-budget.ts';
+import type { Payload } from '../base/payload.ts';
 import type { Refusal, RefusalReason } from '../base/refusal.ts';
 import type { Hop } from './client-address.ts';
+import type { OperatorWarning } from './operator-warnings.ts';
 import type { WebSocketConnection } from './websocket-connection.ts';
 
 /** Alternating names and values, which a host writes without conversion. */
@@ -19,6 +21,7 @@ export interface HostSettings {
   readonly maxMessageBytes: number;
   readonly bodyTimeout: number;
   readonly writeTimeout: number;
+  readonly sendTimeLimit: number;
 }
 
 /** Receives the events of a response. Either `onFinish` or `onDisconnect` is the last one. */
@@ -29,7 +32,7 @@ export interface ResponseListener {
   onFinish(): void;
   /** Called when the client disconnected before the response was sent completely. */
   onDisconnect(): void;
-  /** Called when the client has read none of the buffered bytes for `writeTimeout`. */
+  /** Called when the client reads too slowly: see `writeTimeout` and `sendTimeLimit`. */
   onWriteTimeout(): void;
 }
 
@@ -83,18 +86,16 @@ export interface Exchange extends Hop {
    * is exceeded, `ERR_BODY_ABORTED` if the client disconnects
    */
   readBody(limits: BodyLimits, memory: ClientMemory): Promise<Buffer | SockJSError>;
-  /** Sends a complete response. */
-  respond(status: number, headers: HeaderList, body?: string): void;
+  /** Sends a complete response. A client that reads it too slowly is aborted, or reported to the listener. */
+  respond(status: number, headers: HeaderList, body?: Payload): void;
   /** Starts a streaming response. Nothing is sent before the first `write`. */
   startStream(headers: HeaderList): void;
   /** Sends one chunk of a streaming response. */
-  write(chunk: string): void;
+  write(chunk: Payload): void;
   /** Ends a streaming response. Written chunks are still delivered. */
   end(): void;
   /** Closes the connection at once. Buffered bytes are lost. */
   abort(): void;
-  /** Starts the write timeout, which calls `onWriteTimeout` if the client reads none of the buffered bytes. */
-  watchProgress(): void;
   /** Sets the listener for the events of the response. */
   listen(listener: ResponseListener): void;
   /**
@@ -112,4 +113,6 @@ export interface ExchangeHandler {
   handle(exchange: Exchange): void;
   /** Refuses an exchange that the host does not support. */
   refuse(exchange: Exchange, reason: RefusalReason): void;
+  /** Logs a warning for the operator, once. */
+  warn(warning: OperatorWarning): void;
 }

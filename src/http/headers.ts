@@ -12,6 +12,11 @@ export function addNoCache(headers: HeaderList): void {
   headers.push('Cache-Control', 'no-store, no-cache, no-transform, must-revalidate, max-age=0');
 }
 
+/** Caches may keep the response, but ask each time whether it has changed. */
+export function addRevalidation(headers: HeaderList): void {
+  headers.push('Cache-Control', 'no-cache');
+}
+
 export function addYearCache(headers: HeaderList): void {
   const expires = new Date(Date.now() + YEAR_SECONDS * 1000).toUTCString();
   headers.push('Cache-Control', `public, max-age=${YEAR_SECONDS}`, 'Expires', expires);

@@ -1,15 +1,30 @@
-import { quoteForLog } from '../base/logging.ts';
+import { type SockJSLogger, quoteForLog } from '../base/logging.ts';
 
 const WARNINGS = {
   clientScript:
-    'sockjs.js was requested, but sockjs-client is not installed: ' +
+    'sockjs.js was requested, but sockjs-client is not installed, or sockjsUrl is a file that cannot be read: ' +
     'run `npm install sockjs-client`, or set sockjsUrl to a URL or a file: URL.',
+  clientScriptUnreadable:
+    'sockjs.js was refused with 500, because its file cannot be read. It is tried again for each request.',
   upgradeByMiddleware:
     'a WebSocket request arrived as an ordinary request. Middleware does not see upgrades: call attach(server).',
+  upgradeUnhandled:
+    "an upgrade at a path of the application was refused with 404: no 'upgrade' listener has used its socket for 3 s. " +
+    'Such a listener must accept or destroy every socket that it gets.',
   upgradeLost:
     'a WebSocket request arrived without its Upgrade and Connection headers: a proxy dropped them. ' +
     'Configure it to pass both on: nginx with proxy_http_version 1.1, proxy_set_header Upgrade $http_upgrade and ' +
     'proxy_set_header Connection "upgrade"; HAProxy and Caddy do so by default.',
+  plainWebSocket:
+    'a WebSocket request arrived for the prefix, which has no WebSocket. A client without SockJS connects to ' +
+    "<prefix>/websocket: new WebSocket('ws://<host><prefix>/websocket').",
+  wholeSite:
+    'the router has no prefix, and takes all requests of a server that has other listeners, which get none. ' +
+    "Give it a prefix, such as '/echo'.",
+  authorizePending:
+    'authorize has been pending for 5 s. Its client waits, and gets 503 after authorizeTimeout.',
+  allowedOriginsPending:
+    'allowedOrigins has been pending for 5 s. Its client waits, and gets 503 after authorizeTimeout.',
   bodyConsumed:
     'refused a message with 500: middleware has read the body before it reached the router. ' +
     'Use router.middleware before body parsers such as express.json() and express.text(), or attach(server).',
@@ -38,28 +53,56 @@ export function isOperatorWarning(name: string): name is OperatorWarning {
   return Object.hasOwn(WARNINGS, name);
 }
 
-const MAX_LOGGED_ORIGINS = 100;
+/** Limit for the texts of clients in each set. */
+const MAX_LOGGED_TEXTS = 100;
+const PORT = /:\d*$/;
+
+/** Adds a text that is not logged yet. Returns false if it is, or if the set is full. */
+function isNew(text: string, logged: Set<string>): boolean {
+  if (logged.has(text) || logged.size >= MAX_LOGGED_TEXTS) return false;
+  logged.add(text);
+  return true;
+}
 
 /** Logs warnings for the operator. Each cause is logged once, so that a client cannot fill the log. */
 export class OperatorWarnings {
-  readonly #log: (line: string) => void;
+  readonly #prefix: string;
+  readonly #logger: SockJSLogger;
   readonly #logged = new Set<OperatorWarning>();
   readonly #origins = new Set<string>();
+  readonly #hosts = new Set<string>();
 
-  constructor(log: (line: string) => void) {
-    this.#log = log;
+  /** @param prefix prefix of the router */
+  constructor(prefix: string, logger: SockJSLogger) {
+    this.#prefix = prefix;
+    this.#logger = logger;
   }
 
-  warn(warning: OperatorWarning): void {
+  /** @param detail text that is added to the warning */
+  warn(warning: OperatorWarning, detail?: string): void {
     if (this.#logged.has(warning)) return;
     this.#logged.add(warning);
-    this.#log(WARNINGS[warning]);
+    const text = WARNINGS[warning].replaceAll('<prefix>', this.#prefix);
+    this.#log(detail === undefined ? text : `${text} ${detail}`);
+  }
+
+  #log(text: string): void {
+    this.#logger.warn(`${this.#prefix || '/'}: ${text}`);
+  }
+
+  /** @param host host that the refused request addressed */
+  warnOfHost(host: string): void {
+    if (!isNew(host, this.#hosts)) return;
+    const name = quoteForLog(host.replace(PORT, ''));
+    this.#log(
+      `refused a request for host ${quoteForLog(host)} with 403. If this is a name of your server, set ` +
+        `allowedHosts: [${name}]. Behind a proxy, set trustedProxies.`,
+    );
   }
 
   /** @param origin origin of the refused page, or '' if its browser hides it */
   warnOfOrigin(origin: string): void {
-    if (this.#origins.has(origin) || this.#origins.size >= MAX_LOGGED_ORIGINS) return;
-    this.#origins.add(origin);
+    if (!isNew(origin, this.#origins)) return;
     const name = quoteForLog(origin);
     this.#log(
       origin === ''

@@ -9,8 +9,8 @@
 import { isThenable, toPromise } from '../base/thenable.ts';
 
 /**
- * Pages of other origins that may connect: `'*'` for all, a list of origins such as `https://app.example.com` or, for
- * all subdomains, `https://*.example.com`, or a function that gets the origin and returns whether it is allowed,
+ * Pages of other origins that may connect: `'*'` for all, a list of origins such as `https://app.example.com`, for all
+ * subdomains `https://*.example.com`, or for all ports `http://localhost:*`, or a function that gets the origin and returns whether it is allowed,
  * possibly as a promise.
  */
 export type AllowedOrigins =
@@ -69,12 +69,16 @@ function isSameHost(from: OriginParts | undefined, host = ''): boolean {
   );
 }
 
+const ANY_PORT = ':*';
+
 function matchesEntry(entry: string, origin: string): boolean {
   if (entry === origin) return true;
-  const allowed = parseOrigin(entry);
+  const hasAnyPort = entry.endsWith(ANY_PORT);
+  const allowed = parseOrigin(hasAnyPort ? entry.slice(0, -ANY_PORT.length) : entry);
   const from = parseOrigin(origin);
   if (allowed === undefined || from === undefined) return false;
-  if (allowed.scheme !== from.scheme || allowed.port !== from.port) return false;
+  if (allowed.scheme !== from.scheme) return false;
+  if (!hasAnyPort && allowed.port !== from.port) return false;
   if (!allowed.host.startsWith('*.')) return allowed.host === from.host;
   const parent = allowed.host.slice(1);
   return from.host.endsWith(parent) && from.host.length > parent.length;

@@ -1,5 +1,6 @@
 import { AddressCounts } from '../base/address-counts.ts';
 import { Deadline } from '../base/deadline.ts';
+import { warnIfPending } from '../base/pending-warning.ts';
 import { isThenable, toPromise } from '../base/thenable.ts';
 
 /** Each kind has its own total, so that pending `authorize` calls delay no request of an open session. */
@@ -58,13 +59,16 @@ export class DecisionCall {
  */
 export class PendingDecisions {
   readonly #limits: DecisionLimits;
+  readonly #onSlow: (kind: DecisionKind) => void;
   readonly #pendingByKind: Record<DecisionKind, number> = { allowedOrigins: 0, authorize: 0 };
   readonly #pendingByAddress = new AddressCounts();
   /** Functions that end the pending calls. */
   readonly #closers = new Set<() => void>();
 
-  constructor(limits: DecisionLimits) {
+  /** @param onSlow called when a call has been pending for 5 s */
+  constructor(limits: DecisionLimits, onSlow: (kind: DecisionKind) => void = ignore) {
     this.#limits = limits;
+    this.#onSlow = onSlow;
   }
 
   /** Number of pending calls. */
@@ -113,8 +117,10 @@ export class PendingDecisions {
       const close = (): void => end('closed');
       const unwatch = request.watchDisconnect(() => stop('disconnected'));
       const deadline = new Deadline(this.#limits.timeout, () => end('timeout'));
+      const onSettled = warnIfPending(() => this.#onSlow(request.kind));
       this.#closers.add(close);
       settle = () => {
+        onSettled();
         deadline.clear();
         release();
         this.#closers.delete(close);

@@ -51,12 +51,13 @@ export class RouterState {
     this.sessions = sessions;
     this.addresses = new ClientAddressReader(settings.trustedProxies, settings.forwardedHeader);
     this.originGuard = new OriginGuard(settings.allowedOrigins);
-    this.decisions = new PendingDecisions({
+    this.warnings = new OperatorWarnings(prefix, logger);
+    const limits = {
       timeout: settings.authorizeTimeout,
       maxPending: settings.maxPendingDecisions,
       maxPendingPerAddress: settings.maxPendingDecisionsPerAddress,
-    });
-    this.warnings = new OperatorWarnings((line) => logger.warn(`${prefix || '/'}: ${line}`));
+    };
+    this.decisions = new PendingDecisions(limits, (kind) => this.warnings.warn(`${kind}Pending`));
     this.bodyLimits = { maxBytes: settings.maxMessageBytes, timeout: settings.bodyTimeout };
   }
 }

@@ -3,20 +3,27 @@
  * JSON is encoded once.
  */
 import { SockJSError } from '../base/errors.ts';
+import { createEscaper } from '../base/escape.ts';
+import { LONG_BYTES } from '../base/memoize.ts';
 
 // Characters that JSON.stringify does not escape and some browsers change in transit. PROTOCOL.md, "Frames from the
 // server".
 const ESCAPABLE = /[\u200c-\u200f\u2028-\u202f\u2060-\u206f\ufff0-\uffff]/;
-const ALL_ESCAPABLE = new RegExp(ESCAPABLE, 'g');
 
-function unicodeEscape(character: string): string {
-  return `\\u${character.charCodeAt(0).toString(16)}`;
+function unicodeEscapes(): Map<string, string> {
+  const escapes = new Map<string, string>();
+  for (let code = 0; code <= 0xffff; code += 1) {
+    const character = String.fromCharCode(code);
+    if (ESCAPABLE.test(character)) escapes.set(character, `\\u${code.toString(16)}`);
+  }
+  return escapes;
 }
+
+const escapeCharacters = createEscaper(ESCAPABLE, unicodeEscapes());
 
 /** Returns `text` as a JSON string, with every character escaped that some browser changes in transit. */
 export function quote(text: string): string {
-  const json = JSON.stringify(text);
-  return ESCAPABLE.test(json) ? json.replace(ALL_ESCAPABLE, unicodeEscape) : json;
+  return escapeCharacters(JSON.stringify(text));
 }
 
 /** Approximate memory of a queued message in addition to its data. It counts against limits. */
@@ -27,12 +34,20 @@ export class Message {
   readonly data: string | Uint8Array;
   /** Bytes that count against limits: the data, text as UTF-8, and `MESSAGE_OVERHEAD_BYTES`. */
   readonly size: number;
+  /** True for a broadcast, whose messages take the memory of one. */
+  readonly isShared: boolean;
   #quoted: string | undefined;
 
   /** @param byteLength length of the data in bytes, with text as UTF-8 */
-  constructor(data: string | Uint8Array, byteLength: number) {
+  constructor(data: string | Uint8Array, byteLength: number, isShared: boolean) {
     this.data = data;
+    this.isShared = isShared;
     this.size = MESSAGE_OVERHEAD_BYTES + byteLength;
+  }
+
+  /** True if encodings of the message should be freed together with it. */
+  get isLong(): boolean {
+    return this.size > LONG_BYTES;
   }
 
   /**

@@ -4,6 +4,8 @@ import { REFUSALS, Refusal, type RefusalReason } from '../base/refusal.ts';
 import { type Admission, admitOrigin, enforce } from '../http/admission.ts';
 import type { Exchange, ExchangeHandler, HostSettings } from '../http/exchange.ts';
 import { addCors, addNoCache, addPreflight, addSessionCookie } from '../http/headers.ts';
+import type { OperatorWarning } from '../http/operator-warnings.ts';
+import type { HostGuard } from '../http/host-guard.ts';
 import { type Handler, RequestContext } from '../http/request-context.ts';
 import type { RouterState } from '../http/router-state.ts';
 import type { Route, RouteTable } from './route-table.ts';
@@ -39,18 +41,21 @@ export class Dispatcher implements ExchangeHandler {
   readonly settings: DispatcherSettings;
   readonly #state: RouterState;
   readonly #table: RouteTable;
+  readonly #hostGuard: HostGuard;
   readonly #sessionStep: SessionStep | undefined;
 
   constructor(
     state: RouterState,
     table: RouteTable,
     settings: DispatcherSettings,
+    hostGuard: HostGuard,
     sessionStep?: SessionStep,
   ) {
     this.prefix = state.prefix;
     this.settings = settings;
     this.#state = state;
     this.#table = table;
+    this.#hostGuard = hostGuard;
     this.#sessionStep = sessionStep;
   }
 
@@ -69,12 +74,22 @@ export class Dispatcher implements ExchangeHandler {
     new RequestContext(this.#state, exchange, '').refuse(reason);
   }
 
+  warn(warning: OperatorWarning): void {
+    this.#state.warnings.warn(warning);
+  }
+
   #route(exchange: Exchange): void | Promise<void> {
     const match = this.#table.match(exchange.path);
     const context = new RequestContext(this.#state, exchange, match?.sessionId ?? '');
     if (match === undefined) return context.refuse('notFound');
     const { route } = match;
     if (!route.guarded) return this.#serve(route, context);
+    const { host } = context.client;
+    if (!this.#hostGuard.allows(host)) {
+      this.#state.warnings.warnOfHost(host ?? '');
+      addNoCache(context.headers);
+      return context.refuse('hostNotAllowed');
+    }
     const admission = admitOrigin(context);
     if (admission instanceof Promise) {
       return admission.then((settled) => this.#enter(route, context, settled));

@@ -28,6 +28,8 @@ export interface BackpressureSettings {
   readonly highWaterMark: number;
   /** Limit for the buffered bytes of one client. */
   readonly maxBufferedBytes: number;
+  /** Limit for the bytes that one handler sends to a client in a burst. */
+  readonly maxTotalBufferedBytes: number;
   readonly slowConsumer: SlowConsumerPolicy | ((client: SlowConsumer) => SlowConsumerPolicy);
 }
 
@@ -41,6 +43,8 @@ export interface BackpressureContext {
 export class Backpressure {
   readonly #context: BackpressureContext;
   readonly #reservation: MemoryReservation;
+  #queuedBytes = 0;
+  #newestBytes = 0;
   readonly #waitingSenders: ((keepsUp: boolean) => void)[] = [];
 
   /** @param onEvicted applies the policy with the limit `highWaterMark`, since another client needs the memory */
@@ -49,26 +53,37 @@ export class Backpressure {
     this.#reservation = memory.reserve('output', onEvicted);
   }
 
-  /** @param bytes current number of buffered bytes of the client, which has not grown */
-  update(bytes: number): void {
-    const isOver = bytes > this.#context.settings.highWaterMark;
-    this.#reservation.resize(bytes, isOver ? Math.min(bytes, this.#reservation.bytes) : 0);
+  /** Part of the buffered bytes that was queued in the session at the last update, after a flush. */
+  get queuedBytes(): number {
+    return this.#queuedBytes;
   }
 
   /**
-   * Updates the buffered bytes after a message was queued.
-   * @param newestBytes size of that message
-   * @returns the limit that the buffered bytes exceed, or undefined
+   * Counts the bytes that the client has not taken. Called after a flush.
+   * @param bytes buffered bytes of the client
+   * @param queuedBytes part of them that is queued in the session
+   * @returns false if the memory is scarce, and this client has to give up what it holds over `highWaterMark`
    */
-  exceededLimit(bytes: number, newestBytes: number): number | undefined {
-    const { highWaterMark, maxBufferedBytes } = this.#context.settings;
-    // A single message may be longer than the limit, unless the messages before it already exceed it.
-    const isOver = (limit: number): boolean =>
-      bytes > limit && (newestBytes <= limit || bytes - newestBytes > limit);
+  update(bytes: number, queuedBytes: number): boolean {
+    this.#queuedBytes = queuedBytes;
+    const { highWaterMark } = this.#context.settings;
+    const withoutNewest = this.#newestBytes > highWaterMark ? bytes - this.#newestBytes : bytes;
     // Bytes up to `highWaterMark` and a single message are never given up, so they do not count.
-    const hasRoom = this.#reservation.resize(bytes, isOver(highWaterMark) ? bytes : 0);
-    const limit = hasRoom ? maxBufferedBytes : highWaterMark;
-    return isOver(limit) ? limit : undefined;
+    return this.#reservation.resize(bytes, withoutNewest > highWaterMark ? bytes : 0);
+  }
+
+  /**
+   * Returns the limit that the client exceeds, or undefined. What one handler sends in a burst is not limited by
+   * `maxBufferedBytes`, since the client cannot read any of it before the handler returns.
+   * @param refused bytes that the client has not taken
+   * @param burst bytes queued since the last flush, with the newest message
+   * @param newest size of the newest message
+   */
+  exceededLimit(refused: number, burst: number, newest: number): number | undefined {
+    this.#newestBytes = newest;
+    const { maxBufferedBytes, maxTotalBufferedBytes } = this.#context.settings;
+    const isOver = refused > maxBufferedBytes || burst - newest > maxTotalBufferedBytes;
+    return isOver ? maxBufferedBytes : undefined;
   }
 
   /** Returns the policy for this client. An error of a `slowConsumer` function is logged, and the policy is `close`. */
@@ -103,9 +118,14 @@ export class Backpressure {
     });
   }
 
-  /** Ends the tracking, and resolves the promises of `wait`. */
-  end(keepsUp: boolean): void {
-    this.update(0);
-    for (const resolve of this.#waitingSenders) resolve(keepsUp);
+  /** Resolves the promises of `wait`. */
+  release(keepsUp: boolean): void {
+    for (const resolve of this.#waitingSenders.splice(0)) resolve(keepsUp);
+  }
+
+  /** Ends the tracking of a client that keeps up. */
+  end(): void {
+    this.#reservation.release();
+    this.release(true);
   }
 }

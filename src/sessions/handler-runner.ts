@@ -2,6 +2,7 @@ import { CLOSE_REASONS } from '../base/close-reasons.ts';
 import type { ConnectionInfo } from '../base/connection-info.ts';
 import { Deadline } from '../base/deadline.ts';
 import { type SockJSLogger, describeError } from '../base/logging.ts';
+import { warnIfPending } from '../base/pending-warning.ts';
 import { isThenable, toPromise } from '../base/thenable.ts';
 import {
   type InboundContext,
@@ -119,11 +120,13 @@ export class HandlerRunner {
     const { openTimeout } = this.#owner.context.settings;
     this.#openDeadline = new Deadline(openTimeout, () => this.#onOpenTimeout(openTimeout));
     let result: unknown;
+    const onSettled = warnIfPending(() => this.#warnOfPendingOpen());
     try {
       result = await toPromise(pending);
     } catch (error) {
       this.#fail('onOpen', error);
     }
+    onSettled();
     this.#openDeadline.clear();
     this.#opened(result);
   }
@@ -179,6 +182,13 @@ export class HandlerRunner {
 
   get #className(): string {
     return this.#handlers.constructor.name;
+  }
+
+  #warnOfPendingOpen(): void {
+    this.#owner.context.logger.warn(
+      `${this.#className}.onOpen has been pending for 5 s. The messages of its client are delayed ` +
+        'until its promise settles.',
+    );
   }
 
   #fail(name: string, error: unknown): void {

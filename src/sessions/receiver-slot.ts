@@ -67,11 +67,6 @@ export class ReceiverSlot {
     return true;
   }
 
-  /** Starts the write timeout of the last response. */
-  watchProgress(): void {
-    this.#flushing?.watchProgress();
-  }
-
   /** Aborts the attached receiver. */
   abort(): void {
     const receiver = this.#receiver;

@@ -2,16 +2,19 @@ import { CLOSE_REASONS, type CloseReason } from '../base/close-reasons.ts';
 import type { ConnectionInfo } from '../base/connection-info.ts';
 import type { TransportName } from '../base/transport-name.ts';
 import { OCCUPIED_FRAME } from '../protocol/frame.ts';
-import { MESSAGE_OVERHEAD_BYTES, type Message } from '../protocol/message.ts';
+import type { Message } from '../protocol/message.ts';
 import { SessionStateMachine } from '../protocol/state-machine.ts';
-import { Backpressure } from './backpressure.ts';
 import type { Flushable } from './flush-queue.ts';
+import { FrameWriter } from './frame-writer.ts';
 import { type ConnectionHandlers, type HandlerOwner, HandlerRunner } from './handler-runner.ts';
 import type { InputDelay } from './inbound-queue.ts';
 import { RateLimit } from './rate-limit.ts';
 import { ReceiverSlot } from './receiver-slot.ts';
 import type { Receiver } from './receiver.ts';
 import type { SessionContext, SessionInit } from './session-context.ts';
+
+/** Queued bytes from which a flush takes long: encoding and writing them takes about 0.1 ms. */
+const LONG_QUEUE_BYTES = 64 * 1024;
 
 /** Registry of a session. The session may call `onSettled` and `onClosed` more than once. */
 export interface SessionOwner extends SessionContext {
@@ -35,12 +38,12 @@ export class Session implements Flushable, HandlerOwner {
   readonly #machine: SessionStateMachine;
   readonly #handlers: HandlerRunner;
   readonly #slot: ReceiverSlot;
+  readonly #writer: FrameWriter;
   #isFlushRequested = false;
+  #isFlushPostponed = false;
   #isEndHandled = false;
   /** Time at which the session has reached `maxSessionAge`. */
   readonly #expiresAt: number;
-  /** Set while the client falls behind. */
-  #backpressure: Backpressure | undefined;
 
   constructor(
     owner: SessionOwner,
@@ -53,6 +56,9 @@ export class Session implements Flushable, HandlerOwner {
     const maxDetachedMs = init.key === undefined ? 0 : owner.settings.disconnectDelay;
     this.#machine = new SessionStateMachine(owner.settings, maxDetachedMs, owner.clock());
     this.#slot = new ReceiverSlot(owner.stats);
+    this.#writer = new FrameWriter(owner, this.#machine, this.#slot, this, () => {
+      this.#requestFlush();
+    });
     this.#expiresAt = owner.clock() + owner.chooseMaxAge();
     const rateLimit = new RateLimit(owner.settings.maxMessagesPerSecond);
     this.#handlers = new HandlerRunner(createHandlers(this), this, rateLimit);
@@ -90,7 +96,11 @@ export class Session implements Flushable, HandlerOwner {
 
   /** Bytes buffered for the client, in the session and in its receiver. */
   get bufferedBytes(): number {
-    return this.#machine.queuedBytes + this.#slot.bufferedBytes;
+    return this.#writer.bufferedBytes;
+  }
+
+  get hasLongQueue(): boolean {
+    return this.#machine.queuedBytes > LONG_QUEUE_BYTES;
   }
 
   /** Cause to delay the client's input, or undefined. */
@@ -112,7 +122,7 @@ export class Session implements Flushable, HandlerOwner {
       return false;
     }
     this.#slot.attach(receiver);
-    this.#flush(now);
+    this.#flushOrPostpone(now);
     return true;
   }
 
@@ -136,13 +146,23 @@ export class Session implements Flushable, HandlerOwner {
     return true;
   }
 
+  /** Counts WebSocket frames that carry no message, such as pings, against the rate limit. */
+  receiveFrames(count: number): void {
+    if (this.#machine.isOpen) this.#handlers.input.charge(count, this.#owner.clock());
+  }
+
   /** Delays input until a promise resolves, which must not reject. */
   holdInput(until: Promise<unknown>): void {
     this.#handlers.input.hold(until);
   }
 
   onDrain(): void {
-    this.#flush(this.#owner.clock());
+    this.#flushOrPostpone(this.#owner.clock());
+  }
+
+  /** Called before the last write to a receiver, as to a WebSocket whose client has closed it. */
+  onClosing(): void {
+    this.#writer.write(this.#owner.clock());
   }
 
   /** Called when an ended receiver has sent everything that was written to it. */
@@ -150,10 +170,10 @@ export class Session implements Flushable, HandlerOwner {
     if (!this.#slot.delivered(receiver)) return;
     const now = this.#owner.clock();
     this.#machine.delivered(now);
-    this.#flush(now);
+    this.#flushOrPostpone(now);
   }
 
-  /** Called when the client has read none of the buffered bytes for `writeTimeout`. */
+  /** Called when the client reads too slowly: see `writeTimeout` and `sendTimeLimit`. */
   onWriteTimeout(receiver: Receiver): void {
     this.onClosed(receiver, CLOSE_REASONS.writeTimeout);
     receiver.abort();
@@ -169,16 +189,14 @@ export class Session implements Flushable, HandlerOwner {
 
   /** Queues a message. Returns false if the sender should wait for `onDrain`, or the session is not open. */
   send(message: Message): boolean {
-    if (!this.#machine.send(message)) return false;
+    if (!this.#machine.isOpen) return false;
     this.#requestFlush();
-    if (this.#backpressure === undefined && this.#keepsUp) return true;
-    this.#applyBackpressure(message);
-    return false;
+    return this.#writer.send(message, this.#isFlushPostponed);
   }
 
   /** Resolves to true once the client keeps up, or to false if the session ends before that. */
   whenDrained(): Promise<boolean> {
-    return this.#backpressure?.wait() ?? Promise.resolve(this.closeReason === undefined);
+    return this.#writer.whenDrained();
   }
 
   watchClose(watcher: () => void): () => void {
@@ -202,16 +220,20 @@ export class Session implements Flushable, HandlerOwner {
       this.#handlers.input.extendBurst(lost, now);
     }
     if (now >= this.#expiresAt) this.close(CLOSE_REASONS.sessionExpired);
-    if (now < this.#machine.deadline) return;
-    if (this.#slot.isFlushing) return this.#slot.watchProgress();
+    if (now < this.#machine.deadline || this.#slot.isFlushing) return;
     // A client whose input is delayed cannot show that it is connected.
     const hasInput = this.#slot.hasInput() || this.#handlers.input.isAwaited;
     this.#machine.tick(now, hasInput);
     this.#flush(now);
   }
 
+  postpone(): void {
+    this.#isFlushPostponed = true;
+  }
+
   flush(): void {
     this.#isFlushRequested = false;
+    this.#isFlushPostponed = false;
     this.#flush(this.#owner.clock());
   }
 
@@ -221,77 +243,27 @@ export class Session implements Flushable, HandlerOwner {
     this.#owner.flushQueue.add(this);
   }
 
+  #flushOrPostpone(now: number): void {
+    if (this.hasLongQueue) this.#requestFlush();
+    else this.#flush(now);
+  }
+
   #flush(now: number): void {
-    this.#writeFrames(now);
+    this.#writer.write(now);
     if (this.#machine.isOpen) this.#handlers.open();
     if (this.closeReason !== undefined) this.#handleEnd(this.closeReason);
-    else if (this.#backpressure !== undefined) this.#checkDrain(this.#backpressure);
-  }
-
-  #writeFrames(now: number): void {
-    const machine = this.#machine;
-    const receiver = this.#slot.ready;
-    if (receiver === undefined) return;
-    while (receiver.writable) {
-      const { queuedBytes } = machine;
-      const frame = machine.nextFrame(now);
-      if (frame === undefined) return;
-      receiver.write(frame);
-      if (frame.type === 'messages') {
-        const { length } = frame.messages;
-        this.#owner.stats.sent(length, queuedBytes - length * MESSAGE_OVERHEAD_BYTES, now);
-      }
-      if (frame.type === 'close' || receiver.full || machine.isStale(now)) {
-        receiver.end();
-        // A WebSocket stays attached until it has closed, so that a deadline limits its close handshake.
-        if (!receiver.renewable) return;
-        this.#slot.detach();
-        return machine.detach(now);
-      }
-    }
-  }
-
-  get #keepsUp(): boolean {
-    const { highWaterMark } = this.#owner.settings;
-    return this.#machine.queuedBytes < highWaterMark && this.#slot.writable;
-  }
-
-  #applyBackpressure(newest: Message): void {
-    const backpressure = (this.#backpressure ??= new Backpressure(this.#owner, this.memory, () => {
-      this.#reduceBuffer(backpressure, this.#owner.settings.highWaterMark);
-      this.#requestFlush();
-    }));
-    const limit = backpressure.exceededLimit(this.bufferedBytes, newest.size);
-    if (limit !== undefined) this.#reduceBuffer(backpressure, limit);
-  }
-
-  #reduceBuffer(backpressure: Backpressure, limit: number): void {
-    if (backpressure.policyFor(this, limit) === 'close') {
-      this.#machine.interrupt(this.#owner.clock(), CLOSE_REASONS.slowConsumer);
-      this.#slot.abort();
-    } else {
-      this.#owner.stats.dropped(this.#machine.dropOldest(limit - this.#slot.bufferedBytes));
-      backpressure.update(this.bufferedBytes);
-    }
-  }
-
-  #checkDrain(backpressure: Backpressure): void {
-    if (!this.#keepsUp) return backpressure.update(this.bufferedBytes);
-    this.#backpressure = undefined;
-    backpressure.end(true);
-    this.#handlers.drain();
+    else if (this.#writer.checkDrain()) this.#handlers.drain();
   }
 
   #handleEnd(reason: CloseReason): void {
     if (!this.#isEndHandled) {
       this.#isEndHandled = true;
       this.#owner.onEnded(this, reason);
-      this.#backpressure?.end(false);
-      this.#backpressure = undefined;
       this.#handlers.close();
     }
+    this.#writer.onEnd();
     if (this.#machine.state === 'closed') {
-      this.#slot.abort();
+      this.#writer.onClosed();
       this.#owner.onClosed(this);
     }
     if (this.#machine.isSettled) this.#owner.onSettled(this);

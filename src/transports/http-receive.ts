@@ -69,7 +69,7 @@ class HttpReceiver implements Receiver, ResponseListener {
   write(frame: Frame): void {
     const chunk = this.#transport.encode(frame, this.#callback);
     if (this.#headers === undefined) {
-      this.#written += Buffer.byteLength(chunk);
+      this.#written += typeof chunk === 'string' ? Buffer.byteLength(chunk) : chunk.length;
       this.#exchange.write(chunk);
     } else {
       this.#written = this.#limit; // A polling response carries exactly one frame.
@@ -83,10 +83,6 @@ class HttpReceiver implements Receiver, ResponseListener {
 
   abort(): void {
     this.#exchange.abort();
-  }
-
-  watchProgress(): void {
-    this.#exchange.watchProgress();
   }
 
   onDrain(): void {

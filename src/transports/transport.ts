@@ -2,7 +2,9 @@
  * An HTTP transport as data: a name, a content type, a prelude, and one function that encodes a frame. Polling is
  * streaming that ends after one frame.
  */
-import { MAX_MEMOIZED_BYTES, memoizeLast } from '../base/memoize.ts';
+import { createEscaper } from '../base/escape.ts';
+import { memoizeEncoding } from '../base/memoize.ts';
+import type { Payload } from '../base/payload.ts';
 import type { TransportName } from '../base/transport-name.ts';
 import type { Frame } from '../protocol/frame.ts';
 
@@ -17,21 +19,23 @@ export interface HttpTransport {
   readonly needsCallback: boolean;
   /** Returns the text before the first frame. */
   prelude(callback: string): string;
-  encode(frame: Frame, callback: string): string;
+  encode(frame: Frame, callback: string): Payload;
 }
 
 /** Header that turns off buffering of streams in proxies such as nginx. */
 export const UNBUFFERED: readonly string[] = ['X-Accel-Buffering', 'no'];
 
-/** Escaping can make an encoded frame longer than the frame. */
-const MAX_MEMOIZED_ENCODING = 2 * MAX_MEMOIZED_BYTES;
-
-/** Memoizes an encoding that does not depend on the client, so that a broadcast is encoded once. */
-export function memoizeEncoding(encode: (text: string) => string): (frame: Frame) => string {
-  return memoizeLast((frame: Frame) => encode(frame.text), MAX_MEMOIZED_ENCODING);
+/** Creates the encoder of a transport from a function that does not depend on the client. */
+export function frameEncoder(encode: (text: string) => string): (frame: Frame) => Payload {
+  return memoizeEncoding(({ text, isLong }: Frame): Payload => {
+    const encoded = encode(text);
+    return isLong ? Buffer.from(encoded) : encoded;
+  });
 }
+
+const escapeScript = createEscaper(/</, new Map([['<', String.raw`\u003c`]]));
 
 /** Returns a JavaScript string literal without `<`, so that it cannot end a script element. */
 export function scriptString(text: string): string {
-  return JSON.stringify(text).replaceAll('<', String.raw`\u003c`);
+  return escapeScript(JSON.stringify(text));
 }

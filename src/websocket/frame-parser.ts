@@ -63,6 +63,8 @@ function readMask(bytes: Buffer, start: number): Uint8Array {
 export class WsFrameParser {
   /** Number of complete messages so far. */
   messages = 0;
+  /** Number of control frames and of fragments too short to be of use, so far. */
+  framesWithoutMessage = 0;
   readonly #maxMessageBytes: number;
   readonly #listener: WsFrameListener;
   #isStopped = false;
@@ -140,6 +142,7 @@ export class WsFrameParser {
       else this.#deliver(opcode, bytes, payload, end);
       return end;
     }
+    if (!isFinal && length < LENGTH_16) this.framesWithoutMessage += 1;
     this.#firstByte = firstByte;
     this.#remainingPayload = length;
     (this.#mask ??= Buffer.alloc(MASK_BYTES)).set(mask);
@@ -197,6 +200,7 @@ export class WsFrameParser {
   }
 
   #endControl(opcode: number, data: Buffer): void {
+    this.framesWithoutMessage += 1;
     if (opcode === PING) this.#listener.onPing(data);
     else if (opcode === CLOSE) this.#endClose(data);
   }

@@ -30,6 +30,7 @@ test('an empty object resolves to the defaults', () => {
     maxPendingDecisions: 1000,
     maxPendingDecisionsPerAddress: 100,
     allowedOrigins: [],
+    allowedHosts: undefined,
     trustedProxies: [],
     forwardedHeader: 'auto',
     baseUrl: undefined,
@@ -49,6 +50,7 @@ test('an empty object resolves to the defaults', () => {
     maxBufferedBytesPerAddress: 67_108_864,
     slowConsumer: 'close',
     writeTimeout: 30_000,
+    sendTimeLimit: 180_000,
     highWaterMark: 65_536,
   });
   assert.notEqual(logger, false);
@@ -105,6 +107,16 @@ const INVALID: readonly (readonly [name: string, value: unknown, message: RegExp
   ['allowedOrigins', ['https://a\u0000.com'], /list of origins/],
   ['allowedOrigins', ['https://a.com', 'https://例え.jp'], /list of origins/],
   ['allowedOrigins', ['https://*.bücher.example'], /list of origins/],
+  ['allowedOrigins', ['https://'], /list of origins/],
+  ['allowedOrigins', ['http://*:*'], /list of origins/],
+  ['allowedOrigins', ['http://localhost:*/'], /list of origins/],
+  ['allowedOrigins', ['http://localhost:8*'], /list of origins/],
+  ['allowedHosts', 'example.com', /list of host names/],
+  ['allowedHosts', ['https://example.com'], /without scheme and port/],
+  ['allowedHosts', ['example.com:80'], /without scheme and port/],
+  ['allowedHosts', ['*'], /'\*', or a list/],
+  ['allowedHosts', ['a.*.com'], /list of host names/],
+  ['allowedHosts', [''], /list of host names/],
   ['trustedProxies', true, /addresses or subnets/],
   ['trustedProxies', [10], /addresses or subnets/],
   ['sockjsUrl', 'sockjs.js', /sockjsUrl must be a URL/],
@@ -135,7 +147,10 @@ const VALID: readonly (readonly [name: string, value: unknown])[] = [
     ['https://example.com', 'http://localhost:8080', 'https://*.example.com', 'null'],
   ],
   ['allowedOrigins', ['https://xn--r8jz45g.jp', 'http://[::1]:8080', 'capacitor://localhost']],
+  ['allowedOrigins', ['file://', 'app://', 'http://localhost:*', 'https://*.example.com:*']],
   ['allowedOrigins', () => true],
+  ['allowedHosts', '*'],
+  ['allowedHosts', ['example.com', '*.example.com', 'my_host', '127.0.0.1']],
   ['trustedProxies', ['loopback', '10.0.0.0/8', '::1']],
   ['sockjsUrl', 'https://example.com/sockjs.js'],
   ['sockjsUrl', '/sockjs.js'],
@@ -304,3 +319,31 @@ test('settings have the types of their rules', () => {
   const count: IsAssignable<SockJSSettings['maxSessions'], number | undefined> = true;
   assert.deepEqual([policy, text, count], [true, false, true]);
 });
+
+for (const [settings, warnings] of [
+  [{}, []],
+  [{ heartbeatDelay: 1000, disconnectDelay: 100, sessionCheckInterval: 1 }, []],
+  [
+    { heartbeatDelay: 25 },
+    ['heartbeatDelay is 25 ms. Times are in milliseconds: the default is 25000.'],
+  ],
+  [
+    { heartbeatDelay: 999 },
+    ['heartbeatDelay is 999 ms. Times are in milliseconds: the default is 25000.'],
+  ],
+  [
+    { disconnectDelay: 5, bodyTimeout: 30 },
+    [
+      'disconnectDelay is 5 ms. Times are in milliseconds: the default is 5000.',
+      'bodyTimeout is 30 ms. Times are in milliseconds: the default is 30000.',
+    ],
+  ],
+] as const) {
+  test(`the router warns ${warnings.length} times about ${JSON.stringify(settings)}`, () => {
+    const lines: string[] = [];
+    const warn = (line: string): void => void lines.push(line);
+    const logger = { info: assert.fail, warn, error: assert.fail };
+    assert.ok(new SockJSRouter(SockJSConnection, '/a', { ...settings, logger }));
+    assert.deepEqual(lines, warnings);
+  });
+}

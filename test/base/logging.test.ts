@@ -1,6 +1,7 @@
 /** Log lines: escaping, descriptions of errors, and log lines of a real server. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import {
   CONSOLE_LOGGER,
   describeError,
@@ -8,10 +9,11 @@ import {
   pathForLog,
 } from '../../src/base/logging.ts';
 import { SockJSConnection } from '../../src/index.ts';
-import { UPGRADE_HEADERS, openWebSocket } from '../../testkit/raw-websocket.ts';
+import { UPGRADE_HEADERS } from '../../testkit/raw-websocket.ts';
 import { httpRequest } from '../../testkit/raw-http.ts';
 import { poll, postBody } from '../../testkit/sockjs-http.ts';
 import { startRouter } from '../../testkit/server.ts';
+import { until } from '../../testkit/until.ts';
 
 // oxlint-disable-next-line no-control-regex -- these are what must not be in a log line
 const CONTROL = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/;
@@ -89,24 +91,27 @@ const SESSION = `/echo/000/${ID}`;
 
 /** Throws, or sends more than its client may buffer. */
 class Failing extends SockJSConnection {
-  override onMessage(message: string): void {
+  override async onMessage(message: string): Promise<void> {
     if (message === 'failed') throw new Error('failed');
-    if (message === 'slowConsumer')
-      for (let count = 0; count < 9; count += 1) this.send('x'.repeat(1000));
+    for (let count = 0; count < 9; count += 1) {
+      this.send('x'.repeat(1000));
+      await nextTurn();
+    }
   }
 }
 
 test('no log line of any level contains a session id', async (t) => {
-  const { port, logger } = await startRouter(
+  const { port, logger, router } = await startRouter(
     t,
     { maxBufferedBytes: 2000, maxMessageBytes: 5000, maxSessions: 3, allowedOrigins: [] },
     Failing,
   );
   await poll(port, SESSION);
   for (const body of ['{', '["failed"]', 'x'.repeat(6000)]) await postBody(port, SESSION, body);
-  const slow = await openWebSocket(t, port, `/echo/000/${ID}/websocket`);
-  slow.send('"slowConsumer"');
-  await slow.closed();
+  const slow = `/echo/000/${ID}-slow`;
+  await poll(port, slow);
+  await postBody(port, slow, '["slowConsumer"]');
+  await until(() => router.stats.dump().closed.slowConsumer === 1, 'the slow client to be closed');
   for (const headers of [
     [['Origin', 'http://evil.example']],
     UPGRADE_HEADERS.slice(2),

@@ -118,6 +118,7 @@ test('the table above has every refusal except those that other tests cover', ()
     (name) => !covered.has(name as keyof typeof REFUSALS),
   );
   assert.deepEqual(others, [
+    'hostNotAllowed',
     'draining',
     'pendingLimit',
     'pendingTimeout',
@@ -152,7 +153,7 @@ const CLOSED: readonly (readonly [
   ['application', 3000, '"application"'],
   ['internalError', 1011, '"failed"'],
   ['invalidJson', 1007, '{'],
-  ['slowConsumer', 1013, '"slowConsumer"', { maxBufferedBytes: 2000 }],
+  ['slowConsumer', 1013, '"slowConsumer"', { maxTotalBufferedBytes: 2000, highWaterMark: 1000 }],
   ['rateLimited', 1008, '["x","y"]', { maxMessagesPerSecond: 1, rateLimitPolicy: 'close' }],
   ['tooManyMessages', 1009, '["x","y"]', { maxMessagesPerBody: 1 }],
   ['messageTooLarge', 1009, `"${'x'.repeat(100)}"`, { maxMessageBytes: 100 }],

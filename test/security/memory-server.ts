@@ -13,11 +13,12 @@ export interface MemoryReport {
   readonly stats: SockJSStatsDump;
 }
 
-/** Sends one text of as many characters as the query parameter `send` says. */
+/** Sends one text of as many characters as the query parameter `send` says, or stays pending with `opening`. */
 class Sending extends Echo {
-  override onOpen(): void {
+  override async onOpen(): Promise<void> {
     const length = Number(this.info.getArgument('send') ?? 0);
     if (length > 0) this.send('x'.repeat(length));
+    if (this.info.getArgument('opening') !== undefined) await new Promise<never>(() => {});
   }
 }
 

@@ -18,6 +18,7 @@ function create(settings: Partial<BackpressureSettings> = {}) {
     settings: {
       highWaterMark: 10,
       maxBufferedBytes: 100,
+      maxTotalBufferedBytes: 1000,
       slowConsumer: 'close' as const,
       ...settings,
     },
@@ -35,60 +36,63 @@ function create(settings: Partial<BackpressureSettings> = {}) {
 
 test('buffered bytes are counted in stats and budget, and released at the end', () => {
   const { backpressure, stats, budget } = create();
-  backpressure.exceededLimit(50, 1);
-  backpressure.exceededLimit(70, 1);
+  backpressure.update(50, 0);
+  backpressure.update(70, 20);
   assert.equal(stats.dump().buffered.output, 70);
   assert.equal(budget.bytes, 70);
-  backpressure.update(60);
+  assert.equal(backpressure.queuedBytes, 20);
+  backpressure.update(60, 20);
   assert.equal(budget.bytes, 60);
-  backpressure.end(true);
+  backpressure.end();
   assert.equal(stats.dump().buffered.output, 0);
   assert.equal(budget.bytes, 0);
 });
 
 test('bytes up to highWaterMark, and one long message, do not count in the budget', () => {
   const { backpressure, stats, budget } = create();
-  backpressure.exceededLimit(10, 5);
+  backpressure.update(10, 0);
   assert.equal(budget.bytes, 0);
-  backpressure.exceededLimit(60, 55);
+  backpressure.exceededLimit(0, 55, 55);
+  backpressure.update(60, 0);
   assert.equal(budget.bytes, 0);
-  backpressure.update(50);
+  backpressure.update(50, 0);
   assert.equal(budget.bytes, 0);
   assert.equal(stats.dump().buffered.output, 50);
-  backpressure.exceededLimit(61, 11);
+  backpressure.exceededLimit(50, 11, 11);
+  backpressure.update(61, 0);
   assert.equal(budget.bytes, 61);
-  backpressure.update(10);
+  backpressure.update(10, 0);
   assert.equal(budget.bytes, 0);
 });
 
-test('the limit is maxBufferedBytes, and is returned once it is exceeded', () => {
+test('the limit for bytes that the client has not taken is maxBufferedBytes', () => {
   const { backpressure } = create();
-  assert.equal(backpressure.exceededLimit(100, 1), undefined);
-  assert.equal(backpressure.exceededLimit(101, 1), 100);
+  assert.equal(backpressure.exceededLimit(100, 1, 1), undefined);
+  assert.equal(backpressure.exceededLimit(101, 1, 1), 100);
 });
 
-test('one message may exceed the limit alone, but not with others behind it', () => {
+test('a burst may be as long as maxTotalBufferedBytes', () => {
   const { backpressure } = create();
-  assert.equal(backpressure.exceededLimit(500, 500), undefined);
-  assert.equal(backpressure.exceededLimit(600, 500), undefined);
-  assert.equal(backpressure.exceededLimit(601, 500), 100);
-  assert.equal(backpressure.exceededLimit(600, 100), 100);
+  assert.equal(backpressure.exceededLimit(0, 1001, 1), undefined);
+  assert.equal(backpressure.exceededLimit(100, 1001, 1), undefined);
+  assert.equal(backpressure.exceededLimit(0, 1002, 1), 100);
+  assert.equal(backpressure.exceededLimit(0, 5000, 5000), undefined);
 });
 
-test('the limit is highWaterMark for the largest buffer of a process that is over its limit', () => {
+test('the largest buffer of a process that is over its limit has to be given up', () => {
   const { backpressure, memory } = create();
   memory.reserve('bodies', () => {}).resize(989);
   const other = memory.reserve('bodies', () => other.release());
   other.resize(1);
-  assert.equal(backpressure.exceededLimit(10, 1), undefined);
+  assert.equal(backpressure.update(10, 0), true);
   const large = create({ maxBufferedBytes: 2000 }).backpressure;
-  assert.equal(large.exceededLimit(1000, 1), undefined);
-  assert.equal(large.exceededLimit(1001, 1), 10);
+  assert.equal(large.update(1000, 0), true);
+  assert.equal(large.update(1001, 0), false);
 });
 
 test('it is evicted for another client that needs the memory', () => {
   const { backpressure, memory, evictions } = create({ maxBufferedBytes: 2000 });
-  backpressure.exceededLimit(990, 1);
+  backpressure.update(990, 0);
   assert.equal(memory.reserve('bodies', () => {}).resize(20), true);
   assert.equal(evictions(), 1);
 });
@@ -117,11 +121,18 @@ test('a function that throws is logged, and closes the client', () => {
   assert.match(logger.take()[0]?.line ?? '', /slowConsumer failed; .* 1013: .*broken/);
 });
 
-for (const keepsUp of [true, false]) {
-  test(`senders that wait get ${keepsUp} when it ends with ${keepsUp}`, async () => {
-    const { backpressure } = create();
-    const waits = [backpressure.wait(), backpressure.wait()];
-    backpressure.end(keepsUp);
-    assert.deepEqual(await Promise.all(waits), [keepsUp, keepsUp]);
-  });
-}
+test('senders that wait get true when the client keeps up again', async () => {
+  const { backpressure } = create();
+  const waits = [backpressure.wait(), backpressure.wait()];
+  backpressure.end();
+  assert.deepEqual(await Promise.all(waits), [true, true]);
+});
+
+test('senders that wait get false when the session ends, while its bytes still count', async () => {
+  const { backpressure, budget } = create();
+  backpressure.update(50, 0);
+  const waits = [backpressure.wait(), backpressure.wait()];
+  backpressure.release(false);
+  assert.deepEqual(await Promise.all(waits), [false, false]);
+  assert.equal(budget.bytes, 50);
+});

@@ -1,15 +1,18 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { MAX_MEMOIZED_BYTES } from '../../src/base/memoize.ts';
 import { type Frame, MessagesFrame, closeFrame } from '../../src/protocol/frame.ts';
 import { createMessage } from '../../src/sessions/create-message.ts';
-import { memoizeEncoding, scriptString } from '../../src/transports/transport.ts';
+import { frameEncoder, scriptString } from '../../src/transports/transport.ts';
+import type { Payload } from '../../src/base/payload.ts';
+import { EVENTSOURCE } from '../../src/transports/eventsource.ts';
+import { HTMLFILE } from '../../src/transports/htmlfile.ts';
+import { JSONP } from '../../src/transports/jsonp.ts';
 import { XHR } from '../../src/transports/xhr.ts';
 
-function countEncodings(): { readonly encode: (frame: Frame) => string; count: number } {
+function countEncodings(): { readonly encode: (frame: Frame) => Payload; count: number } {
   const encoder = {
     count: 0,
-    encode: memoizeEncoding((text) => {
+    encode: frameEncoder((text) => {
       encoder.count += 1;
       return `<${text}>`;
     }),
@@ -26,16 +29,27 @@ test('a frame that is sent to many clients is encoded once', () => {
   assert.equal(encoder.count, 2);
 });
 
-test('an encoding of more than twice MAX_MEMOIZED_BYTES is not memoized', () => {
-  for (const [length, encodings] of [
-    [2 * MAX_MEMOIZED_BYTES, 1],
-    [2 * MAX_MEMOIZED_BYTES + 1, 2],
-  ] as const) {
-    const encoder = countEncodings();
-    const frame: Frame = { ...closeFrame(3000, ''), text: 'x'.repeat(length - 2) };
-    encoder.encode(frame);
-    assert.equal(encoder.encode(frame).length, length);
-    assert.equal(encoder.count, encodings);
+test('a long frame is encoded once, as bytes that all clients share, whatever is sent in between', () => {
+  const encoder = countEncodings();
+  const frames = ['a', 'é'].map(
+    (letter) => new MessagesFrame([createMessage(letter.repeat(100_000))]),
+  );
+  const [first, second] = frames.map((frame) => encoder.encode(frame));
+  assert.deepEqual(first, Buffer.from(`<${frames[0]?.text}>`));
+  for (const [index, frame] of frames.entries()) {
+    assert.equal(encoder.encode(frame), [first, second][index]);
+  }
+  assert.equal(encoder.count, 2);
+});
+
+test('every transport encodes a long frame like a short one', () => {
+  const text = '%<\r\n\0\u2028é'.repeat(10);
+  for (const transport of [XHR, EVENTSOURCE, HTMLFILE, JSONP]) {
+    const message = createMessage(text);
+    const short = transport.encode(new MessagesFrame([message], false), 'callback');
+    const long = transport.encode(new MessagesFrame([message], true), 'callback');
+    assert.equal(typeof short, 'string');
+    assert.deepEqual(long, Buffer.from(short));
   }
 });
 

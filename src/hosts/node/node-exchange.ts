@@ -1,8 +1,10 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import { type PeerCertificate, TLSSocket } from 'node:tls';
 import type { SockJSError } from '../../base/errors.ts';
 import type { ClientMemory } from '../../base/memory-budget.ts';
-import { MAX_MEMOIZED_BYTES, memoizeLast } from '../../base/memoize.ts';
+import { memoizeLast } from '../../base/memoize.ts';
+import type { Payload } from '../../base/payload.ts';
 import type {
   BodyLimits,
   Exchange,
@@ -16,7 +18,7 @@ import { watchUpgradedSocket } from './disconnect-watch.ts';
 import { createResponse, isChunked, needsDrain } from './node-internals.ts';
 import { readBody } from './request-body.ts';
 import { isWriteWrapped, writeHead } from './response-head.ts';
-import { WriteWatchdog } from './write-watchdog.ts';
+import { type WriteLimits, WriteWatchdog } from './write-watchdog.ts';
 
 const LINE_END = '\r\n';
 
@@ -25,7 +27,7 @@ function encodingOf(text: string, byteLength: number): 'latin1' | 'utf8' {
   return byteLength === text.length ? 'latin1' : 'utf8';
 }
 
-/** Encodes a chunk of a chunked response (RFC 9112, section 7.1) as one buffer. */
+/** Encodes a short chunk of a chunked response (RFC 9112, section 7.1) as one buffer. */
 const encodeChunk = memoizeLast((text: string): Buffer => {
   const length = Buffer.byteLength(text);
   const head = length.toString(16) + LINE_END;
@@ -34,7 +36,19 @@ const encodeChunk = memoizeLast((text: string): Buffer => {
   chunk.write(text, head.length, encodingOf(text, length));
   chunk.write(LINE_END, head.length + length, 'latin1');
   return chunk;
-}, MAX_MEMOIZED_BYTES);
+});
+
+const CHUNK_END = Buffer.from(LINE_END);
+
+/** Writes a chunk whose bytes other responses share. */
+function writeSharedChunk(socket: Socket, bytes: Buffer): boolean {
+  socket.cork();
+  socket.write(Buffer.from(bytes.length.toString(16) + LINE_END));
+  socket.write(bytes);
+  const isWritable = socket.write(CHUNK_END);
+  socket.uncork();
+  return isWritable;
+}
 
 /** Implements `Exchange` with a request and a response of `node:http`. */
 export class NodeExchange implements Exchange {
@@ -42,7 +56,7 @@ export class NodeExchange implements Exchange {
   readonly query: string;
   readonly upgrade: Upgrade;
   readonly #request: IncomingMessage;
-  readonly #writeTimeout: number;
+  readonly #writeLimits: WriteLimits;
   /** Undefined for an upgrade, until it gets a response. */
   #response: ServerResponse | undefined;
   #listener: ResponseListener | undefined;
@@ -58,12 +72,12 @@ export class NodeExchange implements Exchange {
     request: IncomingMessage,
     response: ServerResponse | undefined,
     target: RequestTarget,
-    writeTimeout: number,
+    writeLimits: WriteLimits,
     upgrade: Upgrade,
   ) {
     this.#request = request;
     this.#response = response;
-    this.#writeTimeout = writeTimeout;
+    this.#writeLimits = writeLimits;
     this.path = target.path;
     this.query = target.query;
     this.upgrade = upgrade.type === 'websocket' ? this.#wrapUpgrade(upgrade) : upgrade;
@@ -119,7 +133,7 @@ export class NodeExchange implements Exchange {
     return readBody(this.#request, limits, memory);
   }
 
-  respond(status: number, headers: HeaderList, body?: string): void {
+  respond(status: number, headers: HeaderList, body?: Payload): void {
     if (this.isHandled) return;
     const response = this.#openResponse();
     if (body === undefined) {
@@ -130,8 +144,10 @@ export class NodeExchange implements Exchange {
       const length = Buffer.byteLength(body);
       headers.push('Content-Length', String(length));
       writeHead(response, status, headers);
-      response.end(body, encodingOf(body, length));
+      if (typeof body === 'string') response.end(body, encodingOf(body, length));
+      else response.end(body);
     }
+    this.#watchRest(response);
   }
 
   startStream(headers: HeaderList): void {
@@ -141,40 +157,27 @@ export class NodeExchange implements Exchange {
     writeHead(response, 200, headers);
   }
 
-  write(chunk: string): void {
+  write(chunk: Payload): void {
     if (this.isDisconnected) return;
     if (this.#write(chunk)) return;
-    this.watchProgress();
+    this.#watchProgress();
     if (this.#isFlowing) this.#request.socket.once('drain', () => this.#onDrain());
   }
 
   end(): void {
-    if (!this.isDisconnected) this.#response?.end();
+    if (this.isDisconnected || this.#response === undefined) return;
+    this.#response.end();
+    this.#watchRest(this.#response);
   }
 
   abort(): void {
     this.#request.socket.destroy();
   }
 
-  watchProgress(): void {
-    this.#watchdog ??= new WriteWatchdog(this.#request.socket, this.#writeTimeout, () => {
-      this.#listener?.onWriteTimeout();
-    });
-    this.#watchdog.start();
-  }
-
   listen(listener: ResponseListener): void {
     const response = this.#openResponse();
     this.#listener = listener;
-    response.on('close', () => this.#onClose(response));
-    if (response.socket !== null) return;
-    // The response is queued behind others of its connection. Node discards it if the next request is an upgrade, so
-    // the end of the connection has to be watched too.
-    const { socket } = this.#request;
-    const onSocketClose = (): void => this.#onClose(response);
-    socket.setMaxListeners(0);
-    socket.on('close', onSocketClose);
-    response.on('close', () => socket.off('close', onSocketClose));
+    this.#watchClose(response);
   }
 
   watchDisconnect(memory: ClientMemory, callback: () => void): () => void {
@@ -200,10 +203,11 @@ export class NodeExchange implements Exchange {
    * Writes a chunk. Once the head is sent, chunks bypass the response, which would write the size, the data and the end
    * of a chunk separately. In a broadcast all responses then write one shared buffer.
    */
-  #write(chunk: string): boolean {
+  #write(chunk: Payload): boolean {
     const response = this.#response;
     if (response === undefined) return true;
     if (this.#isFlowing && response.socket !== null) {
+      if (typeof chunk !== 'string') return writeSharedChunk(response.socket, chunk);
       return response.socket.write(encodeChunk(chunk));
     }
     this.#pendingWrites += 1;
@@ -226,6 +230,40 @@ export class NodeExchange implements Exchange {
     this.#watchdog?.stop();
     if (response.writableFinished) this.#listener?.onFinish();
     else this.#listener?.onDisconnect();
+  }
+
+  #watchClose(response: ServerResponse): void {
+    response.on('close', () => this.#onClose(response));
+    if (response.socket !== null) return;
+    // The response is queued behind others of its connection. Node discards it if the next request is an upgrade, so
+    // the end of the connection has to be watched too.
+    const { socket } = this.#request;
+    const onSocketClose = (): void => this.#onClose(response);
+    socket.setMaxListeners(0);
+    socket.on('close', onSocketClose);
+    response.on('close', () => socket.off('close', onSocketClose));
+  }
+
+  /** Limits the time for the rest of an ended response, if the system has not taken it at once. */
+  #watchRest(response: ServerResponse): void {
+    if (this.bufferedBytes === 0) return;
+    if (this.#listener === undefined && this.#watchdog === undefined) this.#watchClose(response);
+    this.#watchProgress();
+  }
+
+  /** Starts the watchdog. A response that is queued behind others is watched when its turn comes. */
+  #watchProgress(): void {
+    const response = this.#response;
+    if (response?.socket === null) {
+      if (response.listenerCount('socket') === 0)
+        response.once('socket', () => this.#watchProgress());
+      return;
+    }
+    this.#watchdog ??= new WriteWatchdog(this.#request.socket, this.#writeLimits, () => {
+      if (this.#listener === undefined) this.abort();
+      else this.#listener.onWriteTimeout();
+    });
+    this.#watchdog.start();
   }
 
   #openResponse(): ServerResponse {

@@ -4,6 +4,7 @@ import { type IncomingMessage, type Server, type ServerResponse, createServer } 
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { SockJSError } from '../../base/errors.ts';
+import { REFUSALS } from '../../base/refusal.ts';
 import type { ClientMemory } from '../../base/memory-budget.ts';
 import {
   type Exchange,
@@ -12,6 +13,7 @@ import {
   NO_UPGRADE,
   type Upgrade,
 } from '../../http/exchange.ts';
+import { PLAIN_TEXT } from '../../http/headers.ts';
 import { type RequestTarget, splitTarget, stripPrefix } from '../../http/prefix.ts';
 import type { WebSocketConnection } from '../../http/websocket-connection.ts';
 import { acceptHandshake, checkHandshake, isWebSocketRequest } from '../../websocket/handshake.ts';
@@ -53,24 +55,50 @@ function upgradeOf(request: IncomingMessage, head: Buffer, settings: HostSetting
   return { type: 'websocket', accept: (memory) => accept(request, head, settings, memory) };
 }
 
-function createExchange(
-  request: IncomingMessage,
-  response: ServerResponse,
-  target: RequestTarget,
-  { disableNagle, noKeepAlive, writeTimeout }: HostSettings,
-): Exchange {
-  if (!disableNagle) setNoDelay(request.socket, false);
-  if (noKeepAlive) response.shouldKeepAlive = false;
-  response.on('error', ignore);
-  return new NodeExchange(request, response, target, writeTimeout, NO_UPGRADE);
-}
-
 /**
  * Drops a connection that the client has reset before the server noticed. Such a socket has no remote address any more,
  * and would escape every limit per address. A socket that is no TCP socket has no local address either.
  */
 function dropIfReset(socket: Socket): void {
   if (socket.remoteAddress === undefined && socket.localAddress !== undefined) socket.destroy();
+}
+
+/** Limit for the responses of one connection that wait for the responses before them. */
+const MAX_QUEUED_RESPONSES = 100;
+/** Number of headers with which a request counts once more, since it stays in memory with its response. */
+const HEADERS_PER_COUNT = 20;
+
+const queuedResponses = new WeakMap<Socket, number>();
+
+/**
+ * Counts a response that is queued behind others. A client may pipeline more than a thousand requests in one packet, and
+ * read none of the responses.
+ * @returns false if too many are queued
+ */
+function queueResponse({ socket, rawHeaders }: IncomingMessage, response: ServerResponse): boolean {
+  const count = 1 + Math.floor(rawHeaders.length / 2 / HEADERS_PER_COUNT);
+  const addToCount = (change: number): number => {
+    const total = (queuedResponses.get(socket) ?? 0) + change;
+    queuedResponses.set(socket, total);
+    return total;
+  };
+  response.once('socket', () => addToCount(-count));
+  return addToCount(count) <= MAX_QUEUED_RESPONSES;
+}
+
+function createExchange(
+  request: IncomingMessage,
+  response: ServerResponse,
+  target: RequestTarget,
+  settings: HostSettings,
+): Exchange {
+  const { disableNagle, noKeepAlive } = settings;
+  dropIfReset(request.socket);
+  if (response.socket === null && !queueResponse(request, response)) request.socket.destroy();
+  if (!disableNagle) setNoDelay(request.socket, false);
+  if (noKeepAlive) response.shouldKeepAlive = false;
+  response.on('error', ignore);
+  return new NodeExchange(request, response, target, settings, NO_UPGRADE);
 }
 
 /** Passes a request to its router. */
@@ -80,8 +108,18 @@ export function serveRequest(
   response: ServerResponse,
   target: RequestTarget,
 ): void {
-  dropIfReset(request.socket);
   handler.handle(createExchange(request, response, target, handler.settings));
+}
+
+/** Responds to a request below no prefix, on a server that serves nothing else. */
+export function serveUnknown(
+  settings: HostSettings,
+  request: IncomingMessage,
+  response: ServerResponse,
+): void {
+  const { status, text } = REFUSALS.notFound;
+  const exchange = createExchange(request, response, { path: '', query: '' }, settings);
+  exchange.respond(status, ['Content-Type', PLAIN_TEXT], text);
 }
 
 /** Passes an upgrade to its router. An upgrade to anything but a WebSocket is handled as a plain request. */
@@ -100,7 +138,7 @@ export function serveUpgrade(
   dropIfReset(request.socket);
   const { settings } = handler;
   const upgrade = upgradeOf(request, head, settings);
-  handler.handle(new NodeExchange(request, undefined, target, settings.writeTimeout, upgrade));
+  handler.handle(new NodeExchange(request, undefined, target, settings, upgrade));
 }
 
 function hasMethod(value: unknown, name: string): boolean {
@@ -138,7 +176,7 @@ export function handleRequest(
   const target = targetOfMounted(request, handler.prefix);
   if (target === undefined) return false;
   if (request.httpVersionMajor > 1) {
-    const exchange = new NodeExchange(request, response, target, 0, NO_UPGRADE);
+    const exchange = new NodeExchange(request, response, target, handler.settings, NO_UPGRADE);
     handler.refuse(exchange, 'httpVersion');
   } else serveRequest(handler, request, response, target);
   return true;
@@ -179,6 +217,14 @@ export function createHttpServer(headersTimeout: number, bodyTimeout: number): S
     requestTimeout: headersTimeout + bodyTimeout,
     connectionsCheckingInterval: Math.min(headersTimeout, CHECK_INTERVAL_MS),
   });
+}
+
+const LOOPBACK = /^(?:127\.|::1$|::ffff:127\.)/i;
+
+/** Returns whether only this machine can reach a server that is listening. */
+export function listensOnLoopback(server: Server): boolean {
+  const address = server.address();
+  return typeof address === 'object' && address !== null && LOOPBACK.test(address.address);
 }
 
 /** Closes a server and all its connections. */

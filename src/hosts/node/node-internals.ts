@@ -1,7 +1,9 @@
 /** Uses of undocumented parts of Node, and no others. `node-internals.test.ts` runs on every supported Node line. */
-import { type IncomingMessage, type Server, ServerResponse, createServer } from 'node:http';
+import { EventEmitter } from 'node:events';
+import { IncomingMessage, type Server, ServerResponse, createServer } from 'node:http';
 import type { Socket } from 'node:net';
 import { bytesWritten, destroySoon } from './connection-stream.ts';
+import { overrideMethod } from './override-method.ts';
 
 /**
  * Returns whether the response to an earlier request is still being written on the connection of this request. Nothing
@@ -72,4 +74,63 @@ const CONNECTION_LISTENERS = createServer().listeners('connection');
  */
 export function serveConnection(server: Server, socket: Socket): void {
   for (const listener of CONNECTION_LISTENERS) Reflect.apply(listener, server, [socket]);
+}
+
+export interface ForcedUpgrades {
+  /** Returns whether the application, or another copy of this library, has a listener. */
+  hasListener(): boolean;
+  restore(): void;
+}
+
+/**
+ * Makes Node emit 'upgrade' as if the server had a listener. A listener of our own could be removed or wrapped by other
+ * code, and other copies of this library would pass upgrades on to it.
+ * @param mustEmit returns whether an upgrade is emitted even if `shouldUpgradeCallback` of the application rejects it
+ */
+export function forceUpgrades(
+  server: Server,
+  mustEmit: (request: IncomingMessage) => boolean,
+): ForcedUpgrades {
+  const count = overrideMethod(server, 'listenerCount', (args, callOriginal) => {
+    const listeners = Number(callOriginal(args));
+    return args[0] === 'upgrade' ? Math.max(1, listeners) : listeners;
+  });
+  // Since Node 24.9. By default it returns whether there is a listener.
+  const decision = Object.hasOwn(server, 'shouldUpgradeCallback')
+    ? overrideMethod(server, 'shouldUpgradeCallback', (args, callOriginal) => {
+        const [request] = args;
+        if (request instanceof IncomingMessage && mustEmit(request)) return true;
+        return callOriginal(args);
+      })
+    : undefined;
+  return {
+    hasListener: () => Number(count.callOriginal(['upgrade'])) > 0,
+    restore() {
+      count.restore();
+      decision?.restore();
+    },
+  };
+}
+
+/**
+ * Handles an event inside the `emit` of the server's prototype. Tracers replace that method, and then see the event.
+ * Listeners of the server are not called.
+ */
+export function emitToTracers(
+  server: Server,
+  event: string,
+  args: readonly unknown[],
+  handle: () => void,
+): void {
+  const prototype: unknown = Reflect.getPrototypeOf(server);
+  const emit: unknown =
+    typeof prototype === 'object' && prototype !== null
+      ? Reflect.get(prototype, 'emit')
+      : undefined;
+  if (typeof emit !== 'function' || emit === EventEmitter.prototype.emit) return handle();
+  const standIn: unknown = Object.create(server);
+  Reflect.apply(EventEmitter, standIn, []); // Gives it listeners of its own.
+  if (standIn instanceof EventEmitter) standIn.on(event, handle);
+  Reflect.apply(emit, standIn, [event, ...args]);
+  return undefined;
 }

@@ -2,6 +2,7 @@ import type { Socket } from 'node:net';
 import { CLOSE_REASONS } from '../../base/close-reasons.ts';
 import { Deadline } from '../../base/deadline.ts';
 import type { ClientMemory, MemoryReservation } from '../../base/memory-budget.ts';
+import type { Payload } from '../../base/payload.ts';
 import type { HostSettings } from '../../http/exchange.ts';
 import type {
   WebSocketConnection,
@@ -15,6 +16,7 @@ import {
   encodePingWithText,
   encodePong,
   encodeText,
+  encodeTextHead,
 } from '../../websocket/frame-encoder.ts';
 import {
   type ParserErrorCode,
@@ -22,6 +24,7 @@ import {
   WsFrameParser,
 } from '../../websocket/frame-parser.ts';
 import { bytesRead, destroySoon } from './connection-stream.ts';
+import { type SocketListener, listenToSocket } from './socket-listener.ts';
 import { WriteWatchdog } from './write-watchdog.ts';
 
 /** Time a misbehaving client has to close after our close frame. */
@@ -37,7 +40,7 @@ const PARSER_FAULTS = {
 } as const satisfies Readonly<Record<ParserErrorCode, WebSocketFault>>;
 
 /** Implements `WebSocketConnection` with a `net.Socket`: WebSocket frames, limits and the closing handshake. */
-export class NodeWebSocket implements WebSocketConnection, WsFrameListener {
+export class NodeWebSocket implements WebSocketConnection, WsFrameListener, SocketListener {
   readonly #socket: Socket;
   readonly #settings: HostSettings;
   readonly #memory: ClientMemory;
@@ -54,6 +57,9 @@ export class NodeWebSocket implements WebSocketConnection, WsFrameListener {
   /** True once a close frame was sent. No frame may follow it. */
   #isClosing = false;
   #closeDeadline: Deadline | undefined;
+  /** Payload of the last ping of the current chunk. */
+  #ping: Buffer | undefined;
+  #countedFrames = 0;
   #code = ABNORMAL_CLOSURE;
   #reason = '';
 
@@ -62,11 +68,7 @@ export class NodeWebSocket implements WebSocketConnection, WsFrameListener {
     this.#settings = settings;
     this.#memory = memory;
     this.#parser = new WsFrameParser(settings.maxMessageBytes, this);
-    socket[WEB_SOCKET] = this;
-    socket.on('data', onData);
-    socket.on('drain', onDrain);
-    socket.on('end', onEnd);
-    socket.on('close', onClose);
+    listenToSocket(socket, this);
     socket.resume(); // The socket is paused if a decision was pending.
   }
 
@@ -75,7 +77,7 @@ export class NodeWebSocket implements WebSocketConnection, WsFrameListener {
   }
 
   get writable(): boolean {
-    return !this.#socket.writableNeedDrain;
+    return !this.#isClosing && !this.#socket.writableNeedDrain;
   }
 
   get bytesReceived(): number {
@@ -86,8 +88,12 @@ export class NodeWebSocket implements WebSocketConnection, WsFrameListener {
     this.#listener = listener;
   }
 
-  sendText(text: string): void {
-    this.#write(encodeText(text));
+  sendText(text: Payload): void {
+    if (typeof text === 'string') return this.#write(encodeText(text));
+    this.#socket.cork();
+    this.#write(encodeTextHead(text.length));
+    this.#write(text);
+    this.#socket.uncork();
   }
 
   sendBinary(data: Uint8Array): void {
@@ -96,6 +102,14 @@ export class NodeWebSocket implements WebSocketConnection, WsFrameListener {
 
   ping(text?: string): void {
     this.#write(text === undefined ? PING_FRAME : encodePingWithText(text));
+  }
+
+  cork(): void {
+    this.#socket.cork();
+  }
+
+  uncork(): void {
+    this.#socket.uncork();
   }
 
   pause(): void {
@@ -120,6 +134,7 @@ export class NodeWebSocket implements WebSocketConnection, WsFrameListener {
     if (isFirst) {
       this.#code = code;
       this.#reason = reason;
+      this.#finishWriting();
       this.#sendClose(code, reason);
     }
     this.#socket.end();
@@ -137,6 +152,7 @@ export class NodeWebSocket implements WebSocketConnection, WsFrameListener {
   onSocketData(chunk: Buffer): void {
     this.#bytesParsed += chunk.length;
     this.#parser.push(chunk);
+    if (this.#parser.framesWithoutMessage !== this.#countedFrames) this.#countFrames();
     if (this.#parser.bufferedBytes > 0 || this.#reservation !== undefined) this.#countIncomplete();
   }
 
@@ -147,6 +163,7 @@ export class NodeWebSocket implements WebSocketConnection, WsFrameListener {
 
   /** Closes the socket, since no close frame can follow. */
   onSocketEnd(): void {
+    this.#finishWriting();
     this.#endSocket();
   }
 
@@ -167,14 +184,15 @@ export class NodeWebSocket implements WebSocketConnection, WsFrameListener {
     this.#listener?.onBinary(data);
   }
 
-  /** Sends no pong to a client that does not read, so that pings cannot fill its buffer. */
+  /** Remembers only the last ping of a chunk, which is enough to respond to. RFC 6455, section 5.5.3. */
   onPing(data: Buffer): void {
-    if (this.writable) this.#write(encodePong(data));
+    this.#ping = data;
   }
 
   onCloseFrame(code: number, reason: string): void {
     this.#code = code;
     this.#reason = reason;
+    this.#finishWriting();
     if (!this.#isClosing) this.#sendClose(code, reason);
     this.#endSocket();
   }
@@ -183,8 +201,34 @@ export class NodeWebSocket implements WebSocketConnection, WsFrameListener {
     this.fail(PARSER_FAULTS[code]);
   }
 
+  #countFrames(): void {
+    const { framesWithoutMessage } = this.#parser;
+    const count = framesWithoutMessage - this.#countedFrames;
+    this.#countedFrames = framesWithoutMessage;
+    // The replies to the messages of the chunk are in the same write.
+    this.#socket.cork();
+    this.#sendPong();
+    queueMicrotask(() => this.#socket.uncork());
+    this.#listener?.onFrames(count);
+  }
+
+  /** Sends no pong to a client that does not read, so that pings cannot fill its buffer. */
+  #sendPong(): void {
+    const ping = this.#ping;
+    this.#ping = undefined;
+    if (ping !== undefined && this.writable) this.#write(encodePong(ping));
+  }
+
+  /** Sends what the application has sent until now, since nothing may follow a close frame. */
+  #finishWriting(): void {
+    if (this.#isClosing) return;
+    this.#sendPong();
+    this.#listener?.onClosing();
+  }
+
   /** Closes the socket once the buffered bytes are sent. */
   #endSocket(): void {
+    this.#isClosing = true;
     if (this.bufferedBytes > 0) this.#watchProgress();
     destroySoon(this.#socket);
   }
@@ -194,13 +238,13 @@ export class NodeWebSocket implements WebSocketConnection, WsFrameListener {
     this.#isClosing = true;
   }
 
-  #write(wsFrame: Buffer): void {
+  #write(bytes: Buffer): void {
     if (this.#isClosing || !this.#socket.writable) return;
-    if (!this.#socket.write(wsFrame)) this.#watchProgress();
+    if (!this.#socket.write(bytes)) this.#watchProgress();
   }
 
   #watchProgress(): void {
-    this.#watchdog ??= new WriteWatchdog(this.#socket, this.#settings.writeTimeout, () => {
+    this.#watchdog ??= new WriteWatchdog(this.#socket, this.#settings, () => {
       this.#listener?.onWriteTimeout();
     });
     this.#watchdog.start();
@@ -240,30 +284,4 @@ export class NodeWebSocket implements WebSocketConnection, WsFrameListener {
     this.#releaseIncomplete();
     this.fail(fault);
   }
-}
-
-declare module 'node:net' {
-  interface Socket {
-    [WEB_SOCKET]?: NodeWebSocket;
-  }
-}
-
-const WEB_SOCKET = Symbol('NodeWebSocket');
-
-// All sockets share these listeners. Closures would take half a kilobyte for each socket.
-
-function onData(this: Socket, chunk: Buffer): void {
-  this[WEB_SOCKET]?.onSocketData(chunk);
-}
-
-function onDrain(this: Socket): void {
-  this[WEB_SOCKET]?.onSocketDrain();
-}
-
-function onEnd(this: Socket): void {
-  this[WEB_SOCKET]?.onSocketEnd();
-}
-
-function onClose(this: Socket): void {
-  this[WEB_SOCKET]?.onSocketClose();
 }

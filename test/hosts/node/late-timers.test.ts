@@ -111,13 +111,15 @@ test('a client that does not close after a fault is disconnected after a stall',
   assert.deepEqual((await events.take(2)).at(-1)?.[0], 'closed');
 });
 
+const WRITE_LIMITS = { writeTimeout: 30_000, sendTimeLimit: Infinity };
+
 /** A watchdog on a socket whose client has read nothing for 29 s. */
 async function watch(t: TestContext) {
   const process = new VirtualProcess(t.mock);
   const socket = { bytesWritten: 10, writableLength: 10 };
   let timeouts = 0;
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the watchdog reads only these counters
-  const watchdog = new WriteWatchdog(socket as Socket, 30_000, () => {
+  const watchdog = new WriteWatchdog(socket as Socket, WRITE_LIMITS, () => {
     timeouts += 1;
   });
   watchdog.start();

@@ -167,7 +167,8 @@ test('a connection counts as encrypted only if its socket says so', () => {
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the part of a request that is read
     const request = { socket } as never;
     const target = { path: '', query: '' };
-    const exchange = new NodeExchange(request, undefined, target, 1000, { type: 'none' });
+    const limits = { writeTimeout: 1000, sendTimeLimit: 1000 };
+    const exchange = new NodeExchange(request, undefined, target, limits, { type: 'none' });
     assert.equal(exchange.encrypted, encrypted);
   }
 });

@@ -27,6 +27,9 @@ import type { WsEvent } from '../../websocket/frame-recorder.ts';
 
 class RecordingListener implements WebSocketListener {
   readonly events: AsyncQueue<WsEvent> = new AsyncQueue('an event of the WebSocket');
+  /** Number of frames without a message. */
+  frames = 0;
+  sendLast: () => void = () => undefined;
 
   onText(text: string): void {
     this.events.push(['text', text]);
@@ -36,8 +39,17 @@ class RecordingListener implements WebSocketListener {
     this.events.push(['binary', Buffer.from(data).toString('hex')]);
   }
 
+  onFrames(count: number): void {
+    this.frames += count;
+  }
+
   onDrain(): void {
     this.events.push(['drain']);
+  }
+
+  /** Sends what the test left for it, as a session does. */
+  onClosing(): void {
+    this.sendLast();
   }
 
   onFault(fault: string): void {
@@ -91,7 +103,8 @@ class FrameClient {
 export interface WebSocketPair {
   readonly client: FrameClient;
   readonly webSocket: WebSocketConnection;
-  /** Events of the listener of `webSocket`. */
+  readonly listener: RecordingListener;
+  /** Events of the listener. */
   readonly events: AsyncQueue<WsEvent>;
   readonly budget: MemoryBudget;
   /** The server's end. */
@@ -104,6 +117,7 @@ const SETTINGS: HostSettings = {
   maxMessageBytes: 1_000_000,
   bodyTimeout: 30_000,
   writeTimeout: 30_000,
+  sendTimeLimit: 180_000,
 };
 
 /** @param head bytes that came with the upgrade */
@@ -128,5 +142,5 @@ export async function webSocketPair(
   t.after(() => server.close());
   const target = { port: await listen(server), allowHalfOpen: true };
   const client = new FrameClient(rawConnection(t, target, { timeout: Infinity }));
-  return { client, budget, events: listener.events, ...(await opened.next()) };
+  return { client, budget, listener, events: listener.events, ...(await opened.next()) };
 }
