@@ -10,7 +10,7 @@ import type { TransportName } from '../base/transport-name.ts';
 import type { Message } from '../protocol/message.ts';
 import { createMessage, createSharedMessage } from '../sessions/create-message.ts';
 import type { HandlerContext } from '../sessions/handler-runner.ts';
-import { checkCloseArguments } from './close-arguments.ts';
+import { checkCloseArguments, checkConnections, checkSource } from './argument-checks.ts';
 import { AbortableIterator, type MessageSource } from './abortable-iterator.ts';
 
 /** The part of a session, or of a channel of a multiplexed session, that a connection uses. */
@@ -177,13 +177,14 @@ export class SockJSConnection<User = unknown> {
    * passes to its last function. A string is one message
    * @returns a promise of true once all messages are sent, or of false if the connection closes first, which releases
    * the source
-   * @throws errors of the source, and of `send`
+   * @throws SockJSError `ERR_MESSAGE_TYPE` if the source is not iterable; errors of the source, and of `send`
    *
    * @example
    * await this.sendAll(createReadStream('words.txt', 'utf8'));
    */
   async sendAll(source: MessageSource<string>): Promise<boolean> {
     let count = 0;
+    checkSource(source);
     const messages = new AbortableIterator(typeof source === 'string' ? [source] : source);
     const unwatch = backendOf(this, 'sendAll').watchClose(() => messages.abort());
     try {
@@ -246,16 +247,6 @@ export { connect };
 
 /** Returns the session of a connection, for code that builds on it, such as `multiplex`. */
 export { backendOf };
-
-/** @throws SockJSError `ERR_ARGUMENT` if a value is not an iterable, except for a string */
-function checkConnections(clients: unknown): void {
-  if (typeof clients === 'object' && clients !== null && Symbol.iterator in clients) return;
-  throw new SockJSError(
-    'ERR_ARGUMENT',
-    `broadcast(connections, text) takes an iterable of connections first, not ${describeType(clients)}. ` +
-      'To send to all connections of a router, call router.broadcast(text).',
-  );
-}
 
 /**
  * Sends a text to many clients, of any routers, which is encoded once. Closed connections are skipped.

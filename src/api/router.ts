@@ -24,7 +24,7 @@ import { Dispatcher } from '../routes/dispatcher.ts';
 import { RouteTable } from '../routes/route-table.ts';
 import { SessionRegistry } from '../sessions/session-registry.ts';
 import { type ConnectionSource, connectionCreator } from './connection-factory.ts';
-import { checkCloseArguments } from './close-arguments.ts';
+import { checkCloseArguments } from './argument-checks.ts';
 import { type SockJSConnection, broadcast } from './connection.ts';
 import { findHandlerMistake } from './handler-check.ts';
 import {
@@ -168,9 +168,8 @@ export class SockJSRouter<C extends SockJSConnection = SockJSConnection> {
     this.#ownServers.add(server);
     // A proxy on this machine may pass the public host.
     if (allowedHosts === undefined && trustedProxies.length === 0) {
-      server.on('listening', () => {
-        if (listensOnLoopback(server)) hostGuard.restrict(host === undefined ? [] : [host]);
-      });
+      const ownNames = host === undefined ? [] : [host];
+      server.on('listening', () => hostGuard.restrict(listensOnLoopback(server) ? ownNames : '*'));
     }
     return server;
   }

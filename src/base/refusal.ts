@@ -54,7 +54,8 @@ function checkHeaderNames(names: readonly string[], status: number): void {
 
 /**
  * An HTTP response that refuses a request. `authorize` may return one. Its headers replace headers of the library with
- * the same name, such as `Content-Type`. Only `Set-Cookie` and `Vary` are added to them.
+ * the same name, such as `Content-Type`. Only `Set-Cookie` and `Vary` are added to them. A page cannot read the response:
+ * sockjs-client reports that all transports failed. To show a reason, accept the client and close it in `onOpen`.
  *
  * @example
  * return new Refusal(401, 'Please log in.', { 'WWW-Authenticate': 'Bearer' });

@@ -114,6 +114,19 @@ for (const [name, call, code, message] of WRONG) {
   });
 }
 
+test('sendAll rejects what is not a source of messages', async () => {
+  for (const [source, described] of [
+    [undefined, 'undefined'],
+    [42, 'a number'],
+    [{ text: 'x' }, 'an object'],
+  ] as const) {
+    await assert.rejects(new Echo().sendAll(source as never), {
+      code: 'ERR_MESSAGE_TYPE',
+      message: `sendAll() takes a string, an array, a generator or a stream, not ${described}.`,
+    });
+  }
+});
+
 test('send names the type of a value that is neither text nor bytes, and not the value', async (t) => {
   class Sender extends SockJSConnection {
     override onMessage(): void {

@@ -2,7 +2,7 @@ import type { Socket } from 'node:net';
 import { CLOSE_REASONS } from '../../base/close-reasons.ts';
 import { Deadline } from '../../base/deadline.ts';
 import type { ClientMemory, MemoryReservation } from '../../base/memory-budget.ts';
-import type { Payload } from '../../base/payload.ts';
+import { type Payload, payloadLength } from '../../base/payload.ts';
 import type { HostSettings } from '../../http/exchange.ts';
 import type {
   WebSocketConnection,
@@ -91,8 +91,8 @@ export class NodeWebSocket implements WebSocketConnection, WsFrameListener, Sock
   sendText(text: Payload): void {
     if (typeof text === 'string') return this.#write(encodeText(text));
     this.#socket.cork();
-    this.#write(encodeTextHead(text.length));
-    this.#write(text);
+    this.#write(encodeTextHead(payloadLength(text)));
+    for (const piece of text) this.#write(piece);
     this.#socket.uncork();
   }
 
