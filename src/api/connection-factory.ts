@@ -92,12 +92,12 @@ function createObject<T>(source: string, create: () => T): T {
 function handlerChecker(): (connection: SockJSConnection, backend: ConnectionBackend) => void {
   let checked: unknown;
   let mistake: string | undefined;
-  return (connection, { logger }) => {
+  return (connection, { context }) => {
     if (connection.constructor !== checked) {
       checked = connection.constructor;
       mistake = findHandlerMistake(checked);
     }
-    if (mistake !== undefined) logger.warn(mistake);
+    if (mistake !== undefined) context.logger.warn(mistake);
   };
 }
 

@@ -5,11 +5,11 @@ import type { CloseReason, CloseStatus } from '../base/close-reasons.ts';
 import type { ConnectionInfo } from '../base/connection-info.ts';
 import { describeType } from '../base/describe-value.ts';
 import { SockJSError } from '../base/errors.ts';
-import type { SockJSLogger } from '../base/logging.ts';
 import type { ClientMemory } from '../base/memory-budget.ts';
 import type { TransportName } from '../base/transport-name.ts';
 import type { Message } from '../protocol/message.ts';
 import { createMessage, createSharedMessage } from '../sessions/create-message.ts';
+import type { HandlerContext } from '../sessions/handler-runner.ts';
 import { checkCloseArguments, checkConnections, checkSource } from './argument-checks.ts';
 import { AbortableIterator, type MessageSource } from './abortable-iterator.ts';
 
@@ -22,7 +22,7 @@ export interface ConnectionBackend {
   /** Set once the connection is closing or closed. */
   readonly closeReason: CloseStatus | undefined;
   readonly bufferedBytes: number;
-  readonly logger: SockJSLogger;
+  readonly context: HandlerContext;
   readonly memory: ClientMemory;
   /** Sends a message. Returns false when the client falls behind, or the connection is closed. */
   send(message: Message): boolean;
@@ -33,6 +33,8 @@ export interface ConnectionBackend {
    * @returns a function that removes the watcher
    */
   watchClose(watcher: () => void): () => void;
+  /** Delays the client's input until a promise resolves, which must not reject. */
+  holdInput(until: Promise<unknown>): void;
   close(reason: CloseReason): void;
 }
 
@@ -101,7 +103,10 @@ export class SockJSConnection<User = unknown> {
    */
   onOpen(_info: ConnectionInfo): void | boolean | Promise<void | boolean> {}
 
-  /** Called for each text message from the client, in order. The next call does not wait for a returned promise. */
+  /**
+   * Called for each text message from the client, in order. The next call does not wait for a returned promise, unless
+   * `maxConcurrentHandlers` of them are pending. With 1, messages are handled one after the other.
+   */
   onMessage(_message: string): void | Promise<void> {}
 
   /** Called for each binary message from a client of `<prefix>/websocket`. By default it closes with code 1003. */

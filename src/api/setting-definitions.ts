@@ -11,6 +11,7 @@ import {
   LOGGER,
   MESSAGES_PER_SECOND,
   MILLISECONDS,
+  MILLISECONDS_OR_INFINITY,
   ORIGIN_LIST,
   type Rule,
   SUBNET_LIST,
@@ -128,6 +129,8 @@ const TIMEOUTS = {
    * The client's next request shows that it is still connected.
    */
   streamRenewalDelay: setting(MILLISECONDS, 120_000),
+  /** Time `onOpen` may be pending. Then the connection is closed with 1011. Applies to channels of `multiplex` too. */
+  openTimeout: setting(MILLISECONDS, 30_000),
   /** Time `authorize` or an `allowedOrigins` function may take. Then the request gets 503. */
   authorizeTimeout: setting(MILLISECONDS, 10_000),
   /**
@@ -165,6 +168,11 @@ const INPUT_LIMITS = {
    * Empty messages, pings, pongs and tiny fragments of a WebSocket count too. `Infinity` turns the limit off.
    */
   maxMessagesPerSecond: setting(MESSAGES_PER_SECOND, 10_000),
+  /**
+   * Limit for calls of `onMessage` and `onBinary` of one connection whose promises are pending. While it is reached, no
+   * further input of the client is read. With 1, messages are handled one after the other.
+   */
+  maxConcurrentHandlers: setting(integer('calls', 1, MAX_COUNT), 100),
   /** Treatment of a client over its rate limit. `'wait'`: its input is delayed. `'close'`: it is closed with 1008. */
   rateLimitPolicy: setting(oneOf('wait', 'close'), 'wait'),
 };
@@ -223,6 +231,11 @@ const SESSIONS = {
    * only `maxSessions` limits them.
    */
   maxSessionsPerAddress: setting(integer('sessions', 1, MAX_COUNT), 10_000),
+  /**
+   * Age at which a session is closed with 1012, ± 10 %. The client has to reconnect and pass `authorize` again.
+   * `Infinity` turns the limit off.
+   */
+  maxSessionAge: setting(MILLISECONDS_OR_INFINITY, Infinity, '`Infinity`'),
   /**
    * Binds a session to the address that opened it (IPv6: to its /64). Use `false` for clients whose address changes,
    * or a function that gets the request and returns another key, for example the value of a cookie.

@@ -27,6 +27,11 @@ export function integer(unit: string, minimum: number, maximum: number): Rule<nu
 }
 
 export const MILLISECONDS: Rule<number> = integer('milliseconds', 1, MS_PER_DAY);
+export const MILLISECONDS_OR_INFINITY: Rule<number> = {
+  expected: 'a number of milliseconds from 1, or Infinity',
+  unit: 'milliseconds',
+  isValid: (value): value is number => typeof value === 'number' && value >= 1,
+};
 export const BYTES: Rule<number> = integer('bytes', 1, BYTES_PER_GIBIBYTE);
 
 export const MESSAGES_PER_SECOND: Rule<number> = {

@@ -87,13 +87,13 @@ export interface SockJSStatsDump {
   readonly bytesRecvTotal: number;
   /** Messages that the policy `drop-oldest` has dropped. */
   readonly packetsDroppedTotal: number;
-  /** Pauses of clients that exceeded `maxMessagesPerSecond`. */
+  /** Pauses of clients that exceeded `maxMessagesPerSecond` or `maxConcurrentHandlers`. */
   readonly throttledTotal: number;
   /** Buffered bytes of all kinds. */
   readonly bufferedBytes: number;
   /**
    * Buffered bytes by kind: `output` for slow clients, incomplete WebSocket `messages`, incomplete request `bodies`, and
-   * `delayedInput` that waits for `onOpen`, `authorize` or `allowedOrigins`.
+   * `delayedInput` that waits for handlers, the rate limit, `authorize` or `allowedOrigins`.
    */
   readonly buffered: Readonly<Record<BufferKind, number>>;
   /** Buffers that were given up because their client held the most while a memory limit was exceeded by another. */
@@ -119,7 +119,7 @@ function sum(counters: Readonly<Record<string, number>>): number {
 }
 
 /** Counts the events of one router, and publishes them on the channels of `node:diagnostics_channel`. */
-export class SockJSStats implements MemoryStats {
+export class SockJSStats {
   readonly #prefix: string;
   readonly #clock: () => number;
   readonly #sessions = createCounters(TRANSPORT_NAMES);

@@ -17,8 +17,11 @@ import { createMessage, createSharedMessage } from '../sessions/create-message.t
 import { memoizeEncoding } from '../base/memoize.ts';
 import type { CloseStatus } from '../base/close-reasons.ts';
 import { CHANNEL_CLOSE_REASONS } from './channel-close-reasons.ts';
-import { HandlerRunner, type HandlerOwner } from '../sessions/handler-runner.ts';
-import type { SockJSLogger } from '../base/logging.ts';
+import {
+  type HandlerContext,
+  type HandlerOwner,
+  HandlerRunner,
+} from '../sessions/handler-runner.ts';
 import type { ClientMemory } from '../base/memory-budget.ts';
 import type { TransportName } from '../base/transport-name.ts';
 
@@ -64,7 +67,7 @@ class Channel implements ConnectionBackend, HandlerOwner {
     this.#session = session;
     this.#spelling = spelling;
     const connection = spelling.definition.createConnection(this);
-    this.#handlers = new HandlerRunner(connection, this, session.logger);
+    this.#handlers = new HandlerRunner(connection, this);
   }
 
   get info(): ConnectionInfo {
@@ -79,8 +82,8 @@ class Channel implements ConnectionBackend, HandlerOwner {
     return this.#session.transport;
   }
 
-  get logger(): SockJSLogger {
-    return this.#session.logger;
+  get context(): HandlerContext {
+    return this.#session.context;
   }
 
   get memory(): ClientMemory {
@@ -100,7 +103,7 @@ class Channel implements ConnectionBackend, HandlerOwner {
   }
 
   get isOpening(): boolean {
-    return this.#handlers.opening !== undefined;
+    return this.#handlers.isOpening;
   }
 
   open(): void {
@@ -108,7 +111,13 @@ class Channel implements ConnectionBackend, HandlerOwner {
   }
 
   receive(text: string): void {
-    this.#handlers.deliver(text);
+    const { input } = this.#handlers;
+    input.push([text], this.context.clock());
+    if (input.delay === 'handlers') this.#session.holdInput(input.ready());
+  }
+
+  holdInput(until: Promise<unknown>): void {
+    this.#handlers.input.hold(until);
   }
 
   drained(): void {

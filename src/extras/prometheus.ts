@@ -114,7 +114,7 @@ const COUNTERS: readonly Metric[] = [
   },
   {
     name: 'sockjs_throttled_total',
-    help: 'Pauses of clients that exceeded maxMessagesPerSecond.',
+    help: 'Pauses of clients that exceeded maxMessagesPerSecond or maxConcurrentHandlers.',
     values: single((dump) => dump.throttledTotal),
   },
 ];

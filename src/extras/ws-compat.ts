@@ -136,7 +136,7 @@ export class CompatWebSocket extends EventEmitter<Events> {
   #closeAfterError(source: string, error: unknown): void {
     const backend = backendOf(this.#connection);
     backend.close(CLOSE_REASONS.internalError);
-    backend.logger.error(
+    backend.context.logger.error(
       `${source} failed; its connection is closed with ${CLOSE_REASONS.internalError.code}: ${describeError(error)}`,
     );
   }

@@ -1,4 +1,5 @@
 import { AddressCounts } from '../base/address-counts.ts';
+import { Deadline } from '../base/deadline.ts';
 import { warnIfPending } from '../base/pending-warning.ts';
 import { isThenable, toPromise } from '../base/thenable.ts';
 
@@ -115,12 +116,12 @@ export class PendingDecisions {
       };
       const close = (): void => end('closed');
       const unwatch = request.watchDisconnect(() => stop('disconnected'));
-      const timer = setTimeout(() => end('timeout'), this.#limits.timeout);
+      const deadline = new Deadline(this.#limits.timeout, () => end('timeout'));
       const onSettled = warnIfPending(() => this.#onSlow(request.kind));
       this.#closers.add(close);
       settle = () => {
         onSettled();
-        clearTimeout(timer);
+        deadline.clear();
         release();
         this.#closers.delete(close);
         unwatch();

@@ -26,4 +26,6 @@ export interface SessionContext {
   readonly flushQueue: FlushQueue;
   /** Monotonic clock in milliseconds. */
   readonly clock: () => number;
+  /** Returns the age at which a session is closed, in milliseconds. */
+  readonly chooseMaxAge: () => number;
 }

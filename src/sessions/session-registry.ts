@@ -1,9 +1,11 @@
 import { performance } from 'node:perf_hooks';
 import { AddressCounts } from '../base/address-counts.ts';
 import type { CloseReason } from '../base/close-reasons.ts';
+import { Deadline } from '../base/deadline.ts';
 import { type SockJSLogger, describeError, quoteForLog } from '../base/logging.ts';
 import { type MemoryBudget, RouterMemory } from '../base/memory-budget.ts';
 import { SockJSStats } from '../base/stats.ts';
+import { Ticker } from '../base/ticker.ts';
 import { FlushQueue } from './flush-queue.ts';
 import type { ConnectionHandlers } from './handler-runner.ts';
 import type { SessionInit } from './session-context.ts';
@@ -15,10 +17,15 @@ const CHECKS_PER_DELAY = 4;
 
 const SECOND_MS = 1000;
 
+/** Part of `maxSessionAge` by which ages differ, so that clients that connected together do not reconnect together. */
+const MAX_AGE_JITTER = 0.1;
+
 /** Returns the interval at which deadlines are checked, in milliseconds. */
 function checkInterval(settings: SessionSettings): number {
-  const { sessionCheckInterval, disconnectDelay, heartbeatDelay, pingTimeout } = settings;
-  const shortest = Math.min(disconnectDelay, heartbeatDelay, pingTimeout) / CHECKS_PER_DELAY;
+  const { sessionCheckInterval, disconnectDelay, heartbeatDelay, pingTimeout, maxSessionAge } =
+    settings;
+  const shortest =
+    Math.min(disconnectDelay, heartbeatDelay, pingTimeout, maxSessionAge) / CHECKS_PER_DELAY;
   return Math.max(1, Math.floor(Math.min(sessionCheckInterval, shortest)));
 }
 
@@ -32,10 +39,9 @@ export class SessionRegistry<App extends ConnectionHandlers = ConnectionHandlers
   readonly #createApplication: (session: Session) => App;
   readonly #applications = new Map<Session, App>();
   readonly #byKey = new Map<string, Session>();
-  readonly #checkInterval: number;
   /** Undefined while the development log is off. */
   readonly #openedAt: WeakMap<Session, number> | undefined;
-  #timer: NodeJS.Timeout | undefined;
+  readonly #ticker: Ticker;
   /** Set once `drain` was called. */
   #drainReason: CloseReason | undefined;
   #unsettled: Set<Session> | undefined;
@@ -44,6 +50,7 @@ export class SessionRegistry<App extends ConnectionHandlers = ConnectionHandlers
   /**
    * @param createApplication creates the object whose handlers are called for a session
    * @param clock returns the time in milliseconds
+   * @param random returns a number from 0 to 1
    */
   constructor(
     prefix: string,
@@ -52,6 +59,7 @@ export class SessionRegistry<App extends ConnectionHandlers = ConnectionHandlers
     createApplication: (session: Session) => App,
     clock: () => number = () => performance.now(),
     budget?: MemoryBudget,
+    random: () => number = Math.random,
   ) {
     this.stats = new SockJSStats(prefix, clock);
     this.memory = new RouterMemory(settings, this.stats, budget);
@@ -60,6 +68,7 @@ export class SessionRegistry<App extends ConnectionHandlers = ConnectionHandlers
       settings,
       logger,
       clock,
+      chooseMaxAge: () => settings.maxSessionAge * (1 + MAX_AGE_JITTER * (2 * random() - 1)),
       stats: this.stats,
       flushQueue: new FlushQueue(settings.immediateFlush, (error) => {
         logger.error(`A session could not be flushed: ${describeError(error)}`);
@@ -68,7 +77,8 @@ export class SessionRegistry<App extends ConnectionHandlers = ConnectionHandlers
       onEnded: (session, reason) => this.#countEnd(session, reason),
       onClosed: (session) => this.#forget(session),
     };
-    this.#checkInterval = checkInterval(settings);
+    const onTick = (_counted: number, lost: number): void => this.#checkDeadlines(lost);
+    this.#ticker = new Ticker(checkInterval(settings), onTick, clock);
     if (logger.debug !== undefined) this.#openedAt = new WeakMap();
   }
 
@@ -103,7 +113,7 @@ export class SessionRegistry<App extends ConnectionHandlers = ConnectionHandlers
     this.addresses.add(info.ip, 1);
     this.stats.sessionOpened(transport, info.ip);
     this.#logOpening(session);
-    this.#timer ??= setInterval(this.#tick, this.#checkInterval);
+    this.#ticker.start();
     if (this.#drainReason === undefined) return session;
     session.abort(this.#drainReason);
     return undefined;
@@ -130,18 +140,19 @@ export class SessionRegistry<App extends ConnectionHandlers = ConnectionHandlers
 
   async #allSettled(timeout: number): Promise<void> {
     await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, timeout);
+      const deadline = new Deadline(timeout, resolve);
       this.#onAllSettled = () => {
-        clearTimeout(timer);
+        deadline.clear();
         resolve();
       };
     });
   }
 
-  readonly #tick = (): void => {
+  /** @param lost time that deadlines move, since the process has lost it */
+  #checkDeadlines(lost: number): void {
     const now = this.#owner.clock();
-    for (const session of this.#applications.keys()) session.tick(now);
-  };
+    for (const session of this.#applications.keys()) session.tick(now, lost);
+  }
 
   #countEnd(session: Session, reason: CloseReason): void {
     const { transport, info } = session.init;
@@ -172,8 +183,6 @@ export class SessionRegistry<App extends ConnectionHandlers = ConnectionHandlers
     // `verifyIp` may return a key that another session has taken over.
     if (key !== undefined && this.#byKey.get(key) === session) this.#byKey.delete(key);
     this.addresses.add(info.ip, -1);
-    if (this.#applications.size > 0) return;
-    clearInterval(this.#timer);
-    this.#timer = undefined;
+    if (this.#applications.size === 0) this.#ticker.stop();
   }
 }

@@ -1,6 +1,5 @@
 import { CLOSE_REASONS, type CloseReason } from '../base/close-reasons.ts';
 import type { ConnectionInfo } from '../base/connection-info.ts';
-import type { SockJSLogger } from '../base/logging.ts';
 import type { TransportName } from '../base/transport-name.ts';
 import { OCCUPIED_FRAME } from '../protocol/frame.ts';
 import type { Message } from '../protocol/message.ts';
@@ -8,7 +7,8 @@ import { SessionStateMachine } from '../protocol/state-machine.ts';
 import type { Flushable } from './flush-queue.ts';
 import { FrameWriter } from './frame-writer.ts';
 import { type ConnectionHandlers, type HandlerOwner, HandlerRunner } from './handler-runner.ts';
-import { InboundGate, type InputDelay } from './inbound-gate.ts';
+import type { InputDelay } from './inbound-queue.ts';
+import { RateLimit } from './rate-limit.ts';
 import { ReceiverSlot } from './receiver-slot.ts';
 import type { Receiver } from './receiver.ts';
 import type { SessionContext, SessionInit } from './session-context.ts';
@@ -42,8 +42,8 @@ export class Session implements Flushable, HandlerOwner {
   #isFlushRequested = false;
   #isFlushPostponed = false;
   #isEndHandled = false;
-  /** Created when input is delayed for the first time. */
-  #inboundGate: InboundGate | undefined;
+  /** Time at which the session has reached `maxSessionAge`. */
+  readonly #expiresAt: number;
 
   constructor(
     owner: SessionOwner,
@@ -59,7 +59,9 @@ export class Session implements Flushable, HandlerOwner {
     this.#writer = new FrameWriter(owner, this.#machine, this.#slot, this, () => {
       this.#requestFlush();
     });
-    this.#handlers = new HandlerRunner(createHandlers(this), this, owner.logger);
+    this.#expiresAt = owner.clock() + owner.chooseMaxAge();
+    const rateLimit = new RateLimit(owner.settings.maxMessagesPerSecond);
+    this.#handlers = new HandlerRunner(createHandlers(this), this, rateLimit);
   }
 
   get transport(): TransportName {
@@ -74,8 +76,8 @@ export class Session implements Flushable, HandlerOwner {
     return this.init.user;
   }
 
-  get logger(): SockJSLogger {
-    return this.#owner.logger;
+  get context(): SessionContext {
+    return this.#owner;
   }
 
   /** True while the session is open, once `onOpen` has accepted it. */
@@ -103,15 +105,12 @@ export class Session implements Flushable, HandlerOwner {
 
   /** Cause to delay the client's input, or undefined. */
   get inputDelay(): InputDelay | undefined {
-    if (this.#machine.closeReason !== undefined) return undefined;
-    if (this.#handlers.opening !== undefined) return 'opening';
-    return this.#machine.isOverRate && this.#rateLimitDelay() > 0 ? 'rateLimit' : undefined;
+    return this.closeReason === undefined ? this.#handlers.input.delay : undefined;
   }
 
   /** Resolves to true once `inputDelay` is undefined, or to false at once while another call waits. */
   inputAllowed(): Promise<boolean> {
-    this.#inboundGate ??= new InboundGate();
-    return this.#inboundGate.pass(this.#handlers.opening, () => this.#rateLimitDelay());
+    return this.#handlers.input.allowed();
   }
 
   /** Attaches a receiver. Returns false if it is refused and ended with a close frame. */
@@ -134,8 +133,7 @@ export class Session implements Flushable, HandlerOwner {
    * @returns false if the session has ended and the client should know
    */
   receive(_from: object, messages: readonly (string | Uint8Array)[], bytes: number): boolean {
-    const machine = this.#machine;
-    if (!machine.isOpen) return this.seemsOpen;
+    if (!this.#machine.isOpen) return this.seemsOpen;
     const { settings, stats, clock } = this.#owner;
     if (messages.length > settings.maxMessagesPerBody) {
       this.close(CLOSE_REASONS.tooManyMessages);
@@ -143,14 +141,19 @@ export class Session implements Flushable, HandlerOwner {
     }
     const now = clock();
     stats.received(messages.length, bytes, now);
-    this.#charge(messages.length || 1, now);
-    for (const message of messages) this.#handlers.deliver(message);
+    this.#machine.onInput(now);
+    this.#handlers.input.push(messages, now);
     return true;
   }
 
   /** Counts WebSocket frames that carry no message, such as pings, against the rate limit. */
   receiveFrames(count: number): void {
-    if (this.#machine.isOpen) this.#charge(count, this.#owner.clock());
+    if (this.#machine.isOpen) this.#handlers.input.charge(count, this.#owner.clock());
+  }
+
+  /** Delays input until a promise resolves, which must not reject. */
+  holdInput(until: Promise<unknown>): void {
+    this.#handlers.input.hold(until);
   }
 
   onDrain(): void {
@@ -210,10 +213,16 @@ export class Session implements Flushable, HandlerOwner {
     this.flush();
   }
 
-  tick(now: number): void {
+  /** @param lost time that the process has lost since the last call, in milliseconds */
+  tick(now: number, lost: number): void {
+    if (lost > 0) {
+      this.#machine.postpone(now, lost);
+      this.#handlers.input.extendBurst(lost, now);
+    }
+    if (now >= this.#expiresAt) this.close(CLOSE_REASONS.sessionExpired);
     if (now < this.#machine.deadline || this.#slot.isFlushing) return;
     // A client whose input is delayed cannot show that it is connected.
-    const hasInput = this.#slot.hasInput() || this.#inboundGate?.isAwaited === true;
+    const hasInput = this.#slot.hasInput() || this.#handlers.input.isAwaited;
     this.#machine.tick(now, hasInput);
     this.#flush(now);
   }
@@ -226,21 +235,6 @@ export class Session implements Flushable, HandlerOwner {
     this.#isFlushRequested = false;
     this.#isFlushPostponed = false;
     this.#flush(this.#owner.clock());
-  }
-
-  /** Counts input against the rate limit. */
-  #charge(count: number, now: number): void {
-    const machine = this.#machine;
-    const wasDelayed = machine.isOverRate && machine.rateLimitDelay(now) > 0;
-    machine.receive(count, now);
-    if (!machine.isOverRate) return;
-    const { settings, stats } = this.#owner;
-    if (settings.rateLimitPolicy === 'close') this.close(CLOSE_REASONS.rateLimited);
-    else if (!wasDelayed) stats.throttled();
-  }
-
-  #rateLimitDelay(): number {
-    return this.#machine.rateLimitDelay(this.#owner.clock());
   }
 
   #requestFlush(): void {
@@ -265,7 +259,6 @@ export class Session implements Flushable, HandlerOwner {
     if (!this.#isEndHandled) {
       this.#isEndHandled = true;
       this.#owner.onEnded(this, reason);
-      this.#inboundGate?.release();
       this.#handlers.close();
     }
     this.#writer.onEnd();

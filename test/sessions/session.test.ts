@@ -1,6 +1,7 @@
 /** Sessions in virtual time: what receivers get, when handlers are called, and how sessions end. */
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { CLOSE_REASONS } from '../../src/base/close-reasons.ts';
 import { createMessage } from '../../src/sessions/create-message.ts';
 import { deferred } from '../../testkit/until.ts';
@@ -32,7 +33,7 @@ test('all sends of one turn leave as one frame', async (t) => {
 });
 
 test('without immediateFlush, sends are flushed once per turn of the event loop', async (t) => {
-  const { open } = createRegistry(t, { immediateFlush: false });
+  const { open, process } = createRegistry(t, { immediateFlush: false });
   const { session, connection } = open();
   const receiver = new FakeReceiver();
   session.attach(receiver);
@@ -40,9 +41,7 @@ test('without immediateFlush, sends are flushed once per turn of the event loop'
   await flushed();
   connection.send('b');
   assert.deepEqual(receiver.texts, ['o']);
-  await new Promise((resolve) => {
-    setImmediate(resolve);
-  });
+  process.runImmediates();
   assert.deepEqual(receiver.texts, ['o', 'a["a","b"]']);
 });
 
@@ -386,9 +385,7 @@ function openPending(t: TestContext) {
 
 /** Waits until promises that are settled have called back. */
 async function settled(): Promise<void> {
-  await new Promise((resolve) => {
-    setImmediate(resolve);
-  });
+  await nextTurn();
 }
 
 test('waiting for an onOpen that never settles ends when the application closes the session', async (t) => {
@@ -411,11 +408,11 @@ test('waiting for an onOpen that never settles ends when the session times out',
 });
 
 test('waiting for an onOpen that never settles ends when the registry drains', async (t) => {
-  const { registry, results } = openPending(t);
+  const { registry, pass, results } = openPending(t);
   const drained = registry.drain(BYE, 2000);
   await settled();
   assert.deepEqual(results, [true]);
-  t.mock.timers.tick(2000);
+  pass(2000);
   await drained;
 });
 

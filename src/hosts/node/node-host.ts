@@ -175,6 +175,17 @@ export function handleUpgrade(
   return true;
 }
 
+/**
+ * Closes a connection on the event 'timeout' of its server, as Node does without a listener, unless a request has
+ * arrived: when the process was stopped, timers run before sockets are read.
+ */
+export function closeIdleConnection(socket: Socket): void {
+  const { bytesRead } = socket;
+  setImmediate(() => {
+    if (socket.bytesRead === bytesRead) socket.destroy();
+  });
+}
+
 /** Creates a server that limits the time for the head and the body of a request. Times in milliseconds. */
 export function createHttpServer(headersTimeout: number, bodyTimeout: number): Server {
   return createServer({

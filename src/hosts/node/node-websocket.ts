@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import { CLOSE_REASONS } from '../../base/close-reasons.ts';
+import { Deadline } from '../../base/deadline.ts';
 import type { ClientMemory, MemoryReservation } from '../../base/memory-budget.ts';
 import { type Payload, payloadLength } from '../../base/payload.ts';
 import type { HostSettings } from '../../http/exchange.ts';
@@ -52,10 +53,10 @@ export class NodeWebSocket implements WebSocketConnection, WsFrameListener, Sock
   /** Number of complete messages when the message timer was last set. */
   #countedMessages = 0;
   /** Runs while a message is incomplete. */
-  #messageTimer: NodeJS.Timeout | undefined;
+  #messageDeadline: Deadline | undefined;
   /** True once a close frame was sent. No frame may follow it. */
   #isClosing = false;
-  #closeTimer: NodeJS.Timeout | undefined;
+  #closeDeadline: Deadline | undefined;
   /** Payload of the last ping of the current chunk. */
   #ping: Buffer | undefined;
   #countedFrames = 0;
@@ -137,7 +138,7 @@ export class NodeWebSocket implements WebSocketConnection, WsFrameListener, Sock
       this.#sendClose(code, reason);
     }
     this.#socket.end();
-    this.#closeTimer ??= setTimeout(() => this.#socket.destroy(), CLOSE_TIMEOUT_MS);
+    this.#closeDeadline ??= new Deadline(CLOSE_TIMEOUT_MS, () => this.#socket.destroy());
     if (isFirst) this.#listener?.onFault(fault);
   }
 
@@ -167,7 +168,7 @@ export class NodeWebSocket implements WebSocketConnection, WsFrameListener, Sock
   }
 
   onSocketClose(): void {
-    clearTimeout(this.#closeTimer);
+    this.#closeDeadline?.clear();
     this.#releaseIncomplete();
     this.#watchdog?.stop();
     this.#listener?.onClosed(this.#code, this.#reason);
@@ -253,10 +254,11 @@ export class NodeWebSocket implements WebSocketConnection, WsFrameListener, Sock
   #countIncomplete(): void {
     const { bufferedBytes, messages } = this.#parser;
     if (bufferedBytes === 0) return this.#releaseIncomplete();
-    if (this.#messageTimer === undefined) {
-      this.#messageTimer = setTimeout(() => this.#onMessageTimeout(), this.#settings.bodyTimeout);
+    if (this.#messageDeadline === undefined) {
+      const { bodyTimeout } = this.#settings;
+      this.#messageDeadline = new Deadline(bodyTimeout, () => this.#onMessageTimeout());
     } else if (messages !== this.#countedMessages) {
-      this.#messageTimer.refresh();
+      this.#messageDeadline.restart();
     }
     this.#countedMessages = messages;
     const onEvicted = (): void => this.#failIncomplete('memoryLimit');
@@ -265,15 +267,15 @@ export class NodeWebSocket implements WebSocketConnection, WsFrameListener, Sock
   }
 
   #releaseIncomplete(): void {
-    clearTimeout(this.#messageTimer);
-    this.#messageTimer = undefined;
+    this.#messageDeadline?.clear();
+    this.#messageDeadline = undefined;
     this.#reservation?.release();
     this.#reservation = undefined;
   }
 
   #onMessageTimeout(): void {
     // A paused socket is a delay of the server, not of the client.
-    if (this.#socket.isPaused()) this.#messageTimer?.refresh();
+    if (this.#socket.isPaused()) this.#messageDeadline?.restart();
     else this.#failIncomplete('messageTimeout');
   }
 

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import { Deadline } from '../../base/deadline.ts';
 import { SockJSError } from '../../base/errors.ts';
 import type { ClientMemory, MemoryReservation } from '../../base/memory-budget.ts';
 import type { BodyLimits } from '../../http/exchange.ts';
@@ -38,7 +39,7 @@ class IncomingBody {
   readonly #memory: ClientMemory;
   readonly #announced: number;
   readonly #settle: (result: Result) => void;
-  readonly #timer: NodeJS.Timeout;
+  readonly #deadline: Deadline;
   #buffer: ReceiveBuffer;
   #reservation: MemoryReservation | undefined;
   #isSettled = false;
@@ -55,7 +56,7 @@ class IncomingBody {
     this.#announced = announced;
     this.#settle = settle;
     this.#buffer = new ReceiveBuffer(limits.maxBytes);
-    this.#timer = setTimeout(() => this.#end(timedOut(limits)), limits.timeout);
+    this.#deadline = new Deadline(limits.timeout, () => this.#end(timedOut(limits)));
   }
 
   add(chunk: Buffer): void {
@@ -85,7 +86,7 @@ class IncomingBody {
 
   #end(result: Result): void {
     this.#isSettled = true;
-    clearTimeout(this.#timer);
+    this.#deadline.clear();
     this.#reservation?.release();
     this.#buffer = new ReceiveBuffer(0);
     this.#settle(result);

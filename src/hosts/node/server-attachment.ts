@@ -1,11 +1,12 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { ExchangeHandler, HostSettings } from '../../http/exchange.ts';
 import { type FoundRouter, PrefixTable, splitTarget } from '../../http/prefix.ts';
 import type { ServerHost } from '../../http/server-host.ts';
 import { isWebSocketRequest } from '../../websocket/handshake.ts';
 import { isHttpServer } from '../explain-server.ts';
-import { serveRequest, serveUnknown, serveUpgrade } from './node-host.ts';
+import { closeIdleConnection, serveRequest, serveUnknown, serveUpgrade } from './node-host.ts';
 import {
   type ForcedUpgrades,
   emitToTracer,
@@ -98,6 +99,7 @@ class ServerAttachment {
     const [event] = args;
     if (event === 'request' || event === 'checkContinue') return this.#onRequest(event, args);
     if (event === 'upgrade') return this.#onUpgrade(args);
+    if (event === 'timeout') return this.#onTimeout(args);
     return this.#emit.callOriginal(args);
   }
 
@@ -119,6 +121,14 @@ class ServerAttachment {
     // Another copy of this library may handle the request without a listener.
     if (this.#emit.callOriginal(args) === true || hasListener) return true;
     if (this.#settings !== undefined) serveUnknown(this.#settings, request, response);
+    return true;
+  }
+
+  #onTimeout(args: readonly unknown[]): unknown {
+    const hasListener = this.#server.listenerCount('timeout') > 0;
+    if (this.#emit.callOriginal(args) === true || hasListener) return true;
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the argument that Node documents for this event
+    closeIdleConnection(args[1] as Socket);
     return true;
   }
 

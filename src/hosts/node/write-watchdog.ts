@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import { Ticker } from '../../base/ticker.ts';
 import { bytesTaken } from './node-internals.ts';
 
 const CHECKS_PER_TIMEOUT = 4;
@@ -15,36 +16,37 @@ export interface WriteLimits {
  * Calls back when a client reads none of the written bytes during a whole `writeTimeout`, or so few that the rest would
  * take longer than `sendTimeLimit`. The needed rate grows with the buffered bytes, so a slow client with few of them is
  * kept. A part of one large write counts as read. Input does not count, since a client that never reads could otherwise
- * keep its connection forever. Time counts in checks, so that a late timer is a delay of the server.
+ * keep its connection forever. Time that the process has lost does not count.
  */
 export class WriteWatchdog {
   readonly #socket: Socket;
   readonly #limits: WriteLimits;
+  readonly #ticker: Ticker;
   readonly #onTimeout: () => void;
-  #timer: NodeJS.Timeout | undefined;
   /** Bytes taken at each of the last checks. */
   #taken: number[] = [];
 
   constructor(socket: Socket, limits: WriteLimits, onTimeout: () => void) {
     this.#socket = socket;
     this.#limits = limits;
+    const interval = limits.writeTimeout / CHECKS_PER_TIMEOUT;
+    this.#ticker = new Ticker(interval, (counted) => this.#check(counted));
     this.#onTimeout = onTimeout;
   }
 
   /** Starts watching, unless it is already watching. */
   start(): void {
-    if (this.#timer !== undefined) return;
+    if (this.#ticker.isRunning) return;
     this.#taken = [bytesTaken(this.#socket)];
-    const interval = Math.max(1, this.#limits.writeTimeout / CHECKS_PER_TIMEOUT);
-    this.#timer = setInterval(() => this.#check(), interval);
+    this.#ticker.start();
   }
 
   stop(): void {
-    clearInterval(this.#timer);
-    this.#timer = undefined;
+    this.#ticker.stop();
   }
 
-  #check(): void {
+  #check(counted: number): void {
+    if (counted === 0) return;
     const taken = bytesTaken(this.#socket);
     this.#taken.push(taken);
     if (this.#taken.length <= CHECKS_PER_TIMEOUT) return;

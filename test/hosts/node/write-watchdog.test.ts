@@ -19,7 +19,7 @@ import {
   neverReadingClient,
 } from '../../../testkit/raw-http.ts';
 import { Receiver, assertServes, poll } from '../../../testkit/sockjs-http.ts';
-import { VirtualClock } from '../../../testkit/clock.ts';
+import { VirtualProcess } from '../../../testkit/virtual-process.ts';
 import { temporaryDirectory } from '../../../testkit/process.ts';
 import {
   TRANSPORTS,
@@ -61,7 +61,7 @@ function watch(
   bytes: number,
   rate: (second: number) => number,
 ): number | undefined {
-  const clock = new VirtualClock(t.mock.timers, { apis: ['setInterval'] });
+  const clock = new VirtualProcess(t.mock);
   const socket = new FakeSocket(bytes);
   const limits = { writeTimeout: 30_000, sendTimeLimit: 180_000 };
   let reportedAt: number | undefined;
@@ -71,10 +71,10 @@ function watch(
   watchdog.start();
   for (let second = 0; socket.writableLength > 0 && second < 1000; second += 1) {
     socket.read(rate(second));
-    clock.advance(1000);
+    clock.runSync(1000);
   }
   watchdog.stop();
-  t.mock.timers.reset();
+  t.mock.restoreAll();
   return reportedAt;
 }
 
