@@ -10,6 +10,8 @@ export interface Flushable {
 
 /** Time that flushes may take in one turn of the event loop, in milliseconds. */
 const SLICE_MS = 10;
+/** Number of short flushes after which the clock is read, which takes a tenth of the time of one. */
+const FLUSHES_PER_CHECK = 16;
 
 /**
  * Collects sessions with queued messages and flushes them together, so that a burst is sent as one frame. Flushes that
@@ -55,14 +57,27 @@ export class FlushQueue {
     if (first !== undefined && sessions.length === 1 && !first.hasLongQueue) {
       return this.#flush(first);
     }
-    for (const session of sessions) {
-      session.postpone();
-      (session.hasLongQueue ? this.#long : this.#short).push(session);
-    }
     this.#beginSlice();
-    this.#flushSome(this.#short);
+    let isOver = this.#isSliceOver || this.#short.length > 0;
+    let flushes = 0;
+    for (const session of sessions) {
+      if (session.hasLongQueue) {
+        this.#postpone(session, this.#long);
+      } else if (isOver) {
+        this.#postpone(session, this.#short);
+      } else {
+        this.#flush(session);
+        flushes += 1;
+        if (flushes % FLUSHES_PER_CHECK === 0) isOver = this.#isSliceOver;
+      }
+    }
     this.#flushSome(this.#long);
   };
+
+  #postpone(session: Flushable, sessions: Flushable[]): void {
+    session.postpone();
+    sessions.push(session);
+  }
 
   /** Begins the slice of this turn, unless it has begun. */
   #beginSlice(): void {
@@ -86,11 +101,15 @@ export class FlushQueue {
   #flushSome(sessions: Flushable[]): void {
     let count = 0;
     for (const session of sessions) {
-      if (this.#clock() >= this.#sliceEnd) break;
+      if (this.#isSliceOver) break;
       this.#flush(session);
       count += 1;
     }
     sessions.splice(0, count);
+  }
+
+  get #isSliceOver(): boolean {
+    return this.#clock() >= this.#sliceEnd;
   }
 
   #flush(session: Flushable): void {

@@ -18,7 +18,7 @@ import type { Frame } from '../protocol/frame.ts';
 import { type Message, decodeWebSocketMessage } from '../protocol/message.ts';
 import type { Receiver } from '../sessions/receiver.ts';
 import type { Session } from '../sessions/session.ts';
-import { PLAIN, frameEncoding } from './transport.ts';
+import { PLAIN } from './transport.ts';
 
 abstract class WebSocketReceiver implements Receiver, WebSocketListener {
   readonly full = false;
@@ -103,14 +103,12 @@ abstract class WebSocketReceiver implements Receiver, WebSocketListener {
   }
 }
 
-const encode = frameEncoding('', PLAIN, '');
-
 class SockJSReceiver extends WebSocketReceiver {
   write(frame: Frame): void {
     if (frame.type === 'close') this.closeStatus = frame;
     // The page receives `h`, but only a ping makes the browser respond.
     if (frame.type === 'heartbeat') this.socket.ping(frame.text);
-    else this.socket.sendText(encode(frame));
+    else this.socket.sendText(frame.isLong ? [PLAIN.encodeLong(frame)] : frame.text);
   }
 
   onText(text: string, byteLength: number): void {
