@@ -14,7 +14,7 @@
  */
 import { channel } from 'node:diagnostics_channel';
 import { CLOSE_REASONS, type CloseCause, type CloseReason } from './close-reasons.ts';
-import { BUFFER_KINDS, type BufferKind, type MemoryStats } from './memory-budget.ts';
+import { BUFFER_KINDS, type BufferKind } from './memory-budget.ts';
 import { Rate } from './rate.ts';
 import { REFUSALS, type RefusalReason } from './refusal.ts';
 import { TRANSPORT_NAMES, type TransportName } from './transport-name.ts';
