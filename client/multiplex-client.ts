@@ -112,6 +112,9 @@ function splitOnce(text: string): [head: string, rest: string] {
   return comma === -1 ? [text, ''] : [text.slice(0, comma), text.slice(comma + 1)];
 }
 
+/** Half of a surrogate pair, which `encodeURIComponent` rejects. */
+const LONE_SURROGATE = /\p{Surrogate}/u;
+
 /** Opens channels over one SockJS connection to a server that uses `sockjs-server/multiplex`. */
 export class MultiplexClient {
   readonly #socket: MultiplexSocket;
@@ -130,8 +133,15 @@ export class MultiplexClient {
     });
   }
 
-  /** Opens a channel, or returns the channel of this name that is connecting or open. */
+  /**
+   * Opens a channel, or returns the channel of this name that is connecting or open.
+   * @throws Error for a name with half of a surrogate pair
+   */
   channel(name: string): Channel {
+    if (LONE_SURROGATE.test(name))
+      throw new Error(
+        `The channel name ${JSON.stringify(name)} contains half of a surrogate pair.`,
+      );
     const key = encodeURIComponent(name);
     const known = this.#channels.get(key);
     if (known !== undefined) return known;

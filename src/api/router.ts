@@ -168,9 +168,8 @@ export class SockJSRouter<C extends SockJSConnection = SockJSConnection> {
     this.#ownServers.add(server);
     // A proxy on this machine may pass the public host.
     if (allowedHosts === undefined && trustedProxies.length === 0) {
-      server.on('listening', () => {
-        if (listensOnLoopback(server)) hostGuard.restrict(host === undefined ? [] : [host]);
-      });
+      const ownNames = host === undefined ? [] : [host];
+      server.on('listening', () => hostGuard.restrict(listensOnLoopback(server) ? ownNames : '*'));
     }
     return server;
   }

@@ -91,7 +91,8 @@ const ORIGINS_AND_AUTHENTICATION = {
 const PROXIES = {
   /**
    * Proxies whose `X-Forwarded-*` and `Forwarded` headers are trusted. Addresses, subnets such as `10.0.0.0/8`, or
-   * the names `loopback`, `linklocal` and `uniquelocal`.
+   * the names `loopback`, `linklocal` and `uniquelocal`. A proxy that connects through a UNIX socket has no address, and
+   * is never trusted. Let it connect to a loopback address.
    */
   trustedProxies: setting(SUBNET_LIST, []),
   /**
@@ -101,7 +102,10 @@ const PROXIES = {
    * it. Otherwise a client can choose its address by `X-Forwarded-For`.
    */
   forwardedHeader: setting(oneOf('auto', 'x-forwarded', 'forwarded'), 'auto'),
-  /** Sets a `JSESSIONID` cookie, by which load balancers keep a client on one node. */
+  /**
+   * Sets a `JSESSIONID` cookie, by which load balancers keep a client on one node. The value that a client sends is set
+   * again for the path `/`, readable by scripts. Use `false` if an application on this host has a secret cookie of this name.
+   */
   jsessionid: setting(BOOLEAN, true),
   /** URL that `/info` returns as `base_url`. The client connects to this URL instead, for example on another host. */
   baseUrl: optional(URL_REFERENCE),

@@ -220,11 +220,25 @@ function spellNames(
   return spellings;
 }
 
+/** Half of a surrogate pair, which `encodeURIComponent` rejects. */
+const LONE_SURROGATE = /\p{Surrogate}/u;
+
+function checkName(name: string): void {
+  if (name === '')
+    throw new SockJSError('ERR_SETTING', 'A channel needs a name that is not empty.');
+  if (LONE_SURROGATE.test(name)) {
+    throw new SockJSError(
+      'ERR_SETTING',
+      `The channel name ${JSON.stringify(name)} contains half of a surrogate pair. Use whole characters.`,
+    );
+  }
+}
+
 /**
  * Creates a connection class that carries named channels over one connection. In the browser, `MultiplexClient` of
  * `sockjs-server/multiplex-client` opens the channels.
  * @param channels connection classes, or functions that return a connection, by channel name
- * @throws SockJSError `ERR_SETTING` without a channel, for an empty name, or for a value that is neither
+ * @throws SockJSError `ERR_SETTING` without a channel, for an empty or malformed name, or for a value that is neither
  *
  * @example
  * new SockJSRouter(multiplex({ news: NewsConnection, chat: ChatConnection }), '/all');
@@ -234,8 +248,7 @@ export function multiplex(
 ): new () => SockJSConnection {
   const definitions = new Map<string, ChannelDefinition>();
   for (const [name, source] of Object.entries(channels)) {
-    if (name === '')
-      throw new SockJSError('ERR_SETTING', 'A channel needs a name that is not empty.');
+    checkName(name);
     const createConnection = connectionCreator(source, `Channel '${name}'`, 'ERR_SETTING');
     definitions.set(name, { createConnection });
   }

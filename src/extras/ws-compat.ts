@@ -69,7 +69,7 @@ export class CompatWebSocket extends EventEmitter<Events> {
    * @throws SockJSError `ERR_MESSAGE_TYPE` for bytes that are not UTF-8 on a transport that carries only text
    */
   send(
-    data: string | Uint8Array,
+    data: string | ArrayBuffer | ArrayBufferView,
     options?: SendOptions | SendCallback,
     callback?: SendCallback,
   ): void {
@@ -78,7 +78,8 @@ export class CompatWebSocket extends EventEmitter<Events> {
     if (this.#connection.isClosed) {
       this.#callBack(onSent, new Error('The connection is closed.'));
     } else {
-      this.#connection.send(this.#toSupportedType(data, binary));
+      const message = typeof data === 'string' ? data : toBuffer(data);
+      this.#connection.send(this.#toSupportedType(message, binary));
       this.#callBack(onSent);
     }
   }
@@ -89,8 +90,10 @@ export class CompatWebSocket extends EventEmitter<Events> {
   /** Does nothing: pongs are sent automatically. */
   pong(): void {}
 
-  close(code = 1000, reason = ''): void {
-    this.#connection.close(code, reason);
+  /** @param reason text, or its bytes in UTF-8, as in `ws` */
+  close(code = 1000, reason: string | ArrayBuffer | ArrayBufferView = ''): void {
+    const text = typeof reason === 'string' ? reason : toBuffer(reason).toString('utf8');
+    this.#connection.close(code, text);
   }
 
   /** Closes with code 1001, because on most transports a server can end a session only with a close frame. */
@@ -138,12 +141,19 @@ export class CompatWebSocket extends EventEmitter<Events> {
     );
   }
 
-  #toSupportedType(data: string | Uint8Array, binary: boolean | undefined): string | Uint8Array {
+  #toSupportedType(data: string | Buffer, binary: boolean | undefined): string | Uint8Array {
     if (typeof data === 'string') return data;
     const isTextOnly = this.#connection.transport !== 'rawwebsocket';
-    if (binary === false || (isTextOnly && isUtf8(data))) return Buffer.from(data).toString('utf8');
+    if (binary === false || (isTextOnly && isUtf8(data))) return data.toString('utf8');
     return data;
   }
+}
+
+/** Returns a view of the same bytes. */
+function toBuffer(data: ArrayBuffer | ArrayBufferView): Buffer {
+  return ArrayBuffer.isView(data)
+    ? Buffer.from(data.buffer, data.byteOffset, data.byteLength)
+    : Buffer.from(data);
 }
 
 /** A listener for `wss.on('connection', …)`. */

@@ -78,7 +78,7 @@ export function admitOrigin(context: RequestContext): Admission | Promise<Admiss
   const { allowed, origin = '' } = state.originGuard.judge(exchange, client.host);
   const admit = (isAllowed: boolean): Admission => {
     if (isAllowed) return ADMITTED;
-    state.warnings.warnOfOrigin(origin);
+    state.warnings.warnOfOrigin(origin, client.host);
     context.headers.push('Vary', 'Origin');
     addNoCache(context.headers);
     return refused('originNotAllowed');

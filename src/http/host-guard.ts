@@ -32,14 +32,13 @@ export class HostGuard {
   /** Undefined if all names are allowed. */
   #names: readonly string[] | undefined;
 
-  /** @param allowed the setting `allowedHosts`. Without it, all names are allowed until `restrict` is called */
-  constructor(allowed: AllowedHosts | undefined) {
-    if (typeof allowed === 'object') this.restrict(allowed);
+  constructor(allowed: AllowedHosts = '*') {
+    this.restrict(allowed);
   }
 
-  /** Allows only these names, addresses and the names of this machine. */
-  restrict(names: readonly string[]): void {
-    this.#names = [...LOCAL_NAMES, ...names.map(normalize)];
+  /** Allows only these names, addresses and the names of this machine, or with `'*'` all names. */
+  restrict(allowed: AllowedHosts): void {
+    this.#names = allowed === '*' ? undefined : [...LOCAL_NAMES, ...allowed.map(normalize)];
   }
 
   /**

@@ -53,6 +53,10 @@ export function isOperatorWarning(name: string): name is OperatorWarning {
   return Object.hasOwn(WARNINGS, name);
 }
 
+const LOST_PORT =
+  ' Its host is that of the request, without the port. If a proxy has dropped the port from the Host header, ' +
+  'configure it to pass it on: nginx with proxy_set_header Host $http_host.';
+
 /** Limit for the texts of clients in each set. */
 const MAX_LOGGED_TEXTS = 100;
 const PORT = /:\d*$/;
@@ -100,14 +104,22 @@ export class OperatorWarnings {
     );
   }
 
-  /** @param origin origin of the refused page, or '' if its browser hides it */
-  warnOfOrigin(origin: string): void {
+  /**
+   * @param origin origin of the refused page, or '' if its browser hides it
+   * @param host host that the request addressed
+   */
+  warnOfOrigin(origin: string, host = ''): void {
     if (!isNew(origin, this.#origins)) return;
     const name = quoteForLog(origin);
+    if (origin === '') {
+      this.#log(
+        'refused a page with 403 that hides its origin: its Referrer-Policy must allow the Referer header.',
+      );
+      return;
+    }
+    const lacksPort = host !== '' && origin.replace(PORT, '').endsWith(`//${host}`);
     this.#log(
-      origin === ''
-        ? 'refused a page with 403 that hides its origin: its Referrer-Policy must allow the Referer header.'
-        : `refused a page of origin ${name} with 403. To allow it, set allowedOrigins: [${name}].`,
+      `refused a page of origin ${name} with 403. To allow it, set allowedOrigins: [${name}].${lacksPort ? LOST_PORT : ''}`,
     );
   }
 }

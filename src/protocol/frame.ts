@@ -22,9 +22,9 @@ export class MessagesFrame {
   readonly isLong: boolean;
   #text: string | undefined;
 
-  constructor(messages: readonly Message[], isLong: boolean = areLong(messages)) {
+  constructor(messages: readonly Message[]) {
     this.messages = messages;
-    this.isLong = isLong;
+    this.isLong = areLong(messages);
   }
 
   get text(): string {
@@ -87,15 +87,12 @@ function areLong(messages: readonly Message[]): boolean {
   return size > LONG_BYTES;
 }
 
-function longFrame(first: Message, last: Message, messages: readonly Message[]): MessagesFrame {
+/** Returns the known frame with the messages of a long frame, or that frame. */
+function memoizeLong(first: Message, last: Message, frame: MessagesFrame): MessagesFrame {
   let frames = longFrames.get(first);
-  if (frames === undefined) {
-    frames = new WeakMap();
-    longFrames.set(first, frames);
-  }
+  if (frames === undefined) longFrames.set(first, (frames = new WeakMap()));
   const known = frames.get(last);
-  if (known !== undefined && isSame(known.messages, messages)) return known;
-  const frame = new MessagesFrame(messages, true);
+  if (known !== undefined && isSame(known.messages, frame.messages)) return known;
   frames.set(last, frame);
   return frame;
 }
@@ -105,10 +102,12 @@ export function messagesFrame(messages: readonly Message[]): MessagesFrame {
   if (lastShortFrame !== undefined && isSame(lastShortFrame.messages, messages)) {
     return lastShortFrame;
   }
-  const [first] = messages;
-  const last = messages.at(-1);
-  const isLong = areLong(messages);
-  if (isLong && first !== undefined && last !== undefined) return longFrame(first, last, messages);
-  lastShortFrame = new MessagesFrame(messages, isLong);
-  return lastShortFrame;
+  const frame = new MessagesFrame(messages);
+  if (frame.isLong) {
+    const first = messages[0];
+    const last = messages.at(-1);
+    if (first !== undefined && last !== undefined) return memoizeLong(first, last, frame);
+  }
+  lastShortFrame = frame;
+  return frame;
 }

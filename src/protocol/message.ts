@@ -3,7 +3,7 @@
  * JSON is encoded once.
  */
 import { SockJSError } from '../base/errors.ts';
-import { createEscaper } from '../base/escape.ts';
+import { Escaper } from '../base/escape.ts';
 import { LONG_BYTES } from '../base/memoize.ts';
 
 // Characters that JSON.stringify does not escape and some browsers change in transit. PROTOCOL.md, "Frames from the
@@ -19,11 +19,11 @@ function unicodeEscapes(): Map<string, string> {
   return escapes;
 }
 
-const escapeCharacters = createEscaper(ESCAPABLE, unicodeEscapes());
+const ESCAPER = new Escaper(ESCAPABLE, unicodeEscapes());
 
 /** Returns `text` as a JSON string, with every character escaped that some browser changes in transit. */
 export function quote(text: string): string {
-  return escapeCharacters(JSON.stringify(text));
+  return ESCAPER.escapeText(JSON.stringify(text));
 }
 
 /** Approximate memory of a queued message in addition to its data. It counts against limits. */

@@ -50,7 +50,7 @@ export class FlushQueue {
   readonly #run = (): void => {
     const sessions = this.#pending;
     this.#pending = [];
-    const [first] = sessions;
+    const first = sessions[0];
     // The common case needs no clock.
     if (first !== undefined && sessions.length === 1 && !first.hasLongQueue) {
       return this.#flush(first);

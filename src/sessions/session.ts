@@ -143,7 +143,7 @@ export class Session implements Flushable, HandlerOwner {
     }
     const now = clock();
     stats.received(messages.length, bytes, now);
-    this.#charge(Math.max(1, messages.length), now);
+    this.#charge(messages.length || 1, now);
     for (const message of messages) this.#handlers.deliver(message);
     return true;
   }

@@ -1,4 +1,5 @@
 /** Receiving requests of the HTTP transports. A request finds or opens its session, and its response carries frames. */
+import { payloadLength } from '../base/payload.ts';
 import type { RefusalReason } from '../base/refusal.ts';
 import { findField } from '../base/url-encoded.ts';
 import { type Admission, admitSession, enforceSession } from '../http/admission.ts';
@@ -69,7 +70,7 @@ class HttpReceiver implements Receiver, ResponseListener {
   write(frame: Frame): void {
     const chunk = this.#transport.encode(frame, this.#callback);
     if (this.#headers === undefined) {
-      this.#written += typeof chunk === 'string' ? Buffer.byteLength(chunk) : chunk.length;
+      this.#written += payloadLength(chunk);
       this.#exchange.write(chunk);
     } else {
       this.#written = this.#limit; // A polling response carries exactly one frame.

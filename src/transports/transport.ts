@@ -2,7 +2,7 @@
  * An HTTP transport as data: a name, a content type, a prelude, and one function that encodes a frame. Polling is
  * streaming that ends after one frame.
  */
-import { createEscaper } from '../base/escape.ts';
+import { Escaper } from '../base/escape.ts';
 import { memoizeEncoding } from '../base/memoize.ts';
 import type { Payload } from '../base/payload.ts';
 import type { TransportName } from '../base/transport-name.ts';
@@ -25,17 +25,48 @@ export interface HttpTransport {
 /** Header that turns off buffering of streams in proxies such as nginx. */
 export const UNBUFFERED: readonly string[] = ['X-Accel-Buffering', 'no'];
 
-/** Creates the encoder of a transport from a function that does not depend on the client. */
-export function frameEncoder(encode: (text: string) => string): (frame: Frame) => Payload {
-  return memoizeEncoding(({ text, isLong }: Frame): Payload => {
-    const encoded = encode(text);
-    return isLong ? Buffer.from(encoded) : encoded;
-  });
+/** Encodes the text of frames. Memoizes the result, so that a broadcast is encoded once. */
+export interface FrameEncoder {
+  readonly encodeShort: (frame: Frame) => string;
+  /** Encodes a long frame as bytes, which several transports may share. */
+  readonly encodeLong: (frame: Frame) => Buffer;
 }
 
-const escapeScript = createEscaper(/</, new Map([['<', String.raw`\u003c`]]));
+/** The text itself. */
+export const PLAIN: FrameEncoder = {
+  encodeShort: ({ text }) => text,
+  encodeLong: memoizeEncoding(({ text }: Frame) => Buffer.from(text)),
+};
 
-/** Returns a JavaScript string literal without `<`, so that it cannot end a script element. */
-export function scriptString(text: string): string {
-  return escapeScript(JSON.stringify(text));
+const SCRIPT_ESCAPER = new Escaper(/</, new Map([['<', String.raw`\u003c`]]));
+
+/** A JavaScript string literal without `<`, so that it cannot end a script element. */
+export const SCRIPT_STRING: FrameEncoder = {
+  encodeShort: memoizeEncoding(({ text }: Frame) =>
+    SCRIPT_ESCAPER.escapeText(JSON.stringify(text)),
+  ),
+  encodeLong: memoizeEncoding(({ text }: Frame) =>
+    SCRIPT_ESCAPER.escapeBytes(Buffer.from(JSON.stringify(text))),
+  ),
+};
+
+/** Encodes a frame between two texts. */
+export function encodeBetween(
+  begin: string,
+  { encodeShort, encodeLong }: FrameEncoder,
+  end: string,
+  frame: Frame,
+): Payload {
+  if (!frame.isLong) return begin + encodeShort(frame) + end;
+  const pieces = [Buffer.from(begin), encodeLong(frame), Buffer.from(end)];
+  return pieces.filter(({ length }) => length > 0);
+}
+
+/** Creates the function `encode` of a transport whose encoding does not depend on the client. */
+export function frameEncoding(
+  begin: string,
+  encoder: FrameEncoder,
+  end: string,
+): (frame: Frame) => Payload {
+  return memoizeEncoding((frame: Frame) => encodeBetween(begin, encoder, end, frame));
 }

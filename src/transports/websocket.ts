@@ -18,7 +18,7 @@ import type { Frame } from '../protocol/frame.ts';
 import { type Message, decodeWebSocketMessage } from '../protocol/message.ts';
 import type { Receiver } from '../sessions/receiver.ts';
 import type { Session } from '../sessions/session.ts';
-import { frameEncoder } from './transport.ts';
+import { PLAIN, frameEncoding } from './transport.ts';
 
 abstract class WebSocketReceiver implements Receiver, WebSocketListener {
   readonly full = false;
@@ -103,7 +103,7 @@ abstract class WebSocketReceiver implements Receiver, WebSocketListener {
   }
 }
 
-const encode = frameEncoder((text) => text);
+const encode = frameEncoding('', PLAIN, '');
 
 class SockJSReceiver extends WebSocketReceiver {
   write(frame: Frame): void {
@@ -125,8 +125,8 @@ class SockJSReceiver extends WebSocketReceiver {
 }
 
 const encodeRaw = memoizeEncoding(({ data, isLong }: Message): Payload => {
-  if (typeof data !== 'string') return Buffer.from(data);
-  return isLong ? Buffer.from(data) : data;
+  if (typeof data !== 'string') return [Buffer.from(data)];
+  return isLong ? [Buffer.from(data)] : data;
 });
 
 class RawReceiver extends WebSocketReceiver {

@@ -251,6 +251,21 @@ test('a text that spells two names belongs to the name that it is decoded to', a
 test('an invalid channel is refused when it is declared', () => {
   assert.throws(() => multiplex({}), /at least one channel/);
   assert.throws(() => multiplex({ '': Echo }), /needs a name/);
+  for (const name of ['\ud800', 'a\udc00b', '\udc00\ud800']) {
+    assert.throws(() => multiplex({ [name]: Echo }), {
+      name: 'SockJSError',
+      code: 'ERR_SETTING',
+      message: /surrogate/,
+    });
+  }
+  assert.ok(multiplex({ '\ud83d\ude00': Echo }));
+});
+
+test('the browser module rejects a channel name that cannot be encoded', () => {
+  const socket = { readyState: 0, send() {}, addEventListener() {} };
+  const client = new MultiplexClient(socket);
+  assert.throws(() => client.channel('\ud800'), /surrogate/);
+  assert.equal(client.channel('\ud83d\ude00').readyState, 0);
 });
 
 /** Waits for the next event of this type. */

@@ -50,10 +50,12 @@ for (const [allowed, list, host] of CASES) {
   });
 }
 
-test('a guard allows all names until it is restricted', () => {
-  const guard = new HostGuard(undefined);
+test('a guard can be restricted later, and opened again', () => {
+  const guard = new HostGuard();
   assert.ok(guard.allows('rebind.example'));
   guard.restrict(['own.example']);
   assert.ok(!guard.allows('rebind.example'));
   assert.ok(guard.allows('own.example'));
+  guard.restrict('*');
+  assert.ok(guard.allows('rebind.example'));
 });

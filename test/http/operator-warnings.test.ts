@@ -45,6 +45,34 @@ test('a refused origin is logged once, with the setting that allows it', () => {
   ]);
 });
 
+test('a refused origin that differs from the host by its port only gets the advice to pass the port on', () => {
+  const { lines, warnings } = record();
+  warnings.warnOfOrigin('http://a.com:8080', 'a.com');
+  warnings.warnOfOrigin('http://[::1]:8080', '[::1]');
+  assert.match(lines[0] ?? '', /allowedOrigins: .*without the port.*\$http_host/);
+  assert.match(lines[1] ?? '', /without the port/);
+  warnings.warnOfOrigin('http://b.com:8080', 'a.com');
+  warnings.warnOfOrigin('http://c.com:8080', 'c.com:80');
+  warnings.warnOfOrigin('http://xd.com:8080', 'd.com');
+  for (const line of lines.slice(2)) assert.doesNotMatch(line, /without the port/);
+});
+
+test('a refused host is logged once, with the setting that allows it', () => {
+  const { lines, warnings } = record();
+  for (let count = 0; count < 2; count += 1) warnings.warnOfHost('a.com:8080');
+  assert.deepEqual(lines, [
+    'refused a request for host "a.com:8080" with 403. If this is a name of your server, set allowedHosts: ["a.com"]. ' +
+      'Behind a proxy, set trustedProxies.',
+  ]);
+});
+
+test('at most 100 hosts are logged, in lines that they cannot break', () => {
+  const { lines, warnings } = record();
+  for (let count = 0; count < 150; count += 1) warnings.warnOfHost(`${count}\n\u0085.com`);
+  assert.equal(lines.length, 100);
+  assert.match(lines[0] ?? '', /^[ -~]+$/);
+});
+
 test('a hidden origin is logged with the advice to send the Referer', () => {
   const { lines, warnings } = record();
   warnings.warnOfOrigin('');

@@ -26,7 +26,7 @@ async function serve(
     state,
     new RouteTable(settings),
     settings,
-    new HostGuard(undefined),
+    new HostGuard(),
     step,
   );
   const server = createServer();

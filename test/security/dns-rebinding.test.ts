@@ -7,7 +7,7 @@ import { RecordingLogger } from '../../testkit/logger.ts';
 import { type Target } from '../../testkit/raw-connection.ts';
 import { type Headers, httpConnection, httpRequest } from '../../testkit/raw-http.ts';
 import { UPGRADE_HEADERS } from '../../testkit/raw-websocket.ts';
-import { Echo, portOf, startRouter } from '../../testkit/server.ts';
+import { Echo, portOf, startRouter, stop } from '../../testkit/server.ts';
 import { newSession } from '../../testkit/transports.ts';
 
 const REBOUND: Headers = [
@@ -117,6 +117,20 @@ test('a server of the application is not restricted by default, also beside a ro
     headers: [['Host', 'localhost']],
   });
   assert.equal(status, 200);
+});
+
+test('a server that listens again follows its new address', async (t) => {
+  const { target, router, logger } = await listen(t);
+  const server = router.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  assert.deepEqual(await statusesOf(t, portOf(server), REBOUND), REFUSED);
+  server.closeAllConnections();
+  await stop(server);
+  server.listen(0, '0.0.0.0');
+  await once(server, 'listening');
+  assert.deepEqual(await statusesOf(t, portOf(server), REBOUND), ADMITTED);
+  assert.deepEqual(await statusesOf(t, target, REBOUND), REFUSED, 'the other server');
+  logger.take();
 });
 
 test('allowedHosts applies to attached servers, behind proxies too', async (t) => {

@@ -4,7 +4,7 @@ import { type PeerCertificate, TLSSocket } from 'node:tls';
 import type { SockJSError } from '../../base/errors.ts';
 import type { ClientMemory } from '../../base/memory-budget.ts';
 import { memoizeLast } from '../../base/memoize.ts';
-import type { Payload } from '../../base/payload.ts';
+import { type Payload, payloadLength } from '../../base/payload.ts';
 import type {
   BodyLimits,
   Exchange,
@@ -18,6 +18,7 @@ import { watchUpgradedSocket } from './disconnect-watch.ts';
 import { createResponse, isChunked, needsDrain } from './node-internals.ts';
 import { readBody } from './request-body.ts';
 import { isWriteWrapped, writeHead } from './response-head.ts';
+import { countResponse } from './response-queue.ts';
 import { type WriteLimits, WriteWatchdog } from './write-watchdog.ts';
 
 const LINE_END = '\r\n';
@@ -40,14 +41,22 @@ const encodeChunk = memoizeLast((text: string): Buffer => {
 
 const CHUNK_END = Buffer.from(LINE_END);
 
-/** Writes a chunk whose bytes other responses share. */
-function writeSharedChunk(socket: Socket, bytes: Buffer): boolean {
+/** Writes a chunk in pieces, which other responses share. */
+function writeSharedChunk(socket: Socket, pieces: readonly Buffer[]): boolean {
   socket.cork();
-  socket.write(Buffer.from(bytes.length.toString(16) + LINE_END));
-  socket.write(bytes);
+  socket.write(Buffer.from(payloadLength(pieces).toString(16) + LINE_END));
+  for (const piece of pieces) socket.write(piece);
   const isWritable = socket.write(CHUNK_END);
   socket.uncork();
   return isWritable;
+}
+
+/** Ends a response with pieces, which other responses share. */
+function endShared(response: ServerResponse, pieces: readonly Buffer[]): void {
+  response.cork();
+  for (const piece of pieces) response.write(piece);
+  response.end();
+  response.uncork();
 }
 
 /** Implements `Exchange` with a request and a response of `node:http`. */
@@ -96,8 +105,8 @@ export class NodeExchange implements Exchange {
   }
 
   get encrypted(): boolean {
-    // Some hosts define the property on every socket.
-    return Reflect.get(this.#request.socket, 'encrypted') === true;
+    const { socket } = this.#request;
+    return 'encrypted' in socket && socket.encrypted === true; // Some hosts define it on every socket.
   }
 
   get certificate(): PeerCertificate | undefined {
@@ -136,16 +145,17 @@ export class NodeExchange implements Exchange {
   respond(status: number, headers: HeaderList, body?: Payload): void {
     if (this.isHandled) return;
     const response = this.#openResponse();
+    if (!countResponse(this.#request, response)) return this.abort();
     if (body === undefined) {
       if (status !== 204 && status !== 304) headers.push('Content-Length', '0');
       writeHead(response, status, headers);
       response.end();
     } else {
-      const length = Buffer.byteLength(body);
+      const length = payloadLength(body);
       headers.push('Content-Length', String(length));
       writeHead(response, status, headers);
       if (typeof body === 'string') response.end(body, encodingOf(body, length));
-      else response.end(body);
+      else endShared(response, body);
     }
     this.#watchRest(response);
   }
@@ -153,6 +163,7 @@ export class NodeExchange implements Exchange {
   startStream(headers: HeaderList): void {
     if (this.isHandled) return;
     const response = this.#openResponse();
+    if (!countResponse(this.#request, response)) return this.abort();
     response.on('drain', () => this.#onDrain());
     writeHead(response, 200, headers);
   }
@@ -211,7 +222,8 @@ export class NodeExchange implements Exchange {
       return response.socket.write(encodeChunk(chunk));
     }
     this.#pendingWrites += 1;
-    return response.write(chunk, () => this.#onWritten(response));
+    const bytes = typeof chunk === 'string' ? chunk : Buffer.concat(chunk);
+    return response.write(bytes, () => this.#onWritten(response));
   }
 
   #onWritten(response: ServerResponse): void {

@@ -63,29 +63,6 @@ function dropIfReset(socket: Socket): void {
   if (socket.remoteAddress === undefined && socket.localAddress !== undefined) socket.destroy();
 }
 
-/** Limit for the responses of one connection that wait for the responses before them. */
-const MAX_QUEUED_RESPONSES = 100;
-/** Number of headers with which a request counts once more, since it stays in memory with its response. */
-const HEADERS_PER_COUNT = 20;
-
-const queuedResponses = new WeakMap<Socket, number>();
-
-/**
- * Counts a response that is queued behind others. A client may pipeline more than a thousand requests in one packet, and
- * read none of the responses.
- * @returns false if too many are queued
- */
-function queueResponse({ socket, rawHeaders }: IncomingMessage, response: ServerResponse): boolean {
-  const count = 1 + Math.floor(rawHeaders.length / 2 / HEADERS_PER_COUNT);
-  const addToCount = (change: number): number => {
-    const total = (queuedResponses.get(socket) ?? 0) + change;
-    queuedResponses.set(socket, total);
-    return total;
-  };
-  response.once('socket', () => addToCount(-count));
-  return addToCount(count) <= MAX_QUEUED_RESPONSES;
-}
-
 function createExchange(
   request: IncomingMessage,
   response: ServerResponse,
@@ -94,7 +71,6 @@ function createExchange(
 ): Exchange {
   const { disableNagle, noKeepAlive } = settings;
   dropIfReset(request.socket);
-  if (response.socket === null && !queueResponse(request, response)) request.socket.destroy();
   if (!disableNagle) setNoDelay(request.socket, false);
   if (noKeepAlive) response.shouldKeepAlive = false;
   response.on('error', ignore);

@@ -42,6 +42,8 @@ export function isChunked(response: ServerResponse): boolean {
   return response.chunkedEncoding;
 }
 
+type Emit = (event: string, ...args: unknown[]) => boolean;
+
 /** Counters of a socket's handle in libuv. */
 interface SocketHandle {
   readonly bytesWritten: number;
@@ -112,25 +114,23 @@ export function forceUpgrades(
   };
 }
 
-/**
- * Handles an event inside the `emit` of the server's prototype. Tracers replace that method, and then see the event.
- * Listeners of the server are not called.
- */
-export function emitToTracers(
+/** Returns `emit` of the server's prototype if a tracer has replaced it, otherwise undefined. */
+export function tracingEmit(server: Server): Emit | undefined {
+  const prototype: object & { readonly emit?: Emit } = Reflect.getPrototypeOf(server) ?? {};
+  const { emit } = prototype;
+  return emit === EventEmitter.prototype.emit ? undefined : emit;
+}
+
+/** Handles an event inside the `emit` of a tracer, so that the tracer sees it. Listeners of the server are not called. */
+export function emitToTracer(
+  emit: Emit,
   server: Server,
   event: string,
   args: readonly unknown[],
   handle: () => void,
 ): void {
-  const prototype: unknown = Reflect.getPrototypeOf(server);
-  const emit: unknown =
-    typeof prototype === 'object' && prototype !== null
-      ? Reflect.get(prototype, 'emit')
-      : undefined;
-  if (typeof emit !== 'function' || emit === EventEmitter.prototype.emit) return handle();
   const standIn: unknown = Object.create(server);
   Reflect.apply(EventEmitter, standIn, []); // Gives it listeners of its own.
   if (standIn instanceof EventEmitter) standIn.on(event, handle);
   Reflect.apply(emit, standIn, [event, ...args]);
-  return undefined;
 }

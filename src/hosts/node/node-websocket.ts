@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import { CLOSE_REASONS } from '../../base/close-reasons.ts';
 import type { ClientMemory, MemoryReservation } from '../../base/memory-budget.ts';
-import type { Payload } from '../../base/payload.ts';
+import { type Payload, payloadLength } from '../../base/payload.ts';
 import type { HostSettings } from '../../http/exchange.ts';
 import type {
   WebSocketConnection,
@@ -90,8 +90,8 @@ export class NodeWebSocket implements WebSocketConnection, WsFrameListener, Sock
   sendText(text: Payload): void {
     if (typeof text === 'string') return this.#write(encodeText(text));
     this.#socket.cork();
-    this.#write(encodeTextHead(text.length));
-    this.#write(text);
+    this.#write(encodeTextHead(payloadLength(text)));
+    for (const piece of text) this.#write(piece);
     this.#socket.uncork();
   }
 

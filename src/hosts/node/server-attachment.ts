@@ -8,10 +8,11 @@ import { isHttpServer } from '../explain-server.ts';
 import { serveRequest, serveUnknown, serveUpgrade } from './node-host.ts';
 import {
   type ForcedUpgrades,
-  emitToTracers,
+  emitToTracer,
   forceUpgrades,
   hasPendingResponse,
   serveConnection,
+  tracingEmit,
 } from './node-internals.ts';
 import { type MethodOverride, overrideMethod } from './override-method.ts';
 import { watchUpgrade } from './unhandled-upgrade.ts';
@@ -39,6 +40,16 @@ function headWithoutUpgrade(request: IncomingMessage): Buffer {
   }
   if (/\bclose\b/i.test(headers.connection ?? '')) lines.push('Connection: close');
   return Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1');
+}
+
+function serveFound(
+  { router, target }: FoundRouter<ExchangeHandler>,
+  event: string,
+  request: IncomingMessage,
+  response: ServerResponse,
+): void {
+  serveRequest(router, request, response, target);
+  if (event === 'checkContinue' && !response.headersSent) response.writeContinue();
 }
 
 /**
@@ -95,10 +106,13 @@ class ServerAttachment {
     const [, request, response] = args as [string, IncomingMessage, ServerResponse];
     const found = this.#find(request);
     if (found !== undefined) {
-      emitToTracers(this.#server, event, [request, response], () => {
-        serveRequest(found.router, request, response, found.target);
-        if (event === 'checkContinue' && !response.headersSent) response.writeContinue();
-      });
+      const emit = tracingEmit(this.#server);
+      if (emit === undefined) serveFound(found, event, request, response);
+      else {
+        emitToTracer(emit, this.#server, event, [request, response], () =>
+          serveFound(found, event, request, response),
+        );
+      }
       return true;
     }
     const hasListener = this.#server.listenerCount(event) > 0;

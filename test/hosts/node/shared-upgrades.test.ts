@@ -1,5 +1,6 @@
 /** Upgrades of a shared server: each is handled by its owner, or refused, whatever other code does with listeners. */
 import assert from 'node:assert/strict';
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { cpSync, symlinkSync, writeFileSync } from 'node:fs';
 import { type IncomingMessage, Server, createServer } from 'node:http';
 import { join, resolve } from 'node:path';
@@ -16,6 +17,7 @@ import { UPGRADE_HEADERS, openWebSocket } from '../../../testkit/raw-websocket.t
 import { createRouter, startServer } from '../../../testkit/server.ts';
 import { assertServes, poll, postBody } from '../../../testkit/sockjs-http.ts';
 import { newSession } from '../../../testkit/transports.ts';
+import { until } from '../../../testkit/until.ts';
 
 const OWN = (_request: IncomingMessage, socket: Duplex): void => {
   socket.end('HTTP/1.1 426 Own\r\nContent-Length: 0\r\n\r\n');
@@ -269,6 +271,24 @@ test('a shouldUpgradeCallback of the application does not reject WebSockets of t
   assert.equal(await upgrade(t, port, '/other'), 200);
   router.detach(server);
   assert.equal(await upgrade(t, port, '/echo/websocket'), 200);
+});
+
+test('the diagnostics channels of Node have the requests of the router', async (t) => {
+  const server = createOwnServer();
+  createRouter(t).attach(server);
+  const port = await startServer(t, server);
+  const names: string[] = [];
+  for (const name of ['http.server.request.start', 'http.server.response.finish']) {
+    const onMessage = (message: unknown): void => {
+      const request: unknown = Reflect.get(message as object, 'request');
+      if (Reflect.get(request as object, 'url') === '/echo/info') names.push(name);
+    };
+    subscribe(name, onMessage);
+    t.after(() => void unsubscribe(name, onMessage));
+  }
+  assert.equal((await httpRequest(port, { path: '/echo/info' })).status, 200);
+  await until(() => names.length === 2, 'the end of the response');
+  assert.deepEqual(names, ['http.server.request.start', 'http.server.response.finish']);
 });
 
 test('a tracer that replaces emit of the prototype sees the requests of the router', async (t) => {
