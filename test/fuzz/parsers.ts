@@ -12,10 +12,9 @@ import { PrefixTable, splitTarget } from '../../src/http/prefix.ts';
 import type { RequestContext } from '../../src/http/request-context.ts';
 import { SockJSConnection } from '../../src/index.ts';
 import { messagesFrame } from '../../src/protocol/frame.ts';
-import { decodeBody, decodeWebSocketMessage } from '../../src/protocol/message.ts';
+import { Message, decodeBody, decodeWebSocketMessage } from '../../src/protocol/message.ts';
 import { iframePage } from '../../src/routes/iframe-page.ts';
 import { RouteTable } from '../../src/routes/route-table.ts';
-import { createMessage } from '../../src/sessions/create-message.ts';
 import { EVENTSOURCE } from '../../src/transports/eventsource.ts';
 import { HTMLFILE } from '../../src/transports/htmlfile.ts';
 import { JSONP } from '../../src/transports/jsonp.ts';
@@ -380,21 +379,26 @@ const OUTPUT_SHAPES: readonly Shape[] = [
   ),
 ];
 
+/** A message that shares no encoding with an equal one. */
+function messageOf(input: string): Message {
+  const bytes = bytesOf(input);
+  return new Message(bytes.toString('utf8'), bytes.length, false);
+}
+
 function encoder(name: string, encode: (input: string) => unknown): Parser {
   return { name, limit: OUTPUT, shapes: OUTPUT_SHAPES, parse: encode };
 }
 
 function transportEncoder(transport: HttpTransport): Parser {
   return encoder(`message over ${transport.name}`, (input) => {
-    const message = createMessage(bytesOf(input).toString('utf8'));
-    transport.encode(messagesFrame([message]), 'callback');
+    transport.encode(messagesFrame([messageOf(input)]), 'callback');
   });
 }
 
 const ENCODERS: readonly Parser[] = [
   ...[XHR, EVENTSOURCE, HTMLFILE, JSONP].map(transportEncoder),
   encoder('message over websocket', (input) => {
-    encodeText(messagesFrame([createMessage(bytesOf(input).toString('utf8'))]).text);
+    encodeText(messagesFrame([messageOf(input)]).text);
   }),
 ];
 

@@ -13,11 +13,19 @@ export interface MemoryReport {
   readonly stats: SockJSStatsDump;
 }
 
-/** Sends one text of as many characters as the query parameter `send` says, or stays pending with `opening`. */
+/**
+ * Sends one text of as many characters as the query parameter `send` says, or stays pending with `opening`. Each text
+ * differs, since equal texts share their memory.
+ */
 class Sending extends Echo {
+  static #count = 0;
+
   override async onOpen(): Promise<void> {
     const length = Number(this.info.getArgument('send') ?? 0);
-    if (length > 0) this.send('x'.repeat(length));
+    if (length > 0) {
+      Sending.#count += 1;
+      this.send(String(Sending.#count).padEnd(length, 'x'));
+    }
     if (this.info.getArgument('opening') !== undefined) await new Promise<never>(() => {});
   }
 }
