@@ -146,7 +146,7 @@ const CLOSED: readonly (readonly [
   ['application', 3000, '"application"'],
   ['internalError', 1011, '"failed"'],
   ['invalidJson', 1007, '{'],
-  ['slowConsumer', 1013, '"slowConsumer"', { maxBufferedBytes: 2000 }],
+  ['slowConsumer', 1013, '"slowConsumer"', { maxBufferedBytes: 2000, maxTotalBufferedBytes: 2000 }],
   ['rateLimited', 1008, '["x","y"]', { maxMessagesPerSecond: 1, rateLimitPolicy: 'close' }],
   ['tooManyMessages', 1009, '["x","y"]', { maxMessagesPerBody: 1 }],
   ['messageTooLarge', 1009, `"${'x'.repeat(100)}"`, { maxMessageBytes: 100 }],
