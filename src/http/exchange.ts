@@ -100,9 +100,10 @@ export interface Exchange extends Hop {
   listen(listener: ResponseListener): void;
   /**
    * Calls back if the client disconnects while a decision of the application is pending.
-   * @returns a function that removes the callback. Call it before the request is handled
+   * @returns a function that removes the callback. Call it before the request is handled, and wait for its promise, if
+   * it returns one, in which the callback may still be called
    */
-  watchDisconnect(memory: ClientMemory, callback: () => void): () => void;
+  watchDisconnect(memory: ClientMemory, callback: () => void): () => void | Promise<void>;
 }
 
 /** The part of a router that a host needs. */

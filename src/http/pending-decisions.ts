@@ -30,7 +30,7 @@ export interface DecisionRequest {
   /** Address of the client. */
   readonly address: string;
   /** See `Exchange.watchDisconnect`. */
-  watchDisconnect(callback: () => void): () => void;
+  watchDisconnect(callback: () => void): () => void | Promise<void>;
 }
 
 /** One call of a function of the application. Its signal is created when the function reads it. */
@@ -104,14 +104,14 @@ export class PendingDecisions {
     result: PromiseLike<Value>,
   ): Promise<Outcome<Value>> {
     const release = this.#count(request);
-    let settle = ignore;
+    let settle: () => void | Promise<void> = ignore;
     const stopped = new Promise<Outcome<Value>>((resolve) => {
       const stop = (reason: NoDecision): void => {
         call.abort(reason);
         resolve({ type: reason });
       };
       const end = (reason: NoDecision): void => {
-        settle();
+        void settle();
         stop(reason);
       };
       const close = (): void => end('closed');
@@ -124,13 +124,17 @@ export class PendingDecisions {
         deadline.clear();
         release();
         this.#closers.delete(close);
-        unwatch();
+        return unwatch();
       };
     });
-    const decided = toPromise(result)
-      .finally(settle)
-      .then((value): Outcome<Value> => ({ type: 'decided', value }));
-    return Promise.race([decided, stopped]);
+    const decide = async (): Promise<Outcome<Value>> => {
+      try {
+        return { type: 'decided', value: await toPromise(result) };
+      } finally {
+        await settle();
+      }
+    };
+    return Promise.race([decide(), stopped]);
   }
 
   #isFull({ kind, address }: DecisionRequest): boolean {

@@ -191,12 +191,12 @@ export class NodeExchange implements Exchange {
     this.#watchClose(response);
   }
 
-  watchDisconnect(memory: ClientMemory, callback: () => void): () => void {
+  watchDisconnect(memory: ClientMemory, callback: () => void): () => void | Promise<void> {
     const { socket } = this.#request;
     if (this.#response === undefined) return watchUpgradedSocket(socket, memory, callback);
     socket.setMaxListeners(0); // A connection may have many pipelined requests.
     socket.on('close', callback);
-    return () => socket.off('close', callback);
+    return () => void socket.off('close', callback);
   }
 
   /** Wraps an upgrade, so that accepting it marks the exchange as handled. */

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { type Socket, createServer } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import { watchUpgradedSocket } from '../../../src/hosts/node/disconnect-watch.ts';
-import type { SockJSSettings } from '../../../src/index.ts';
+import { SockJSConnection, type SockJSSettings } from '../../../src/index.ts';
 import { type RawConnection, rawConnection } from '../../../testkit/raw-connection.ts';
 import {
   type RawHttpConnection,
@@ -25,7 +25,7 @@ interface Watched {
   readonly client: RawConnection;
   /** The server's end, which is watched. */
   readonly socket: Socket;
-  readonly stop: () => void;
+  readonly stop: () => void | Promise<void>;
   readonly budget: MemoryBudget;
   /** Number of calls of the callback. */
   readonly disconnects: () => number;
@@ -87,7 +87,7 @@ for (const end of ['end', 'abort'] as const) {
 test('after the watch was stopped, the end of the client is not reported', async (t) => {
   const { client, socket, stop, disconnects } = await watchPair(t);
   const ended = once(socket, 'end');
-  stop();
+  await stop();
   assert.equal(socket.isPaused(), true);
   socket.resume();
   client.end();
@@ -98,7 +98,7 @@ test('after the watch was stopped, the end of the client is not reported', async
 
 test('stopping leaves only the listeners that were there before', async (t) => {
   const { socket, stop, listenersBefore } = await watchPair(t);
-  stop();
+  await stop();
   assert.equal(countListeners(socket), listenersBefore);
 });
 
@@ -109,7 +109,7 @@ test('early bytes are put back in their order, before later ones', async (t) => 
     client.write(part);
     await until(() => socket.bytesRead === before + part.length, 'the early bytes');
   }
-  stop();
+  await stop();
   client.write(' four');
   assert.equal(String(await readBytes(socket, 18)), 'one two three four');
 });
@@ -123,7 +123,7 @@ for (const [how, end] of [
     const { client, budget } = watched;
     client.write('12345');
     await until(() => budget.bytes === 5, 'the bytes to be counted');
-    end(watched);
+    await end(watched);
     await until(() => budget.bytes === 0, 'the bytes to be released');
   });
 }
@@ -146,7 +146,7 @@ test('more than 64 KiB of early bytes are not read, and nothing is lost', async 
   await until(() => socket.readableLength >= socket.readableHighWaterMark, 'a full buffer');
   const limit = 2 * (MAX_EARLY_BYTES + socket.readableHighWaterMark);
   assert.ok(socket.bytesRead <= limit, `${socket.bytesRead} bytes were read`);
-  stop();
+  await stop();
   assert.ok((await readBytes(socket, bytes.length)).equals(bytes));
 });
 
@@ -180,6 +180,46 @@ async function requestPending(
 }
 
 for (const transport of WS_TRANSPORTS) {
+  for (const bytes of [0, 10, 100_000, 300_000]) {
+    test(`${transport.name}: no handler is called for a client that has ended its side after ${bytes} early bytes`, async (t) => {
+      const called = deferred();
+      const decision = deferred<string>();
+      const calls: string[] = [];
+      class Watching extends SockJSConnection {
+        override onOpen(): void {
+          calls.push('open');
+        }
+
+        override onMessage(): void {
+          calls.push('message');
+        }
+
+        override onClose(): void {
+          calls.push('close');
+        }
+      }
+      const settings: SockJSSettings<string> = {
+        authorize: () => {
+          called.resolve();
+          return decision.promise;
+        },
+      };
+      const { port, router } = await startRouter(t, settings, Watching);
+      const client = httpConnection(t, { port, allowHalfOpen: true });
+      client.send(openRequest(transport));
+      await within(called.promise, 'the call of authorize');
+      if (bytes > 0) client.send(encodeFrame(OPCODE.text, `"${'x'.repeat(bytes)}"`));
+      client.raw.end();
+      await new Promise((resolve) => {
+        setTimeout(resolve, 100);
+      });
+      decision.resolve('alice');
+      await client.raw.closed();
+      assert.deepEqual(calls, []);
+      assert.equal(router.stats.dump().sessionsTotal, 0);
+    });
+  }
+
   for (const end of ['end', 'abort'] as const) {
     test(`${transport.name}: ${end} of a client aborts the signal of authorize`, async (t) => {
       const { client, signal, decide } = await requestPending(t, transport);
