@@ -89,7 +89,7 @@ export class SockJSConnection<User = unknown> {
       throw new SockJSError(
         'ERR_NOT_CONNECTED',
         `${connection.constructor.name || 'A connection'} uses this.${member} before it has a client. ` +
-          'Use it from onOpen on, not in the constructor or in a field.',
+          'Use it in onOpen or later, not in the constructor or in a field.',
       );
     };
     isConnection = (value): value is SockJSConnection =>

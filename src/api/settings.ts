@@ -67,7 +67,7 @@ export function findShortTimes(settings: ResolvedSettings): readonly string[] {
     const minimum = name === 'heartbeatDelay' ? MIN_HEARTBEAT_MS : MIN_TIME_MS;
     if (typeof value === 'number' && value < minimum)
       warnings.push(
-        `${name} is ${value} ms. Times are in milliseconds: the default is ${defaultValue}.`,
+        `${name} is ${value} ms. Times are in milliseconds: the default is ${defaultValue} ms.`,
       );
   }
   return warnings;

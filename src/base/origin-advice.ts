@@ -8,16 +8,17 @@ const PRINTABLE_ASCII = /^[!-~]*$/;
 /** Returns the reason that an entry is not an origin, as the rest of the sentence "The entry … ". */
 function findFault(entry: string): string {
   if (entry === '*') return "must not be in a list: '*' alone allows all origins";
-  if (/[\s,;]/.test(entry)) return 'is not one origin: each entry of the list has one';
+  if (/[\s,;]/.test(entry)) return 'is not one origin: each entry of the list must be one';
   if (!HAS_SCHEME.test(entry)) return 'has no scheme';
-  if (/^wss?:/i.test(entry)) return 'has the scheme of the WebSocket: the page has http: or https:';
+  if (/^wss?:/i.test(entry))
+    return 'has the scheme of a WebSocket, but the origin of a page has http: or https:';
   if (!PRINTABLE_ASCII.test(entry)) return 'is not in ASCII, as browsers send it: in punycode';
   const rest = entry.replace(HAS_SCHEME, '');
   if (rest.includes('@')) return 'has a user name, which no origin has';
   if (rest.endsWith('/') && rest.indexOf('/') === rest.length - 1) return 'ends with a slash';
   if (/[/?#]/.test(rest)) return 'has a path or a query, which no origin has';
   if (rest.includes('*'))
-    return "has a '*' elsewhere than for all subdomains, as in 'https://*.example.com'";
+    return "has a '*' in the wrong place: only 'https://*.example.com' stands for all subdomains";
   return 'is not an origin';
 }
 
@@ -47,11 +48,13 @@ export function explainOrigins(
     return isOrigin(origin) ? `Origins must be in a list: ['${origin}'].` : undefined;
   }
   if (typeof value === 'boolean')
-    return value ? "'*' allows all origins." : 'An empty list allows only the own origin.';
-  if (value instanceof RegExp) return 'Use a function for a pattern.';
+    return value
+      ? "Use '*' to allow all origins."
+      : "Use [] to allow only the server's own origin.";
+  if (value instanceof RegExp) return 'Use a function instead of a regular expression.';
   const entry: unknown = Array.isArray(value) ? value.find((item) => !isOrigin(item)) : undefined;
   if (entry instanceof RegExp)
-    return 'The list cannot have patterns. Use a function instead of it.';
+    return 'The list cannot contain regular expressions. Use a function instead of the list.';
   if (typeof entry !== 'string') return undefined;
   const origin = correct(entry);
   const advice = isOrigin(origin) ? ` Use '${origin}'.` : '';

@@ -109,7 +109,7 @@ const COUNTERS: readonly Metric[] = [
   },
   {
     name: 'sockjs_evictions_total',
-    help: 'Buffers that were given up because their client held the most when memory was short.',
+    help: 'Buffers that were evicted because their client held the most when a memory limit was exceeded.',
     values: single((dump) => dump.evictionsTotal),
   },
   {

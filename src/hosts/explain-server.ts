@@ -45,7 +45,7 @@ function adviceForObject(value: object): string | undefined {
   if (hasMethods(value, 'getHttpServer'))
     return 'Pass its server: router.attach(app.getHttpServer()).';
   if (hasMethods(value, 'callback', 'use'))
-    return 'An application is not a server: router.attach(createServer(app.callback())).';
+    return 'An application is not a server. Use router.attach(createServer(app.callback())).';
   if (hasMethods(value, 'handleUpgrade', 'attach'))
     return 'Routers do not nest. Attach each of them to the server.';
   if (hasMethods(value, 'send', 'kill'))
@@ -60,8 +60,8 @@ export function explainServer(value: unknown): string {
   if (value instanceof TcpServer) advice = adviceForTcpServer(value);
   else if (typeof value === 'function') {
     advice =
-      'An application is not a server: const server = createServer(app); router.attach(server); ' +
-      'and server.listen() instead of app.listen().';
+      'An application is not a server. Create one: const server = createServer(app); router.attach(server). ' +
+      'Then call server.listen() instead of app.listen().';
   } else if (typeof value === 'object' && value !== null) advice = adviceForObject(value);
   else if (typeof value === 'string' || typeof value === 'number')
     advice = 'To listen on a port, call router.listen(port).';

@@ -16,7 +16,7 @@ const WARNINGS = {
     'Configure it to pass both on: nginx with proxy_http_version 1.1, proxy_set_header Upgrade $http_upgrade and ' +
     'proxy_set_header Connection "upgrade"; HAProxy and Caddy do so by default.',
   plainWebSocket:
-    'a WebSocket request arrived for the prefix, which has no WebSocket. A client without SockJS connects to ' +
+    'a WebSocket request arrived at the prefix itself. Use sockjs-client, or connect without it to ' +
     "<prefix>/websocket: new WebSocket('ws://<host><prefix>/websocket').",
   wholeSite:
     'the router has no prefix, and takes all requests of a server that has other listeners, which get none. ' +
@@ -35,7 +35,7 @@ const WARNINGS = {
   bodyTimeout: 'refused a request body with 408: it took longer than bodyTimeout.',
   memoryLimit:
     'refused a request body with 503: more than maxTotalBufferedBytes are buffered in this process, ' +
-    'or maxBufferedBytesPerAddress for its address.',
+    "or more than maxBufferedBytesPerAddress for the client's address.",
   pendingLimit:
     'refused a request with 503: too many others wait for authorize or allowedOrigins; ' +
     'see maxPendingDecisions and maxPendingDecisionsPerAddress.',

@@ -153,7 +153,7 @@ for (const [Connection, member] of [
         level: 'error',
         line:
           `The constructor of ${Connection.name} failed; its client gets 500: SockJSError: ${Connection.name} ` +
-          `uses this.${member} before it has a client. Use it from onOpen on, not in the constructor or in a field.`,
+          `uses this.${member} before it has a client. Use it in onOpen or later, not in the constructor or in a field.`,
       },
     ]);
   });

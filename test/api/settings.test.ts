@@ -188,7 +188,7 @@ const EXPLAINED: readonly (readonly [name: string, value: unknown, explanation: 
   [
     'allowedOrigins',
     ['wss://x.com'],
-    "The entry 'wss://x.com' has the scheme of the WebSocket: the page has http: or https:. Use 'https://x.com'.",
+    "The entry 'wss://x.com' has the scheme of a WebSocket, but the origin of a page has http: or https:. Use 'https://x.com'.",
   ],
   ['allowedOrigins', ['ws://x.com:81'], 'http://x.com:81'],
   ['allowedOrigins', ['https://x.com:'], "Use 'https://x.com'."],
@@ -203,12 +203,16 @@ const EXPLAINED: readonly (readonly [name: string, value: unknown, explanation: 
     "in punycode. Use 'https://*.xn--bcher-kva.example'.",
   ],
   ['allowedOrigins', ['*'], "The entry '*' must not be in a list: '*' alone allows all origins."],
-  ['allowedOrigins', ['https://a.*.com'], "The entry 'https://a.*.com' has a '*' elsewhere"],
+  [
+    'allowedOrigins',
+    ['https://a.*.com'],
+    "The entry 'https://a.*.com' has a '*' in the wrong place",
+  ],
   ['allowedOrigins', ['https://a.com,https://b.com'], 'is not one origin'],
-  ['allowedOrigins', [/x\.com$/], 'The list cannot have patterns. Use a function'],
+  ['allowedOrigins', [/x\.com$/], 'The list cannot contain regular expressions. Use a function'],
   ['allowedOrigins', 'https://x.com', "Origins must be in a list: ['https://x.com']."],
   ['allowedOrigins', 'x.com/', "Origins must be in a list: ['https://x.com']."],
-  ['allowedOrigins', true, "'*' allows all origins."],
+  ['allowedOrigins', true, "Use '*' to allow all origins."],
   ['allowedOrigins', [42], 'allowedOrigins must be'],
   [
     'disabledTransports',
@@ -325,17 +329,17 @@ for (const [settings, warnings] of [
   [{ heartbeatDelay: 1000, disconnectDelay: 100, sessionCheckInterval: 1 }, []],
   [
     { heartbeatDelay: 25 },
-    ['heartbeatDelay is 25 ms. Times are in milliseconds: the default is 25000.'],
+    ['heartbeatDelay is 25 ms. Times are in milliseconds: the default is 25000 ms.'],
   ],
   [
     { heartbeatDelay: 999 },
-    ['heartbeatDelay is 999 ms. Times are in milliseconds: the default is 25000.'],
+    ['heartbeatDelay is 999 ms. Times are in milliseconds: the default is 25000 ms.'],
   ],
   [
     { disconnectDelay: 5, bodyTimeout: 30 },
     [
-      'disconnectDelay is 5 ms. Times are in milliseconds: the default is 5000.',
-      'bodyTimeout is 30 ms. Times are in milliseconds: the default is 30000.',
+      'disconnectDelay is 5 ms. Times are in milliseconds: the default is 5000 ms.',
+      'bodyTimeout is 30 ms. Times are in milliseconds: the default is 30000 ms.',
     ],
   ],
 ] as const) {

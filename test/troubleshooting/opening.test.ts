@@ -117,7 +117,7 @@ test('a WebSocket to the prefix fails with the status 200', async (t) => {
   const { port, logger } = await startRouter(t);
   const url = `ws://127.0.0.1:${port}/echo`;
   assert.equal(await opensWebSocket(url), false);
-  assert.match(logger.take()[0]?.line ?? '', /connects to \/echo\/websocket/);
+  assert.match(logger.take()[0]?.line ?? '', /connect without it to \/echo\/websocket/);
   assert.equal(await opensWebSocket(`${url}/websocket`), true);
 });
 

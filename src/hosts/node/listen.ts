@@ -6,12 +6,14 @@ import { SockJSError } from '../../base/errors.ts';
 
 const MAX_PORT = 65_535;
 
-/** Advice about a value that is no port. */
+/** Returns advice about a value that is not a port. */
 function adviseOnPort(value: unknown): string {
   if (value === undefined || value === null) return '0 stands for any free port';
   if (typeof value === 'object') return 'Pass the port and the host as two arguments';
   const isPath = typeof value === 'string' && value.includes('/');
-  return isPath ? 'For a UNIX socket, attach the router to a server of your own' : 'Correct it';
+  return isPath
+    ? 'For a UNIX socket, attach the router to a server of your own'
+    : 'Pass a whole number';
 }
 
 /**
@@ -34,7 +36,7 @@ function parsePort(value: unknown): number {
 const EXPLANATIONS: Readonly<Record<string, (port: number, host: string) => string>> = {
   EADDRINUSE: (port) =>
     `Port ${port} is in use by another program. Choose another port, or end that program.`,
-  EACCES: (port) => `Port ${port} needs special rights. Choose a port from 1024 on.`,
+  EACCES: (port) => `Port ${port} needs administrator rights. Choose a port from 1024 to 65535.`,
   EADDRNOTAVAIL: (_port, host) => `This machine does not have the address ${host}.`,
   ENOTFOUND: (_port, host) => `The host ${host} is unknown.`,
 };
