@@ -99,13 +99,14 @@ const PROXIES = {
   /**
    * Headers that the trusted proxies write: `'x-forwarded'` for `X-Forwarded-For`, `X-Forwarded-Proto` and
    * `X-Forwarded-Host`, or `'forwarded'` for `Forwarded`. With `'auto'`, `Forwarded` is read if a request has no
-   * `X-Forwarded-For`. A proxy passes on headers that it does not write, so name `'forwarded'` if your proxies write
-   * it. Otherwise a client can choose its address by `X-Forwarded-For`.
+   * `X-Forwarded-For`. Use `'forwarded'` if your proxies write `Forwarded`. They pass on an `X-Forwarded-For` that a
+   * client sends, so with `'auto'` the client can choose its address.
    */
   forwardedHeader: setting(oneOf('auto', 'x-forwarded', 'forwarded'), 'auto'),
   /**
    * Sets a `JSESSIONID` cookie, by which load balancers keep a client on one node. The value that a client sends is set
-   * again for the path `/`, readable by scripts. Use `false` if an application on this host has a secret cookie of this name.
+   * again for the path `/`, readable by scripts. Use `false` if an application on this host has a secret cookie of this
+   * name.
    */
   jsessionid: setting(BOOLEAN, true),
   /** URL that `/info` returns as `base_url`. The client connects to this URL instead, for example on another host. */
@@ -147,8 +148,8 @@ const TIMEOUTS = {
   writeTimeout: setting(MILLISECONDS, 30_000),
   /**
    * Time a client may need for its buffered bytes, at the rate at which it has read during the last `writeTimeout`. A
-   * client that would need longer is closed with 1013. With the default, 2 MiB take a rate of 12 KiB/s, and 64 KiB one
-   * of 0.4 KiB/s.
+   * client that would need longer is closed with 1013. With the default, a client
+   * needs 12 KiB/s for 2 MiB, and 0.4 KiB/s for 64 KiB.
    */
   sendTimeLimit: setting(MILLISECONDS, 180_000),
   /** Maximum interval between two checks of the session timeouts. */
@@ -185,21 +186,21 @@ const OUTPUT_LIMITS = {
   highWaterMark: setting(BYTES, 64 * KIBIBYTE),
   /**
    * Limit for the bytes that one client has not taken, on any transport. Each message counts with 100 bytes of
-   * overhead. It applies when more is sent to the client. What one handler sends in a burst may be longer, since the
-   * client cannot read any of it before the handler returns, but not longer than `maxTotalBufferedBytes`.
+   * overhead. The limit is checked when more is sent to the client. A burst that one handler sends may exceed it, since
+   * the client cannot read before the handler returns, but not `maxTotalBufferedBytes`.
    */
   maxBufferedBytes: setting(BYTES, 4 * MEBIBYTE),
   /**
    * Limit for the bytes that are buffered in the process: output for slow clients, incomplete request bodies and
-   * WebSocket messages, and input that waits for `onOpen`, `authorize` or `allowedOrigins`. Above it, the largest buffer
-   * of the address that holds the most is given up: an incomplete body gets 503, an incomplete message 1013, and
-   * output is limited to `highWaterMark`. Output up to `highWaterMark`, and a single message, do not count. It is also
-   * the limit for the messages that one handler sends to one client.
+   * WebSocket messages, and input that waits for handlers, the rate limit, `authorize` or `allowedOrigins`. Above it,
+   * the largest buffer of the address that holds the most is evicted: an incomplete body gets 503, an incomplete message
+   * or waiting input 1013, and output is limited to `highWaterMark`. Output up to `highWaterMark`, and a single message,
+   * do not count. This setting also limits the messages that one handler sends to one client.
    */
   maxTotalBufferedBytes: setting(integer('bytes', 1, TEBIBYTE), 256 * MEBIBYTE),
   /**
-   * The same limit for one address (IPv6: for one /64). An IPv6 /48 may have a quarter of `maxTotalBufferedBytes`, or
-   * twice this limit if that is more.
+   * Limit like `maxTotalBufferedBytes` for one address (IPv6: for one /64). An IPv6 /48 may have a quarter of
+   * `maxTotalBufferedBytes`, or twice this limit if that is more.
    */
   maxBufferedBytesPerAddress: setting(
     integer('bytes', 1, TEBIBYTE),
@@ -209,8 +210,7 @@ const OUTPUT_LIMITS = {
   /**
    * Treatment of a client over `maxBufferedBytes`. `'close'`: it is closed with 1013, which it gets if it reads within
    * `disconnectDelay`. `'drop-oldest'`: its oldest messages are dropped. A function gets the client (`info`, `user`,
-   * `transport`, `bufferedBytes`) and returns one
-   * of the two.
+   * `transport`, `bufferedBytes`) and returns one of the two.
    */
   slowConsumer: setting(
     either(

@@ -34,7 +34,7 @@ export const CLOSE_REASONS = {
   tooManyMessages: { code: 1009, reason: 'Too many messages at once', cause: 'tooManyMessages' },
   /** WebSocket message over `maxMessageBytes`. */
   messageTooLarge: { code: 1009, reason: 'Message too big', cause: 'messageTooLarge' },
-  /** Incomplete message, or input before `onOpen`, that was the largest buffer when a memory limit was exceeded. */
+  /** Incomplete message or delayed input that was the largest buffer when a memory limit was exceeded. */
   memoryLimit: { code: 1013, reason: 'Server is out of buffer memory', cause: 'memoryLimit' },
   /** `onOpen` was pending for longer than `openTimeout`. */
   openTimeout: { code: 1011, reason: 'Opening took too long', cause: 'openTimeout' },

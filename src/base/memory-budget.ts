@@ -1,7 +1,7 @@
 /**
  * The budget for everything that clients make this process buffer. Each buffer is a `MemoryReservation`. Its bytes
  * count for its client's address, for the /48 network of an IPv6 address, and for the process. Above a limit, the
- * largest buffer of the largest address is given up, so that a client that holds little is not affected.
+ * largest buffer of the largest address is evicted, so that a client that holds little is not affected.
  */
 import { addressKeys, networkLimit } from './address-key.ts';
 import { LargestFirst, type Sized } from './largest-first.ts';
@@ -10,7 +10,7 @@ export const BUFFER_KINDS = ['output', 'messages', 'bodies', 'delayedInput'] as 
 
 /**
  * Content of a buffer: output for a slow client, an incomplete WebSocket message, an incomplete request body, or input
- * that waits for `onOpen`, `authorize` or `allowedOrigins`.
+ * that waits for handlers, the rate limit, `authorize` or `allowedOrigins`.
  */
 export type BufferKind = (typeof BUFFER_KINDS)[number];
 
@@ -27,7 +27,7 @@ export interface MemorySettings {
 /** Counters of the budget. */
 export interface MemoryStats {
   buffered(kind: BufferKind, change: number): void;
-  /** Called when a buffer is given up in favour of another client. */
+  /** Called when a buffer is evicted in favour of another client. */
   evicted(): void;
 }
 
@@ -177,10 +177,10 @@ export class MemoryReservation implements Sized {
   }
 
   /**
-   * Sets the size of the buffer. If it grows beyond a limit, larger buffers are given up.
+   * Sets the size of the buffer. If it grows beyond a limit, larger buffers are evicted.
    * @param buffered bytes in the buffer
-   * @param bytes bytes of it that count against the limits, because they could be given up
-   * @returns false if this buffer is the largest one, and has to be given up itself
+   * @param bytes bytes of it that count against the limits, because they could be evicted
+   * @returns false if this buffer is the largest one, and has to be evicted itself
    */
   resize(buffered: number, bytes: number = buffered): boolean {
     const { router } = this.#client;

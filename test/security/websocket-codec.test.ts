@@ -26,7 +26,7 @@ function longHead(bytes: number): Buffer {
   return Buffer.concat([Buffer.from([0x81, 0xff]), length, Buffer.alloc(4)]);
 }
 
-test('faults that ws has had', async (t) => {
+test('vulnerabilities that `ws` has had', async (t) => {
   const ends = new AsyncQueue<number>('onClose');
   let received = 0;
   class Noting extends Echo {
