@@ -12,7 +12,7 @@ import { startHttpProxy } from './http-proxy.ts';
 
 const PUBLIC_HOST = 'app.example.com';
 
-test('pages of the own site get 403, without the proxy they do not', async (t) => {
+test('pages of your own site get 403 behind the proxy, but not without it', async (t) => {
   const { port, logger } = await startRouter(t);
   const trusting = await startRouter(t, { trustedProxies: ['loopback'] });
   const request = {
