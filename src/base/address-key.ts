@@ -53,7 +53,7 @@ function computeKeys(address: string): readonly string[] {
  * Returns the keys of the client and of its network, under which limits per address count.
  *
  * - IPv4, also written as IPv6: the address.
- * - IPv6: the /64 network, then the /48 network. Addresses whose /64 is all zeros, such as `::1`, have themselves.
+ * - IPv6: the /64 network, then the /48 network. If the /64 is all zeros, as in `::1`, the address only.
  * - '', a client without an address, as on a UNIX socket: none, since all such clients would share it.
  */
 export const addressKeys: (address: string) => readonly string[] = memoizeLast(computeKeys);

@@ -1,6 +1,6 @@
-/** Names of this length or less are not looked for inside other names. */
+/** Length up to which a name is too short for a search inside other names. */
 const MAX_SHORT_LENGTH = 4;
-/** Letters for each of which one may be wrong. */
+/** Number of letters per allowed typing error. */
 const LETTERS_PER_TYPO = 5;
 
 function normalize(name: string): string {

@@ -63,7 +63,7 @@ export function describeError(error: unknown): string {
 }
 
 const MAX_QUOTED_CHARACTERS = 100;
-/** Number of parts of a path that are looked at. */
+/** Limit for the parts of a path that are examined. */
 const MAX_LOGGED_PARTS = 3;
 
 /** Quotes client input for a log line: truncated to 100 characters, with every control character escaped. */

@@ -20,9 +20,8 @@ interface Source {
 }
 
 /**
- * Memoizes the encoding of a message or a frame, so that a broadcast is encoded once. The result for a long one is kept
- * for as long as the source is in use, that is queued for some client. For a short one the last result is kept, which
- * costs less.
+ * Memoizes the encoding of a message or a frame, so that a broadcast is encoded once. The result for a long source is
+ * kept while the source is queued for any client. For short sources only the last result is kept, which costs less.
  */
 export function memoizeEncoding<Input extends Source, Output>(
   encode: (source: Input) => Output,

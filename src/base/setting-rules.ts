@@ -117,7 +117,7 @@ export const TRANSPORT_LIST: Rule<readonly TransportName[]> = {
 const ORIGIN = /^[a-z][a-z0-9+.-]*:\/\/(\*\.)?[^\s/*?#@,;]+(:\*)?$/i;
 /** Origin of pages without a host, such as `file://` in packaged applications. Pages of the web have a host. */
 const ORIGIN_WITHOUT_HOST = /^(?!https?:|wss?:)[a-z][a-z0-9+.-]*:\/\/$/i;
-/** A page is not loaded over a WebSocket, and the port is missing after the colon. */
+/** Schemes of WebSockets, which no page has, and a colon without a port. */
 const NEVER_AN_ORIGIN = /^wss?:|:$/i;
 /** Browsers send origins in ASCII: a host with other letters is in punycode. */
 const PRINTABLE_ASCII = /^[!-~]+$/;

@@ -1,6 +1,6 @@
 /**
- * Parses percent-encoded text, and `application/x-www-form-urlencoded` text: queries and form bodies. Each function takes linear time.
- * `URLSearchParams` takes quadratic time for some texts, which clients can send.
+ * Parses percent-encoded text and `application/x-www-form-urlencoded` text: queries and form bodies. Each function takes
+ * linear time. `URLSearchParams` takes quadratic time for some texts that clients can send.
  */
 import { isUtf8 } from 'node:buffer';
 

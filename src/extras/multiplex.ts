@@ -1,7 +1,7 @@
 /**
  * Named channels over one connection. Messages are `sub,NAME`, `uns,NAME` and `msg,NAME,TEXT`, as in websocket-multiplex
- * of the SockJS project, whose clients work too. Each channel has a `SockJSConnection`. When the server closes a channel, it sends
- * `uns,NAME,CODE,REASON`.
+ * of the SockJS project. Clients of that library work too. Each channel has a `SockJSConnection`. When the server closes
+ * a channel, it sends `uns,NAME,CODE,REASON`.
  */
 /// <reference types="node" preserve="true" />
 import {

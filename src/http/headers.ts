@@ -12,7 +12,7 @@ export function addNoCache(headers: HeaderList): void {
   headers.push('Cache-Control', 'no-store, no-cache, no-transform, must-revalidate, max-age=0');
 }
 
-/** Caches may keep the response, but ask each time whether it has changed. */
+/** Lets caches keep the response, but revalidate it each time. */
 export function addRevalidation(headers: HeaderList): void {
   headers.push('Cache-Control', 'no-cache');
 }

@@ -9,9 +9,9 @@
 import { isThenable, toPromise } from '../base/thenable.ts';
 
 /**
- * Pages of other origins that may connect: `'*'` for all, a list of origins such as `https://app.example.com`, for all
- * subdomains `https://*.example.com`, or for all ports `http://localhost:*`, or a function that gets the origin and returns whether it is allowed,
- * possibly as a promise.
+ * Pages of other origins that may connect: `'*'` for all, a list of origins, or a function that gets the origin and
+ * returns whether it is allowed, possibly as a promise. Entries of a list are origins such as `https://app.example.com`.
+ * `https://*.example.com` stands for all subdomains, and `http://localhost:*` for all ports.
  */
 export type AllowedOrigins =
   | '*'

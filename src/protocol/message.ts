@@ -34,7 +34,7 @@ export class Message {
   readonly data: string | Uint8Array;
   /** Bytes that count against limits: the data, text as UTF-8, and `MESSAGE_OVERHEAD_BYTES`. */
   readonly size: number;
-  /** True for a broadcast, whose messages take the memory of one. */
+  /** True for a broadcast. All sessions share its message, so it takes memory once. */
   readonly isShared: boolean;
   #quoted: string | undefined;
 

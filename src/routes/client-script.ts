@@ -83,7 +83,7 @@ export class ClientScript {
     return respondCacheable(context, JAVASCRIPT, script.etag, script.body);
   };
 
-  /** Returns undefined if there is no file, or the error of the file system. Only success is remembered. */
+  /** Returns undefined if there is no file, or the error of the file system. Only success is memoized. */
   async #load(): Promise<Script | Error | undefined> {
     if (this.#file === undefined) return undefined;
     const reading = (this.#reading ??= read(this.#file));

@@ -62,13 +62,13 @@ export class Backpressure {
    * Counts the bytes that the client has not taken. Called after a flush.
    * @param bytes buffered bytes of the client
    * @param queuedBytes part of them that is queued in the session
-   * @returns false if the memory is scarce, and this client has to give up what it holds over `highWaterMark`
+   * @returns false if the memory is scarce, and the buffer of this client over `highWaterMark` has to be evicted
    */
   update(bytes: number, queuedBytes: number): boolean {
     this.#queuedBytes = queuedBytes;
     const { highWaterMark } = this.#context.settings;
     const withoutNewest = this.#newestBytes > highWaterMark ? bytes - this.#newestBytes : bytes;
-    // Bytes up to `highWaterMark` and a single message are never given up, so they do not count.
+    // Bytes up to `highWaterMark` and a single message are never evicted, so they do not count.
     return this.#reservation.resize(bytes, withoutNewest > highWaterMark ? bytes : 0);
   }
 

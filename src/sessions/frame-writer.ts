@@ -22,7 +22,7 @@ export class FrameWriter {
   /** Set while the client falls behind, and until the end of the session if it does then. */
   #backpressure: Backpressure | undefined;
 
-  /** @param requestFlush called when a flush is due, because the client has to give up what is buffered for it */
+  /** @param requestFlush called when a flush is due, because the client's buffer has to be evicted */
   constructor(
     context: SessionContext,
     machine: SessionStateMachine,
@@ -130,7 +130,7 @@ export class FrameWriter {
   }
 
   /**
-   * Returns whether a message may wait with those whose flush is postponed. An application that sends more than can be
+   * Returns whether a message may join the messages with a postponed flush. An application that sends more than can be
    * flushed is slowed down by writing at once, so that the queues stay short. A broadcast takes little memory.
    */
   #mayWait(message: Message): boolean {

@@ -53,7 +53,7 @@ function isUtf8(bytes: Uint8Array): boolean {
 
 const MASK = new Uint8Array(MASK_BYTES);
 
-/** Returns the mask of the current frame. One array for all frames: a view for each would double the time for small ones. */
+/** Returns the mask of the current frame, in one array for all frames. A view for each would double the time for small ones. */
 function readMask(bytes: Buffer, start: number): Uint8Array {
   for (let index = 0; index < MASK_BYTES; index += 1) MASK[index] = bytes[start + index] ?? 0;
   return MASK;
@@ -63,7 +63,7 @@ function readMask(bytes: Buffer, start: number): Uint8Array {
 export class WsFrameParser {
   /** Number of complete messages so far. */
   messages = 0;
-  /** Number of control frames and of fragments too short to be of use, so far. */
+  /** Number of control frames and tiny fragments so far. */
   framesWithoutMessage = 0;
   readonly #maxMessageBytes: number;
   readonly #listener: WsFrameListener;

@@ -13,7 +13,7 @@ export interface MountedRequest extends IncomingMessage {
 /** Returns the part of `originalUrl` that was stripped, or undefined if `url` was rewritten in another way. */
 function strippedPart({ url = '', originalUrl = url }: MountedRequest): string | undefined {
   if (originalUrl.endsWith(url)) return originalUrl.slice(0, originalUrl.length - url.length);
-  // Of '/mount?query' remains '/?query'.
+  // Express and Connect strip '/mount?query' to '/?query'.
   const rest = url.slice(1);
   return originalUrl.endsWith(rest)
     ? originalUrl.slice(0, originalUrl.length - rest.length)

@@ -130,7 +130,7 @@ export function emitToTracer(
   handle: () => void,
 ): void {
   const standIn: unknown = Object.create(server);
-  Reflect.apply(EventEmitter, standIn, []); // Gives it listeners of its own.
+  Reflect.apply(EventEmitter, standIn, []); // Gives it separate listeners.
   if (standIn instanceof EventEmitter) standIn.on(event, handle);
   Reflect.apply(emit, standIn, [event, ...args]);
 }

@@ -155,9 +155,9 @@ class ServerAttachment {
   }
 
   /**
-   * Serves an upgrade without a handler, or one to anything but a WebSocket below a prefix, as a plain request. RFC 9110, section 7.8, allows a server to ignore an
-   * upgrade, and Node would ignore it without our listener. Clients that offer HTTP/2 depend on this. The request is
-   * put back into its socket without the upgrade headers, and Node parses it again.
+   * Serves an upgrade without a handler, or one to anything but a WebSocket below a prefix, as a plain request. RFC 9110,
+   * section 7.8, allows a server to ignore an upgrade, and Node would ignore it without our listener. Clients that offer
+   * HTTP/2 depend on this. The request is put back into its socket without the upgrade headers, and Node parses it again.
    */
   #serveAsRequest(request: IncomingMessage, head: Buffer): void {
     const { socket } = request;
