@@ -72,14 +72,14 @@ test('a buffer may be held again after its release', () => {
   assert.equal(budget.accounts, 0);
 });
 
-test('bytes that cannot be given up are visible, but do not count', () => {
+test('bytes that cannot be evicted are visible, but do not count', () => {
   const { budget, stats, hold } = create();
   assert.ok(hold(A).resize(100_000, 0));
   assert.equal(stats.dump().bufferedBytes, 100_000);
   assert.equal(budget.bytes, 0);
 });
 
-test('the largest buffer of an address over its share is given up, or refused if it grows', () => {
+test('the largest buffer of an address over its limit is evicted, or refused if it grows', () => {
   const { budget, stats, hold } = create();
   const large = hold(A, 150);
   const small = hold(A, 80);
@@ -91,7 +91,7 @@ test('the largest buffer of an address over its share is given up, or refused if
   assert.equal(stats.dump().evictionsTotal, 1);
 });
 
-test('a stranger makes the address that holds the most give up its largest buffer', () => {
+test('another client evicts the largest buffer of the address that holds the most', () => {
   const { budget, hold } = create({ maxBufferedBytesPerAddress: 600 });
   const attackers = [hold(A, 100), hold(A, 200), hold(A, 250)];
   const other = hold(B, 440); // The largest buffer, but of a smaller address.
@@ -104,7 +104,7 @@ test('a stranger makes the address that holds the most give up its largest buffe
   assert.equal(budget.bytes, 760);
 });
 
-test('several buffers are given up until there is room', () => {
+test('several buffers are evicted until there is room', () => {
   const { budget, hold } = create({ maxBufferedBytesPerAddress: 1000 });
   const attackers = Array.from({ length: 100 }, () => hold(A, 10));
   assert.ok(hold(STRANGER, 95).bytes > 0);
@@ -124,7 +124,7 @@ test('the total is never exceeded, even by small buffers of many addresses', () 
     assert.ok(budget.bytes <= 1000);
   }
   assert.equal(budget.bytes, 1000);
-  assert.equal(refused, 0, 'the oldest are given up first');
+  assert.equal(refused, 0, 'the oldest are evicted first');
 });
 
 test('a limit has room for one small buffer, however low it is', () => {
@@ -143,7 +143,7 @@ test('the /64 networks of a /48 share a limit', () => {
   assert.equal(hold('2001:db8:2::1', 200).isEvicted, undefined);
 });
 
-test('clients without an address have no share, since they would have one together', () => {
+test('clients without an address have no limit, since they would share it', () => {
   const { hold } = create();
   const holders = Array.from({ length: 10 }, () => hold('', 100));
   assert.ok(holders.every(({ isEvicted }) => isEvicted === undefined));
@@ -151,7 +151,7 @@ test('clients without an address have no share, since they would have one togeth
   assert.equal(holders.filter(({ isEvicted }) => isEvicted).length, 1);
 });
 
-test('a buffer is not given up for a router with a lower limit', () => {
+test('a buffer is not evicted for a router with a lower limit', () => {
   const budget = new MemoryBudget();
   const large = create({ maxBufferedBytesPerAddress: 1000 }, budget);
   const low = create({ maxTotalBufferedBytes: 100, maxBufferedBytesPerAddress: 100 }, budget);

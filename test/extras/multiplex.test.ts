@@ -196,7 +196,7 @@ test('a channel name may contain commas and any other character', async (t) => {
 
 for (const name of ['room/1', 'a@b', '\u00fc', '\u{1f600}', 'a,b+*~', '%41', "it's"]) {
   for (const encode of [escape, encodeURIComponent]) {
-    test(`channel ${name} is opened by ${encode.name}, and answered in this spelling`, async (t) => {
+    test(`channel ${name} is opened by ${encode.name}, and gets messages in this spelling`, async (t) => {
       const { client } = await connect(t, { [name]: Room, room: Room });
       const spelling = encode(name);
       client.send(`sub,${spelling}`);

@@ -180,7 +180,7 @@ async function testStall(
   }, 'the end of the client that is gone');
 }
 
-test('clients that do their part while the process is stopped stay connected', async (t) => {
+test('responsive clients stay connected while the process is stopped', async (t) => {
   await testStall(t, async (server, during) => {
     server.kill('SIGSTOP');
     during();
@@ -189,7 +189,7 @@ test('clients that do their part while the process is stopped stay connected', a
   });
 });
 
-test('clients that do their part while the event loop is blocked stay connected', async (t) => {
+test('responsive clients stay connected while the event loop is blocked', async (t) => {
   await testStall(t, async (server, during) => {
     server.send('block' satisfies Command);
     assert.equal(await server.nextMessage(), 'blocked');

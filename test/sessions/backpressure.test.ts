@@ -79,7 +79,7 @@ test('a burst may be as long as maxTotalBufferedBytes', () => {
   assert.equal(backpressure.exceededLimit(0, 5000, 5000), undefined);
 });
 
-test('the largest buffer of a process that is over its limit has to be given up', () => {
+test('the largest buffer of a process that is over its limit has to be evicted', () => {
   const { backpressure, memory } = create();
   memory.reserve('bodies', () => {}).resize(989);
   const other = memory.reserve('bodies', () => other.release());

@@ -139,7 +139,7 @@ for (const [title, request, prefix, expected] of [
   });
 }
 
-test('middleware that is called instead of passed throws an error that says so', (t) => {
+test('middleware that is called instead of passed throws an error that names the mistake', (t) => {
   const router = createRouter(t);
   assert.throws(() => (router.middleware as () => void)(), {
     code: 'ERR_ARGUMENT',

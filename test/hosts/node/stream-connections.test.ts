@@ -1,4 +1,4 @@
-/** Connections that are no sockets: streams that the application passes to its server, and Unix domain sockets. */
+/** Connections that are not sockets: streams that the application passes to its server, and Unix domain sockets. */
 import assert from 'node:assert/strict';
 import { type Server, createServer } from 'node:http';
 import { createServer as createSecureServer } from 'node:https';
@@ -158,7 +158,7 @@ test('over TLS, a stream carries WebSockets and requests', async (t) => {
   }
 });
 
-test('a connection counts as encrypted only if its socket says so', () => {
+test('a connection counts as encrypted only if its socket has encrypted: true', () => {
   for (const [socket, encrypted] of [
     [{ encrypted: true }, true],
     [{ encrypted: false }, false],

@@ -36,7 +36,7 @@ import { until, within } from '../../../testkit/until.ts';
 
 const KIBIBYTE = 1024;
 
-/** A socket whose client reads as much as the test says. */
+/** A socket with a client that reads as much as the test sets. */
 class FakeSocket {
   writableLength: number;
   readonly bytesWritten: number;
@@ -78,7 +78,7 @@ function watch(
   return reportedAt;
 }
 
-test('a client that reads a trickle of much is reported after writeTimeout', (t) => {
+test('a client that reads a large buffer too slowly is reported after writeTimeout', (t) => {
   for (const rate of [0, 1, 1000, 6000]) {
     assert.equal(
       watch(t, 2048 * KIBIBYTE, () => rate),
@@ -88,7 +88,7 @@ test('a client that reads a trickle of much is reported after writeTimeout', (t)
   }
 });
 
-test('a slow client that reads steadily is kept: the more is buffered, the faster it has to be', (t) => {
+test('a slow client that reads steadily is kept, and a larger buffer needs a higher rate', (t) => {
   for (const [kibibytes, rate] of [
     [10, 100],
     [64, 500],
@@ -109,7 +109,7 @@ test('a client that stops for less than writeTimeout is kept', (t) => {
   assert.equal(watch(t, 64 * KIBIBYTE, rate), undefined);
 });
 
-test('a client that reads much at first and a trickle then is reported', (t) => {
+test('a client that reads fast at first and then too slowly is reported', (t) => {
   const seconds = watch(t, 4096 * KIBIBYTE, (second) => (second < 10 ? 200_000 : 100));
   assert.ok(seconds !== undefined && seconds <= 60, `${seconds} s`);
 });
@@ -177,7 +177,7 @@ testEach(
 
 testEach(
   TRANSPORTS,
-  'a client that takes a trickle is closed with 1013, also before disconnectDelay has passed',
+  'a client that reads too slowly is closed with 1013, also before disconnectDelay has passed',
   async (t, transport) => {
     const settings = { writeTimeout: 800, sendTimeLimit: 500, disconnectDelay: 60_000 };
     const { port, ends } = await startSendingRouter(t, settings);
