@@ -18,7 +18,7 @@ function findFault(entry: string): string {
   if (rest.endsWith('/') && rest.indexOf('/') === rest.length - 1) return 'ends with a slash';
   if (/[/?#]/.test(rest)) return 'has a path or a query, which no origin has';
   if (rest.includes('*'))
-    return "has a '*' in the wrong place: only 'https://*.example.com' stands for all subdomains";
+    return "has a '*' in the wrong place: use it as in 'https://*.example.com' or 'http://localhost:*'";
   return 'is not an origin';
 }
 
