@@ -74,6 +74,13 @@ export class ReceiverSlot {
     receiver?.abort();
   }
 
+  /** Aborts the attached receiver, and the response that is still being delivered. */
+  abortAll(): void {
+    this.#flushing?.abort();
+    this.#flushing = undefined;
+    this.abort();
+  }
+
   /** Returns whether bytes have arrived since the last call. True if the receiver does not count them. */
   hasInput(): boolean {
     const bytes = this.#receiver?.bytesReceived;

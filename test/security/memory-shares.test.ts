@@ -145,3 +145,27 @@ test('one long message to each of many clients of one address closes none of the
   for (const session of clients) assert.ok((await poll(port, session)).length > length);
   assert.equal(router.stats.dump().closed.slowConsumer, 0);
 });
+
+test('a client with drop-oldest is closed if only what its socket has taken could be given up', async (t) => {
+  class Burst extends SockJSConnection {
+    override onMessage(): void {
+      for (let count = 0; count < 200; count += 1) this.send('x'.repeat(100_000));
+    }
+  }
+  let calls = 0;
+  const { port, router } = await startRouter(
+    t,
+    // The limit of calls ends the test if the client is given up again and again.
+    { ...SETTINGS, slowConsumer: () => ((calls += 1) > 100 ? 'close' : 'drop-oldest') },
+    Burst,
+  );
+  const localAddress = ATTACKERS[0];
+  const slow = await openWebSocket(t, { port, localAddress }, '/echo/websocket');
+  slow.pause().send('start');
+  await until(() => calls > 0, 'the burst');
+  await sendIncompleteMessages(t, port, localAddress, 10);
+  await until(() => router.stats.dump().buffered.messages >= 10 * INCOMPLETE_BYTES, 'messages');
+  assert.ok(calls < 10, `given up ${calls} times`);
+  assert.equal(router.stats.dump().buffered.output, 0);
+  assert.equal(router.stats.dump().closed.slowConsumer, 1);
+});
