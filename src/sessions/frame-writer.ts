@@ -122,7 +122,8 @@ export class FrameWriter {
 
   get #keepsUp(): boolean {
     const { highWaterMark } = this.#context.settings;
-    return this.#machine.queuedBytes < highWaterMark && this.#slot.writable;
+    const isDelivered = this.#slot.flushingBytes < highWaterMark;
+    return this.#machine.queuedBytes < highWaterMark && isDelivered && this.#slot.writable;
   }
 
   #count(backpressure: Backpressure): void {

@@ -31,6 +31,11 @@ export class ReceiverSlot {
     return (this.#flushing ?? this.#receiver)?.bufferedBytes ?? 0;
   }
 
+  /** Bytes of the previous response that are still being delivered. */
+  get flushingBytes(): number {
+    return this.#flushing?.bufferedBytes ?? 0;
+  }
+
   /** False while the client falls behind. */
   get writable(): boolean {
     return this.#receiver?.writable !== false;
