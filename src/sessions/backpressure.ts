@@ -72,6 +72,11 @@ export class Backpressure {
     return this.#reservation.resize(bytes, withoutNewest > highWaterMark ? bytes : 0);
   }
 
+  /** Counts nothing until the next update, which then has to find room for all that is left. */
+  forget(): void {
+    this.#reservation.release();
+  }
+
   /**
    * Returns the limit that the client exceeds, or undefined. What one handler sends in a burst is not limited by
    * `maxBufferedBytes`, since the client cannot read any of it before the handler returns.

@@ -122,11 +122,16 @@ export class FrameWriter {
 
   get #keepsUp(): boolean {
     const { highWaterMark } = this.#context.settings;
-    return this.#machine.queuedBytes < highWaterMark && this.#slot.writable;
+    const isDelivered = this.#slot.flushingBytes < highWaterMark;
+    return this.#machine.queuedBytes < highWaterMark && isDelivered && this.#slot.writable;
   }
 
   #count(backpressure: Backpressure): void {
-    if (!backpressure.update(this.bufferedBytes, this.#machine.queuedBytes)) this.#giveUp();
+    if (!this.#update(backpressure)) this.#giveUp();
+  }
+
+  #update(backpressure: Backpressure): boolean {
+    return backpressure.update(this.bufferedBytes, this.#machine.queuedBytes);
   }
 
   /**
@@ -147,8 +152,8 @@ export class FrameWriter {
     const burst = machine.queuedBytes - backpressure.queuedBytes;
     const limit = backpressure.exceededLimit(this.bufferedBytes - burst, burst, newest.size);
     if (limit === undefined) return;
-    if (!this.#dropOldest(backpressure, limit))
-      machine.fail(this.#context.clock(), CLOSE_REASONS.slowConsumer);
+    if (this.#dropOldest(backpressure, limit)) this.#update(backpressure);
+    else machine.fail(this.#context.clock(), CLOSE_REASONS.slowConsumer);
   }
 
   /** Gives up what is buffered over `highWaterMark`, since another client needs the memory. */
@@ -156,10 +161,13 @@ export class FrameWriter {
     const backpressure = this.#backpressure;
     const { clock, settings } = this.#context;
     if (backpressure === undefined) return;
-    if (!this.#dropOldest(backpressure, settings.highWaterMark)) {
+    backpressure.forget();
+    // Bytes that the receiver has taken cannot be dropped.
+    if (!this.#dropOldest(backpressure, settings.highWaterMark) || !this.#update(backpressure)) {
       // A close frame would follow what is buffered, and that has to be freed.
       this.#machine.interrupt(clock(), CLOSE_REASONS.slowConsumer);
-      this.#slot.abort();
+      this.#slot.abortAll();
+      this.#update(backpressure);
     }
     this.#requestFlush();
   }
@@ -169,7 +177,6 @@ export class FrameWriter {
     if (backpressure.policyFor(this.#client, limit) === 'close') return false;
     const machine = this.#machine;
     this.#context.stats.dropped(machine.dropOldest(limit - this.#slot.bufferedBytes));
-    backpressure.update(this.bufferedBytes, machine.queuedBytes);
     return true;
   }
 }

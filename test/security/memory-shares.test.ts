@@ -2,7 +2,11 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { SockJSConnection, type SockJSRouter } from '../../src/index.ts';
-import { type RawHttpConnection, httpConnection } from '../../testkit/raw-http.ts';
+import {
+  type RawHttpConnection,
+  httpConnection,
+  neverReadingClient,
+} from '../../testkit/raw-http.ts';
 import { openWebSocket } from '../../testkit/raw-websocket.ts';
 import { startRouter } from '../../testkit/server.ts';
 import { assertServes, poll, postBody } from '../../testkit/sockjs-http.ts';
@@ -144,4 +148,45 @@ test('one long message to each of many clients of one address closes none of the
   assert.ok(router.stats.dump().bufferedBytes > TOTAL);
   for (const session of clients) assert.ok((await poll(port, session)).length > length);
   assert.equal(router.stats.dump().closed.slowConsumer, 0);
+});
+
+test('a client with drop-oldest is closed if only what its socket has taken could be given up', async (t) => {
+  class Burst extends SockJSConnection {
+    override onMessage(): void {
+      for (let count = 0; count < 200; count += 1) this.send('x'.repeat(100_000));
+    }
+  }
+  let calls = 0;
+  const { port, router } = await startRouter(
+    t,
+    // The limit of calls ends the test if the client is given up again and again.
+    { ...SETTINGS, slowConsumer: () => ((calls += 1) > 100 ? 'close' : 'drop-oldest') },
+    Burst,
+  );
+  const localAddress = ATTACKERS[0];
+  const slow = await openWebSocket(t, { port, localAddress }, '/echo/websocket');
+  slow.pause().send('start');
+  await until(() => calls > 0, 'the burst');
+  await sendIncompleteMessages(t, port, localAddress, 10);
+  await until(() => router.stats.dump().buffered.messages >= 10 * INCOMPLETE_BYTES, 'messages');
+  assert.ok(calls < 10, `given up ${calls} times`);
+  assert.equal(router.stats.dump().buffered.output, 0);
+  assert.equal(router.stats.dump().closed.slowConsumer, 1);
+});
+
+test('a polling response that its client does not read counts, and is given up', async (t) => {
+  class Burst extends SockJSConnection {
+    override onMessage(): void {
+      for (let count = 0; count < 200; count += 1) this.send('x'.repeat(100_000));
+    }
+  }
+  const { port, router } = await startRouter(t, { maxBufferedBytesPerAddress: SHARE }, Burst);
+  const target = { port, localAddress: ATTACKERS[0] };
+  const session = newSession();
+  assert.equal(await poll(target, session), 'o');
+  neverReadingClient(t, target, { method: 'POST', path: `${session}/xhr` });
+  await until(() => router.stats.dump().connectionsActive > 0, 'the poll');
+  assert.equal((await postBody(target, session, '["start"]')).status, 204);
+  await until(() => router.stats.dump().closed.slowConsumer === 1, 'the client to be given up');
+  assert.equal(router.stats.dump().buffered.output, 0);
 });
