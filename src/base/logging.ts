@@ -27,14 +27,17 @@ const MAX_LOGGED_CHARACTERS = 1000;
 const MAX_STACK_LINES = 20;
 
 // oxlint-disable-next-line no-control-regex -- the pattern finds control characters
-const CONTROL = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g;
+const CONTROL = /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
 
 function escapeCharacter(character: string): string {
   const json = JSON.stringify(character).slice(1, -1);
   return json === character ? `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}` : json;
 }
 
-/** Escapes control characters, so that client input can neither start a new log line nor control a terminal. */
+/**
+ * Escapes control characters, so that client input can neither start a new log line, nor control a terminal, nor
+ * reverse the direction of text.
+ */
 export function escapeControl(text: string): string {
   return text.replace(CONTROL, escapeCharacter);
 }

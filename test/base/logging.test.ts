@@ -16,12 +16,13 @@ import { startRouter } from '../../testkit/server.ts';
 import { until } from '../../testkit/until.ts';
 
 // oxlint-disable-next-line no-control-regex -- these are what must not be in a log line
-const CONTROL = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/;
+const CONTROL = /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/;
 
 for (const [text, escaped] of [
   ['a\nb\tc', String.raw`a\nb\tc`],
   ['\u001b[31m', String.raw`\u001b[31m`],
   ['\u0085\u2028\u2029', String.raw`\u0085\u2028\u2029`],
+  ['\u202e\u2066\u200f\u061c', String.raw`\u202e\u2066\u200f\u061c`],
   ['é 例え "quoted"', 'é 例え "quoted"'],
 ] as const) {
   test(`escapeControl writes ${escaped}`, () => {
