@@ -112,9 +112,13 @@ function splitOnce(text: string): [head: string, rest: string] {
   return comma === -1 ? [text, ''] : [text.slice(0, comma), text.slice(comma + 1)];
 }
 
+/** Half of a surrogate pair, which `encodeURIComponent` rejects. */
+const LONE_SURROGATE = /\p{Surrogate}/u;
+
 /** Opens channels over one SockJS connection to a server that uses `sockjs-server/multiplex`. */
 export class MultiplexClient {
   readonly #socket: MultiplexSocket;
+  /** Channels by encoded name, as in messages. */
   readonly #channels = new Map<string, SocketChannel>();
 
   /** @param socket SockJS or WebSocket object, connecting or open. This client receives all its messages */
@@ -129,18 +133,26 @@ export class MultiplexClient {
     });
   }
 
-  /** Opens a channel, or returns the channel of this name that is connecting or open. */
+  /**
+   * Opens a channel, or returns the channel of this name that is connecting or open.
+   * @throws Error for a name with half of a surrogate pair
+   */
   channel(name: string): Channel {
-    const known = this.#channels.get(name);
+    if (LONE_SURROGATE.test(name))
+      throw new Error(
+        `The channel name ${JSON.stringify(name)} contains half of a surrogate pair.`,
+      );
+    const key = encodeURIComponent(name);
+    const known = this.#channels.get(key);
     if (known !== undefined) return known;
     const channel = new SocketChannel(
       name,
       (text) => this.#socket.send(text),
       (closed) => {
-        if (this.#channels.get(name) === closed) this.#channels.delete(name);
+        if (this.#channels.get(key) === closed) this.#channels.delete(key);
       },
     );
-    this.#channels.set(name, channel);
+    this.#channels.set(key, channel);
     if (this.#socket.readyState === OPEN) queueMicrotask(() => this.#subscribe(channel));
     return channel;
   }
@@ -159,7 +171,7 @@ export class MultiplexClient {
   #receive(message: string): void {
     const [kind, addressed] = splitOnce(message);
     const [name, rest] = splitOnce(addressed);
-    const channel = this.#channels.get(decodeURIComponent(name));
+    const channel = this.#channels.get(name);
     if (channel === undefined) return;
     if (kind === 'msg') channel.onReceived(rest);
     if (kind !== 'uns') return;

@@ -5,6 +5,14 @@ const DONE = { done: true, value: undefined } as const;
 
 function ignore(): void {}
 
+/**
+ * Returns whether a source is a stream of Node or of the package `readable-stream`. Other objects with a method
+ * `destroy`, such as a pool or a store, belong to the application.
+ */
+function isStream(source: object): source is { destroy(): void } {
+  return ['destroy', 'on', 'pipe'].every((name) => typeof Reflect.get(source, name) === 'function');
+}
+
 /** Iterates over a source until it ends or `abort` is called, even while the source has no next message. */
 export class AbortableIterator<T> implements AsyncIterableIterator<T, void> {
   readonly #source: MessageSource<T>;
@@ -41,7 +49,6 @@ export class AbortableIterator<T> implements AsyncIterableIterator<T, void> {
     this.#resolvePending();
     this.return().catch(ignore);
     // A stream that waits for data ignores `return()`.
-    const destroy: unknown = Reflect.get(this.#source, 'destroy');
-    if (typeof destroy === 'function') Reflect.apply(destroy, this.#source, []);
+    if (isStream(this.#source)) this.#source.destroy();
   }
 }

@@ -1,13 +1,16 @@
 /** The connection class, which applications extend. */
 import { randomUUID } from 'node:crypto';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { type CloseReason, type CloseStatus, isCloseCode } from '../base/close-reasons.ts';
+import type { CloseReason, CloseStatus } from '../base/close-reasons.ts';
 import type { ConnectionInfo } from '../base/connection-info.ts';
+import { describeType } from '../base/describe-value.ts';
 import { SockJSError } from '../base/errors.ts';
-import type { SockJSLogger } from '../base/logging.ts';
+import type { ClientMemory } from '../base/memory-budget.ts';
 import type { TransportName } from '../base/transport-name.ts';
 import type { Message } from '../protocol/message.ts';
-import { createMessage } from '../sessions/create-message.ts';
+import { createMessage, createSharedMessage } from '../sessions/create-message.ts';
+import type { HandlerContext } from '../sessions/handler-runner.ts';
+import { checkCloseArguments, checkConnections, checkSource } from './argument-checks.ts';
 import { AbortableIterator, type MessageSource } from './abortable-iterator.ts';
 
 /** The part of a session, or of a channel of a multiplexed session, that a connection uses. */
@@ -19,7 +22,8 @@ export interface ConnectionBackend {
   /** Set once the connection is closing or closed. */
   readonly closeReason: CloseStatus | undefined;
   readonly bufferedBytes: number;
-  readonly logger: SockJSLogger;
+  readonly context: HandlerContext;
+  readonly memory: ClientMemory;
   /** Sends a message. Returns false when the client falls behind, or the connection is closed. */
   send(message: Message): boolean;
   /** Resolves to true once the client keeps up, or to false if the connection ends before that. */
@@ -29,34 +33,21 @@ export interface ConnectionBackend {
    * @returns a function that removes the watcher
    */
   watchClose(watcher: () => void): () => void;
+  /** Delays the client's input until a promise resolves, which must not reject. */
+  holdInput(until: Promise<unknown>): void;
   close(reason: CloseReason): void;
 }
 
-const MAX_REASON_BYTES = 123;
 /** Number of messages after which `sendAll` yields to the event loop. */
 const MESSAGES_PER_TURN = 100;
 
-/**
- * Checks the arguments of `close`. The limits of a WebSocket apply on every transport.
- * @throws SockJSError `ERR_CLOSE_ARGUMENT`
- */
-export function checkCloseArguments(code: number, reason: string): void {
-  if (!isCloseCode(code)) {
-    throw new SockJSError(
-      'ERR_CLOSE_ARGUMENT',
-      `A close code is 1000 to 1003, 1007 to 1014 or 3000 to 4999, not ${String(code)}.`,
-    );
-  }
-  if (typeof reason !== 'string' || Buffer.byteLength(reason) > MAX_REASON_BYTES) {
-    throw new SockJSError(
-      'ERR_CLOSE_ARGUMENT',
-      `A close reason is a string of at most ${MAX_REASON_BYTES} bytes.`,
-    );
-  }
-}
-
-let backendOf: (connection: SockJSConnection) => ConnectionBackend;
+/** @param member name of the member of the connection that is used, for the error message */
+let backendOf: (connection: SockJSConnection, member?: string) => ConnectionBackend;
+let isConnection: (value: unknown) => value is SockJSConnection;
 let connect: (connection: SockJSConnection, backend: ConnectionBackend) => void;
+
+/** An alias, since the compiler moves overloads with literals to the front. */
+type OtherMessage = 'send() takes a string or bytes. Use JSON.stringify for other values.';
 
 /**
  * Connection to one client. Extend this class, override the handlers that you need, and pass the class to a
@@ -87,13 +78,22 @@ export class SockJSConnection<User = unknown> {
       }
       connection.#backend = backend;
     };
-    backendOf = (connection) => {
+    backendOf = (connection, member = 'it') => {
+      if (!isConnection(connection)) {
+        throw new SockJSError(
+          'ERR_ARGUMENT',
+          `${member} needs its connection as \`this\`. Call it as a method, and not through a Proxy.`,
+        );
+      }
       if (connection.#backend !== undefined) return connection.#backend;
       throw new SockJSError(
         'ERR_NOT_CONNECTED',
-        'This connection was not opened by a router. Use it from onOpen on, not in its constructor.',
+        `${connection.constructor.name || 'A connection'} uses this.${member} before it has a client. ` +
+          'Use it in onOpen or later, not in the constructor or in a field.',
       );
     };
+    isConnection = (value): value is SockJSConnection =>
+      typeof value === 'object' && value !== null && #backend in value;
   }
 
   /**
@@ -103,7 +103,10 @@ export class SockJSConnection<User = unknown> {
    */
   onOpen(_info: ConnectionInfo): void | boolean | Promise<void | boolean> {}
 
-  /** Called for each text message from the client, in order. The next call does not wait for a returned promise. */
+  /**
+   * Called for each text message from the client, in order. The next call does not wait for a returned promise, unless
+   * `maxConcurrentHandlers` of them are pending. With 1, messages are handled one after the other.
+   */
   onMessage(_message: string): void | Promise<void> {}
 
   /** Called for each binary message from a client of `<prefix>/websocket`. By default it closes with code 1003. */
@@ -126,17 +129,20 @@ export class SockJSConnection<User = unknown> {
    * Sends a message to the client. All messages that one handler sends form one frame.
    * @param message text, or bytes for a client of `<prefix>/websocket`
    * @returns false when the client falls behind: its socket takes no more data, or `highWaterMark` bytes are buffered.
-   * Then wait for `onDrain`. Also false once the connection is closed. Above `maxBufferedBytes` the setting
-   * `slowConsumer` decides. By default it closes the client with code 1013
+   * Then wait for `onDrain`. Also false once the connection is closed. If the client has not taken
+   * more than `maxBufferedBytes`, the setting `slowConsumer` decides. By default it closes the client with code 1013
    * @throws SockJSError `ERR_MESSAGE_TYPE` for bytes on a transport that carries only text, or for other types
    */
+  send(message: string | Uint8Array): boolean;
+  /** Only for the compiler's error message about other types, which shows the last overload. */
+  send(message: OtherMessage): boolean;
   send(message: string | Uint8Array): boolean {
-    const backend = backendOf(this);
+    const backend = backendOf(this, 'send');
     if (typeof message !== 'string') {
       if (!(message instanceof Uint8Array)) {
         throw new SockJSError(
           'ERR_MESSAGE_TYPE',
-          'send() takes a string or bytes. Use JSON.stringify for other values.',
+          `send() takes a string or bytes, not ${describeType(message)}. Use JSON.stringify for other values.`,
         );
       }
       if (backend.transport !== 'rawwebsocket') {
@@ -162,7 +168,7 @@ export class SockJSConnection<User = unknown> {
    * @returns a promise of true, or of false if the connection closes first
    */
   drained(): Promise<boolean> {
-    return backendOf(this).whenDrained();
+    return backendOf(this, 'drained').whenDrained();
   }
 
   /**
@@ -171,15 +177,16 @@ export class SockJSConnection<User = unknown> {
    * passes to its last function. A string is one message
    * @returns a promise of true once all messages are sent, or of false if the connection closes first, which releases
    * the source
-   * @throws errors of the source, and of `send`
+   * @throws SockJSError `ERR_MESSAGE_TYPE` if the source is not iterable; errors of the source, and of `send`
    *
    * @example
    * await this.sendAll(createReadStream('words.txt', 'utf8'));
    */
   async sendAll(source: MessageSource<string>): Promise<boolean> {
     let count = 0;
+    checkSource(source);
     const messages = new AbortableIterator(typeof source === 'string' ? [source] : source);
-    const unwatch = backendOf(this).watchClose(() => messages.abort());
+    const unwatch = backendOf(this, 'sendAll').watchClose(() => messages.abort());
     try {
       for await (const message of messages) {
         if (!this.send(message) && !(await this.drained())) return false;
@@ -200,17 +207,17 @@ export class SockJSConnection<User = unknown> {
    */
   close(code = 3000, reason = 'Go away!'): void {
     checkCloseArguments(code, reason);
-    backendOf(this).close({ code, reason, cause: 'application' });
+    backendOf(this, 'close').close({ code, reason, cause: 'application' });
   }
 
   /** True once the connection is closing or closed, which is before `onClose` is called. */
   get isClosed(): boolean {
-    return backendOf(this).closeReason !== undefined;
+    return backendOf(this, 'isClosed').closeReason !== undefined;
   }
 
   /** Bytes buffered for the client: queued messages, each with 100 bytes of overhead, and data in its socket. */
   get bufferedBytes(): number {
-    return backendOf(this).bufferedBytes;
+    return backendOf(this, 'bufferedBytes').bufferedBytes;
   }
 
   /** Random UUID of this connection, for logs and maps. It is not the session id, which is secret. */
@@ -221,17 +228,17 @@ export class SockJSConnection<User = unknown> {
   /** Result of the setting `authorize`, or undefined without it. */
   get user(): User {
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the router accepts only an `authorize` of this type
-    return backendOf(this).user as User;
+    return backendOf(this, 'user').user as User;
   }
 
   /** The request that opened the session. */
   get info(): ConnectionInfo {
-    return backendOf(this).info;
+    return backendOf(this, 'info').info;
   }
 
   /** Name of the client's transport. */
   get transport(): TransportName {
-    return backendOf(this).transport;
+    return backendOf(this, 'transport').transport;
   }
 }
 
@@ -243,15 +250,26 @@ export { backendOf };
 
 /**
  * Sends a text to many clients, of any routers, which is encoded once. Closed connections are skipped.
- * @throws SockJSError `ERR_MESSAGE_TYPE` if the message is not a string
+ * @throws SockJSError `ERR_MESSAGE_TYPE` if the message is not a string, `ERR_ARGUMENT` if the first argument is not an
+ * iterable of connections
  */
 export function broadcast(clients: Iterable<SockJSConnection>, message: string): void {
+  checkConnections(clients);
   if (typeof message !== 'string') {
     throw new SockJSError(
       'ERR_MESSAGE_TYPE',
-      'broadcast() takes a string. Use JSON.stringify for other values.',
+      `broadcast() takes a string, not ${describeType(message)}. Use JSON.stringify for other values.`,
     );
   }
-  const shared = createMessage(message);
-  for (const client of clients) backendOf(client).send(shared);
+  const shared = createSharedMessage(message);
+  for (const client of clients) {
+    if (!isConnection(client)) {
+      throw new SockJSError(
+        'ERR_ARGUMENT',
+        `broadcast() sends to connections, not to ${describeType(client)}. The connections of a router are ` +
+          'router.connections, and those of a Map are map.values().',
+      );
+    }
+    backendOf(client, 'broadcast').send(shared);
+  }
 }

@@ -3,24 +3,37 @@ import type { Duplex } from 'node:stream';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { CLOSE_REASONS } from '../base/close-reasons.ts';
 import { SockJSError } from '../base/errors.ts';
-import { SILENT_LOGGER } from '../base/logging.ts';
+import { RouterLog } from '../base/router-log.ts';
 import type { SockJSStats } from '../base/stats.ts';
 import {
   closeHttpServer,
   createHttpServer,
   handleRequest,
   handleUpgrade,
+  listensOnLoopback,
 } from '../hosts/node/node-host.ts';
+import { explainServer } from '../hosts/explain-server.ts';
+import { startListening } from '../hosts/node/listen.ts';
 import { SERVER_HOSTS } from '../hosts/server-hosts.ts';
 import type { Authorize } from '../http/authorize.ts';
+import { checkPrefix } from '../http/check-prefix.ts';
+import { HostGuard } from '../http/host-guard.ts';
 import { RouterState } from '../http/router-state.ts';
 import type { ServerHost } from '../http/server-host.ts';
 import { Dispatcher, type SessionStep } from '../routes/dispatcher.ts';
+import type { SessionRouting } from '../cluster/session-routing.ts';
 import { RouteTable } from '../routes/route-table.ts';
 import { SessionRegistry } from '../sessions/session-registry.ts';
 import { type ConnectionSource, connectionCreator } from './connection-factory.ts';
-import { type SockJSConnection, broadcast, checkCloseArguments } from './connection.ts';
-import { type ResolvedSettings, type SockJSSettings, resolveSettings } from './settings.ts';
+import { checkCloseArguments } from './argument-checks.ts';
+import { type SockJSConnection, broadcast } from './connection.ts';
+import { findHandlerMistake } from './handler-check.ts';
+import {
+  type ResolvedSettings,
+  type SockJSSettings,
+  findShortTimes,
+  resolveSettings,
+} from './settings.ts';
 
 /** Options of `SockJSRouter.close`. */
 export interface RouterCloseOptions {
@@ -37,25 +50,19 @@ export type RouterArguments<User> = undefined extends User
   ? [prefix?: string, settings?: SockJSSettings<User>]
   : [prefix: string, settings: SockJSSettings<User> & { readonly authorize: Authorize<User> }];
 
+interface Attachment {
+  readonly host: ServerHost;
+  readonly dispatcher: Dispatcher;
+}
+
 /** Middleware for Connect and Express. */
 export type SockJSMiddleware = (
-  request: IncomingMessage & { baseUrl?: string },
+  request: IncomingMessage & { baseUrl?: string | undefined; originalUrl?: string | undefined },
   response: ServerResponse,
   next: () => void,
 ) => void;
 
-// Printable ASCII without / ? # in each segment.
-const PREFIX = /^(\/[!"$-.0->@-~]+)*$/;
 const MAX_TIMER_MS = 2 ** 31 - 1;
-
-function checkPrefix(prefix: unknown): void {
-  if (typeof prefix === 'string' && PREFIX.test(prefix)) return;
-  throw new SockJSError(
-    'ERR_SETTING',
-    "The prefix must be '' or a path such as '/echo', in printable ASCII (anything else as clients " +
-      `send it, percent-encoded: '/%C3%A9cho'), not ${JSON.stringify(prefix)}.`,
-  );
-}
 
 /**
  * Serves SockJS below a prefix, on one or more servers, with an instance of a connection class for each client.
@@ -72,7 +79,10 @@ export class SockJSRouter<C extends SockJSConnection = SockJSConnection> {
   readonly #sessions: SessionRegistry<C>;
   readonly #state: RouterState;
   readonly #dispatcher: Dispatcher;
-  readonly #servers = new Map<Server, ServerHost>();
+  /** Set if this node is in a cluster. */
+  readonly #routing: SessionRouting | undefined;
+  readonly #table: RouteTable;
+  readonly #servers = new Map<Server, Attachment>();
   readonly #ownServers = new Set<Server>();
   #closed: Promise<void> | undefined;
 
@@ -88,15 +98,15 @@ export class SockJSRouter<C extends SockJSConnection = SockJSConnection> {
     checkPrefix(prefix);
     this.prefix = prefix;
     this.settings = resolveSettings(settings);
-    const logger = this.settings.logger === false ? SILENT_LOGGER : this.settings.logger;
+    const logger = new RouterLog(this.settings.logger, prefix);
+    const mistakes = [findHandlerMistake(connection), ...findShortTimes(this.settings)];
+    for (const mistake of mistakes) if (mistake !== undefined) logger.warn(mistake);
     this.#sessions = new SessionRegistry(prefix, this.settings, logger, createConnection);
     this.#state = new RouterState(prefix, this.settings, logger, this.#sessions);
-    const table = new RouteTable(prefix, this.settings);
-    const { cluster } = this.settings;
-    const routing = cluster?.createRouting(this.#state);
-    const step = routing && ((...args: Parameters<SessionStep>) => routing.route(...args));
-    this.#dispatcher = new Dispatcher(this.#state, table, this.settings, step);
-    cluster?.addHandler(this.#dispatcher);
+    this.#table = new RouteTable(this.settings);
+    this.#routing = this.settings.cluster?.createRouting(this.#state);
+    this.#dispatcher = this.#createDispatcher(new HostGuard(this.settings.allowedHosts));
+    this.settings.cluster?.addHandler(this.#dispatcher);
   }
 
   /** Statistics of the router. `stats.dump()` returns a snapshot. */
@@ -120,7 +130,8 @@ export class SockJSRouter<C extends SockJSConnection = SockJSConnection> {
    */
   broadcast(connections: Iterable<SockJSConnection>, message: string): void;
   broadcast(first: Iterable<SockJSConnection> | string, ...rest: [message?: string]): void {
-    if (rest.length === 0 && typeof first === 'string') return broadcast(this.connections, first);
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- checked by the function
+    if (rest.length === 0) return broadcast(this.connections, first as string);
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- checked by the function
     return broadcast(first as Iterable<SockJSConnection>, rest[0] as string);
   }
@@ -129,21 +140,17 @@ export class SockJSRouter<C extends SockJSConnection = SockJSConnection> {
    * Serves the requests and upgrades below the prefix on a server that the application has created, also with Express,
    * Fastify, Koa or Nest. The server's own listeners get all other requests.
    * @throws SockJSError `ERR_ATTACHED` if a router with this prefix is attached to the server, `ERR_ARGUMENT` if the
-   * argument is not a server
+   * argument is not a server of HTTP/1.1, `ERR_CLOSED` if the router is closed
    */
   attach(server: Server): this {
-    const host = SERVER_HOSTS.find((candidate) => candidate.accepts(server));
-    if (host === undefined) {
-      throw new SockJSError('ERR_ARGUMENT', 'attach() takes an http.Server or https.Server.');
-    }
-    host.attach(server, this.#dispatcher);
-    this.#servers.set(server, host);
-    return this;
+    return this.#attach(server, this.#dispatcher, 'attach()');
   }
 
   /** Stops serving the requests of a server. Open WebSockets stay open until they end or `close` is called. */
   detach(server: Server): this {
-    this.#servers.get(server)?.detach(server, this.#dispatcher);
+    const attachment = this.#servers.get(server);
+    if (attachment === undefined) return this;
+    attachment.host.detach(server, attachment.dispatcher);
     this.#servers.delete(server);
     return this;
   }
@@ -153,17 +160,29 @@ export class SockJSRouter<C extends SockJSConnection = SockJSConnection> {
    * @param port port, or 0 for any free port, which `server.address()` returns
    * @param host address to listen on, by default all addresses
    * @returns the server, which emits 'listening', or 'error' if the port is in use
+   * @throws SockJSError `ERR_ARGUMENT` for an invalid port, `ERR_CLOSED` if the router is closed
    */
   listen(port: number, host?: string): Server {
-    const server = createHttpServer(this.settings.headersTimeout, this.settings.bodyTimeout);
-    this.attach(server);
+    this.#checkOpen('listen()');
+    const { allowedHosts, bodyTimeout, headersTimeout, trustedProxies } = this.settings;
+    const created = createHttpServer(headersTimeout, bodyTimeout);
+    // oxlint-disable-next-line typescript/unbound-method -- the end of the stack that is left out
+    const server = startListening(created, port, host, this.listen);
+    const hostGuard = new HostGuard(allowedHosts);
+    this.#attach(server, this.#createDispatcher(hostGuard), 'listen()');
     this.#ownServers.add(server);
-    return server.listen(port, host);
+    // A proxy on this machine may pass the public host.
+    if (allowedHosts === undefined && trustedProxies.length === 0) {
+      const ownNames = host === undefined ? [] : [host];
+      server.on('listening', () => hostGuard.restrict(listensOnLoopback(server) ? ownNames : '*'));
+    }
+    return server;
   }
 
   /**
    * Handles a request if it is below the prefix.
    * @returns false if it is not, and the request is unchanged
+   * @throws SockJSError `ERR_ARGUMENT` unless the arguments come from an HTTP server
    */
   handle(request: IncomingMessage, response: ServerResponse): boolean {
     return handleRequest(this.#dispatcher, request, response);
@@ -178,12 +197,12 @@ export class SockJSRouter<C extends SockJSConnection = SockJSConnection> {
   }
 
   /**
-   * `handle` as middleware for Connect and Express. Use it before any middleware that reads request bodies. Middleware
-   * does not get upgrades, so prefer `attach`, which serves WebSockets too.
+   * `handle` as middleware for Connect and Express. Use it before any middleware that reads request bodies. It may be
+   * mounted at a path: the prefix is the whole path, or the path below the mount. Middleware does not get upgrades, so
+   * prefer `attach`, which serves WebSockets too.
    */
   readonly middleware: SockJSMiddleware = (request, response, next) => {
-    const url = (request.baseUrl ?? '') + (request.url ?? '');
-    if (!handleRequest(this.#dispatcher, request, response, url)) next();
+    if (!handleRequest(this.#dispatcher, request, response)) next();
   };
 
   /**
@@ -204,6 +223,33 @@ export class SockJSRouter<C extends SockJSConnection = SockJSConnection> {
     }
     this.#closed ??= this.#close({ code, reason, timeout });
     return this.#closed;
+  }
+
+  #createDispatcher(hostGuard: HostGuard): Dispatcher {
+    const routing = this.#routing;
+    const step = routing && ((...args: Parameters<SessionStep>) => routing.route(...args));
+    return new Dispatcher(this.#state, this.#table, this.settings, hostGuard, step);
+  }
+
+  #attach(server: Server, dispatcher: Dispatcher, call: string): this {
+    this.#checkOpen(call);
+    const host = SERVER_HOSTS.find((candidate) => candidate.accepts(server));
+    if (host === undefined) {
+      throw new SockJSError('ERR_ARGUMENT', explainServer(server));
+    }
+    const isShared = server.listenerCount('request') > 0;
+    if (isShared && this.prefix === '') this.#state.warnings.warn('wholeSite');
+    host.attach(server, dispatcher);
+    this.#servers.set(server, { host, dispatcher });
+    return this;
+  }
+
+  #checkOpen(call: string): void {
+    if (this.#closed === undefined) return;
+    throw new SockJSError(
+      'ERR_CLOSED',
+      `${call} was called after close(). A closed router refuses all sessions: create another one.`,
+    );
   }
 
   async #close({ code, reason, timeout }: Required<RouterCloseOptions>): Promise<void> {

@@ -7,9 +7,11 @@ import { CONSOLE_LOGGER } from '../base/logging.ts';
 import {
   BOOLEAN,
   BYTES,
+  HOST_LIST,
   LOGGER,
   MESSAGES_PER_SECOND,
   MILLISECONDS,
+  MILLISECONDS_OR_INFINITY,
   ORIGIN_LIST,
   type Rule,
   SUBNET_LIST,
@@ -55,12 +57,21 @@ const ORIGINS_AND_AUTHENTICATION = {
   /**
    * Origins of pages that may connect, in addition to the server's own origin. A list of origins, a function that
    * gets the origin and returns `true` to allow it (it may be async), or `'*'` for all. In a list,
-   * `https://*.example.com` stands for every subdomain. Other pages get 403.
+   * `https://*.example.com` stands for every subdomain, and `http://localhost:*` for every port. Pages of packaged
+   * applications have origins such as `file://` or `app://localhost`. Other pages get 403.
    */
   allowedOrigins: setting<AllowedOrigins>(
     either(ORIGIN_LIST, functionOf<(origin: string) => boolean | PromiseLike<boolean>>()),
     [],
   ),
+  /**
+   * Names under which clients may reach the server: a list such as `['app.example.com', '*.example.com']`, or `'*'` for
+   * all. IP addresses, `localhost` and `*.localhost` are always allowed. Requests for other hosts get 403. This protects
+   * servers in a private network against DNS rebinding, by which a foreign page gets the origin of the server. Without
+   * the setting, all names are allowed, except on a server that `listen` creates on a loopback address without
+   * `trustedProxies`: it allows only the name passed to `listen`.
+   */
+  allowedHosts: optional(HOST_LIST),
   /**
    * Function that authenticates a client. It is called once for each session, on every transport, before the session
    * opens, and may be async. It gets the request and returns the user, which becomes `connection.user`. A `Refusal`,
@@ -74,7 +85,8 @@ const ORIGINS_AND_AUTHENTICATION = {
   maxPendingDecisions: setting(integer('requests', 1, MAX_COUNT), 1000),
   /**
    * Limit for pending calls of `authorize` and an `allowedOrigins` function for one address (IPv6: for one /64).
-   * Further requests get 503.
+   * Further requests get 503. An IPv6 /48 may have a quarter of `maxPendingDecisions`, or twice this limit if that is
+   * more.
    */
   maxPendingDecisionsPerAddress: setting(integer('requests', 1, MAX_COUNT), 100),
 };
@@ -82,7 +94,8 @@ const ORIGINS_AND_AUTHENTICATION = {
 const PROXIES = {
   /**
    * Proxies whose `X-Forwarded-*` and `Forwarded` headers are trusted. Addresses, subnets such as `10.0.0.0/8`, or
-   * the names `loopback`, `linklocal` and `uniquelocal`.
+   * the names `loopback`, `linklocal` and `uniquelocal`. A proxy that connects through a UNIX socket has no address, and
+   * is never trusted. Let it connect to a loopback address.
    */
   trustedProxies: setting(SUBNET_LIST, []),
   /**
@@ -90,7 +103,18 @@ const PROXIES = {
    * need not be sticky.
    */
   cluster: optional(instanceOf(SockJSCluster, 'a cluster from createCluster()')),
-  /** Sets a `JSESSIONID` cookie, by which load balancers keep a client on one node. */
+  /**
+   * Headers that the trusted proxies write: `'x-forwarded'` for `X-Forwarded-For`, `X-Forwarded-Proto` and
+   * `X-Forwarded-Host`, or `'forwarded'` for `Forwarded`. With `'auto'`, `Forwarded` is read if a request has no
+   * `X-Forwarded-For`. Use `'forwarded'` if your proxies write `Forwarded`. They pass on an `X-Forwarded-For` that a
+   * client sends, so with `'auto'` the client can choose its address.
+   */
+  forwardedHeader: setting(oneOf('auto', 'x-forwarded', 'forwarded'), 'auto'),
+  /**
+   * Sets a `JSESSIONID` cookie, by which load balancers keep a client on one node. The value that a client sends is set
+   * again for the path `/`, readable by scripts. Use `false` if an application on this host has a secret cookie of this
+   * name.
+   */
   jsessionid: setting(BOOLEAN, true),
   /** URL that `/info` returns as `base_url`. The client connects to this URL instead, for example on another host. */
   baseUrl: optional(URL_REFERENCE),
@@ -113,6 +137,8 @@ const TIMEOUTS = {
    * The client's next request shows that it is still connected.
    */
   streamRenewalDelay: setting(MILLISECONDS, 120_000),
+  /** Time `onOpen` may be pending. Then the connection is closed with 1011. Applies to channels of `multiplex` too. */
+  openTimeout: setting(MILLISECONDS, 30_000),
   /** Time `authorize` or an `allowedOrigins` function may take. Then the request gets 503. */
   authorizeTimeout: setting(MILLISECONDS, 10_000),
   /**
@@ -122,8 +148,17 @@ const TIMEOUTS = {
   headersTimeout: setting(MILLISECONDS, 20_000),
   /** Time a request body (408) or a WebSocket message (1008) may take to arrive. */
   bodyTimeout: setting(MILLISECONDS, 30_000),
-  /** Time a client may read none of its buffered bytes. Then it is closed with 1013. */
+  /**
+   * Time a client may read none of its buffered bytes. Then it is closed with 1013. It applies to every response and
+   * every WebSocket.
+   */
   writeTimeout: setting(MILLISECONDS, 30_000),
+  /**
+   * Time a client may need for its buffered bytes, at the rate at which it has read during the last `writeTimeout`. A
+   * client that would need longer is closed with 1013. With the default, a client
+   * needs 12 KiB/s for 2 MiB, and 0.4 KiB/s for 64 KiB.
+   */
+  sendTimeLimit: setting(MILLISECONDS, 180_000),
   /** Maximum interval between two checks of the session timeouts. */
   sessionCheckInterval: setting(MILLISECONDS, 1000),
 };
@@ -138,9 +173,14 @@ const INPUT_LIMITS = {
   maxMessagesPerBody: setting(integer('messages', 1, MAX_COUNT), 10_000),
   /**
    * Limit for the mean rate of messages from one session. A burst may have as many messages as one second allows.
-   * `Infinity` turns the limit off.
+   * Empty messages, pings, pongs and tiny fragments of a WebSocket count too. `Infinity` turns the limit off.
    */
   maxMessagesPerSecond: setting(MESSAGES_PER_SECOND, 10_000),
+  /**
+   * Limit for calls of `onMessage` and `onBinary` of one connection whose promises are pending. While it is reached, no
+   * further input of the client is read. With 1, messages are handled one after the other.
+   */
+  maxConcurrentHandlers: setting(integer('calls', 1, MAX_COUNT), 100),
   /** Treatment of a client over its rate limit. `'wait'`: its input is delayed. `'close'`: it is closed with 1008. */
   rateLimitPolicy: setting(oneOf('wait', 'close'), 'wait'),
 };
@@ -152,20 +192,32 @@ const OUTPUT_LIMITS = {
    */
   highWaterMark: setting(BYTES, 64 * KIBIBYTE),
   /**
-   * Limit for the bytes that are buffered for one client. Each message counts with 100 bytes of overhead. A single
-   * message may be longer.
+   * Limit for the bytes that one client has not taken, on any transport. Each message counts with 100 bytes of
+   * overhead. The limit is checked when more is sent to the client. A burst that one handler sends may exceed it, since
+   * the client cannot read before the handler returns, but not `maxTotalBufferedBytes`.
    */
   maxBufferedBytes: setting(BYTES, 4 * MEBIBYTE),
   /**
-   * Limit for the bytes that are buffered in the process: for slow clients, and for incomplete request bodies and
-   * WebSocket messages. Above it, request bodies get 503, and the limit for each client and for each incomplete
-   * WebSocket message is `highWaterMark`.
+   * Limit for the bytes that are buffered in the process: output for slow clients, incomplete request bodies and
+   * WebSocket messages, and input that waits for handlers, the rate limit, `authorize` or `allowedOrigins`. Above it,
+   * the largest buffer of the address that holds the most is evicted: an incomplete body gets 503, an incomplete message
+   * or waiting input 1013, and output is limited to `highWaterMark`. Output up to `highWaterMark`, and a single message,
+   * do not count. This setting also limits the messages that one handler sends to one client.
    */
   maxTotalBufferedBytes: setting(integer('bytes', 1, TEBIBYTE), 256 * MEBIBYTE),
   /**
-   * Treatment of a client over `maxBufferedBytes`. `'close'`: it is closed with 1013. `'drop-oldest'`: its oldest
-   * messages are dropped. A function gets the client (`info`, `user`, `transport`, `bufferedBytes`) and returns one
-   * of the two.
+   * Limit like `maxTotalBufferedBytes` for one address (IPv6: for one /64). An IPv6 /48 may have a quarter of
+   * `maxTotalBufferedBytes`, or twice this limit if that is more.
+   */
+  maxBufferedBytesPerAddress: setting(
+    integer('bytes', 1, TEBIBYTE),
+    64 * MEBIBYTE,
+    'a quarter of `maxTotalBufferedBytes`',
+  ),
+  /**
+   * Treatment of a client over `maxBufferedBytes`. `'close'`: it is closed with 1013, which it gets if it reads within
+   * `disconnectDelay`. `'drop-oldest'`: its oldest messages are dropped. A function gets the client (`info`, `user`,
+   * `transport`, `bufferedBytes`) and returns one of the two.
    */
   slowConsumer: setting(
     either(
@@ -180,10 +232,17 @@ const SESSIONS = {
   /** Limit for open sessions. Further sessions get 503. A WebSocket session takes about 6 KiB. */
   maxSessions: setting(integer('sessions', 1, MAX_COUNT), 100_000),
   /**
-   * Limit for open sessions of one address (IPv6: of one /64). Further sessions get 503. The default fits a large
-   * office behind one address. All clients behind a proxy that is not in `trustedProxies` have its address.
+   * Limit for open sessions of one address (IPv6: of one /64). Further sessions get 503. An IPv6 /48 may have a
+   * quarter of `maxSessions`, or twice this limit if that is more. The default fits a large office behind one address.
+   * All clients behind a proxy that is not in `trustedProxies` have its address. Clients of a UNIX socket have none, so
+   * only `maxSessions` limits them.
    */
   maxSessionsPerAddress: setting(integer('sessions', 1, MAX_COUNT), 10_000),
+  /**
+   * Age at which a session is closed with 1012, ± 10 %. The client has to reconnect and pass `authorize` again.
+   * `Infinity` turns the limit off.
+   */
+  maxSessionAge: setting(MILLISECONDS_OR_INFINITY, Infinity, '`Infinity`'),
   /**
    * Binds a session to the address that opened it (IPv6: to its /64). Use `false` for clients whose address changes,
    * or a function that gets the request and returns another key, for example the value of a cookie.
@@ -204,7 +263,10 @@ const TRANSPORTS = {
    * the router serves. By default the router serves the installed `sockjs-client` package.
    */
   sockjsUrl: optional(URL_REFERENCE),
-  /** Flushes messages as soon as the running handler returns. With `false`, once per turn of the event loop. */
+  /**
+   * Flushes messages as soon as the running handler returns. With `false`, once per turn of the event loop. In either
+   * case, flushes that together take longer than 10 ms continue in the next turns.
+   */
   immediateFlush: setting(BOOLEAN, true),
   /** Turns off Nagle's algorithm, which delays small writes. */
   disableNagle: setting(BOOLEAN, true),
@@ -212,8 +274,9 @@ const TRANSPORTS = {
 
 const LOGGING = {
   /**
-   * Receiver of log lines: an object with the methods `debug`, `info`, `warn` and `error`, such as `console` or pino.
-   * `false` turns logging off.
+   * Receiver of log lines: an object with the methods `info`, `warn`, `error` and optionally `debug`, such as `console`
+   * or pino. `false` turns logging off. `debug` gets the development log: a line for each session that opens or
+   * closes, and for each refusal. With the environment variable `NODE_DEBUG=sockjs-server` it goes to stderr instead.
    */
   logger: setting(LOGGER, CONSOLE_LOGGER, 'the console, for warnings and errors'),
 };

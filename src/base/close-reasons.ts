@@ -26,7 +26,7 @@ export const CLOSE_REASONS = {
     reason: 'Too much sent before the connection was accepted',
     cause: 'beforeAccept',
   },
-  /** More than `maxMessagesPerSecond`, with `rateLimitPolicy: 'close'`. */
+  /** More than `maxMessagesPerSecond`, with `rateLimitPolicy: 'close'`, or too much in several requests at once. */
   rateLimited: { code: 1008, reason: 'Too many messages', cause: 'rateLimited' },
   /** WebSocket message that was not complete within `bodyTimeout`. */
   messageTimeout: { code: 1008, reason: 'Message took too long', cause: 'messageTimeout' },
@@ -34,13 +34,17 @@ export const CLOSE_REASONS = {
   tooManyMessages: { code: 1009, reason: 'Too many messages at once', cause: 'tooManyMessages' },
   /** WebSocket message over `maxMessageBytes`. */
   messageTooLarge: { code: 1009, reason: 'Message too big', cause: 'messageTooLarge' },
-  /** Incomplete WebSocket message over `highWaterMark` while the process was over `maxTotalBufferedBytes`. */
+  /** Incomplete message or delayed input that was the largest buffer when a memory limit was exceeded. */
   memoryLimit: { code: 1013, reason: 'Server is out of buffer memory', cause: 'memoryLimit' },
+  /** `onOpen` was pending for longer than `openTimeout`. */
+  openTimeout: { code: 1011, reason: 'Opening took too long', cause: 'openTimeout' },
+  /** The session has reached `maxSessionAge`. A new one has to pass `authorize` again. */
+  sessionExpired: { code: 1012, reason: 'Session has expired', cause: 'sessionExpired' },
   /** A handler threw, or its promise rejected. */
   internalError: { code: 1011, reason: 'Internal error', cause: 'internalError' },
-  /** More than `maxBufferedBytes` buffered for the client. */
+  /** More than `maxBufferedBytes` buffered for the client, or more than `highWaterMark` when memory was short. */
   slowConsumer: { code: 1013, reason: 'Client does not keep up', cause: 'slowConsumer' },
-  /** The client read none of its buffered bytes for `writeTimeout`. */
+  /** The client read none of its buffered bytes for `writeTimeout`, or would take longer than `sendTimeLimit`. */
   writeTimeout: { code: 1013, reason: 'Client stopped reading', cause: 'writeTimeout' },
 } as const satisfies Readonly<Record<string, { code: number; reason: string; cause: string }>>;
 

@@ -17,13 +17,17 @@ export type SockJSErrorCode =
   | 'ERR_ATTACHED'
   /** The backplane of a cluster is not available, or was used twice. */
   | 'ERR_BACKPLANE'
+  /** `attach()` or `listen()` was called after `close()` of the router. */
+  | 'ERR_CLOSED'
   /** A request body is longer than `maxMessageBytes`. */
   | 'ERR_BODY_TOO_LARGE'
   /** The client disconnected before its request body was complete. */
   | 'ERR_BODY_ABORTED'
   /** A request body was not complete within `bodyTimeout`. */
   | 'ERR_BODY_TIMEOUT'
-  /** More than `maxTotalBufferedBytes` are buffered in this process. */
+  /** Other code has read the request body, or a part of it. */
+  | 'ERR_BODY_CONSUMED'
+  /** More than `maxTotalBufferedBytes`, or `maxBufferedBytesPerAddress`, are buffered. */
   | 'ERR_NO_MEMORY';
 
 /** Error thrown by this library. */

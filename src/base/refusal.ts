@@ -54,7 +54,8 @@ function checkHeaderNames(names: readonly string[], status: number): void {
 
 /**
  * An HTTP response that refuses a request. `authorize` may return one. Its headers replace headers of the library with
- * the same name, such as `Content-Type`. Only `Set-Cookie` and `Vary` are added to them.
+ * the same name, such as `Content-Type`. Only `Set-Cookie` and `Vary` are added to them. A page cannot read the response:
+ * sockjs-client reports that all transports failed. To show a reason, accept the client and close it in `onOpen`.
  *
  * @example
  * return new Refusal(401, 'Please log in.', { 'WWW-Authenticate': 'Bearer' });
@@ -125,6 +126,7 @@ export const REFUSALS = {
     403,
     'Origin not allowed; the setting allowedOrigins would admit it.',
   ),
+  hostNotAllowed: new Refusal(403, 'Host not allowed; the setting allowedHosts would admit it.'),
   unauthorized: new Refusal(403, 'Not authorized.'),
   draining: new Refusal(503, 'Shutting down.', RETRY_AFTER_1_S),
   pendingLimit: new Refusal(503, 'Try again later.', RETRY_AFTER_1_S),
@@ -132,6 +134,7 @@ export const REFUSALS = {
   sessionLimit: new Refusal(503, 'Too many sessions.', RETRY_AFTER_5_S),
   addressSessionLimit: new Refusal(503, 'Too many sessions from this address.', RETRY_AFTER_5_S),
   clusterUnavailable: new Refusal(503, 'Try again later.', RETRY_AFTER_1_S),
+  tooManyHeaders: new Refusal(431, 'Too many headers.'),
   callbackMissing: new Refusal(500, '"callback" parameter required'),
   callbackInvalid: new Refusal(500, 'invalid "callback" parameter'),
   sessionNotFound: new Refusal(404, 'Session not found.'),
@@ -141,9 +144,11 @@ export const REFUSALS = {
   bodyTooLarge: new Refusal(413, 'Body too large.'),
   bodyTimeout: new Refusal(408, 'Body took too long.', { Connection: 'close' }),
   memoryLimit: new Refusal(503, 'Too much is waiting.', RETRY_AFTER_1_S),
+  bodyConsumed: new Refusal(500, 'The body was read before it reached SockJS.'),
   bodyMissing: new Refusal(500, 'Payload expected.'),
   bodyInvalid: new Refusal(500, 'Broken JSON encoding.'),
   tooManyMessages: new Refusal(413, 'Too many messages at once.'),
+  httpVersion: new Refusal(505, 'HTTP/2 is not supported.'),
   internalError: new Refusal(500, 'Internal error.'),
 } as const satisfies Readonly<Record<string, Refusal>>;
 

@@ -1,6 +1,7 @@
 /** Rules that validate the values of settings, each with its part of the error message. */
-import { inspect } from 'node:util';
+import { closestName } from './closest-name.ts';
 import type { SockJSLogger } from './logging.ts';
+import { explainOrigins } from './origin-advice.ts';
 import { TRANSPORT_NAMES, type TransportName } from './transport-name.ts';
 
 export interface Rule<Value> {
@@ -9,6 +10,8 @@ export interface Rule<Value> {
   /** Unit of a number, in plural. */
   readonly unit?: string;
   readonly isValid: (value: unknown) => value is Value;
+  /** Explains what is wrong with an invalid value, in whole sentences. */
+  readonly explain?: (value: unknown) => string | undefined;
 }
 
 const MS_PER_DAY = 86_400_000;
@@ -24,6 +27,11 @@ export function integer(unit: string, minimum: number, maximum: number): Rule<nu
 }
 
 export const MILLISECONDS: Rule<number> = integer('milliseconds', 1, MS_PER_DAY);
+export const MILLISECONDS_OR_INFINITY: Rule<number> = {
+  expected: 'a number of milliseconds from 1, or Infinity',
+  unit: 'milliseconds',
+  isValid: (value): value is number => typeof value === 'number' && value >= 1,
+};
 export const BYTES: Rule<number> = integer('bytes', 1, BYTES_PER_GIBIBYTE);
 
 export const MESSAGES_PER_SECOND: Rule<number> = {
@@ -67,6 +75,7 @@ export function either<First, Second>(
   return {
     expected: `${first.expected} or ${second.expected}`,
     isValid: (value): value is First | Second => first.isValid(value) || second.isValid(value),
+    explain: (value) => first.explain?.(value) ?? second.explain?.(value),
   };
 }
 
@@ -85,27 +94,65 @@ function isTransportName(value: unknown): value is TransportName {
   return TRANSPORT_NAMES.some((name) => name === value);
 }
 
+/** Names of sockjs-client and others, in lower case without `-`. */
+const TRANSPORT_ALIASES: Readonly<Record<string, TransportName>> = {
+  iframeeventsource: 'eventsource',
+  iframehtmlfile: 'htmlfile',
+  iframexhrpolling: 'xhr',
+  jsonppolling: 'jsonp',
+  polling: 'xhr',
+  sse: 'eventsource',
+  streaming: 'xhr_streaming',
+  xdrpolling: 'xhr',
+  xdrstreaming: 'xhr_streaming',
+  xhrpolling: 'xhr',
+};
+
 export const TRANSPORT_LIST: Rule<readonly TransportName[]> = {
   expected: `a list of ${TRANSPORT_NAMES.join(', ')}`,
   isValid: (value) => isListOf(value, isTransportName),
+  explain(value) {
+    const list: readonly unknown[] = Array.isArray(value) ? value : [value];
+    const wrong = list.find((item) => isString(item) && !isTransportName(item));
+    if (!isString(wrong)) return undefined;
+    const name = closestName(wrong, TRANSPORT_NAMES, TRANSPORT_ALIASES);
+    return name && `There is no transport '${wrong}'. Did you mean '${name}'?`;
+  },
 };
 
-// scheme://host[:port] and nothing after it. The first label of the host may be `*`. A comma or a semicolon would
-// end the origin in the Content-Security-Policy of the iframe page.
-const ORIGIN = /^[a-z][a-z0-9+.-]*:\/\/(\*\.)?[^\s/*?#@,;]+$/i;
+// scheme://host[:port] and nothing after it. The first label of the host may be `*`, and so may the port. A comma or a
+// semicolon would end the origin in the Content-Security-Policy of the iframe page.
+const ORIGIN = /^[a-z][a-z0-9+.-]*:\/\/(\*\.)?[^\s/*?#@,;]+(:\*)?$/i;
+/** Origin of pages without a host, such as `file://` in packaged applications. Pages of the web have a host. */
+const ORIGIN_WITHOUT_HOST = /^(?!https?:|wss?:)[a-z][a-z0-9+.-]*:\/\/$/i;
+/** Schemes of WebSockets, which no page has, and a colon without a port. */
+const NEVER_AN_ORIGIN = /^wss?:|:$/i;
 /** Browsers send origins in ASCII: a host with other letters is in punycode. */
 const PRINTABLE_ASCII = /^[!-~]+$/;
 
 function isOrigin(value: unknown): value is string {
   if (value === 'null') return true;
-  return isString(value) && ORIGIN.test(value) && PRINTABLE_ASCII.test(value);
+  if (!isString(value) || NEVER_AN_ORIGIN.test(value) || !PRINTABLE_ASCII.test(value)) return false;
+  return ORIGIN.test(value) || ORIGIN_WITHOUT_HOST.test(value);
 }
 
 export const ORIGIN_LIST: Rule<'*' | readonly string[]> = {
   expected:
-    "'*', a list of origins such as 'https://app.example.com' or 'https://*.example.com' " +
+    "'*', a list of origins such as 'https://app.example.com', 'https://*.example.com' or 'http://localhost:*' " +
     '(in ASCII, as browsers send them: other letters in punycode, "xn--…")',
   isValid: (value) => value === '*' || isListOf(value, isOrigin),
+  explain: (value) => explainOrigins(value, isOrigin),
+};
+
+/** A host name without port, in ASCII. The first label may be `*`. */
+const HOST_NAME = /^(\*\.)?[a-z0-9_-]+(\.[a-z0-9_-]+)*\.?$/i;
+
+export const HOST_LIST: Rule<'*' | readonly string[]> = {
+  expected:
+    "'*', or a list of host names such as 'app.example.com' or '*.example.com', without scheme and port",
+  isValid: (value) =>
+    value === '*' ||
+    isListOf(value, (item): item is string => isString(item) && HOST_NAME.test(item)),
 };
 
 /** Checks only that the items are strings. `ClientAddressReader` parses them and reports an invalid address. */
@@ -121,20 +168,18 @@ export const URL_REFERENCE: Rule<string | URL> = {
     value instanceof URL || (isString(value) && /^(https?:\/\/|file:|\/)./i.test(value)),
 };
 
-const LOGGER_METHODS = ['debug', 'info', 'warn', 'error'];
+const LOGGER_METHODS = ['info', 'warn', 'error'];
+
+function hasMethod(value: object, name: string): boolean {
+  return typeof Reflect.get(value, name) === 'function';
+}
 
 export const LOGGER: Rule<SockJSLogger | false> = {
   expected: 'an object with debug, info, warn and error, or false',
   isValid: (value): value is SockJSLogger | false => {
     if (value === false) return true;
     if (typeof value !== 'object' || value === null) return false;
-    return LOGGER_METHODS.every((name) => typeof Reflect.get(value, name) === 'function');
+    if (Reflect.get(value, 'debug') !== undefined && !hasMethod(value, 'debug')) return false;
+    return LOGGER_METHODS.every((name) => hasMethod(value, name));
   },
 };
-
-/** Formats a value for an error message, on one line. */
-export function describeValue(value: unknown): string {
-  return typeof value === 'function'
-    ? 'a function'
-    : inspect(value, { depth: 1, breakLength: Infinity });
-}

@@ -7,10 +7,14 @@
  * | `sockjs-server:close` | `SessionCloseEvent` | a session has closed |
  * | `sockjs-server:refuse` | `RefusalEvent` | a request was refused |
  *
+ * A subscriber must not throw: `node:diagnostics_channel` turns its error into an uncaught exception, which ends the
+ * process. A promise that it returns is not awaited.
+ *
  * Counters that sockjs-tornado also has keep its names, in camel case.
  */
 import { channel } from 'node:diagnostics_channel';
 import { CLOSE_REASONS, type CloseCause, type CloseReason } from './close-reasons.ts';
+import { BUFFER_KINDS, type BufferKind } from './memory-budget.ts';
 import { Rate } from './rate.ts';
 import { REFUSALS, type RefusalReason } from './refusal.ts';
 import { TRANSPORT_NAMES, type TransportName } from './transport-name.ts';
@@ -83,10 +87,17 @@ export interface SockJSStatsDump {
   readonly bytesRecvTotal: number;
   /** Messages that the policy `drop-oldest` has dropped. */
   readonly packetsDroppedTotal: number;
-  /** Pauses of clients that exceeded `maxMessagesPerSecond`. */
+  /** Pauses of clients that exceeded `maxMessagesPerSecond` or `maxConcurrentHandlers`. */
   readonly throttledTotal: number;
-  /** Bytes buffered for slow clients. */
+  /** Buffered bytes of all kinds. */
   readonly bufferedBytes: number;
+  /**
+   * Buffered bytes by kind: `output` for slow clients, incomplete WebSocket `messages`, incomplete request `bodies`, and
+   * `delayedInput` that waits for handlers, the rate limit, `authorize` or `allowedOrigins`.
+   */
+  readonly buffered: Readonly<Record<BufferKind, number>>;
+  /** Buffers that were evicted because their client held the most while a memory limit was exceeded by another. */
+  readonly evictionsTotal: number;
   /** Refused requests, by reason. */
   readonly refused: Readonly<Record<RefusalReason, number>>;
   /** Closed sessions, by cause. */
@@ -101,6 +112,10 @@ function createCounters<Name extends string>(names: readonly Name[]): Record<Nam
 function namesOf<Name extends string>(table: Readonly<Record<Name, unknown>>): Name[] {
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- `keys` loses the names
   return Object.keys(table) as Name[];
+}
+
+function sum(counters: Readonly<Record<string, number>>): number {
+  return Object.values(counters).reduce((total, count) => total + count, 0);
 }
 
 /** Counts the events of one router, and publishes them on the channels of `node:diagnostics_channel`. */
@@ -123,7 +138,8 @@ export class SockJSStats {
   #bytesReceived = 0;
   #dropped = 0;
   #throttled = 0;
-  #buffered = 0;
+  readonly #buffered = createCounters(BUFFER_KINDS);
+  #evictions = 0;
 
   constructor(prefix: string, clock: () => number) {
     this.#prefix = prefix;
@@ -200,8 +216,13 @@ export class SockJSStats {
    * @param change in bytes, negative when a buffer shrinks
    * @internal
    */
-  buffered(change: number): void {
-    this.#buffered += change;
+  buffered(kind: BufferKind, change: number): void {
+    this.#buffered[kind] += change;
+  }
+
+  /** @internal */
+  evicted(): void {
+    this.#evictions += 1;
   }
 
   /** Returns a snapshot of all counters, as a plain object that can be written as JSON. */
@@ -209,7 +230,7 @@ export class SockJSStats {
     const now = this.#clock();
     const sessions = this.#sessions;
     return {
-      sessionsActive: Object.values(sessions).reduce((sum, count) => sum + count, 0),
+      sessionsActive: sum(sessions),
       connectionsActive: this.#receivers,
       connectionsPs: this.#connections.mean(now),
       packetsSentPs: this.#sent.mean(now),
@@ -229,7 +250,9 @@ export class SockJSStats {
       bytesRecvTotal: this.#bytesReceived,
       packetsDroppedTotal: this.#dropped,
       throttledTotal: this.#throttled,
-      bufferedBytes: this.#buffered,
+      bufferedBytes: sum(this.#buffered),
+      buffered: { ...this.#buffered },
+      evictionsTotal: this.#evictions,
       refused: { ...this.#refused },
       closed: { ...this.#closed },
     };

@@ -11,9 +11,17 @@ export function isThenable(value: unknown): value is PromiseLike<unknown> {
   }
 }
 
+/**
+ * Adopts a thenable. Unlike `Promise.resolve`, it never throws: an error of `then`, or of a `constructor` that cannot
+ * be read, rejects the promise.
+ */
+export function toPromise<Value>(thenable: PromiseLike<Value>): Promise<Value> {
+  return new Promise((resolve) => resolve(thenable));
+}
+
 function ignore(): void {}
 
 /** Handles the rejection of a promise that nothing awaits: it would end the process. */
 export function ignoreRejection(value: unknown): void {
-  if (isThenable(value)) new Promise((resolve) => resolve(value)).catch(ignore);
+  if (isThenable(value)) toPromise(value).catch(ignore);
 }

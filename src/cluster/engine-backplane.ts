@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { performance } from 'node:perf_hooks';
 import { SockJSError } from '../base/errors.ts';
-import { SILENT_LOGGER, type SockJSLogger, describeError } from '../base/logging.ts';
+import { type SockJSLogger, describeError } from '../base/logging.ts';
+import { RouterLog } from '../base/router-log.ts';
 import type { Backplane, BackplaneListener, Claim, Membership, NodeId } from './backplane.ts';
 import { ClaimKeeper, formatClosing, parseClaim } from './claim-keeper.ts';
 import { type Engine, type EngineListener, RECORD_TTL_MS } from './engine.ts';
@@ -67,7 +68,7 @@ export class EngineBackplane implements Backplane, EngineListener {
   /** Settles when the backplane is up again. */
   #recovery: PromiseWithResolvers<void> | undefined;
   #listener: BackplaneListener = NO_LISTENER;
-  #logger: SockJSLogger = SILENT_LOGGER;
+  #logger: SockJSLogger = new RouterLog(false, '');
   #card = '';
   #members: ReadonlyMap<NodeId, string> = new Map();
   #timer: NodeJS.Timeout | undefined;

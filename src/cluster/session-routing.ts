@@ -150,7 +150,7 @@ export class SessionRouting {
       );
       return typeof outcome === 'object' ? (outcome.claim ?? limit) : outcome;
     } catch (error) {
-      this.#state.logger.debug(`The owner of a session is not known: ${describeError(error)}`);
+      this.#state.logger.debug?.(`The owner of a session is not known: ${describeError(error)}`);
       return 'clusterUnavailable';
     }
   }

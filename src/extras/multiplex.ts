@@ -1,7 +1,7 @@
 /**
- * Named channels over one connection. Messages are `sub,NAME`, `uns,NAME` and `msg,NAME,TEXT`, as in the multiplexing
- * of the SockJS project. Each channel has a `SockJSConnection`. When the server closes a channel, it sends
- * `uns,NAME,CODE,REASON`.
+ * Named channels over one connection. Messages are `sub,NAME`, `uns,NAME` and `msg,NAME,TEXT`, as in websocket-multiplex
+ * of the SockJS project. Clients of that library work too. Each channel has a `SockJSConnection`. When the server closes
+ * a channel, it sends `uns,NAME,CODE,REASON`.
  */
 /// <reference types="node" preserve="true" />
 import {
@@ -13,57 +13,61 @@ import { type ConnectionBackend, SockJSConnection, backendOf } from '../api/conn
 import { SockJSError } from '../base/errors.ts';
 import type { ConnectionInfo } from '../base/connection-info.ts';
 import type { Message } from '../protocol/message.ts';
-import { createMessage } from '../sessions/create-message.ts';
-import { MAX_MEMOIZED_BYTES } from '../base/memoize.ts';
+import { createMessage, createSharedMessage } from '../sessions/create-message.ts';
+import { memoizeEncoding } from '../base/memoize.ts';
 import type { CloseStatus } from '../base/close-reasons.ts';
 import { CHANNEL_CLOSE_REASONS } from './channel-close-reasons.ts';
-import { HandlerRunner, type HandlerOwner } from '../sessions/handler-runner.ts';
-import type { SockJSLogger } from '../base/logging.ts';
+import {
+  type HandlerContext,
+  type HandlerOwner,
+  HandlerRunner,
+} from '../sessions/handler-runner.ts';
+import type { ClientMemory } from '../base/memory-budget.ts';
 import type { TransportName } from '../base/transport-name.ts';
 
 /** Limit for the name in the refusal of an unknown channel. */
 const MAX_NAME_LENGTH = 200;
 
 /** Definition of a channel, which all sessions share. */
-class ChannelDefinition {
-  /** Percent-encoded name, as in messages, so that it contains no comma. */
-  readonly name: string;
+interface ChannelDefinition {
   readonly createConnection: CreateConnection<SockJSConnection>;
-  #last: { readonly message: Message; readonly prefixed: Message } | undefined;
+}
 
-  constructor(name: string, createConnection: CreateConnection<SockJSConnection>) {
-    this.name = encodeURIComponent(name);
-    this.createConnection = createConnection;
-  }
+/** One spelling of a channel's name in messages. A client gets the spelling that it has subscribed with. */
+class ChannelSpelling {
+  /** Encoded name, so that it contains no comma. */
+  readonly name: string;
+  readonly definition: ChannelDefinition;
+  /** Adds the name of the channel to a message. Memoized, so that a broadcast is encoded once. */
+  readonly addPrefix: (message: Message) => Message;
 
-  /** Adds the name of the channel to a message. Memoized, so that a broadcast is encoded once, unless it is long. */
-  addPrefix(message: Message): Message {
-    if (message === this.#last?.message) return this.#last.prefixed;
-    if (typeof message.data !== 'string') {
+  constructor(name: string, definition: ChannelDefinition) {
+    this.name = name;
+    this.definition = definition;
+    this.addPrefix = memoizeEncoding(({ data, isShared }: Message) => {
+      const create = isShared ? createSharedMessage : createMessage;
+      if (typeof data === 'string') return create(`msg,${name},${data}`);
       throw new SockJSError(
         'ERR_MESSAGE_TYPE',
         'A channel carries strings only. Send text, for example JSON.',
       );
-    }
-    const prefixed = createMessage(`msg,${this.name},${message.data}`);
-    if (prefixed.size <= MAX_MEMOIZED_BYTES) this.#last = { message, prefixed };
-    return prefixed;
+    });
   }
 }
 
 /** One channel of one session. */
 class Channel implements ConnectionBackend, HandlerOwner {
   readonly #session: ConnectionBackend;
-  readonly #definition: ChannelDefinition;
+  readonly #spelling: ChannelSpelling;
   readonly #handlers: HandlerRunner;
   #closeReason: CloseStatus | undefined;
 
   /** @param session session that carries the channel */
-  constructor(session: ConnectionBackend, definition: ChannelDefinition) {
+  constructor(session: ConnectionBackend, spelling: ChannelSpelling) {
     this.#session = session;
-    this.#definition = definition;
-    const connection = definition.createConnection(this);
-    this.#handlers = new HandlerRunner(connection, this, session.logger);
+    this.#spelling = spelling;
+    const connection = spelling.definition.createConnection(this);
+    this.#handlers = new HandlerRunner(connection, this);
   }
 
   get info(): ConnectionInfo {
@@ -78,8 +82,12 @@ class Channel implements ConnectionBackend, HandlerOwner {
     return this.#session.transport;
   }
 
-  get logger(): SockJSLogger {
-    return this.#session.logger;
+  get context(): HandlerContext {
+    return this.#session.context;
+  }
+
+  get memory(): ClientMemory {
+    return this.#session.memory;
   }
 
   get bufferedBytes(): number {
@@ -95,7 +103,7 @@ class Channel implements ConnectionBackend, HandlerOwner {
   }
 
   get isOpening(): boolean {
-    return this.#handlers.opening !== undefined;
+    return this.#handlers.isOpening;
   }
 
   open(): void {
@@ -103,7 +111,13 @@ class Channel implements ConnectionBackend, HandlerOwner {
   }
 
   receive(text: string): void {
-    this.#handlers.deliver(text);
+    const { input } = this.#handlers;
+    input.push([text], this.context.clock());
+    if (input.delay === 'handlers') this.#session.holdInput(input.ready());
+  }
+
+  holdInput(until: Promise<unknown>): void {
+    this.#handlers.input.hold(until);
   }
 
   drained(): void {
@@ -111,7 +125,7 @@ class Channel implements ConnectionBackend, HandlerOwner {
   }
 
   send(message: Message): boolean {
-    return this.isOpen && this.#session.send(this.#definition.addPrefix(message));
+    return this.isOpen && this.#session.send(this.#spelling.addPrefix(message));
   }
 
   watchClose(watcher: () => void): () => void {
@@ -130,7 +144,7 @@ class Channel implements ConnectionBackend, HandlerOwner {
 
   close({ code, reason }: CloseStatus): void {
     if (!this.isOpen) return;
-    this.#session.send(createMessage(`uns,${this.#definition.name},${code},${reason}`));
+    this.#session.send(createMessage(`uns,${this.#spelling.name},${code},${reason}`));
     this.onClosed({ code, reason });
   }
 
@@ -144,12 +158,12 @@ class Channel implements ConnectionBackend, HandlerOwner {
 
 /** Connection that carries the channels of one session. */
 class MultiplexConnection extends SockJSConnection {
-  readonly #definitions: ReadonlyMap<string, ChannelDefinition>;
+  readonly #spellings: ReadonlyMap<string, ChannelSpelling>;
   readonly #channels = new Map<ChannelDefinition, Channel>();
 
-  constructor(definitions: ReadonlyMap<string, ChannelDefinition>) {
+  constructor(spellings: ReadonlyMap<string, ChannelSpelling>) {
     super();
-    this.#definitions = definitions;
+    this.#spellings = spellings;
   }
 
   override onMessage(message: string): void {
@@ -157,17 +171,18 @@ class MultiplexConnection extends SockJSConnection {
     const kind = message.slice(0, Math.max(kindEnd, 0));
     const nameEnd = message.indexOf(',', kindEnd + 1);
     const name = message.slice(kindEnd + 1, nameEnd < 0 ? message.length : nameEnd);
-    const definition = this.#definitions.get(name);
-    if (definition === undefined) {
+    const spelling = this.#spellings.get(name);
+    if (spelling === undefined) {
       if (kind === 'sub' && name.length <= MAX_NAME_LENGTH)
         this.#refuse(name, CHANNEL_CLOSE_REASONS.unknown);
       return;
     }
     const text = nameEnd < 0 ? '' : message.slice(nameEnd + 1);
-    if (kind === 'msg') this.#channels.get(definition)?.receive(text);
-    else if (kind === 'sub') this.#subscribe(definition);
-    else if (kind === 'uns')
-      this.#channels.get(definition)?.onClosed(CHANNEL_CLOSE_REASONS.unsubscribed);
+    if (kind === 'sub') return this.#subscribe(spelling);
+    const channel = this.#channels.get(spelling.definition);
+    if (kind === 'msg') channel?.receive(text);
+    else if (kind === 'uns') channel?.onClosed(CHANNEL_CLOSE_REASONS.unsubscribed);
+    return undefined;
   }
 
   override onDrain(): void {
@@ -178,15 +193,16 @@ class MultiplexConnection extends SockJSConnection {
     for (const channel of this.#channels.values()) channel.onClosed({ code, reason });
   }
 
-  #subscribe(definition: ChannelDefinition): void {
+  #subscribe(spelling: ChannelSpelling): void {
+    const { definition } = spelling;
     const previous = this.#channels.get(definition);
     if (previous?.isOpen === true) return;
     // A client that subscribes and unsubscribes in a loop may have only one pending `onOpen` for each channel.
     if (previous?.isOpening === true) {
-      this.#refuse(definition.name, CHANNEL_CLOSE_REASONS.opening);
+      this.#refuse(spelling.name, CHANNEL_CLOSE_REASONS.opening);
       return;
     }
-    const channel = new Channel(backendOf(this), definition);
+    const channel = new Channel(backendOf(this), spelling);
     this.#channels.set(definition, channel);
     channel.open();
   }
@@ -197,10 +213,41 @@ class MultiplexConnection extends SockJSConnection {
 }
 
 /**
+ * Returns the spellings of all names: that of `MultiplexClient`, and that of the client of websocket-multiplex, which
+ * calls `escape`. If one text spells two names, it is that of `MultiplexClient`.
+ */
+function spellNames(
+  definitions: ReadonlyMap<string, ChannelDefinition>,
+): ReadonlyMap<string, ChannelSpelling> {
+  const spellings = new Map<string, ChannelSpelling>();
+  for (const encode of [escape, encodeURIComponent]) {
+    for (const [name, definition] of definitions) {
+      const encoded = encode(name);
+      spellings.set(encoded, new ChannelSpelling(encoded, definition));
+    }
+  }
+  return spellings;
+}
+
+/** Half of a surrogate pair, which `encodeURIComponent` rejects. */
+const LONE_SURROGATE = /\p{Surrogate}/u;
+
+function checkName(name: string): void {
+  if (name === '')
+    throw new SockJSError('ERR_SETTING', 'A channel needs a name that is not empty.');
+  if (LONE_SURROGATE.test(name)) {
+    throw new SockJSError(
+      'ERR_SETTING',
+      `The channel name ${JSON.stringify(name)} contains half of a surrogate pair. Use whole characters.`,
+    );
+  }
+}
+
+/**
  * Creates a connection class that carries named channels over one connection. In the browser, `MultiplexClient` of
  * `sockjs-server/multiplex-client` opens the channels.
  * @param channels connection classes, or functions that return a connection, by channel name
- * @throws SockJSError `ERR_SETTING` without a channel, for an empty name, or for a value that is neither
+ * @throws SockJSError `ERR_SETTING` without a channel, for an empty or malformed name, or for a value that is neither
  *
  * @example
  * new SockJSRouter(multiplex({ news: NewsConnection, chat: ChatConnection }), '/all');
@@ -210,17 +257,16 @@ export function multiplex(
 ): new () => SockJSConnection {
   const definitions = new Map<string, ChannelDefinition>();
   for (const [name, source] of Object.entries(channels)) {
-    if (name === '')
-      throw new SockJSError('ERR_SETTING', 'A channel needs a name that is not empty.');
-    const create = connectionCreator(source, `Channel '${name}'`, 'ERR_SETTING');
-    const definition = new ChannelDefinition(name, create);
-    definitions.set(definition.name, definition);
+    checkName(name);
+    const createConnection = connectionCreator(source, `Channel '${name}'`, 'ERR_SETTING');
+    definitions.set(name, { createConnection });
   }
   if (definitions.size === 0)
     throw new SockJSError('ERR_SETTING', 'multiplex() needs at least one channel.');
+  const spellings = spellNames(definitions);
   return class extends MultiplexConnection {
     constructor() {
-      super(definitions);
+      super(spellings);
     }
   };
 }

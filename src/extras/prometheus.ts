@@ -55,8 +55,9 @@ const GAUGES: readonly Metric[] = [
   },
   {
     name: 'sockjs_buffered_bytes',
-    help: 'Bytes that are buffered for slow clients.',
-    values: single((dump) => dump.bufferedBytes),
+    help: 'Buffered bytes: output for slow clients, incomplete messages and bodies, and delayed input.',
+    label: 'kind',
+    values: labelled('kind', (dump) => dump.buffered),
   },
 ];
 
@@ -107,8 +108,13 @@ const COUNTERS: readonly Metric[] = [
     values: single((dump) => dump.packetsDroppedTotal),
   },
   {
+    name: 'sockjs_evictions_total',
+    help: 'Buffers that were evicted because their client held the most when a memory limit was exceeded.',
+    values: single((dump) => dump.evictionsTotal),
+  },
+  {
     name: 'sockjs_throttled_total',
-    help: 'Pauses of clients that exceeded maxMessagesPerSecond.',
+    help: 'Pauses of clients that exceeded maxMessagesPerSecond or maxConcurrentHandlers.',
     values: single((dump) => dump.throttledTotal),
   },
 ];

@@ -6,10 +6,9 @@ import { SockJSConnection, backendOf } from '../api/connection.ts';
 import type { ConnectionInfo } from '../base/connection-info.ts';
 import { describeError } from '../base/logging.ts';
 import { CLOSE_REASONS } from '../base/close-reasons.ts';
+import { isThenable, toPromise } from '../base/thenable.ts';
 
 interface Events {
-  /** Emitted only to call the connection handler. */
-  connection: [socket: CompatWebSocket, request: CompatRequest];
   /** As in `ws`, the data is a Buffer even for a text message, for which `isBinary` is false. */
   message: [data: Buffer, isBinary: boolean];
   close: [code: number, reason: Buffer];
@@ -20,6 +19,8 @@ interface Events {
 interface SendOptions {
   readonly binary?: boolean | undefined;
 }
+
+function ignore(): void {}
 
 type SendCallback = (error?: Error) => void;
 
@@ -45,7 +46,7 @@ export class CompatWebSocket extends EventEmitter<Events> {
   #hasClosed = false;
 
   constructor(connection: SockJSConnection) {
-    super({ captureRejections: true });
+    super();
     this.#connection = connection;
     this.once('close', () => {
       this.#hasClosed = true;
@@ -68,7 +69,7 @@ export class CompatWebSocket extends EventEmitter<Events> {
    * @throws SockJSError `ERR_MESSAGE_TYPE` for bytes that are not UTF-8 on a transport that carries only text
    */
   send(
-    data: string | Uint8Array,
+    data: string | ArrayBuffer | ArrayBufferView,
     options?: SendOptions | SendCallback,
     callback?: SendCallback,
   ): void {
@@ -77,7 +78,8 @@ export class CompatWebSocket extends EventEmitter<Events> {
     if (this.#connection.isClosed) {
       this.#callBack(onSent, new Error('The connection is closed.'));
     } else {
-      this.#connection.send(this.#toSupportedType(data, binary));
+      const message = typeof data === 'string' ? data : toBuffer(data);
+      this.#connection.send(this.#toSupportedType(message, binary));
       this.#callBack(onSent);
     }
   }
@@ -88,8 +90,10 @@ export class CompatWebSocket extends EventEmitter<Events> {
   /** Does nothing: pongs are sent automatically. */
   pong(): void {}
 
-  close(code = 1000, reason = ''): void {
-    this.#connection.close(code, reason);
+  /** @param reason text, or its bytes in UTF-8, as in `ws` */
+  close(code = 1000, reason: string | ArrayBuffer | ArrayBufferView = ''): void {
+    const text = typeof reason === 'string' ? reason : toBuffer(reason).toString('utf8');
+    this.#connection.close(code, text);
   }
 
   /** Closes with code 1001, because on most transports a server can end a session only with a close frame. */
@@ -97,35 +101,59 @@ export class CompatWebSocket extends EventEmitter<Events> {
     this.#connection.close(1001, 'Terminated');
   }
 
-  /** Handles rejections of async listeners. Exceptions of listeners reach the connection directly. */
-  override [EventEmitter.captureRejectionSymbol](
-    error: Error,
-    event: unknown,
-    ..._args: unknown[]
-  ): void {
-    this.#closeAfterError(`A listener for '${String(event)}'`, error);
+  /**
+   * Calls the listeners of an event, as `emit` does, which drops their results.
+   * @returns a promise that resolves when the promises of the listeners have settled, or undefined without any
+   * @internal
+   */
+  callListeners<Name extends keyof Events>(
+    event: Name,
+    ...args: Events[Name]
+  ): Promise<void> | undefined {
+    let pending: Promise<void> | undefined;
+    for (const listener of this.rawListeners(event)) {
+      const settled = this.watch(`A listener for '${event}'`, Reflect.apply(listener, this, args));
+      pending = pending === undefined ? settled : pending.then(() => settled);
+    }
+    return pending;
+  }
+
+  /**
+   * Closes the connection if a promise rejects.
+   * @returns a promise that resolves when it has settled, or undefined if the result is no promise
+   * @internal
+   */
+  watch(source: string, result: unknown): Promise<void> | undefined {
+    if (!isThenable(result)) return undefined;
+    return toPromise(result).then(ignore, (error: unknown) => this.#closeAfterError(source, error));
   }
 
   #callBack(onSent: SendCallback | undefined, sendError?: Error): void {
     if (onSent === undefined) return;
-    const called = Promise.resolve(sendError).then(onSent);
-    called.catch((error: unknown) => this.#closeAfterError('A callback of send()', error));
+    void this.watch('A callback of send()', Promise.resolve(sendError).then(onSent));
   }
 
   #closeAfterError(source: string, error: unknown): void {
     const backend = backendOf(this.#connection);
     backend.close(CLOSE_REASONS.internalError);
-    backend.logger.error(
+    backend.context.logger.error(
       `${source} failed; its connection is closed with ${CLOSE_REASONS.internalError.code}: ${describeError(error)}`,
     );
   }
 
-  #toSupportedType(data: string | Uint8Array, binary: boolean | undefined): string | Uint8Array {
+  #toSupportedType(data: string | Buffer, binary: boolean | undefined): string | Uint8Array {
     if (typeof data === 'string') return data;
     const isTextOnly = this.#connection.transport !== 'rawwebsocket';
-    if (binary === false || (isTextOnly && isUtf8(data))) return Buffer.from(data).toString('utf8');
+    if (binary === false || (isTextOnly && isUtf8(data))) return data.toString('utf8');
     return data;
   }
+}
+
+/** Returns a view of the same bytes. */
+function toBuffer(data: ArrayBuffer | ArrayBufferView): Buffer {
+  return ArrayBuffer.isView(data)
+    ? Buffer.from(data.buffer, data.byteOffset, data.byteLength)
+    : Buffer.from(data);
 }
 
 /** A listener for `wss.on('connection', …)`. */
@@ -148,23 +176,23 @@ function createRequest(info: ConnectionInfo): CompatRequest {
  */
 export function webSocketHandler(handler: WebSocketHandler): new () => SockJSConnection {
   return class CompatConnection extends SockJSConnection {
-    readonly #socket = new CompatWebSocket(this).once('connection', handler);
+    readonly #socket = new CompatWebSocket(this);
 
     /** Does not await the handler. As with `ws`, messages arrive while an async handler runs. */
     override onOpen(info: ConnectionInfo): void {
-      this.#socket.emit('connection', this.#socket, createRequest(info));
+      void this.#socket.watch('The handler', handler(this.#socket, createRequest(info)));
     }
 
-    override onMessage(message: string): void {
-      this.#socket.emit('message', Buffer.from(message), false);
+    override onMessage(message: string): void | Promise<void> {
+      return this.#socket.callListeners('message', Buffer.from(message), false);
     }
 
-    override onBinary(data: Uint8Array): void {
-      this.#socket.emit('message', Buffer.from(data), true);
+    override onBinary(data: Uint8Array): void | Promise<void> {
+      return this.#socket.callListeners('message', Buffer.from(data), true);
     }
 
-    override onClose(code: number, reason: string): void {
-      this.#socket.emit('close', code, Buffer.from(reason));
+    override onClose(code: number, reason: string): void | Promise<void> {
+      return this.#socket.callListeners('close', code, Buffer.from(reason));
     }
   };
 }

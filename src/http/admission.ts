@@ -2,11 +2,12 @@
  * Decides whether a page may connect, and whether a request may open a session. Both decisions are made before the
  * session exists, so that a refusal is only an HTTP response.
  */
+import { ApplicationError } from '../base/application-error.ts';
 import { REFUSALS, Refusal, type RefusalReason } from '../base/refusal.ts';
 import { type TransportName, isWebSocketTransport } from '../base/transport-name.ts';
 import { type Authorize, SessionRequest } from './authorize.ts';
 import { addNoCache } from './headers.ts';
-import type { DecisionKind, DecisionRequest, Outcome } from './pending-decisions.ts';
+import type { DecisionCall, DecisionKind, DecisionRequest, Outcome } from './pending-decisions.ts';
 import type { RequestContext } from './request-context.ts';
 
 export interface Admitted {
@@ -28,17 +29,6 @@ function refused(reason: RefusalReason, refusal: Refusal = REFUSALS[reason]): Ad
   return { type: 'refused', reason, refusal };
 }
 
-function decisionRequest(
-  { exchange, client }: RequestContext,
-  kind: DecisionKind,
-): DecisionRequest {
-  return {
-    kind,
-    address: client.address,
-    watchDisconnect: (callback) => exchange.watchDisconnect(callback),
-  };
-}
-
 const REFUSAL_REASONS = {
   closed: 'draining',
   limit: 'pendingLimit',
@@ -56,13 +46,35 @@ function conclude<Value>(
   return outcome.type === 'disconnected' ? DISCONNECTED : refused(REFUSAL_REASONS[outcome.type]);
 }
 
+function decisionRequest(context: RequestContext, kind: DecisionKind): DecisionRequest {
+  const { exchange, client, memory } = context;
+  return {
+    kind,
+    address: client.address,
+    watchDisconnect: (callback) => exchange.watchDisconnect(memory, callback),
+  };
+}
+
+/** Calls a function of the application, and turns the outcome into an admission. */
 function decide<Value>(
   context: RequestContext,
-  outcome: Outcome<Value> | Promise<Outcome<Value>>,
+  kind: DecisionKind,
+  start: (call: DecisionCall) => Value | PromiseLike<Value>,
   admit: (value: Value) => Admission,
 ): Admission | Promise<Admission> {
+  const { state } = context;
+  const request = decisionRequest(context, kind);
+  const fail = (error: unknown): never => {
+    throw new ApplicationError(kind, error);
+  };
+  let outcome: Outcome<Value> | Promise<Outcome<Value>>;
+  try {
+    outcome = state.decisions.decide(request, start);
+  } catch (error) {
+    return fail(error);
+  }
   if (!(outcome instanceof Promise)) return conclude(context, outcome, admit);
-  return outcome.then((settled) => conclude(context, settled, admit));
+  return outcome.then((settled) => conclude(context, settled, admit), fail);
 }
 
 /** Decides whether the page that sent a request may connect. A refusal is logged once for each origin. */
@@ -71,28 +83,23 @@ export function admitOrigin(context: RequestContext): Admission | Promise<Admiss
   const { allowed, origin = '' } = state.originGuard.judge(exchange, client.host);
   const admit = (isAllowed: boolean): Admission => {
     if (isAllowed) return ADMITTED;
-    state.warnings.warnOfOrigin(origin);
+    state.warnings.warnOfOrigin(origin, client.host);
     context.headers.push('Vary', 'Origin');
     addNoCache(context.headers);
     return refused('originNotAllowed');
   };
   if (allowed !== undefined) return admit(allowed);
-  const request = decisionRequest(context, 'allowedOrigins');
-  return decide(
-    context,
-    state.decisions.decide(request, () => state.originGuard.evaluate(origin)),
-    admit,
-  );
+  return decide(context, 'allowedOrigins', () => state.originGuard.evaluate(origin), admit);
 }
 
 /** Returns the reason to refuse another session, or undefined. */
 export function sessionLimit({ state, client }: RequestContext): RefusalReason | undefined {
   const { sessions, settings } = state;
   if (sessions.isDraining) return 'draining';
-  if (sessions.size >= settings.maxSessions) return 'sessionLimit';
-  if (sessions.sizeOf(client.address) >= settings.maxSessionsPerAddress)
-    return 'addressSessionLimit';
-  return undefined;
+  const { maxSessions, maxSessionsPerAddress } = settings;
+  if (sessions.size >= maxSessions) return 'sessionLimit';
+  const isFull = sessions.addresses.isFull(client.address, maxSessionsPerAddress, maxSessions);
+  return isFull ? 'addressSessionLimit' : undefined;
 }
 
 /**
@@ -112,9 +119,8 @@ function authorize(
   context: RequestContext,
   callAuthorize: Authorize<unknown>,
 ): Admission | Promise<Admission> {
-  const { state, exchange } = context;
-  const outcome = state.decisions.decide(decisionRequest(context, 'authorize'), (call) => {
-    const { method, certificate } = exchange;
+  const { method, certificate } = context.exchange;
+  const start = (call: DecisionCall): ReturnType<Authorize<unknown>> => {
     const pending = {
       method,
       certificate,
@@ -123,8 +129,8 @@ function authorize(
       },
     };
     return callAuthorize(new SessionRequest(context.head, pending));
-  });
-  return decide(context, outcome, (user) => {
+  };
+  return decide(context, 'authorize', start, (user) => {
     if (user instanceof Refusal) return refused('unauthorized', user);
     const isRefused = user === undefined || user === null || user === false;
     return isRefused ? refused('unauthorized') : { type: 'admitted', user };

@@ -28,16 +28,34 @@ export interface ClientAddress {
 
 type IsTrusted = (address: string) => boolean;
 
-/** Content of one forwarding header. */
-interface Forwarded {
-  /** An item is undefined if its element names no address. */
-  readonly addresses: readonly (string | undefined)[];
-  readonly host: string | undefined;
-  readonly proto: string | undefined;
+/**
+ * Headers that trusted proxies write: `X-Forwarded-For`, `-Host` and `-Proto`, or `Forwarded`. `auto` takes the first
+ * ones if a request has `X-Forwarded-For`.
+ */
+export type ForwardedHeader = 'auto' | 'x-forwarded' | 'forwarded';
+
+/** One element of a forwarding header: what a proxy has written about the hop before it. */
+interface ForwardedElement {
+  /** Undefined if the element names no address. */
+  readonly address: string | undefined;
+  readonly host?: string | undefined;
+  readonly proto?: string | undefined;
 }
+
+/** Limit for the elements of a list that are read. More proxies in a row do not exist. */
+const MAX_ELEMENTS = 32;
+const MAX_ELEMENT_LENGTH = 1024;
+
+const COMMA = 44;
+const QUOTE = 34;
+const BACKSLASH = 92;
 
 const MAPPED_IPV4 = '::ffff:';
 const ENCLOSING_QUOTES = /^"|"$/g;
+// RFC 7239, section 4, but a value without quotes may have any characters, since some proxies omit the quotes of IPv6
+// addresses.
+const PAIR = /\s*([^\s=;,"]+)=(?:"((?:[^"\\]|\\.)*)"|([^\s;,"]*))\s*(?:;|$)|\s*(?:;|$)/y;
+const SECURE_SCHEMES: ReadonlySet<string> = new Set(['https', 'wss']);
 
 /** Removes the zone of an IPv6 address, and converts an IPv4 address in IPv6 notation to dotted notation. */
 function normalizeAddress(address: string): string {
@@ -55,55 +73,92 @@ function parseAddress(text: string): string | undefined {
   return isIPv4(candidate) || isIPv6(candidate) ? normalizeAddress(candidate) : undefined;
 }
 
-function lastItem(list: string | undefined): string | undefined {
-  const last = list?.split(',').at(-1)?.trim();
-  return last === '' ? undefined : last;
-}
-
-function parsePair(pair: string): [name: string, value: string] {
-  const equals = pair.indexOf('=');
-  const name = pair.slice(0, Math.max(equals, 0)).trim().toLowerCase();
-  const value = pair.slice(equals + 1).trim();
-  return [name, value.replace(ENCLOSING_QUOTES, '')];
-}
-
-/** Parses RFC 7239: `for=1.2.3.4;host=example.com;proto=https, for=…` */
-function parseForwarded(value: string): Forwarded {
-  const elements = value.split(',').map((element) => new Map(element.split(';').map(parsePair)));
-  const nearest = elements.at(-1);
-  return {
-    addresses: elements.map((element) => parseAddress(element.get('for') ?? '')),
-    host: nearest?.get('host'),
-    proto: nearest?.get('proto'),
-  };
-}
-
-function parseXForwarded(hop: Hop): Forwarded {
-  const list = hop.header('x-forwarded-for');
-  return {
-    addresses: list === undefined ? [] : list.split(',').map(parseAddress),
-    host: lastItem(hop.header('x-forwarded-host')),
-    proto: lastItem(hop.header('x-forwarded-proto')),
-  };
-}
-
-/** Returns the first untrusted address from the right, or the last trusted one before an item without address. */
-function firstUntrusted(peer: string, { addresses }: Forwarded, isTrusted: IsTrusted): string {
-  let address = peer;
-  for (const next of addresses.toReversed()) {
-    if (next === undefined) return address;
-    address = next;
-    if (!isTrusted(next)) return address;
+/**
+ * Returns the index of the comma before an element, outside quoted strings, or -1.
+ * @returns undefined if the element is too long
+ */
+function commaBefore(list: string, end: number): number | undefined {
+  let isQuoted = false;
+  for (let at = end - 1; at >= 0; at -= 1) {
+    if (end - at > MAX_ELEMENT_LENGTH) return undefined;
+    const code = list.charCodeAt(at);
+    if (code === COMMA && !isQuoted) return at;
+    if (code === QUOTE && !(isQuoted && list.charCodeAt(at - 1) === BACKSLASH)) {
+      isQuoted = !isQuoted;
+    }
   }
-  return address;
+  return -1;
+}
+
+/** Yields the elements of a list from the right, without empty ones. Ends before an element that is too long. */
+function* elementsFromRight(list: string): Generator<string> {
+  let end = list.length;
+  for (let count = 0; count < MAX_ELEMENTS && end >= 0; count += 1) {
+    const comma = commaBefore(list, end);
+    if (comma === undefined) return;
+    const element = list.slice(comma + 1, end).trim();
+    if (element !== '') yield element;
+    end = comma;
+  }
+}
+
+function lastElement(list = ''): string | undefined {
+  const [last] = elementsFromRight(list);
+  return last;
+}
+
+/** Parses an element of RFC 7239, such as `for=1.2.3.4;host=example.com;proto=https`. */
+function parseElement(element: string): ForwardedElement {
+  const pairs = new Map<string, string>();
+  PAIR.lastIndex = 0;
+  while (PAIR.lastIndex < element.length) {
+    const match = PAIR.exec(element);
+    if (match === null) return { address: undefined };
+    const [, name, quoted, token = ''] = match;
+    const value = quoted?.replaceAll(/\\(.)/g, '$1') ?? token;
+    if (name !== undefined && value !== '') pairs.set(name.toLowerCase(), value);
+  }
+  const address = parseAddress(pairs.get('for') ?? '');
+  return { address, host: pairs.get('host'), proto: pairs.get('proto') };
+}
+
+/** Parses an item of `X-Forwarded-For`. */
+function parseItem(item: string): ForwardedElement {
+  return { address: parseAddress(item) };
+}
+
+/**
+ * Follows the hops from the peer to the first untrusted address. Host and scheme are those that the last trusted proxy
+ * on the way has written.
+ */
+function followHops(
+  peer: string,
+  list: string,
+  parse: (element: string) => ForwardedElement,
+  isTrusted: IsTrusted,
+): ForwardedElement & { readonly address: string } {
+  let address = peer;
+  let host: string | undefined;
+  let proto: string | undefined;
+  for (const text of elementsFromRight(list)) {
+    const element = parse(text);
+    host = element.host ?? host;
+    proto = element.proto ?? proto;
+    if (element.address === undefined) break;
+    ({ address } = element);
+    if (!isTrusted(address)) break;
+  }
+  return { address, host, proto };
 }
 
 /** Reads the client's address from requests, as far as `trustedProxies` allows. */
 export class ClientAddressReader {
   readonly #isTrusted: IsTrusted | undefined;
+  readonly #header: ForwardedHeader;
 
   /** @throws SockJSError `ERR_SETTING` if an entry is not an address, a subnet or a known name */
-  constructor(trustedProxies: readonly string[]) {
+  constructor(trustedProxies: readonly string[], header: ForwardedHeader = 'auto') {
+    this.#header = header;
     if (trustedProxies.length === 0) return;
     try {
       const trusts = proxyAddr.compile([...trustedProxies]);
@@ -119,24 +174,32 @@ export class ClientAddressReader {
 
   read(hop: Hop): ClientAddress {
     const peer = normalizeAddress(hop.remoteAddress);
-    const host = hop.header('host');
-    const direct: ClientAddress = { address: peer, host, secure: hop.encrypted };
     const isTrusted = this.#isTrusted;
-    if (isTrusted === undefined || !isTrusted(peer)) return direct;
-    const standard = hop.header('forwarded');
-    const common = hop.header('x-forwarded-for');
-    const isStandard = standard !== undefined && common === undefined;
-    const claims = isStandard ? parseForwarded(standard) : parseXForwarded(hop);
-    const address = firstUntrusted(peer, claims, isTrusted);
-    if (standard !== undefined && common !== undefined) {
-      // A proxy that writes one header may forward the other one as the client wrote it. If they differ, trust neither.
-      const other = firstUntrusted(peer, parseForwarded(standard), isTrusted);
-      if (other !== address) return direct;
+    const host = hop.header('host');
+    if (isTrusted === undefined || !isTrusted(peer)) {
+      return { address: peer, host, secure: hop.encrypted };
     }
+    const forwarded = this.#isStandard(hop)
+      ? followHops(peer, hop.header('forwarded') ?? '', parseElement, isTrusted)
+      : {
+          ...followHops(peer, hop.header('x-forwarded-for') ?? '', parseItem, isTrusted),
+          host: lastElement(hop.header('x-forwarded-host')),
+          proto: lastElement(hop.header('x-forwarded-proto')),
+        };
+    const { address, proto } = forwarded;
     return {
       address,
-      host: claims.host ?? host,
-      secure: claims.proto === undefined ? hop.encrypted : claims.proto.toLowerCase() === 'https',
+      host: forwarded.host ?? host,
+      secure: proto === undefined ? hop.encrypted : SECURE_SCHEMES.has(proto.toLowerCase()),
     };
+  }
+
+  /** A proxy that writes one header passes on the other one as the client has sent it, so only one is read. */
+  #isStandard(hop: Hop): boolean {
+    if (this.#header !== 'auto') return this.#header === 'forwarded';
+    return (
+      hop.header('forwarded') !== undefined &&
+      lastElement(hop.header('x-forwarded-for')) === undefined
+    );
   }
 }

@@ -4,9 +4,11 @@
  */
 import type { PeerCertificate } from 'node:tls';
 import type { SockJSError } from '../base/errors.ts';
-import type { MemoryBudget } from '../base/memory-budget.ts';
-import type { Refusal } from '../base/refusal.ts';
+import type { ClientMemory } from '../base/memory-budget.ts';
+import type { Payload } from '../base/payload.ts';
+import type { Refusal, RefusalReason } from '../base/refusal.ts';
 import type { Hop } from './client-address.ts';
+import type { OperatorWarning } from './operator-warnings.ts';
 import type { WebSocketConnection } from './websocket-connection.ts';
 
 /** Alternating names and values, which a host writes without conversion. */
@@ -17,10 +19,9 @@ export interface HostSettings {
   readonly disableNagle: boolean;
   readonly noKeepAlive: boolean;
   readonly maxMessageBytes: number;
-  readonly maxTotalBufferedBytes: number;
-  readonly highWaterMark: number;
   readonly bodyTimeout: number;
   readonly writeTimeout: number;
+  readonly sendTimeLimit: number;
 }
 
 /** Receives the events of a response. Either `onFinish` or `onDisconnect` is the last one. */
@@ -31,7 +32,7 @@ export interface ResponseListener {
   onFinish(): void;
   /** Called when the client disconnected before the response was sent completely. */
   onDisconnect(): void;
-  /** Called when the client has read none of the buffered bytes for `writeTimeout`. */
+  /** Called when the client reads too slowly: see `writeTimeout` and `sendTimeLimit`. */
   onWriteTimeout(): void;
 }
 
@@ -41,17 +42,13 @@ export interface BodyLimits {
   readonly maxBytes: number;
   /** Time for the whole body, in milliseconds. */
   readonly timeout: number;
-  /** Counts the bytes of incomplete bodies, with everything else that is buffered. */
-  readonly budget: MemoryBudget;
-  /** Limit for the bytes in the budget. */
-  readonly maxTotalBytes: number;
 }
 
 /** A valid request for a WebSocket. */
 export interface WebSocketUpgrade {
   readonly type: 'websocket';
   /** Completes the handshake. The caller sets a listener in the same turn. */
-  accept(): WebSocketConnection;
+  accept(memory: ClientMemory): WebSocketConnection;
 }
 
 /** The WebSocket upgrade that a request contains. Other upgrades are `none`. */
@@ -88,26 +85,25 @@ export interface Exchange extends Hop {
    * @returns the body, or an error: `ERR_BODY_TOO_LARGE`, `ERR_BODY_TIMEOUT` or `ERR_NO_MEMORY` as soon as a limit
    * is exceeded, `ERR_BODY_ABORTED` if the client disconnects
    */
-  readBody(limits: BodyLimits): Promise<Buffer | SockJSError>;
-  /** Sends a complete response. */
-  respond(status: number, headers: HeaderList, body?: Buffer | string): void;
+  readBody(limits: BodyLimits, memory: ClientMemory): Promise<Buffer | SockJSError>;
+  /** Sends a complete response. A client that reads it too slowly is aborted, or reported to the listener. */
+  respond(status: number, headers: HeaderList, body?: Payload): void;
   /** Starts a streaming response. Nothing is sent before the first `write`. */
   startStream(headers: HeaderList): void;
   /** Sends one chunk of a streaming response. */
-  write(chunk: Buffer | string): void;
+  write(chunk: Payload): void;
   /** Ends a streaming response. Written chunks are still delivered. */
   end(): void;
   /** Closes the connection at once. Buffered bytes are lost. */
   abort(): void;
-  /** Starts the write timeout, which calls `onWriteTimeout` if the client reads none of the buffered bytes. */
-  watchProgress(): void;
   /** Sets the listener for the events of the response. */
   listen(listener: ResponseListener): void;
   /**
    * Calls back if the client disconnects while a decision of the application is pending.
-   * @returns a function that removes the callback. Call it before the request is handled
+   * @returns a function that removes the callback. Call it before the request is handled, and wait for its promise, if
+   * it returns one, in which the callback may still be called
    */
-  watchDisconnect(callback: () => void): () => void;
+  watchDisconnect(memory: ClientMemory, callback: () => void): () => void | Promise<void>;
 }
 
 /** The part of a router that a host needs. */
@@ -116,4 +112,8 @@ export interface ExchangeHandler {
   readonly settings: HostSettings;
   /** Handles an exchange below the prefix. It never throws. */
   handle(exchange: Exchange): void;
+  /** Refuses an exchange that the host does not support. */
+  refuse(exchange: Exchange, reason: RefusalReason): void;
+  /** Logs a warning for the operator, once. */
+  warn(warning: OperatorWarning): void;
 }

@@ -12,6 +12,11 @@ export function addNoCache(headers: HeaderList): void {
   headers.push('Cache-Control', 'no-store, no-cache, no-transform, must-revalidate, max-age=0');
 }
 
+/** Lets caches keep the response, but revalidate it each time. */
+export function addRevalidation(headers: HeaderList): void {
+  headers.push('Cache-Control', 'no-cache');
+}
+
 export function addYearCache(headers: HeaderList): void {
   const expires = new Date(Date.now() + YEAR_SECONDS * 1000).toUTCString();
   headers.push('Cache-Control', `public, max-age=${YEAR_SECONDS}`, 'Expires', expires);
@@ -41,9 +46,8 @@ export function addPreflight(headers: HeaderList, methods: string): void {
   headers.push('Access-Control-Allow-Methods', methods);
 }
 
-// At most 256 cookie-octets of RFC 6265, which is more than load balancers write. Other values are not echoed.
-const SESSION_COOKIE =
-  /(?:^|;\s*)JSESSIONID="?([\w!#$%&'()*+./:<=>?@[\]^`{|}~-]{1,256})"?\s*(?:;|$)/;
+// Characters and length that load balancers write. Other values are not echoed.
+const SESSION_COOKIE = /(?:^|;\s*)JSESSIONID="?([\w.:~+/=!-]{1,256})"?\s*(?:;|$)/;
 
 /**
  * Echoes the cookie by which a load balancer finds the client's node. On an encrypted connection browsers send it in

@@ -6,12 +6,12 @@
  * HTTP, browsers do not send `Sec-Fetch-Site`. A page that also hides its `Referer` is then admitted on the transports
  * that use scripts and iframes.
  */
-import { isThenable } from '../base/thenable.ts';
+import { isThenable, toPromise } from '../base/thenable.ts';
 
 /**
- * Pages of other origins that may connect: `'*'` for all, a list of origins such as `https://app.example.com` or, for
- * all subdomains, `https://*.example.com`, or a function that gets the origin and returns whether it is allowed,
- * possibly as a promise.
+ * Pages of other origins that may connect: `'*'` for all, a list of origins, or a function that gets the origin and
+ * returns whether it is allowed, possibly as a promise. Entries of a list are origins such as `https://app.example.com`.
+ * `https://*.example.com` stands for all subdomains, and `http://localhost:*` for all ports.
  */
 export type AllowedOrigins =
   | '*'
@@ -44,30 +44,41 @@ interface OriginParts {
   readonly port: string;
 }
 
+/** Scheme, host and port. The host is a name, an IPv4 address, or an IPv6 address in brackets. */
+const ORIGIN = /^([a-z][a-z0-9+.-]*:)\/\/(\[[\da-f:.]+\]|[^\s,:/?#@[\\\]]*)(?::(\d{1,5}))?$/;
+
 /** Parses an origin, and converts it to lower case. A missing port is the default port of the scheme. */
 function parseOrigin(origin: string): OriginParts | undefined {
-  const match = /^([a-z][a-z0-9+.-]*:)\/\/([^/?#@]*?)(?::(\d+))?$/.exec(origin.toLowerCase());
+  const match = ORIGIN.exec(origin.toLowerCase());
   if (match === null) return undefined;
   const [, scheme = '', host = '', port = DEFAULT_PORTS.get(scheme) ?? ''] = match;
   return { scheme, host, port };
 }
 
-/** Compares without the scheme, since a proxy may have terminated TLS. */
-function isSameHost(origin: string, host: string | undefined): boolean {
-  if (origin.slice(origin.indexOf('//') + 2) === host) return true;
-  const from = parseOrigin(origin);
-  if (from === undefined || from.host === '' || host === undefined) return false;
+/**
+ * Compares without the scheme, since a proxy may have terminated TLS. Pages of other schemes than `http:` and `https:`
+ * come from no host.
+ */
+function isSameHost(from: OriginParts | undefined, host = ''): boolean {
+  if (from === undefined || from.host === '') return false;
+  const defaultPort = DEFAULT_PORTS.get(from.scheme);
+  if (defaultPort === undefined) return false;
   const lower = host.toLowerCase();
-  if (lower === `${from.host}:${from.port}`) return true;
-  return lower === from.host && from.port === DEFAULT_PORTS.get(from.scheme);
+  return (
+    lower === `${from.host}:${from.port}` || (lower === from.host && from.port === defaultPort)
+  );
 }
+
+const ANY_PORT = ':*';
 
 function matchesEntry(entry: string, origin: string): boolean {
   if (entry === origin) return true;
-  const allowed = parseOrigin(entry);
+  const hasAnyPort = entry.endsWith(ANY_PORT);
+  const allowed = parseOrigin(hasAnyPort ? entry.slice(0, -ANY_PORT.length) : entry);
   const from = parseOrigin(origin);
   if (allowed === undefined || from === undefined) return false;
-  if (allowed.scheme !== from.scheme || allowed.port !== from.port) return false;
+  if (allowed.scheme !== from.scheme) return false;
+  if (!hasAnyPort && allowed.port !== from.port) return false;
   if (!allowed.host.startsWith('*.')) return allowed.host === from.host;
   const parent = allowed.host.slice(1);
   return from.host.endsWith(parent) && from.host.length > parent.length;
@@ -98,7 +109,11 @@ export class OriginGuard {
     if (site === 'same-origin' || isUserNavigation) return ADMITTED;
     const origin = originOfPage(request);
     if (origin === undefined) return site === undefined ? ADMITTED : { allowed: false, origin };
-    if (isSameHost(origin, host)) return ADMITTED;
+    const parts = parseOrigin(origin);
+    if (isSameHost(parts, host)) return ADMITTED;
+    // Browsers send one valid origin, or `null`. The function does not have to expect anything else.
+    const isFromHeader = origin === request.header('origin');
+    if (isFromHeader && parts === undefined && origin !== 'null') return { allowed: false, origin };
     if (typeof this.#allowed === 'function') return { allowed: undefined, origin };
     return { allowed: this.#allowed.some((entry) => matchesEntry(entry, origin)), origin };
   }
@@ -108,6 +123,6 @@ export class OriginGuard {
     if (typeof this.#allowed !== 'function') return false;
     const result: unknown = this.#allowed(origin);
     if (!isThenable(result)) return result === true;
-    return Promise.resolve(result).then((value) => value === true);
+    return toPromise(result).then((value) => value === true);
   }
 }

@@ -1,5 +1,7 @@
-import { addressKey } from '../base/address-key.ts';
-import { isThenable } from '../base/thenable.ts';
+import { AddressCounts } from '../base/address-counts.ts';
+import { Deadline } from '../base/deadline.ts';
+import { warnIfPending } from '../base/pending-warning.ts';
+import { isThenable, toPromise } from '../base/thenable.ts';
 
 /** Each kind has its own total, so that pending `authorize` calls delay no request of an open session. */
 export type DecisionKind = 'allowedOrigins' | 'authorize' | 'owner';
@@ -9,7 +11,7 @@ export interface DecisionLimits {
   readonly timeout: number;
   /** Limit for pending calls of one kind. */
   readonly maxPending: number;
-  /** Limit for pending calls of both kinds for one address (IPv6: for one /64). */
+  /** Limit for pending calls of both kinds for one address (IPv6: for one /64). See `networkLimit` for a /48. */
   readonly maxPendingPerAddress: number;
 }
 
@@ -28,7 +30,7 @@ export interface DecisionRequest {
   /** Address of the client. */
   readonly address: string;
   /** See `Exchange.watchDisconnect`. */
-  watchDisconnect(callback: () => void): () => void;
+  watchDisconnect(callback: () => void): () => void | Promise<void>;
 }
 
 /** One call of a function of the application. Its signal is created when the function reads it. */
@@ -57,17 +59,20 @@ export class DecisionCall {
  */
 export class PendingDecisions {
   readonly #limits: DecisionLimits;
+  readonly #onSlow: (kind: DecisionKind) => void;
   readonly #pendingByKind: Record<DecisionKind, number> = {
     allowedOrigins: 0,
     authorize: 0,
     owner: 0,
   };
-  readonly #pendingByAddress = new Map<string, number>();
+  readonly #pendingByAddress = new AddressCounts();
   /** Functions that end the pending calls. */
   readonly #closers = new Set<() => void>();
 
-  constructor(limits: DecisionLimits) {
+  /** @param onSlow called when a call has been pending for 5 s */
+  constructor(limits: DecisionLimits, onSlow: (kind: DecisionKind) => void = ignore) {
     this.#limits = limits;
+    this.#onSlow = onSlow;
   }
 
   /** Number of pending calls. */
@@ -104,53 +109,55 @@ export class PendingDecisions {
     result: PromiseLike<Value>,
   ): Promise<Outcome<Value>> {
     const release = this.#count(request);
-    let settle = ignore;
+    let settle: () => void | Promise<void> = ignore;
     const stopped = new Promise<Outcome<Value>>((resolve) => {
       const stop = (reason: NoDecision): void => {
         call.abort(reason);
         resolve({ type: reason });
       };
       const end = (reason: NoDecision): void => {
-        settle();
+        void settle();
         stop(reason);
       };
       const close = (): void => end('closed');
       const unwatch = request.watchDisconnect(() => stop('disconnected'));
-      const timer = setTimeout(() => end('timeout'), this.#limits.timeout);
+      const deadline = new Deadline(this.#limits.timeout, () => end('timeout'));
+      const onSettled = warnIfPending(() => this.#onSlow(request.kind));
       this.#closers.add(close);
       settle = () => {
-        clearTimeout(timer);
+        onSettled();
+        deadline.clear();
         release();
         this.#closers.delete(close);
-        unwatch();
+        return unwatch();
       };
     });
-    // `Promise.resolve` also handles thenables whose `then` throws or calls back twice.
-    const decided = Promise.resolve(result)
-      .finally(settle)
-      .then((value): Outcome<Value> => ({ type: 'decided', value }));
-    return Promise.race([decided, stopped]);
+    const decide = async (): Promise<Outcome<Value>> => {
+      try {
+        return { type: 'decided', value: await toPromise(result) };
+      } finally {
+        await settle();
+      }
+    };
+    return Promise.race([decide(), stopped]);
   }
 
   #isFull({ kind, address }: DecisionRequest): boolean {
     const { maxPending, maxPendingPerAddress } = this.#limits;
     if (this.#pendingByKind[kind] >= maxPending) return true;
-    return (this.#pendingByAddress.get(addressKey(address)) ?? 0) >= maxPendingPerAddress;
+    return this.#pendingByAddress.isFull(address, maxPendingPerAddress, maxPending);
   }
 
   /** Counts a call. Returns a function that stops counting it, and may be called more than once. */
   #count({ kind, address }: DecisionRequest): () => void {
-    const key = addressKey(address);
     this.#pendingByKind[kind] += 1;
-    this.#pendingByAddress.set(key, (this.#pendingByAddress.get(key) ?? 0) + 1);
+    this.#pendingByAddress.add(address, 1);
     let isCounted = true;
     return () => {
       if (!isCounted) return;
       isCounted = false;
       this.#pendingByKind[kind] -= 1;
-      const remaining = (this.#pendingByAddress.get(key) ?? 0) - 1;
-      if (remaining > 0) this.#pendingByAddress.set(key, remaining);
-      else this.#pendingByAddress.delete(key);
+      this.#pendingByAddress.add(address, -1);
     };
   }
 }

@@ -33,12 +33,22 @@ export function stripPrefix(target: RequestTarget, prefix: string): RequestTarge
   return { path: below === '/' ? '' : below, query };
 }
 
+/** The router for a request, and the target below its prefix. */
+export interface FoundRouter<Router> {
+  readonly router: Router;
+  readonly target: RequestTarget;
+}
+
 /** Routers of one server by prefix. The router with the longest matching prefix serves a request. */
 export class PrefixTable<Router extends { readonly prefix: string }> {
   #routers: readonly Router[] = [];
 
   get size(): number {
     return this.#routers.length;
+  }
+
+  get first(): Router | undefined {
+    return this.#routers[0];
   }
 
   /** @throws SockJSError `ERR_ATTACHED` if the table has a router with this prefix */
@@ -59,10 +69,7 @@ export class PrefixTable<Router extends { readonly prefix: string }> {
     this.#routers = this.#routers.filter((other) => other !== router);
   }
 
-  /** Returns the router for a request, and the target below its prefix. */
-  find(
-    target: RequestTarget,
-  ): { readonly router: Router; readonly target: RequestTarget } | undefined {
+  find(target: RequestTarget): FoundRouter<Router> | undefined {
     for (const router of this.#routers) {
       const below = stripPrefix(target, router.prefix);
       if (below !== undefined) return { router, target: below };

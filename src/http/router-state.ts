@@ -1,9 +1,8 @@
 import type { ConnectionInfo } from '../base/connection-info.ts';
-import { PROCESS_MEMORY_BUDGET } from '../base/memory-budget.ts';
 import type { SockJSLogger } from '../base/logging.ts';
 import type { SessionRegistry } from '../sessions/session-registry.ts';
 import type { Authorize } from './authorize.ts';
-import { ClientAddressReader } from './client-address.ts';
+import { ClientAddressReader, type ForwardedHeader } from './client-address.ts';
 import type { BodyLimits } from './exchange.ts';
 import { OperatorWarnings } from './operator-warnings.ts';
 import { type AllowedOrigins, OriginGuard } from './origin-guard.ts';
@@ -16,12 +15,12 @@ export interface HttpSettings {
   readonly authorizeTimeout: number;
   readonly bodyTimeout: number;
   readonly disconnectDelay: number;
+  readonly forwardedHeader: ForwardedHeader;
   readonly maxMessageBytes: number;
   readonly maxPendingDecisions: number;
   readonly maxPendingDecisionsPerAddress: number;
   readonly maxSessions: number;
   readonly maxSessionsPerAddress: number;
-  readonly maxTotalBufferedBytes: number;
   readonly trustedProxies: readonly string[];
   readonly verifyIp: boolean | ((request: ConnectionInfo) => string);
 }
@@ -51,19 +50,15 @@ export class RouterState {
     this.settings = settings;
     this.logger = logger;
     this.sessions = sessions;
-    this.addresses = new ClientAddressReader(settings.trustedProxies);
+    this.addresses = new ClientAddressReader(settings.trustedProxies, settings.forwardedHeader);
     this.originGuard = new OriginGuard(settings.allowedOrigins);
-    this.decisions = new PendingDecisions({
+    this.warnings = new OperatorWarnings(prefix, logger);
+    const limits = {
       timeout: settings.authorizeTimeout,
       maxPending: settings.maxPendingDecisions,
       maxPendingPerAddress: settings.maxPendingDecisionsPerAddress,
-    });
-    this.warnings = new OperatorWarnings((line) => logger.warn(`${prefix || '/'}: ${line}`));
-    this.bodyLimits = {
-      maxBytes: settings.maxMessageBytes,
-      timeout: settings.bodyTimeout,
-      budget: PROCESS_MEMORY_BUDGET,
-      maxTotalBytes: settings.maxTotalBufferedBytes,
     };
+    this.decisions = new PendingDecisions(limits, (kind) => this.warnings.warn(`${kind}Pending`));
+    this.bodyLimits = { maxBytes: settings.maxMessageBytes, timeout: settings.bodyTimeout };
   }
 }

@@ -1,3 +1,5 @@
+import type { Payload } from '../base/payload.ts';
+
 /** Violations for which the server closes a WebSocket. Each is a key of `CLOSE_REASONS`. */
 export type WebSocketFault =
   | 'invalidFrame'
@@ -13,11 +15,18 @@ export interface WebSocketListener {
   /** @param byteLength length of the text as UTF-8, in bytes */
   onText(text: string, byteLength: number): void;
   onBinary(data: Uint8Array): void;
+  /**
+   * Called after a chunk of input with control frames and tiny fragments, which carry no message.
+   * @param count their number
+   */
+  onFrames(count: number): void;
   /** Called when the socket is writable again. */
   onDrain(): void;
+  /** Called before the close frame or the end of the socket, after which nothing can be sent. */
+  onClosing(): void;
   /** Called after a violation, when the close frame is sent. Further input is ignored. */
   onFault(fault: WebSocketFault): void;
-  /** Called when the client has read none of the buffered bytes for `writeTimeout`. */
+  /** Called when the client reads too slowly: see `writeTimeout` and `sendTimeLimit`. */
   onWriteTimeout(): void;
   /** @param code code of the client's close frame, 1005 if it has none, 1006 without a close frame */
   onClosed(code: number, reason: string): void;
@@ -33,10 +42,13 @@ export interface WebSocketConnection {
   readonly bytesReceived: number | undefined;
   /** Sets the listener. Called once, in the same turn as `accept()`. */
   listen(listener: WebSocketListener): void;
-  sendText(text: string): void;
+  sendText(text: Payload): void;
   sendBinary(data: Uint8Array): void;
   /** Sends a ping. @param text text message to send in the same write */
   ping(text?: string): void;
+  /** Collects messages, so that `uncork` sends them in one write. */
+  cork(): void;
+  uncork(): void;
   pause(): void;
   resume(): void;
   /** Sends a close frame. Messages sent before are still delivered. */

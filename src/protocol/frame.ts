@@ -1,14 +1,16 @@
 /** SockJS frames as data. Each transport encodes them in its own way. */
-import { MAX_MEMOIZED_BYTES } from '../base/memoize.ts';
+import { LONG_BYTES } from '../base/memoize.ts';
 import { type Message, quote } from './message.ts';
 
 export interface OpenFrame {
   readonly type: 'open';
+  readonly isLong: false;
   readonly text: string;
 }
 
 export interface HeartbeatFrame {
   readonly type: 'heartbeat';
+  readonly isLong: false;
   readonly text: 'h';
 }
 
@@ -16,10 +18,13 @@ export interface HeartbeatFrame {
 export class MessagesFrame {
   readonly type = 'messages';
   readonly messages: readonly Message[];
+  /** True if the messages have more than `LONG_BYTES`. */
+  readonly isLong: boolean;
   #text: string | undefined;
 
   constructor(messages: readonly Message[]) {
     this.messages = messages;
+    this.isLong = areLong(messages);
   }
 
   get text(): string {
@@ -29,6 +34,7 @@ export class MessagesFrame {
 
 export interface CloseFrame {
   readonly type: 'close';
+  readonly isLong: false;
   readonly text: string;
   readonly code: number;
   readonly reason: string;
@@ -36,8 +42,8 @@ export interface CloseFrame {
 
 export type Frame = OpenFrame | HeartbeatFrame | MessagesFrame | CloseFrame;
 
-const OPEN_FRAME: OpenFrame = { type: 'open', text: 'o' };
-export const HEARTBEAT_FRAME: HeartbeatFrame = { type: 'heartbeat', text: 'h' };
+const OPEN_FRAME: OpenFrame = { type: 'open', isLong: false, text: 'o' };
+export const HEARTBEAT_FRAME: HeartbeatFrame = { type: 'heartbeat', isLong: false, text: 'h' };
 
 /** First frame of a session. */
 export function openFrame(): OpenFrame {
@@ -45,7 +51,7 @@ export function openFrame(): OpenFrame {
 }
 
 export function closeFrame(code: number, reason: string): CloseFrame {
-  return { type: 'close', text: `c[${code},${quote(reason)}]`, code, reason };
+  return { type: 'close', isLong: false, text: `c[${code},${quote(reason)}]`, code, reason };
 }
 
 /** Refuses a second receiver. PROTOCOL.md, "Session lifecycle", 2. */
@@ -61,25 +67,47 @@ function encodeMessages(messages: readonly Message[]): string {
   return `${text}]`;
 }
 
-// A broadcast queues the same messages in many sessions, which are flushed one after the other. The last frame is
-// memoized, so that it is encoded once, and transports recognize it by identity and reuse its bytes. Long frames are
-// not memoized, so that their memory is freed.
-let lastFrame: MessagesFrame | undefined;
+// A broadcast queues the same messages in many sessions. Their frame is memoized, so that its text is encoded once, and
+// transports recognize it by identity and reuse its bytes.
+let lastShortFrame: MessagesFrame | undefined;
+
+/**
+ * Long frames by their first and last message, so that they are freed with their messages. Sessions whose messages
+ * differ, because some have others before or after those of a broadcast, do not replace each other's frames.
+ */
+const longFrames = new WeakMap<Message, WeakMap<Message, MessagesFrame>>();
 
 function isSame(left: readonly Message[], right: readonly Message[]): boolean {
   return left.length === right.length && left.every((message, index) => message === right[index]);
 }
 
-function isShort(messages: readonly Message[]): boolean {
+function areLong(messages: readonly Message[]): boolean {
   let size = 0;
   for (const message of messages) size += message.size;
-  return size <= MAX_MEMOIZED_BYTES;
+  return size > LONG_BYTES;
 }
 
-/** Returns the frame for these messages. Two calls in a row with the same messages return the same object. */
+/** Returns the known frame with the messages of a long frame, or that frame. */
+function memoizeLong(first: Message, last: Message, frame: MessagesFrame): MessagesFrame {
+  let frames = longFrames.get(first);
+  if (frames === undefined) longFrames.set(first, (frames = new WeakMap()));
+  const known = frames.get(last);
+  if (known !== undefined && isSame(known.messages, frame.messages)) return known;
+  frames.set(last, frame);
+  return frame;
+}
+
+/** Returns the frame for these messages. Sessions with the same messages get the same object. */
 export function messagesFrame(messages: readonly Message[]): MessagesFrame {
-  if (lastFrame !== undefined && isSame(lastFrame.messages, messages)) return lastFrame;
+  if (lastShortFrame !== undefined && isSame(lastShortFrame.messages, messages)) {
+    return lastShortFrame;
+  }
   const frame = new MessagesFrame(messages);
-  lastFrame = isShort(messages) ? frame : undefined;
+  if (frame.isLong) {
+    const first = messages[0];
+    const last = messages.at(-1);
+    if (first !== undefined && last !== undefined) return memoizeLong(first, last, frame);
+  }
+  lastShortFrame = frame;
   return frame;
 }

@@ -21,11 +21,7 @@ export interface SessionTimings {
   readonly disconnectDelay: number;
   /** Time without input from the client after which a stream is renewed. */
   readonly streamRenewalDelay: number;
-  /** Rate limit for input. A burst may have as many messages as one second allows. */
-  readonly maxMessagesPerSecond: number;
 }
-
-const SECOND_MS = 1000;
 
 export class SessionStateMachine {
   readonly #timings: SessionTimings;
@@ -43,8 +39,6 @@ export class SessionStateMachine {
   /** Time by which input must follow the oldest heartbeat without any. */
   #inputDeadline = Infinity;
   #lastInputAt: number;
-  /** Time from which the client is within its rate limit again. */
-  #withinRateAt = -Infinity;
 
   /**
    * @param maxDetachedMs time an open session may be without a receiver, in milliseconds. With 0 the session closes
@@ -151,21 +145,25 @@ export class SessionStateMachine {
     else this.#apply('deadline', now);
   }
 
-  /** Counts messages from the client against the rate limit. */
-  receive(messages: number, now: number): void {
+  /**
+   * Postpones the deadlines of the client, since the process could not read its input. The heartbeat stays due.
+   * @param lost in milliseconds
+   */
+  postpone(now: number, lost: number): void {
+    if (this.#state === 'open') {
+      if (this.#inputDeadline === Infinity) return;
+      this.#inputDeadline = Math.min(this.#inputDeadline + lost, now + this.#timings.pingTimeout);
+      this.#deadline = Math.min(this.#heartbeatAt, this.#inputDeadline);
+    } else {
+      const limit =
+        this.#state === 'detached' ? this.#maxDetachedMs : this.#timings.disconnectDelay;
+      this.#deadline = Math.min(this.#deadline + lost, now + limit);
+    }
+  }
+
+  /** Called when the client has sent something. */
+  onInput(now: number): void {
     this.#lastInputAt = now;
-    const cost = (messages * SECOND_MS) / this.#timings.maxMessagesPerSecond;
-    this.#withinRateAt = Math.max(this.#withinRateAt, now - SECOND_MS) + cost;
-  }
-
-  /** True if the latest input exceeded the rate limit. */
-  get isOverRate(): boolean {
-    return this.#withinRateAt > this.#lastInputAt;
-  }
-
-  /** Returns the milliseconds until the client is within its rate limit, or 0 or less if it is. */
-  rateLimitDelay(now: number): number {
-    return this.#withinRateAt - now;
   }
 
   /** Returns whether the stream should end, so that the client's next request shows that it is connected. */

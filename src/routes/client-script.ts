@@ -3,12 +3,20 @@ import { readFile } from 'node:fs/promises';
 import nodeModule from 'node:module';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { quoteForLog } from '../base/logging.ts';
+import { REFUSALS, Refusal } from '../base/refusal.ts';
 import { JAVASCRIPT } from '../http/headers.ts';
 import type { Handler } from '../http/request-context.ts';
 import { etagOf, respondCacheable } from './cacheable.ts';
 
 const PACKAGE_FILE = 'sockjs-client/dist/sockjs.min.js';
+const OWN_URL = 'sockjs.js';
 const CACHE_CONTROL = 'public, max-age=3600';
+
+const NOT_INSTALLED = new Refusal(
+  REFUSALS.notFound.status,
+  'Not found: sockjs-client is not installed on this server.',
+);
 
 interface Script {
   readonly body: string;
@@ -28,6 +36,13 @@ function installedFile(): URL | undefined {
   return undefined;
 }
 
+async function read(file: URL): Promise<Script> {
+  const body = await readFile(file, 'utf8');
+  return { body, etag: etagOf(body) };
+}
+
+const NOT_FOUND = new Set<unknown>(['ENOENT', 'ENOTDIR']);
+
 /**
  * The script of sockjs-client that the iframe page loads. By default the router serves the file of the installed
  * package, so that no other host is involved.
@@ -36,7 +51,7 @@ export class ClientScript {
   /** URL of a script on another server. */
   readonly #externalUrl: string | undefined;
   readonly #file: URL | undefined;
-  #script: Promise<Script | undefined> | undefined;
+  #reading: Promise<Script> | undefined;
 
   /** @param source the setting `sockjsUrl` */
   constructor(source: string | URL | undefined) {
@@ -46,29 +61,38 @@ export class ClientScript {
     else this.#externalUrl = url;
   }
 
-  /** Returns the URL for the iframe page. */
-  url(prefix: string): string {
-    return this.#externalUrl ?? `${prefix}/sockjs.js`;
+  /** URL for the iframe page. It is relative by default, since a proxy may strip a part of the path. */
+  get url(): string {
+    return this.#externalUrl ?? OWN_URL;
   }
 
-  /** Serves the script. The file is read once. */
+  /** Serves the script. The file is read once, unless that fails: a lack of file descriptors, for example, passes. */
   readonly handler: Handler = async (context) => {
-    const script = await (this.#script ??= this.#read());
+    const { warnings } = context.state;
+    const script = await this.#load();
     if (script === undefined) {
-      if (this.#externalUrl === undefined) context.state.warnings.warn('clientScript');
-      return context.refuse('notFound');
+      if (this.#externalUrl !== undefined) return context.refuse('notFound');
+      warnings.warn('clientScript');
+      return context.refuse('notFound', NOT_INSTALLED);
+    }
+    if (script instanceof Error) {
+      warnings.warn('clientScriptUnreadable', quoteForLog(script.message));
+      return context.refuse('internalError');
     }
     context.headers.push('Cache-Control', CACHE_CONTROL, 'X-Content-Type-Options', 'nosniff');
     return respondCacheable(context, JAVASCRIPT, script.etag, script.body);
   };
 
-  async #read(): Promise<Script | undefined> {
+  /** Returns undefined if there is no file, or the error of the file system. Only success is memoized. */
+  async #load(): Promise<Script | Error | undefined> {
     if (this.#file === undefined) return undefined;
+    const reading = (this.#reading ??= read(this.#file));
     try {
-      const body = await readFile(this.#file, 'utf8');
-      return { body, etag: etagOf(body) };
-    } catch {
-      return undefined;
+      return await reading;
+    } catch (error) {
+      if (this.#reading === reading) this.#reading = undefined;
+      if (!(error instanceof Error)) throw error;
+      return 'code' in error && NOT_FOUND.has(error.code) ? undefined : error;
     }
   }
 }

@@ -1,9 +1,12 @@
+import { ApplicationError } from '../base/application-error.ts';
 import { describeError, quoteForLog } from '../base/logging.ts';
-import { REFUSALS, Refusal } from '../base/refusal.ts';
+import { REFUSALS, Refusal, type RefusalReason } from '../base/refusal.ts';
 import { type Admission, admitOrigin, enforce } from '../http/admission.ts';
 import type { Exchange, ExchangeHandler, HostSettings } from '../http/exchange.ts';
 import type { SessionRequestRoute } from '../cluster/session-routing.ts';
 import { addCors, addNoCache, addPreflight, addSessionCookie } from '../http/headers.ts';
+import type { OperatorWarning } from '../http/operator-warnings.ts';
+import type { HostGuard } from '../http/host-guard.ts';
 import { type Handler, RequestContext } from '../http/request-context.ts';
 import type { RouterState } from '../http/router-state.ts';
 import type { Route, RouteTable } from './route-table.ts';
@@ -25,24 +28,36 @@ function isHandled(route: Route, { exchange }: RequestContext): boolean {
   return handlerOf(route, exchange.method) !== undefined;
 }
 
+/** Only the last part of the path is logged, since the session id before it is secret. */
+function describeFailure({ method, path }: Exchange, error: unknown): string {
+  if (error instanceof ApplicationError) {
+    return `${error.source} failed; its client gets 500: ${describeError(error.cause)}`;
+  }
+  const leaf = quoteForLog(path.slice(path.lastIndexOf('/') + 1));
+  return `${method} of ${leaf} failed: ${describeError(error)}`;
+}
+
 /** Routes each exchange of a router to its handler. */
 export class Dispatcher implements ExchangeHandler {
   readonly prefix: string;
   readonly settings: DispatcherSettings;
   readonly #state: RouterState;
   readonly #table: RouteTable;
+  readonly #hostGuard: HostGuard;
   readonly #sessionStep: SessionStep | undefined;
 
   constructor(
     state: RouterState,
     table: RouteTable,
     settings: DispatcherSettings,
+    hostGuard: HostGuard,
     sessionStep?: SessionStep,
   ) {
     this.prefix = state.prefix;
     this.settings = settings;
     this.#state = state;
     this.#table = table;
+    this.#hostGuard = hostGuard;
     this.#sessionStep = sessionStep;
   }
 
@@ -63,12 +78,26 @@ export class Dispatcher implements ExchangeHandler {
     return true;
   }
 
+  refuse(exchange: Exchange, reason: RefusalReason): void {
+    new RequestContext(this.#state, exchange, '').refuse(reason);
+  }
+
+  warn(warning: OperatorWarning): void {
+    this.#state.warnings.warn(warning);
+  }
+
   #route(exchange: Exchange): void | Promise<void> {
     const match = this.#table.match(exchange.path);
     const context = new RequestContext(this.#state, exchange, match?.sessionId ?? '');
     if (match === undefined) return context.refuse('notFound');
     const { route } = match;
     if (!route.guarded) return this.#serve(route, context);
+    const { host } = context.client;
+    if (!this.#hostGuard.allows(host)) {
+      this.#state.warnings.warnOfHost(host ?? '');
+      addNoCache(context.headers);
+      return context.refuse('hostNotAllowed');
+    }
     const admission = admitOrigin(context);
     if (admission instanceof Promise) {
       return admission.then((settled) => this.#enter(route, context, settled));
@@ -122,9 +151,7 @@ export class Dispatcher implements ExchangeHandler {
 
   #fail(exchange: Exchange, error: unknown): void {
     if (exchange.isHandled) exchange.abort();
-    else new RequestContext(this.#state, exchange, '').refuse('internalError');
-    // Only the last part of the path is logged, since the session id before it is secret.
-    const leaf = quoteForLog(exchange.path.slice(exchange.path.lastIndexOf('/') + 1));
-    this.#state.logger.error(`${exchange.method} of ${leaf} failed: ${describeError(error)}`);
+    else this.refuse(exchange, 'internalError');
+    this.#state.logger.error(describeFailure(exchange, error));
   }
 }

@@ -1,6 +1,6 @@
 /** The iframe page, through which pages of other origins use transports without CORS. PROTOCOL.md, "URLs". */
 import { createHash } from 'node:crypto';
-import { HTML, addNoCache, addYearCache } from '../http/headers.ts';
+import { HTML, addRevalidation, addYearCache } from '../http/headers.ts';
 import { type AllowedOrigins, originOfPage } from '../http/origin-guard.ts';
 import type { Handler, RequestContext } from '../http/request-context.ts';
 import { etagOf, respondCacheable } from './cacheable.ts';
@@ -37,8 +37,15 @@ function contentSecurityPolicy(scriptUrl: string): string {
   return `default-src 'self'; script-src ${source} 'sha256-${hash}'`;
 }
 
-// Origins that a policy can contain. The origin `null` is not one of them.
-const POLICY_SOURCE = /^[a-z][a-z0-9+.-]*:\/\/[\w*.:[\]-]+$/i;
+const ORIGIN = /^[a-z][a-z0-9+.-]*:\/\/[\w*.:[\]-]+$/i;
+/** An origin without a host, such as `file://`. The scheme of the web alone would allow every page. */
+const ORIGIN_WITHOUT_HOST = /^(?!https?:|wss?:)[a-z][a-z0-9+.-]*:\/\/$/i;
+
+/** Returns an origin as a policy contains it. The origin `null`, for example, cannot be in a policy. */
+function policySources(origin: string): string[] {
+  if (ORIGIN.test(origin)) return [origin];
+  return ORIGIN_WITHOUT_HOST.test(origin) ? [origin.slice(0, -'//'.length)] : [];
+}
 
 /**
  * Returns the policy for the origins that may embed the page. A page that embeds it can connect through it, so these
@@ -47,21 +54,25 @@ const POLICY_SOURCE = /^[a-z][a-z0-9+.-]*:\/\/[\w*.:[\]-]+$/i;
 function frameAncestors({ exchange }: RequestContext, allowed: AllowedOrigins): string {
   if (allowed === '*') return '';
   const origins = typeof allowed === 'function' ? [originOfPage(exchange) ?? ''] : allowed;
-  const sources = ["'self'", ...origins.filter((origin) => POLICY_SOURCE.test(origin))];
+  const sources = ["'self'", ...origins.flatMap(policySources)];
   return `; frame-ancestors ${sources.join(' ')}`;
 }
 
-/** @param scriptUrl URL of the script of sockjs-client */
+/**
+ * Only a page that any origin may embed is cached for a year. Otherwise the browser revalidates it each time, because
+ * the allowed origins are in its policy, and a cached copy would keep those of earlier settings.
+ * @param scriptUrl URL of the script of sockjs-client
+ */
 export function iframePage(scriptUrl: string): Handler {
   const html = render(scriptUrl);
-  const etag = etagOf(html);
-  const policy = contentSecurityPolicy(scriptUrl);
+  const basePolicy = contentSecurityPolicy(scriptUrl);
   return (context) => {
     const { headers, state } = context;
     const allowed = state.settings.allowedOrigins;
-    if (typeof allowed === 'function') addNoCache(headers);
-    else addYearCache(headers);
-    headers.push('Content-Security-Policy', policy + frameAncestors(context, allowed));
-    return respondCacheable(context, HTML, etag, html);
+    if (allowed === '*') addYearCache(headers);
+    else addRevalidation(headers);
+    const policy = basePolicy + frameAncestors(context, allowed);
+    headers.push('Content-Security-Policy', policy);
+    return respondCacheable(context, HTML, etagOf(html + policy), html);
   };
 }

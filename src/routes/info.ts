@@ -10,7 +10,8 @@ export interface InfoSettings {
   readonly disabledTransports: readonly string[];
 }
 
-export const greeting: Handler = ({ exchange, headers }) => {
+export const greeting: Handler = ({ exchange, headers, state }) => {
+  if (exchange.header('sec-websocket-key') !== undefined) state.warnings.warn('plainWebSocket');
   headers.push('Content-Type', PLAIN_TEXT);
   exchange.respond(200, headers, 'Welcome to SockJS!\n');
 };

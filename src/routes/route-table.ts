@@ -122,15 +122,11 @@ export class RouteTable {
   readonly #session: ReadonlyMap<string, Route>;
   readonly #iframe: Route;
 
-  /** @param prefix prefix of the router, for the URL of the client script */
-  constructor(
-    prefix: string,
-    settings: RouteSettings & { readonly disabledTransports: readonly TransportName[] },
-  ) {
+  constructor(settings: RouteSettings & { readonly disabledTransports: readonly TransportName[] }) {
     const script = new ClientScript(settings.sockjsUrl);
     this.#top = toMap(topRows(settings, script), settings.disabledTransports);
     this.#session = toMap(sessionRows(settings), settings.disabledTransports);
-    this.#iframe = { ...PAGE, guarded: true, get: iframePage(script.url(prefix)) };
+    this.#iframe = { ...PAGE, guarded: true, get: iframePage(script.url) };
   }
 
   /**

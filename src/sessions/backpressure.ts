@@ -1,8 +1,7 @@
 /** Limits, policy and state for slow consumers. */
 import type { ConnectionInfo } from '../base/connection-info.ts';
 import { type SockJSLogger, describeError } from '../base/logging.ts';
-import type { MemoryBudget } from '../base/memory-budget.ts';
-import type { SockJSStats } from '../base/stats.ts';
+import type { ClientMemory, MemoryReservation } from '../base/memory-budget.ts';
 import { ignoreRejection } from '../base/thenable.ts';
 import type { TransportName } from '../base/transport-name.ts';
 
@@ -29,7 +28,7 @@ export interface BackpressureSettings {
   readonly highWaterMark: number;
   /** Limit for the buffered bytes of one client. */
   readonly maxBufferedBytes: number;
-  /** Limit for the buffered bytes of the process. Above it, the limit of each client is `highWaterMark`. */
+  /** Limit for the bytes that one handler sends to a client in a burst. */
   readonly maxTotalBufferedBytes: number;
   readonly slowConsumer: SlowConsumerPolicy | ((client: SlowConsumer) => SlowConsumerPolicy);
 }
@@ -37,46 +36,73 @@ export interface BackpressureSettings {
 /** Part of the session context that backpressure needs. */
 export interface BackpressureContext {
   readonly settings: BackpressureSettings;
-  readonly stats: SockJSStats;
-  readonly budget: MemoryBudget;
   readonly logger: SockJSLogger;
 }
 
 /** Tracks a slow consumer: its buffered bytes and the senders that wait for drain. */
 export class Backpressure {
   readonly #context: BackpressureContext;
-  #bytes = 0;
+  readonly #reservation: MemoryReservation;
+  #queuedBytes = 0;
+  #newestBytes = 0;
   readonly #waitingSenders: ((keepsUp: boolean) => void)[] = [];
 
-  constructor(context: BackpressureContext) {
+  /** @param onEvicted applies the policy with the limit `highWaterMark`, since another client needs the memory */
+  constructor(context: BackpressureContext, memory: ClientMemory, onEvicted: () => void) {
     this.#context = context;
+    this.#reservation = memory.reserve('output', onEvicted);
   }
 
-  /** @param bytes current number of buffered bytes of the client */
-  update(bytes: number): void {
-    const change = bytes - this.#bytes;
-    this.#bytes = bytes;
-    this.#context.stats.buffered(change);
-    this.#context.budget.add(change);
+  /** Part of the buffered bytes that was queued in the session at the last update, after a flush. */
+  get queuedBytes(): number {
+    return this.#queuedBytes;
   }
 
   /**
-   * Updates the buffered bytes after a message was queued.
-   * @param newestBytes size of that message
-   * @returns the limit that the buffered bytes exceed, or undefined
+   * Counts the bytes that the client has not taken. Called after a flush.
+   * @param bytes buffered bytes of the client
+   * @param queuedBytes part of them that is queued in the session
+   * @returns false if the memory is scarce, and the buffer of this client over `highWaterMark` has to be evicted
    */
-  exceededLimit(bytes: number, newestBytes: number): number | undefined {
-    this.update(bytes);
-    const { settings, budget } = this.#context;
-    const isScarce = budget.bytes > settings.maxTotalBufferedBytes;
-    const limit = isScarce ? settings.highWaterMark : settings.maxBufferedBytes;
-    // A single message may be longer than the limit, unless the messages before it already exceed it.
-    const isExceeded = bytes > limit && (newestBytes <= limit || bytes - newestBytes > limit);
-    return isExceeded ? limit : undefined;
+  update(bytes: number, queuedBytes: number): boolean {
+    this.#queuedBytes = queuedBytes;
+    const { highWaterMark } = this.#context.settings;
+    const withoutNewest = this.#newestBytes > highWaterMark ? bytes - this.#newestBytes : bytes;
+    // Bytes up to `highWaterMark` and a single message are never evicted, so they do not count.
+    return this.#reservation.resize(bytes, withoutNewest > highWaterMark ? bytes : 0);
+  }
+
+  /** Counts nothing until the next update, which then has to find room for all that is left. */
+  forget(): void {
+    this.#reservation.release();
+  }
+
+  /**
+   * Returns the limit that the client exceeds, or undefined. What one handler sends in a burst is not limited by
+   * `maxBufferedBytes`, since the client cannot read any of it before the handler returns.
+   * @param refused bytes that the client has not taken
+   * @param burst bytes queued since the last flush, with the newest message
+   * @param newest size of the newest message
+   */
+  exceededLimit(refused: number, burst: number, newest: number): number | undefined {
+    this.#newestBytes = newest;
+    const { maxBufferedBytes, maxTotalBufferedBytes } = this.#context.settings;
+    const isOver = refused > maxBufferedBytes || burst - newest > maxTotalBufferedBytes;
+    return isOver ? maxBufferedBytes : undefined;
   }
 
   /** Returns the policy for this client. An error of a `slowConsumer` function is logged, and the policy is `close`. */
-  policyFor({ info, transport, user, bufferedBytes }: SlowConsumer): SlowConsumerPolicy {
+  policyFor(client: SlowConsumer, limit: number): SlowConsumerPolicy {
+    const policy = this.#evaluatePolicy(client);
+    if (policy === 'close') {
+      this.#context.logger.info(
+        `Closed a client with 1013: over ${limit} bytes buffered; see maxBufferedBytes.`,
+      );
+    }
+    return policy;
+  }
+
+  #evaluatePolicy({ info, transport, user, bufferedBytes }: SlowConsumer): SlowConsumerPolicy {
     const { settings, logger } = this.#context;
     const { slowConsumer } = settings;
     if (typeof slowConsumer !== 'function') return slowConsumer;
@@ -97,9 +123,14 @@ export class Backpressure {
     });
   }
 
-  /** Ends the tracking, and resolves the promises of `wait`. */
-  end(keepsUp: boolean): void {
-    this.update(0);
-    for (const resolve of this.#waitingSenders) resolve(keepsUp);
+  /** Resolves the promises of `wait`. */
+  release(keepsUp: boolean): void {
+    for (const resolve of this.#waitingSenders.splice(0)) resolve(keepsUp);
+  }
+
+  /** Ends the tracking of a client that keeps up. */
+  end(): void {
+    this.#reservation.release();
+    this.release(true);
   }
 }

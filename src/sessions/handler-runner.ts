@@ -1,8 +1,17 @@
-import { type CloseReason, type CloseStatus, CLOSE_REASONS } from '../base/close-reasons.ts';
+import { CLOSE_REASONS } from '../base/close-reasons.ts';
 import type { ConnectionInfo } from '../base/connection-info.ts';
-import { isThenable } from '../base/thenable.ts';
+import { Deadline } from '../base/deadline.ts';
 import { type SockJSLogger, describeError } from '../base/logging.ts';
-import { MESSAGE_OVERHEAD_BYTES } from '../protocol/message.ts';
+import { warnIfPending } from '../base/pending-warning.ts';
+import { isThenable, toPromise } from '../base/thenable.ts';
+import {
+  type InboundContext,
+  type InboundMessage,
+  type InboundOwner,
+  InboundQueue,
+  type InboundSettings,
+} from './inbound-queue.ts';
+import type { RateLimit } from './rate-limit.ts';
 
 /** Handlers of the application. `SockJSConnection` is the public class that has them. */
 export interface ConnectionHandlers {
@@ -13,43 +22,51 @@ export interface ConnectionHandlers {
   onClose(code: number, reason: string): unknown;
 }
 
-/** Session, or channel of a multiplexed session, whose handlers are called. */
-export interface HandlerOwner {
-  readonly info: ConnectionInfo;
-  /** Set as soon as the connection is closing. No message is handled after that. */
-  readonly closeReason: CloseStatus | undefined;
-  /** Closes the connection. The owner then calls `HandlerRunner.close`. */
-  close(reason: CloseReason): void;
+/** Settings for the handlers of a connection. */
+export interface HandlerSettings extends InboundSettings {
+  /** Time limit for `onOpen`, in milliseconds. */
+  readonly openTimeout: number;
 }
 
-/** Limit for messages buffered while `onOpen` is pending. A session delays its client as well. A channel cannot. */
-const MAX_INBOX_BYTES = 4 * 1024 * 1024;
+/** Objects of the router that handlers need. */
+export interface HandlerContext extends InboundContext {
+  readonly settings: HandlerSettings;
+  readonly logger: SockJSLogger;
+}
 
 /**
- * Calls the handlers of one connection: `onOpen` once, then `onMessage` in order, then `onClose` once and last.
- * Messages are buffered while an asynchronous `onOpen` is pending. A handler that throws or rejects closes only its own
- * connection.
+ * Session, or channel of a multiplexed session, whose handlers are called. After `close` it calls
+ * `HandlerRunner.close`.
+ */
+export interface HandlerOwner extends InboundOwner {
+  readonly info: ConnectionInfo;
+  readonly context: HandlerContext;
+}
+
+/**
+ * Calls the handlers of one connection: `onOpen` once, then `onMessage` in order, then `onClose` once and last. A
+ * handler that throws or rejects closes only its own connection.
  */
 export class HandlerRunner {
+  /** Passes the client's messages to the handlers. */
+  readonly input: InboundQueue;
   readonly #handlers: ConnectionHandlers;
   readonly #owner: HandlerOwner;
-  readonly #logger: SockJSLogger;
   /** `closing`: closed while `onOpen` is pending, after which `onClose` follows. */
   #state: 'new' | 'opening' | 'closing' | 'accepted' | 'closed' = 'new';
-  #opening: Promise<void> | undefined;
-  #inbox: (string | Uint8Array)[] | undefined;
-  #inboxBytes = 0;
+  #openDeadline: Deadline | undefined;
   #closeWatchers: Set<() => void> | undefined;
 
-  constructor(handlers: ConnectionHandlers, owner: HandlerOwner, logger: SockJSLogger) {
+  /** @param rateLimit rate limit of the client. A channel has none, since its session has one */
+  constructor(handlers: ConnectionHandlers, owner: HandlerOwner, rateLimit?: RateLimit) {
     this.#handlers = handlers;
     this.#owner = owner;
-    this.#logger = logger;
+    this.input = new InboundQueue(owner, (data) => this.#handle(data), rateLimit);
   }
 
-  /** Promise that resolves when `onOpen` settles. Undefined unless `onOpen` is pending. */
-  get opening(): Promise<void> | undefined {
-    return this.#opening;
+  /** True while `onOpen` is pending, also after the connection has closed. */
+  get isOpening(): boolean {
+    return this.#state === 'opening' || this.#state === 'closing';
   }
 
   /** True once `onOpen` has settled, until `onClose` is called. */
@@ -67,15 +84,8 @@ export class HandlerRunner {
     } catch (error) {
       this.#fail('onOpen', error);
     }
-    if (isThenable(result)) this.#opening = this.#settle(result);
+    if (isThenable(result)) void this.#awaitOpen(result);
     else this.#opened(result);
-  }
-
-  /** Calls `onMessage` or `onBinary`, or buffers the message while `onOpen` is pending. */
-  deliver(data: string | Uint8Array): void {
-    if (this.#owner.closeReason !== undefined) return;
-    if (this.#state === 'accepted') this.#handle(data);
-    else if (this.#state === 'opening') this.#buffer(data);
   }
 
   /** Calls `onDrain`. */
@@ -98,51 +108,54 @@ export class HandlerRunner {
   close(): void {
     for (const watcher of this.#closeWatchers ?? []) watcher();
     this.#closeWatchers = undefined;
-    if (this.#state === 'opening' || this.#state === 'closing') {
-      this.#state = 'closing';
-      return;
-    }
     const reason = this.#state === 'accepted' ? this.#owner.closeReason : undefined;
-    this.#state = 'closed';
+    this.#state = this.isOpening ? 'closing' : 'closed';
+    this.#openDeadline?.clear();
+    this.input.close();
     if (reason === undefined) return;
     this.#watch('onClose', this.#call('onClose', reason.code, reason.reason));
   }
 
-  #buffer(data: string | Uint8Array): void {
-    (this.#inbox ??= []).push(data);
-    this.#inboxBytes += data.length + MESSAGE_OVERHEAD_BYTES;
-    if (this.#inboxBytes > MAX_INBOX_BYTES) this.#owner.close(CLOSE_REASONS.beforeAccept);
-  }
-
-  async #settle(pending: PromiseLike<unknown>): Promise<void> {
+  async #awaitOpen(pending: PromiseLike<unknown>): Promise<void> {
+    const { openTimeout } = this.#owner.context.settings;
+    this.#openDeadline = new Deadline(openTimeout, () => this.#onOpenTimeout(openTimeout));
     let result: unknown;
+    const onSettled = warnIfPending(() => this.#warnOfPendingOpen());
     try {
-      result = await pending;
+      result = await toPromise(pending);
     } catch (error) {
       this.#fail('onOpen', error);
     }
-    this.#opening = undefined;
+    onSettled();
+    this.#openDeadline.clear();
     this.#opened(result);
+  }
+
+  #onOpenTimeout(openTimeout: number): void {
+    this.#owner.close(CLOSE_REASONS.openTimeout);
+    this.#owner.context.logger.error(
+      `${this.#className}.onOpen has been pending for ${openTimeout} ms; its connection is closed with 1011. ` +
+        'See the setting openTimeout.',
+    );
   }
 
   #opened(result: unknown): void {
     const isClosing = this.#state === 'closing';
     this.#state = 'accepted';
     if (result === false) this.#owner.close(CLOSE_REASONS.refused);
-    const inbox = this.#inbox;
-    this.#inbox = undefined;
-    for (const data of inbox ?? []) this.deliver(data);
     if (isClosing) this.close();
+    else this.input.open();
   }
 
-  #handle(data: string | Uint8Array): void {
+  #handle(data: InboundMessage): void {
     // `#call` would allocate an array for each message.
+    const name = typeof data === 'string' ? 'onMessage' : 'onBinary';
     try {
       const handlers = this.#handlers;
-      const isText = typeof data === 'string';
-      this.#watch('onMessage', isText ? handlers.onMessage(data) : handlers.onBinary(data));
+      const result = typeof data === 'string' ? handlers.onMessage(data) : handlers.onBinary(data);
+      if (isThenable(result)) this.input.countPending(this.#adopt(name, result));
     } catch (error) {
-      this.#fail('onMessage', error);
+      this.#fail(name, error);
     }
   }
 
@@ -159,16 +172,29 @@ export class HandlerRunner {
   }
 
   #watch(name: string, result: unknown): void {
-    if (!isThenable(result)) return;
-    // `Promise.resolve` turns an error of `then` into a rejection.
-    Promise.resolve(result).catch((error: unknown) => this.#fail(name, error));
+    if (isThenable(result)) void this.#adopt(name, result);
+  }
+
+  /** Returns a promise that resolves when `pending` settles. */
+  #adopt(name: string, pending: PromiseLike<unknown>): Promise<unknown> {
+    return toPromise(pending).catch((error: unknown) => this.#fail(name, error));
+  }
+
+  get #className(): string {
+    return this.#handlers.constructor.name;
+  }
+
+  #warnOfPendingOpen(): void {
+    this.#owner.context.logger.warn(
+      `${this.#className}.onOpen has been pending for 5 s. The messages of its client are delayed ` +
+        'until its promise settles.',
+    );
   }
 
   #fail(name: string, error: unknown): void {
     this.#owner.close(CLOSE_REASONS.internalError);
-    const className = this.#handlers.constructor.name;
-    this.#logger.error(
-      `${className}.${name} failed; its connection is closed with 1011: ${describeError(error)}`,
+    this.#owner.context.logger.error(
+      `${this.#className}.${name} failed; its connection is closed with 1011: ${describeError(error)}`,
     );
   }
 }

@@ -31,6 +31,11 @@ export class ReceiverSlot {
     return (this.#flushing ?? this.#receiver)?.bufferedBytes ?? 0;
   }
 
+  /** Bytes of the previous response that are still being delivered. */
+  get flushingBytes(): number {
+    return this.#flushing?.bufferedBytes ?? 0;
+  }
+
   /** False while the client falls behind. */
   get writable(): boolean {
     return this.#receiver?.writable !== false;
@@ -67,16 +72,18 @@ export class ReceiverSlot {
     return true;
   }
 
-  /** Starts the write timeout of the last response. */
-  watchProgress(): void {
-    this.#flushing?.watchProgress();
-  }
-
   /** Aborts the attached receiver. */
   abort(): void {
     const receiver = this.#receiver;
     this.#release();
     receiver?.abort();
+  }
+
+  /** Aborts the attached receiver, and the response that is still being delivered. */
+  abortAll(): void {
+    this.#flushing?.abort();
+    this.#flushing = undefined;
+    this.abort();
   }
 
   /** Returns whether bytes have arrived since the last call. True if the receiver does not count them. */

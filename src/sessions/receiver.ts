@@ -21,6 +21,4 @@ export interface Receiver {
   end(): void;
   /** Closes the connection at once. Buffered bytes are lost. */
   abort(): void;
-  /** Starts the write timeout, which calls `onWriteTimeout` if the client reads none of the buffered bytes. */
-  watchProgress(): void;
 }

@@ -1,5 +1,5 @@
 import type { ConnectionInfo } from '../base/connection-info.ts';
-import type { MemoryBudget } from '../base/memory-budget.ts';
+import type { ClientMemory } from '../base/memory-budget.ts';
 import type { SockJSLogger } from '../base/logging.ts';
 import type { TransportName } from '../base/transport-name.ts';
 import type { SockJSStats } from '../base/stats.ts';
@@ -12,6 +12,8 @@ export interface SessionInit {
   readonly info: ConnectionInfo;
   /** Result of `authorize`. */
   readonly user: unknown;
+  /** The memory budget of the client. */
+  readonly memory: ClientMemory;
   /** Key under which later requests find the session. Undefined for a WebSocket, which needs no further request. */
   readonly key: string | undefined;
 }
@@ -21,8 +23,9 @@ export interface SessionContext {
   readonly settings: SessionSettings;
   readonly logger: SockJSLogger;
   readonly stats: SockJSStats;
-  readonly budget: MemoryBudget;
   readonly flushQueue: FlushQueue;
   /** Monotonic clock in milliseconds. */
   readonly clock: () => number;
+  /** Returns the age at which a session is closed, in milliseconds. */
+  readonly chooseMaxAge: () => number;
 }

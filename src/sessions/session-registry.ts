@@ -1,9 +1,11 @@
 import { performance } from 'node:perf_hooks';
-import { addressKey } from '../base/address-key.ts';
+import { AddressCounts } from '../base/address-counts.ts';
 import type { CloseReason } from '../base/close-reasons.ts';
-import { type SockJSLogger, describeError } from '../base/logging.ts';
-import { type MemoryBudget, PROCESS_MEMORY_BUDGET } from '../base/memory-budget.ts';
+import { Deadline } from '../base/deadline.ts';
+import { type SockJSLogger, describeError, quoteForLog } from '../base/logging.ts';
+import { type MemoryBudget, RouterMemory } from '../base/memory-budget.ts';
 import { SockJSStats } from '../base/stats.ts';
+import { Ticker } from '../base/ticker.ts';
 import { FlushQueue } from './flush-queue.ts';
 import type { ConnectionHandlers } from './handler-runner.ts';
 import type { SessionInit } from './session-context.ts';
@@ -13,10 +15,17 @@ import { Session, type SessionOwner } from './session.ts';
 /** Deadlines are checked at least this often during each delay, so that none is more than a quarter late. */
 const CHECKS_PER_DELAY = 4;
 
+const SECOND_MS = 1000;
+
+/** Part of `maxSessionAge` by which ages differ, so that clients that connected together do not reconnect together. */
+const MAX_AGE_JITTER = 0.1;
+
 /** Returns the interval at which deadlines are checked, in milliseconds. */
 function checkInterval(settings: SessionSettings): number {
-  const { sessionCheckInterval, disconnectDelay, heartbeatDelay, pingTimeout } = settings;
-  const shortest = Math.min(disconnectDelay, heartbeatDelay, pingTimeout) / CHECKS_PER_DELAY;
+  const { sessionCheckInterval, disconnectDelay, heartbeatDelay, pingTimeout, maxSessionAge } =
+    settings;
+  const shortest =
+    Math.min(disconnectDelay, heartbeatDelay, pingTimeout, maxSessionAge) / CHECKS_PER_DELAY;
   return Math.max(1, Math.floor(Math.min(sessionCheckInterval, shortest)));
 }
 
@@ -27,20 +36,25 @@ export class SessionRegistry<App extends ConnectionHandlers = ConnectionHandlers
   readonly stats: SockJSStats;
   /** Called when a session has ended and its close frame is no longer kept. */
   onForgotten: (session: Session) => void = ignore;
+  readonly memory: RouterMemory;
+  /** Sessions of each client address. */
+  readonly addresses = new AddressCounts();
   readonly #owner: SessionOwner;
   readonly #createApplication: (session: Session) => App;
   readonly #applications = new Map<Session, App>();
   readonly #byKey = new Map<string, Session>();
-  readonly #countByAddress = new Map<string, number>();
-  readonly #checkInterval: number;
-  #timer: NodeJS.Timeout | undefined;
-  #isDraining = false;
+  /** Undefined while the development log is off. */
+  readonly #openedAt: WeakMap<Session, number> | undefined;
+  readonly #ticker: Ticker;
+  /** Set once `drain` was called. */
+  #drainReason: CloseReason | undefined;
   #unsettled: Set<Session> | undefined;
   #onAllSettled: (() => void) | undefined;
 
   /**
    * @param createApplication creates the object whose handlers are called for a session
    * @param clock returns the time in milliseconds
+   * @param random returns a number from 0 to 1
    */
   constructor(
     prefix: string,
@@ -48,23 +62,28 @@ export class SessionRegistry<App extends ConnectionHandlers = ConnectionHandlers
     logger: SockJSLogger,
     createApplication: (session: Session) => App,
     clock: () => number = () => performance.now(),
-    budget: MemoryBudget = PROCESS_MEMORY_BUDGET,
+    budget?: MemoryBudget,
+    random: () => number = Math.random,
   ) {
     this.stats = new SockJSStats(prefix, clock);
+    this.memory = new RouterMemory(settings, this.stats, budget);
     this.#createApplication = createApplication;
     this.#owner = {
       settings,
       logger,
       clock,
+      chooseMaxAge: () => settings.maxSessionAge * (1 + MAX_AGE_JITTER * (2 * random() - 1)),
       stats: this.stats,
-      budget,
       flushQueue: new FlushQueue(settings.immediateFlush, (error) => {
         logger.error(`A session could not be flushed: ${describeError(error)}`);
       }),
       onSettled: (session) => this.#settle(session),
+      onEnded: (session, reason) => this.#countEnd(session, reason),
       onClosed: (session) => this.#forget(session),
     };
-    this.#checkInterval = checkInterval(settings);
+    const onTick = (_counted: number, lost: number): void => this.#checkDeadlines(lost);
+    this.#ticker = new Ticker(checkInterval(settings), onTick, clock);
+    if (logger.debug !== undefined) this.#openedAt = new WeakMap();
   }
 
   /** Number of sessions, including ended ones that keep a close frame for a late poll. */
@@ -74,12 +93,7 @@ export class SessionRegistry<App extends ConnectionHandlers = ConnectionHandlers
 
   /** True once `drain` was called. No session may be opened after it. */
   get isDraining(): boolean {
-    return this.#isDraining;
-  }
-
-  /** Number of sessions of one client address. */
-  sizeOf(address: string): number {
-    return this.#countByAddress.get(addressKey(address)) ?? 0;
+    return this.#drainReason !== undefined;
   }
 
   find(key: string): Session | undefined {
@@ -88,9 +102,10 @@ export class SessionRegistry<App extends ConnectionHandlers = ConnectionHandlers
 
   /**
    * Creates a session. It opens when its first receiver is attached.
+   * @returns undefined if the constructor of the application has closed the router
    * @throws what the constructor of the application throws
    */
-  open(init: SessionInit): Session {
+  open(init: SessionInit): Session | undefined {
     const { transport, info, key } = init;
     let application: App | undefined;
     const session = new Session(this.#owner, init, (created) => {
@@ -99,10 +114,13 @@ export class SessionRegistry<App extends ConnectionHandlers = ConnectionHandlers
     });
     if (application !== undefined) this.#applications.set(session, application);
     if (key !== undefined) this.#byKey.set(key, session);
-    this.#count(info.ip, 1);
+    this.addresses.add(info.ip, 1);
     this.stats.sessionOpened(transport, info.ip);
-    this.#timer ??= setInterval(this.#tick, this.#checkInterval);
-    return session;
+    this.#logOpening(session);
+    this.#ticker.start();
+    if (this.#drainReason === undefined) return session;
+    session.abort(this.#drainReason);
+    return undefined;
   }
 
   /** Iterates over the applications of open sessions that `onOpen` has accepted. */
@@ -117,7 +135,7 @@ export class SessionRegistry<App extends ConnectionHandlers = ConnectionHandlers
    * @param timeout maximum waiting time in milliseconds
    */
   async drain(reason: CloseReason, timeout: number): Promise<void> {
-    this.#isDraining = true;
+    this.#drainReason = reason;
     this.#unsettled = new Set(this.#applications.keys());
     for (const session of this.#unsettled) session.close(reason);
     if (this.#unsettled.size > 0) await this.#allSettled(timeout);
@@ -126,24 +144,36 @@ export class SessionRegistry<App extends ConnectionHandlers = ConnectionHandlers
 
   async #allSettled(timeout: number): Promise<void> {
     await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, timeout);
+      const deadline = new Deadline(timeout, resolve);
       this.#onAllSettled = () => {
-        clearTimeout(timer);
+        deadline.clear();
         resolve();
       };
     });
   }
 
-  readonly #tick = (): void => {
+  /** @param lost time that deadlines move, since the process has lost it */
+  #checkDeadlines(lost: number): void {
     const now = this.#owner.clock();
-    for (const session of this.#applications.keys()) session.tick(now);
-  };
+    for (const session of this.#applications.keys()) session.tick(now, lost);
+  }
 
-  #count(ip: string, change: number): void {
-    const address = addressKey(ip);
-    const count = (this.#countByAddress.get(address) ?? 0) + change;
-    if (count > 0) this.#countByAddress.set(address, count);
-    else this.#countByAddress.delete(address);
+  #countEnd(session: Session, reason: CloseReason): void {
+    const { transport, info } = session.init;
+    this.stats.sessionEnded(transport, info.ip, reason);
+    const openedAt = this.#openedAt?.get(session);
+    if (openedAt === undefined) return;
+    const seconds = ((this.#owner.clock() - openedAt) / SECOND_MS).toFixed(1);
+    this.#owner.logger.debug?.(
+      `closed ${transport} of ${info.ip} after ${seconds} s with ${reason.code} ` +
+        `${quoteForLog(reason.reason)}: ${reason.cause}`,
+    );
+  }
+
+  #logOpening(session: Session): void {
+    if (this.#openedAt === undefined) return;
+    this.#openedAt.set(session, this.#owner.clock());
+    this.#owner.logger.debug?.(`opened ${session.transport} for ${session.info.ip}`);
   }
 
   #settle(session: Session): void {
@@ -156,10 +186,8 @@ export class SessionRegistry<App extends ConnectionHandlers = ConnectionHandlers
     const { key, info } = session.init;
     // `verifyIp` may return a key that another session has taken over.
     if (key !== undefined && this.#byKey.get(key) === session) this.#byKey.delete(key);
-    this.#count(info.ip, -1);
+    this.addresses.add(info.ip, -1);
     this.onForgotten(session);
-    if (this.#applications.size > 0) return;
-    clearInterval(this.#timer);
-    this.#timer = undefined;
+    if (this.#applications.size === 0) this.#ticker.stop();
   }
 }

@@ -1,22 +1,27 @@
 import { CLOSE_REASONS, type CloseReason } from '../base/close-reasons.ts';
 import type { ConnectionInfo } from '../base/connection-info.ts';
-import type { SockJSLogger } from '../base/logging.ts';
 import type { TransportName } from '../base/transport-name.ts';
 import { OCCUPIED_FRAME } from '../protocol/frame.ts';
-import { MESSAGE_OVERHEAD_BYTES, type Message } from '../protocol/message.ts';
+import type { Message } from '../protocol/message.ts';
 import { SessionStateMachine } from '../protocol/state-machine.ts';
-import { Backpressure } from './backpressure.ts';
 import type { Flushable } from './flush-queue.ts';
+import { FrameWriter } from './frame-writer.ts';
 import { type ConnectionHandlers, type HandlerOwner, HandlerRunner } from './handler-runner.ts';
-import { InboundGate, type InputDelay } from './inbound-gate.ts';
+import type { InputDelay } from './inbound-queue.ts';
+import { RateLimit } from './rate-limit.ts';
 import { ReceiverSlot } from './receiver-slot.ts';
 import type { Receiver } from './receiver.ts';
 import type { SessionContext, SessionInit } from './session-context.ts';
 
-/** Registry of a session. The session may call each method more than once. */
+/** Queued bytes from which a flush takes long: encoding and writing them takes about 0.1 ms. */
+const LONG_QUEUE_BYTES = 64 * 1024;
+
+/** Registry of a session. The session may call `onSettled` and `onClosed` more than once. */
 export interface SessionOwner extends SessionContext {
   /** Called when no frame is left to send. */
   onSettled(session: Session): void;
+  /** Called once, when the session has ended. */
+  onEnded(session: Session, reason: CloseReason): void;
   onClosed(session: Session): void;
 }
 
@@ -28,16 +33,17 @@ export interface SessionOwner extends SessionContext {
 export class Session implements Flushable, HandlerOwner {
   /** State at the time of opening, under which counters are increased and later decreased. */
   readonly init: SessionInit;
+  readonly memory: SessionInit['memory'];
   readonly #owner: SessionOwner;
   readonly #machine: SessionStateMachine;
   readonly #handlers: HandlerRunner;
   readonly #slot: ReceiverSlot;
+  readonly #writer: FrameWriter;
   #isFlushRequested = false;
+  #isFlushPostponed = false;
   #isEndHandled = false;
-  /** Created when input is delayed for the first time. */
-  #inboundGate: InboundGate | undefined;
-  /** Set while the client falls behind. */
-  #backpressure: Backpressure | undefined;
+  /** Time at which the session has reached `maxSessionAge`. */
+  readonly #expiresAt: number;
 
   constructor(
     owner: SessionOwner,
@@ -46,10 +52,16 @@ export class Session implements Flushable, HandlerOwner {
   ) {
     this.#owner = owner;
     this.init = init;
+    this.memory = init.memory;
     const maxDetachedMs = init.key === undefined ? 0 : owner.settings.disconnectDelay;
     this.#machine = new SessionStateMachine(owner.settings, maxDetachedMs, owner.clock());
     this.#slot = new ReceiverSlot(owner.stats);
-    this.#handlers = new HandlerRunner(createHandlers(this), this, owner.logger);
+    this.#writer = new FrameWriter(owner, this.#machine, this.#slot, this, () => {
+      this.#requestFlush();
+    });
+    this.#expiresAt = owner.clock() + owner.chooseMaxAge();
+    const rateLimit = new RateLimit(owner.settings.maxMessagesPerSecond);
+    this.#handlers = new HandlerRunner(createHandlers(this), this, rateLimit);
   }
 
   get transport(): TransportName {
@@ -64,8 +76,8 @@ export class Session implements Flushable, HandlerOwner {
     return this.init.user;
   }
 
-  get logger(): SockJSLogger {
-    return this.#owner.logger;
+  get context(): SessionContext {
+    return this.#owner;
   }
 
   /** True while the session is open, once `onOpen` has accepted it. */
@@ -84,20 +96,21 @@ export class Session implements Flushable, HandlerOwner {
 
   /** Bytes buffered for the client, in the session and in its receiver. */
   get bufferedBytes(): number {
-    return this.#machine.queuedBytes + this.#slot.bufferedBytes;
+    return this.#writer.bufferedBytes;
+  }
+
+  get hasLongQueue(): boolean {
+    return this.#machine.queuedBytes > LONG_QUEUE_BYTES;
   }
 
   /** Cause to delay the client's input, or undefined. */
   get inputDelay(): InputDelay | undefined {
-    if (this.#machine.closeReason !== undefined) return undefined;
-    if (this.#handlers.opening !== undefined) return 'opening';
-    return this.#machine.isOverRate && this.#rateLimitDelay() > 0 ? 'rateLimit' : undefined;
+    return this.closeReason === undefined ? this.#handlers.input.delay : undefined;
   }
 
   /** Resolves to true once `inputDelay` is undefined, or to false at once while another call waits. */
   inputAllowed(): Promise<boolean> {
-    this.#inboundGate ??= new InboundGate();
-    return this.#inboundGate.pass(this.#handlers.opening, () => this.#rateLimitDelay());
+    return this.#handlers.input.allowed();
   }
 
   /** Attaches a receiver. Returns false if it is refused and ended with a close frame. */
@@ -109,7 +122,7 @@ export class Session implements Flushable, HandlerOwner {
       return false;
     }
     this.#slot.attach(receiver);
-    this.#flush(now);
+    this.#flushOrPostpone(now);
     return true;
   }
 
@@ -120,8 +133,7 @@ export class Session implements Flushable, HandlerOwner {
    * @returns false if the session has ended and the client should know
    */
   receive(_from: object, messages: readonly (string | Uint8Array)[], bytes: number): boolean {
-    const machine = this.#machine;
-    if (!machine.isOpen) return this.seemsOpen;
+    if (!this.#machine.isOpen) return this.seemsOpen;
     const { settings, stats, clock } = this.#owner;
     if (messages.length > settings.maxMessagesPerBody) {
       this.close(CLOSE_REASONS.tooManyMessages);
@@ -129,17 +141,28 @@ export class Session implements Flushable, HandlerOwner {
     }
     const now = clock();
     stats.received(messages.length, bytes, now);
-    const wasDelayed = machine.isOverRate && machine.rateLimitDelay(now) > 0;
-    machine.receive(messages.length, now);
-    for (const message of messages) this.#handlers.deliver(message);
-    if (!machine.isOverRate) return true;
-    if (settings.rateLimitPolicy === 'close') this.close(CLOSE_REASONS.rateLimited);
-    else if (!wasDelayed) stats.throttled();
+    this.#machine.onInput(now);
+    this.#handlers.input.push(messages, now);
     return true;
   }
 
+  /** Counts WebSocket frames that carry no message, such as pings, against the rate limit. */
+  receiveFrames(count: number): void {
+    if (this.#machine.isOpen) this.#handlers.input.charge(count, this.#owner.clock());
+  }
+
+  /** Delays input until a promise resolves, which must not reject. */
+  holdInput(until: Promise<unknown>): void {
+    this.#handlers.input.hold(until);
+  }
+
   onDrain(): void {
-    this.#flush(this.#owner.clock());
+    this.#flushOrPostpone(this.#owner.clock());
+  }
+
+  /** Called before the last write to a receiver, as to a WebSocket whose client has closed it. */
+  onClosing(): void {
+    this.#writer.write(this.#owner.clock());
   }
 
   /** Called when an ended receiver has sent everything that was written to it. */
@@ -147,10 +170,10 @@ export class Session implements Flushable, HandlerOwner {
     if (!this.#slot.delivered(receiver)) return;
     const now = this.#owner.clock();
     this.#machine.delivered(now);
-    this.#flush(now);
+    this.#flushOrPostpone(now);
   }
 
-  /** Called when the client has read none of the buffered bytes for `writeTimeout`. */
+  /** Called when the client reads too slowly: see `writeTimeout` and `sendTimeLimit`. */
   onWriteTimeout(receiver: Receiver): void {
     this.onClosed(receiver, CLOSE_REASONS.writeTimeout);
     receiver.abort();
@@ -166,16 +189,14 @@ export class Session implements Flushable, HandlerOwner {
 
   /** Queues a message. Returns false if the sender should wait for `onDrain`, or the session is not open. */
   send(message: Message): boolean {
-    if (!this.#machine.send(message)) return false;
+    if (!this.#machine.isOpen) return false;
     this.#requestFlush();
-    if (this.#backpressure === undefined && this.#keepsUp) return true;
-    this.#applyBackpressure(message);
-    return false;
+    return this.#writer.send(message, this.#isFlushPostponed);
   }
 
   /** Resolves to true once the client keeps up, or to false if the session ends before that. */
   whenDrained(): Promise<boolean> {
-    return this.#backpressure?.wait() ?? Promise.resolve(this.closeReason === undefined);
+    return this.#writer.whenDrained();
   }
 
   watchClose(watcher: () => void): () => void {
@@ -192,22 +213,28 @@ export class Session implements Flushable, HandlerOwner {
     this.flush();
   }
 
-  tick(now: number): void {
-    if (now < this.#machine.deadline) return;
-    if (this.#slot.isFlushing) return this.#slot.watchProgress();
+  /** @param lost time that the process has lost since the last call, in milliseconds */
+  tick(now: number, lost: number): void {
+    if (lost > 0) {
+      this.#machine.postpone(now, lost);
+      this.#handlers.input.extendBurst(lost, now);
+    }
+    if (now >= this.#expiresAt) this.close(CLOSE_REASONS.sessionExpired);
+    if (now < this.#machine.deadline || this.#slot.isFlushing) return;
     // A client whose input is delayed cannot show that it is connected.
-    const hasInput = this.#slot.hasInput() || this.#inboundGate?.isAwaited === true;
+    const hasInput = this.#slot.hasInput() || this.#handlers.input.isAwaited;
     this.#machine.tick(now, hasInput);
     this.#flush(now);
   }
 
-  flush(): void {
-    this.#isFlushRequested = false;
-    this.#flush(this.#owner.clock());
+  postpone(): void {
+    this.#isFlushPostponed = true;
   }
 
-  #rateLimitDelay(): number {
-    return this.#machine.rateLimitDelay(this.#owner.clock());
+  flush(): void {
+    this.#isFlushRequested = false;
+    this.#isFlushPostponed = false;
+    this.#flush(this.#owner.clock());
   }
 
   #requestFlush(): void {
@@ -216,80 +243,27 @@ export class Session implements Flushable, HandlerOwner {
     this.#owner.flushQueue.add(this);
   }
 
+  #flushOrPostpone(now: number): void {
+    if (this.hasLongQueue) this.#requestFlush();
+    else this.#flush(now);
+  }
+
   #flush(now: number): void {
-    this.#writeFrames(now);
+    this.#writer.write(now);
     if (this.#machine.isOpen) this.#handlers.open();
     if (this.closeReason !== undefined) this.#handleEnd(this.closeReason);
-    else if (this.#backpressure !== undefined) this.#checkDrain(this.#backpressure);
-  }
-
-  #writeFrames(now: number): void {
-    const machine = this.#machine;
-    const receiver = this.#slot.ready;
-    if (receiver === undefined) return;
-    while (receiver.writable) {
-      const { queuedBytes } = machine;
-      const frame = machine.nextFrame(now);
-      if (frame === undefined) return;
-      receiver.write(frame);
-      if (frame.type === 'messages') {
-        const { length } = frame.messages;
-        this.#owner.stats.sent(length, queuedBytes - length * MESSAGE_OVERHEAD_BYTES, now);
-      }
-      const isLast = frame.type === 'close' || receiver.full || machine.isStale(now);
-      if (isLast) return this.#endReceiver(receiver, now);
-    }
-  }
-
-  #endReceiver(receiver: Receiver, now: number): void {
-    receiver.end();
-    // A WebSocket stays attached until it has closed, so that a deadline limits its close handshake.
-    if (!receiver.renewable) return;
-    this.#slot.detach();
-    this.#machine.detach(now);
-  }
-
-  get #keepsUp(): boolean {
-    const { highWaterMark } = this.#owner.settings;
-    return this.#machine.queuedBytes < highWaterMark && this.#slot.writable;
-  }
-
-  #applyBackpressure(newest: Message): void {
-    const backpressure = (this.#backpressure ??= new Backpressure(this.#owner));
-    const limit = backpressure.exceededLimit(this.bufferedBytes, newest.size);
-    if (limit === undefined) return;
-    const { clock, logger, stats } = this.#owner;
-    if (backpressure.policyFor(this) === 'close') {
-      this.#machine.interrupt(clock(), CLOSE_REASONS.slowConsumer);
-      logger.info(`Closed a client with 1013: over ${limit} bytes buffered; see maxBufferedBytes.`);
-      this.#slot.abort();
-    } else {
-      stats.dropped(this.#machine.dropOldest(limit - this.#slot.bufferedBytes));
-      backpressure.update(this.bufferedBytes);
-    }
-  }
-
-  #checkDrain(backpressure: Backpressure): void {
-    if (this.#keepsUp) {
-      this.#backpressure = undefined;
-      backpressure.end(true);
-      this.#handlers.drain();
-    } else {
-      backpressure.update(this.bufferedBytes);
-    }
+    else if (this.#writer.checkDrain()) this.#handlers.drain();
   }
 
   #handleEnd(reason: CloseReason): void {
     if (!this.#isEndHandled) {
       this.#isEndHandled = true;
-      this.#owner.stats.sessionEnded(this.init.transport, this.init.info.ip, reason);
-      this.#inboundGate?.release();
-      this.#backpressure?.end(false);
-      this.#backpressure = undefined;
+      this.#owner.onEnded(this, reason);
       this.#handlers.close();
     }
+    this.#writer.onEnd();
     if (this.#machine.state === 'closed') {
-      this.#slot.abort();
+      this.#writer.onClosed();
       this.#owner.onClosed(this);
     }
     if (this.#machine.isSettled) this.#owner.onSettled(this);

@@ -1,21 +1,34 @@
 /** EventSource: each frame is the data of one event. */
-import { type HttpTransport, UNBUFFERED, memoizeEncoding } from './transport.ts';
-
-const ENCODED_CHARACTERS = new Map([
-  ['%', '%25'],
-  ['\r', '%0D'],
-  ['\n', '%0A'],
-  ['\0', '%00'],
-]);
+import { Escaper } from '../base/escape.ts';
+import { memoizeEncoding } from '../base/memoize.ts';
+import type { Frame } from '../protocol/frame.ts';
+import {
+  type FrameEncoder,
+  type HttpTransport,
+  PLAIN,
+  UNBUFFERED,
+  frameEncoding,
+} from './transport.ts';
 
 // The client decodes the data with `decodeURI`, and a line break or NUL would break the event. JSON escapes both, but
 // the encoder does not rely on that.
 // oxlint-disable-next-line no-control-regex -- the pattern finds control characters
-const SPECIAL = /[%\r\n\0]/g;
+const SPECIAL = /[%\r\n\0]/;
 
-function percentEncode(text: string): string {
-  return text.replace(SPECIAL, (character) => ENCODED_CHARACTERS.get(character) ?? character);
-}
+const ESCAPER = new Escaper(
+  SPECIAL,
+  new Map([
+    ['%', '%25'],
+    ['\r', '%0D'],
+    ['\n', '%0A'],
+    ['\0', '%00'],
+  ]),
+);
+
+const PERCENT_ENCODED: FrameEncoder = {
+  encodeShort: ({ text }) => ESCAPER.escapeText(text),
+  encodeLong: memoizeEncoding((frame: Frame) => ESCAPER.escapeBytes(PLAIN.encodeLong(frame))),
+};
 
 export const EVENTSOURCE: HttpTransport = {
   name: 'eventsource',
@@ -24,5 +37,5 @@ export const EVENTSOURCE: HttpTransport = {
   headers: UNBUFFERED,
   needsCallback: false,
   prelude: () => '\r\n',
-  encode: memoizeEncoding((text) => `data: ${percentEncode(text)}\r\n\r\n`),
+  encode: frameEncoding('data: ', PERCENT_ENCODED, '\r\n\r\n'),
 };

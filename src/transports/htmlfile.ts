@@ -1,6 +1,6 @@
 /** htmlfile: an endless page in a hidden iframe. Each frame is a script element. */
 import { HTML } from '../http/headers.ts';
-import { type HttpTransport, UNBUFFERED, memoizeEncoding, scriptString } from './transport.ts';
+import { type HttpTransport, SCRIPT_STRING, UNBUFFERED, frameEncoding } from './transport.ts';
 
 // Browsers render a page only after its first 1 KiB.
 const MIN_PRELUDE_LENGTH = 1025;
@@ -29,5 +29,5 @@ export const HTMLFILE: HttpTransport = {
   headers: UNBUFFERED,
   needsCallback: true,
   prelude: page,
-  encode: memoizeEncoding((text) => `<script>\np(${scriptString(text)});\n</script>\r\n`),
+  encode: frameEncoding('<script>\np(', SCRIPT_STRING, ');\n</script>\r\n'),
 };

@@ -1,5 +1,7 @@
 /** Receiving requests of the HTTP transports. A request finds or opens its session, and its response carries frames. */
+import { payloadLength } from '../base/payload.ts';
 import type { RefusalReason } from '../base/refusal.ts';
+import { findField } from '../base/url-encoded.ts';
 import { type Admission, admitSession, enforceSession } from '../http/admission.ts';
 import type { Exchange, HeaderList, ResponseListener } from '../http/exchange.ts';
 import type { Handler, RequestContext } from '../http/request-context.ts';
@@ -68,7 +70,7 @@ class HttpReceiver implements Receiver, ResponseListener {
   write(frame: Frame): void {
     const chunk = this.#transport.encode(frame, this.#callback);
     if (this.#headers === undefined) {
-      this.#written += Buffer.byteLength(chunk);
+      this.#written += payloadLength(chunk);
       this.#exchange.write(chunk);
     } else {
       this.#written = this.#limit; // A polling response carries exactly one frame.
@@ -82,10 +84,6 @@ class HttpReceiver implements Receiver, ResponseListener {
 
   abort(): void {
     this.#exchange.abort();
-  }
-
-  watchProgress(): void {
-    this.#exchange.watchProgress();
   }
 
   onDrain(): void {
@@ -112,6 +110,12 @@ class HttpReceiver implements Receiver, ResponseListener {
   }
 }
 
+/**
+ * Limit for the headers of a receiving request. Node keeps the request until the response has ended, and each header
+ * takes about 100 bytes in addition to its text. A WebSocket keeps only the text.
+ */
+const MAX_HEADERS = 100;
+
 const MAX_CALLBACK_LENGTH = 32;
 const CALLBACK = /^[a-zA-Z0-9\-_.]+$/;
 
@@ -122,8 +126,7 @@ function checkCallback(callback: string): RefusalReason | undefined {
 }
 
 function readCallback(query: string): string {
-  const parameters = new URLSearchParams(query);
-  return parameters.get('c') ?? parameters.get('callback') ?? '';
+  return findField(query, 'c') ?? findField(query, 'callback') ?? '';
 }
 
 /** Returns the callback of a request, or the reason to refuse it. */
@@ -153,7 +156,8 @@ export function receive(transport: HttpTransport, { responseLimit }: ReceiveSett
   };
   const open = (context: RequestContext, callback: string, admission: Admission): void => {
     if (!enforceSession(context, admission)) return;
-    attach(context, callback, context.openSession(transport.name, admission.user));
+    const session = context.openSession(transport.name, admission.user);
+    if (session !== undefined) attach(context, callback, session);
   };
   const openLater = (context: RequestContext, callback: string, admission: Admission): void => {
     // Another request of the client may have opened the session in the meantime.
@@ -162,6 +166,8 @@ export function receive(transport: HttpTransport, { responseLimit }: ReceiveSett
     else attach(context, callback, session);
   };
   return (context) => {
+    if (context.exchange.rawHeaders.length > 2 * MAX_HEADERS)
+      return context.refuse('tooManyHeaders');
     const { callback, reason } = callbackOf(transport, context.exchange);
     if (reason !== undefined) return context.refuse(reason);
     const session = context.session();

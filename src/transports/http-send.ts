@@ -2,6 +2,7 @@
 import { isUtf8 } from 'node:buffer';
 import { SockJSError } from '../base/errors.ts';
 import type { RefusalReason } from '../base/refusal.ts';
+import { findFieldBytes } from '../base/url-encoded.ts';
 import type { Exchange } from '../http/exchange.ts';
 import { PLAIN_TEXT } from '../http/headers.ts';
 import type { Handler, RequestContext } from '../http/request-context.ts';
@@ -14,8 +15,8 @@ export interface SendSettings {
 
 /** Differences between the handlers of `xhr_send` and `jsonp_send`. */
 interface Sender {
-  /** Returns the JSON in a body, or '' if there is none. */
-  readonly extractJson: (body: string, exchange: Exchange) => string;
+  /** Returns the JSON in a body as UTF-8, empty if there is none. */
+  readonly extractJson: (body: Buffer, exchange: Exchange) => Buffer;
   readonly status: number;
   readonly responseBody: string | undefined;
 }
@@ -23,6 +24,7 @@ interface Sender {
 const BODY_REFUSALS: ReadonlyMap<string, RefusalReason> = new Map([
   ['ERR_BODY_TOO_LARGE', 'bodyTooLarge'],
   ['ERR_BODY_TIMEOUT', 'bodyTimeout'],
+  ['ERR_BODY_CONSUMED', 'bodyConsumed'],
   ['ERR_NO_MEMORY', 'memoryLimit'],
 ]);
 
@@ -39,7 +41,8 @@ function isEncoded(exchange: Exchange): boolean {
 
 /** Reads the body of a sending request for the owner of its session. Refuses the request and returns undefined if that fails. */
 export async function readSendBody(context: RequestContext): Promise<Buffer | undefined> {
-  const body = await context.exchange.readBody(context.state.bodyLimits);
+  const { exchange, memory, state } = context;
+  const body = await exchange.readBody(state.bodyLimits, memory);
   if (!(body instanceof SockJSError)) return body;
   refuseBody(context, body);
   return undefined;
@@ -63,11 +66,11 @@ async function deliver(
   if (session.inputDelay !== undefined && !(await session.inputAllowed())) {
     return context.refuse(session.inputDelay === 'opening' ? 'sessionOpening' : 'rateLimited');
   }
-  const body = await exchange.readBody(state.bodyLimits);
+  const body = await exchange.readBody(state.bodyLimits, context.memory);
   if (body instanceof SockJSError) return refuseBody(context, body);
-  const json = sender.extractJson(body.toString('utf8'), exchange);
-  if (json === '') return context.refuse('bodyMissing');
-  const messages = isUtf8(body) ? decodeBody(json)?.messages : undefined;
+  const json = sender.extractJson(body, exchange);
+  if (json.length === 0) return context.refuse('bodyMissing');
+  const messages = isUtf8(json) ? decodeBody(json.toString('utf8'))?.messages : undefined;
   if (messages === undefined) return context.refuse('bodyInvalid');
   if (messages.length > maxMessages) return context.refuse('tooManyMessages');
   if (!session.receive(exchange, messages, body.length)) return context.refuse('sessionNotFound');
@@ -81,9 +84,10 @@ function send(sender: Sender, { maxMessagesPerBody }: SendSettings): Handler {
 
 const XHR: Sender = { extractJson: (body) => body, status: 204, responseBody: undefined };
 
-function formField(body: string, exchange: Exchange): string {
+function formField(body: Buffer, exchange: Exchange): Buffer {
   const type = exchange.header('content-type')?.toLowerCase() ?? '';
-  return type.startsWith('text/plain') ? body : (new URLSearchParams(body).get('d') ?? '');
+  if (type.startsWith('text/plain')) return body;
+  return findFieldBytes(body, 'd') ?? Buffer.alloc(0);
 }
 
 const JSONP: Sender = { extractJson: formField, status: 200, responseBody: 'ok' };

@@ -3,7 +3,7 @@
  * response (Rosetta Flash, reflected file download): the comment before the callback, `nosniff`, and the file name.
  */
 import { JAVASCRIPT } from '../http/headers.ts';
-import { type HttpTransport, scriptString } from './transport.ts';
+import { type HttpTransport, SCRIPT_STRING, encodeBetween } from './transport.ts';
 
 export const JSONP: HttpTransport = {
   name: 'jsonp',
@@ -17,5 +17,5 @@ export const JSONP: HttpTransport = {
   ],
   needsCallback: true,
   prelude: () => '',
-  encode: (frame, callback) => `/**/${callback}(${scriptString(frame.text)});\r\n`,
+  encode: (frame, callback) => encodeBetween(`/**/${callback}(`, SCRIPT_STRING, ');\r\n', frame),
 };

@@ -2,7 +2,9 @@
  * An HTTP transport as data: a name, a content type, a prelude, and one function that encodes a frame. Polling is
  * streaming that ends after one frame.
  */
-import { MAX_MEMOIZED_BYTES, memoizeLast } from '../base/memoize.ts';
+import { Escaper } from '../base/escape.ts';
+import { memoizeEncoding } from '../base/memoize.ts';
+import type { Payload } from '../base/payload.ts';
 import type { TransportName } from '../base/transport-name.ts';
 import type { Frame } from '../protocol/frame.ts';
 
@@ -17,21 +19,54 @@ export interface HttpTransport {
   readonly needsCallback: boolean;
   /** Returns the text before the first frame. */
   prelude(callback: string): string;
-  encode(frame: Frame, callback: string): string;
+  encode(frame: Frame, callback: string): Payload;
 }
 
 /** Header that turns off buffering of streams in proxies such as nginx. */
 export const UNBUFFERED: readonly string[] = ['X-Accel-Buffering', 'no'];
 
-/** Escaping can make an encoded frame longer than the frame. */
-const MAX_MEMOIZED_ENCODING = 2 * MAX_MEMOIZED_BYTES;
-
-/** Memoizes an encoding that does not depend on the client, so that a broadcast is encoded once. */
-export function memoizeEncoding(encode: (text: string) => string): (frame: Frame) => string {
-  return memoizeLast((frame: Frame) => encode(frame.text), MAX_MEMOIZED_ENCODING);
+/** Encodes the text of frames. Memoizes the result, so that a broadcast is encoded once. */
+export interface FrameEncoder {
+  readonly encodeShort: (frame: Frame) => string;
+  /** Encodes a long frame as bytes, which several transports may share. */
+  readonly encodeLong: (frame: Frame) => Buffer;
 }
 
-/** Returns a JavaScript string literal without `<`, so that it cannot end a script element. */
-export function scriptString(text: string): string {
-  return JSON.stringify(text).replaceAll('<', String.raw`\u003c`);
+/** The text itself. */
+export const PLAIN: FrameEncoder = {
+  encodeShort: ({ text }) => text,
+  encodeLong: memoizeEncoding(({ text }: Frame) => Buffer.from(text)),
+};
+
+const SCRIPT_ESCAPER = new Escaper(/</, new Map([['<', String.raw`\u003c`]]));
+
+/** A JavaScript string literal without `<`, so that it cannot end a script element. */
+export const SCRIPT_STRING: FrameEncoder = {
+  encodeShort: memoizeEncoding(({ text }: Frame) =>
+    SCRIPT_ESCAPER.escapeText(JSON.stringify(text)),
+  ),
+  encodeLong: memoizeEncoding(({ text }: Frame) =>
+    SCRIPT_ESCAPER.escapeBytes(Buffer.from(JSON.stringify(text))),
+  ),
+};
+
+/** Encodes a frame between two texts. */
+export function encodeBetween(
+  begin: string,
+  { encodeShort, encodeLong }: FrameEncoder,
+  end: string,
+  frame: Frame,
+): Payload {
+  if (!frame.isLong) return begin + encodeShort(frame) + end;
+  const pieces = [Buffer.from(begin), encodeLong(frame), Buffer.from(end)];
+  return pieces.filter(({ length }) => length > 0);
+}
+
+/** Creates the function `encode` of a transport whose encoding does not depend on the client. */
+export function frameEncoding(
+  begin: string,
+  encoder: FrameEncoder,
+  end: string,
+): (frame: Frame) => Payload {
+  return memoizeEncoding((frame: Frame) => encodeBetween(begin, encoder, end, frame));
 }

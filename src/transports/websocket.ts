@@ -3,6 +3,8 @@
  * WebSocket ends together with it.
  */
 import { type CloseStatus, CLOSE_REASONS } from '../base/close-reasons.ts';
+import { memoizeEncoding } from '../base/memoize.ts';
+import type { Payload } from '../base/payload.ts';
 import { REFUSALS, Refusal } from '../base/refusal.ts';
 import { type Admission, admitSession, enforceSession } from '../http/admission.ts';
 import type { WebSocketUpgrade } from '../http/exchange.ts';
@@ -13,10 +15,10 @@ import type {
   WebSocketListener,
 } from '../http/websocket-connection.ts';
 import type { Frame } from '../protocol/frame.ts';
-import { decodeWebSocketMessage } from '../protocol/message.ts';
+import { type Message, decodeWebSocketMessage } from '../protocol/message.ts';
 import type { Receiver } from '../sessions/receiver.ts';
 import type { Session } from '../sessions/session.ts';
-import { memoizeEncoding } from './transport.ts';
+import { PLAIN } from './transport.ts';
 
 abstract class WebSocketReceiver implements Receiver, WebSocketListener {
   readonly full = false;
@@ -56,11 +58,17 @@ abstract class WebSocketReceiver implements Receiver, WebSocketListener {
     this.socket.abort();
   }
 
-  /** Does nothing: the socket starts its own write timeout. */
-  watchProgress(): void {}
-
   onDrain(): void {
     this.session.onDrain();
+  }
+
+  onFrames(count: number): void {
+    this.session.receiveFrames(count);
+    this.pauseWhileDelayed();
+  }
+
+  onClosing(): void {
+    this.session.onClosing();
   }
 
   /** Keeps the session until the socket has closed, so that its deadline aborts a client that does not close. */
@@ -95,14 +103,12 @@ abstract class WebSocketReceiver implements Receiver, WebSocketListener {
   }
 }
 
-const encode = memoizeEncoding((text) => text);
-
 class SockJSReceiver extends WebSocketReceiver {
   write(frame: Frame): void {
     if (frame.type === 'close') this.closeStatus = frame;
     // The page receives `h`, but only a ping makes the browser respond.
     if (frame.type === 'heartbeat') this.socket.ping(frame.text);
-    else this.socket.sendText(encode(frame));
+    else this.socket.sendText(frame.isLong ? [PLAIN.encodeLong(frame)] : frame.text);
   }
 
   onText(text: string, byteLength: number): void {
@@ -116,6 +122,11 @@ class SockJSReceiver extends WebSocketReceiver {
   }
 }
 
+const encodeRaw = memoizeEncoding(({ data, isLong }: Message): Payload => {
+  if (typeof data !== 'string') return [Buffer.from(data)];
+  return isLong ? [Buffer.from(data)] : data;
+});
+
 class RawReceiver extends WebSocketReceiver {
   write(frame: Frame): void {
     switch (frame.type) {
@@ -125,15 +136,22 @@ class RawReceiver extends WebSocketReceiver {
         this.socket.ping();
         break;
       case 'messages':
-        for (const { data } of frame.messages) {
-          if (typeof data === 'string') this.socket.sendText(data);
-          else this.socket.sendBinary(data);
-        }
+        this.#sendMessages(frame.messages);
         break;
       case 'close':
         this.closeStatus = frame;
         break;
     }
+  }
+
+  #sendMessages(messages: readonly Message[]): void {
+    this.socket.cork();
+    for (const message of messages) {
+      const { data } = message;
+      if (typeof data === 'string') this.socket.sendText(encodeRaw(message));
+      else this.socket.sendBinary(data);
+    }
+    this.socket.uncork();
   }
 
   onText(text: string, byteLength: number): void {
@@ -168,7 +186,8 @@ function serve(transport: 'websocket' | 'rawwebsocket', Receiver: ReceiverClass)
   const open = (context: RequestContext, upgrade: WebSocketUpgrade, admission: Admission): void => {
     if (!enforceSession(context, admission) || context.exchange.isDisconnected) return;
     const session = context.openSession(transport, admission.user);
-    const socket = upgrade.accept();
+    if (session === undefined) return;
+    const socket = upgrade.accept(context.memory);
     const receiver = new Receiver(socket, session);
     socket.listen(receiver);
     session.attach(receiver);

@@ -1,5 +1,5 @@
 /** Encodes the WebSocket frames of a server, which are final and unmasked. RFC 6455, section 5.2. */
-import { MAX_MEMOIZED_BYTES, memoizeLast } from '../base/memoize.ts';
+import { memoizeLast } from '../base/memoize.ts';
 import {
   BINARY,
   CLOSE,
@@ -16,8 +16,17 @@ const MAX_16_BIT = 0xffff;
 
 /** Returns a frame with its head, and space for `length` bytes of payload after it. */
 function allocateFrame(opcode: number, length: number): Buffer {
-  const headBytes = length < LENGTH_16 ? 2 : length <= MAX_16_BIT ? 4 : 10;
-  const frame = Buffer.allocUnsafe(headBytes + length);
+  const frame = Buffer.allocUnsafe(headLength(length) + length);
+  writeHead(frame, opcode, length);
+  return frame;
+}
+
+function headLength(length: number): number {
+  return length < LENGTH_16 ? 2 : length <= MAX_16_BIT ? 4 : 10;
+}
+
+function writeHead(frame: Buffer, opcode: number, length: number): void {
+  const headBytes = headLength(length);
   frame[0] = FINAL_BIT | opcode;
   if (headBytes === 2) {
     frame[1] = length;
@@ -29,7 +38,6 @@ function allocateFrame(opcode: number, length: number): Buffer {
     frame.writeUInt32BE(0, 2);
     frame.writeUInt32BE(length, 6);
   }
-  return frame;
 }
 
 function encodeBytes(opcode: number, data: Uint8Array): Buffer {
@@ -38,14 +46,21 @@ function encodeBytes(opcode: number, data: Uint8Array): Buffer {
   return frame;
 }
 
-/** Encodes a text frame. Memoized, so that the sockets of a broadcast share one buffer. */
+/** Encodes a short text as a frame. Memoized, so that the sockets of a broadcast share one buffer. */
 export const encodeText: (text: string) => Buffer = memoizeLast((text) => {
   const length = Buffer.byteLength(text);
   const frame = allocateFrame(TEXT, length);
   // A text with as many bytes as characters is ASCII, which `latin1` copies without conversion.
   frame.write(text, frame.length - length, length === text.length ? 'latin1' : 'utf8');
   return frame;
-}, MAX_MEMOIZED_BYTES);
+});
+
+/** Encodes the head of a text frame, whose payload is written after it, so that many sockets can share it. */
+export function encodeTextHead(length: number): Buffer {
+  const head = Buffer.allocUnsafe(headLength(length));
+  writeHead(head, TEXT, length);
+  return head;
+}
 
 /** Encodes a binary frame. */
 export function encodeBinary(data: Uint8Array): Buffer {
@@ -73,7 +88,6 @@ export function encodeClose(code: number, reason: string): Buffer {
 export const PING_FRAME: Buffer = allocateFrame(PING, 0);
 
 /** Encodes a ping and a text frame as one buffer, so that a heartbeat is one write. */
-export const encodePingWithText: (text: string) => Buffer = memoizeLast(
-  (text) => Buffer.concat([PING_FRAME, encodeText(text)]),
-  MAX_MEMOIZED_BYTES,
+export const encodePingWithText: (text: string) => Buffer = memoizeLast((text) =>
+  Buffer.concat([PING_FRAME, encodeText(text)]),
 );

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { EventEmitter } from 'node:events';
 import { PassThrough, Readable } from 'node:stream';
 import { test } from 'node:test';
 import { AbortableIterator } from '../../src/api/abortable-iterator.ts';
@@ -63,6 +64,43 @@ test('abort destroys a stream', () => {
   const stream = new PassThrough();
   new AbortableIterator(stream).abort();
   assert.equal(stream.destroyed, true);
+});
+
+test('abort destroys a stream of another library', () => {
+  let isDestroyed = false;
+  const stream = {
+    on() {},
+    pipe() {},
+    destroy() {
+      isDestroyed = true;
+    },
+    *[Symbol.iterator]() {
+      yield 'a';
+    },
+  };
+  new AbortableIterator(stream).abort();
+  assert.equal(isDestroyed, true);
+});
+
+test('abort leaves other objects with a method destroy alone', async () => {
+  let isReturned = false;
+  class Store extends EventEmitter {
+    destroy(): never {
+      throw new Error('the store belongs to the application');
+    }
+
+    *[Symbol.iterator](): Generator<string> {
+      try {
+        for (;;) yield 'a';
+      } finally {
+        isReturned = true;
+      }
+    }
+  }
+  const iterator = new AbortableIterator(new Store());
+  await iterator.next();
+  iterator.abort();
+  assert.equal(isReturned, true);
 });
 
 test('the error of a source is thrown', async () => {

@@ -4,7 +4,7 @@ import { readdirSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { SockJSConnection, SockJSRouter } from '../../src/index.ts';
+import { SockJSConnection, SockJSRouter, type SockJSSettings } from '../../src/index.ts';
 import { runExample as start } from '../examples/example.ts';
 import { CLIENT_TRANSPORTS, openOfficial } from '../../testkit/official-client.ts';
 import { Echo, listen, startRouter, stop } from '../../testkit/server.ts';
@@ -201,4 +201,58 @@ for (const example of [...EXAMPLES, 'index.ts']) {
     program.kill('SIGTERM');
     assert.deepEqual(await program.exited(), { code: 0, signal: null });
   });
+}
+
+const CLOSING_CODE = ['constructor', 'authorize', 'async authorize', 'verifyIp', 'onOpen'] as const;
+
+for (const place of CLOSING_CODE) {
+  testEach(
+    TRANSPORTS,
+    `a session whose ${place} closes the router does not stay open`,
+    async (t, transport) => {
+      const calls: string[] = [];
+      let closed: Promise<void> | undefined;
+      const closeIn = (code: (typeof CLOSING_CODE)[number]): void => {
+        if (code === place) closed ??= router.close();
+      };
+      class Closing extends SockJSConnection {
+        constructor() {
+          super();
+          closeIn('constructor');
+        }
+
+        override onOpen(): void {
+          calls.push('open');
+          closeIn('onOpen');
+        }
+
+        override onClose(code: number): void {
+          calls.push(`closed ${code}`);
+        }
+      }
+      const settings: SockJSSettings = {
+        authorize: (request) => {
+          closeIn('authorize');
+          if (place !== 'async authorize') return request.ip;
+          return Promise.resolve()
+            .then(() => closeIn('async authorize'))
+            .then(() => request.ip);
+        },
+        verifyIp: () => {
+          closeIn('verifyIp');
+          return 'key';
+        },
+      };
+      const { port, router } = await startRouter(t, settings, Closing);
+      const { connection, status } = await requestSession(t, port, transport);
+      const isOpen = place === 'onOpen' || (place === 'verifyIp' && transport.isWebSocket);
+      assert.equal(status, isOpen ? (transport.isWebSocket ? 101 : 200) : 503);
+      connection.close();
+      if (place === 'onOpen') await closed;
+      const { sessionsActive, refused } = router.stats.dump();
+      if (closed !== undefined) assert.equal(sessionsActive, 0);
+      assert.equal(refused.draining, isOpen ? 0 : 1);
+      assert.deepEqual(calls.slice(0, 1), isOpen ? ['open'] : []);
+    },
+  );
 }

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { inspect } from 'node:util';
 import { SETTING_DEFINITIONS } from '../../src/api/setting-definitions.ts';
 import {
   type ResolvedSettings,
@@ -29,20 +30,27 @@ test('an empty object resolves to the defaults', () => {
     maxPendingDecisions: 1000,
     maxPendingDecisionsPerAddress: 100,
     allowedOrigins: [],
+    allowedHosts: undefined,
     trustedProxies: [],
+    forwardedHeader: 'auto',
     baseUrl: undefined,
     maxMessageBytes: 2_097_152,
     maxMessagesPerBody: 10_000,
     maxMessagesPerSecond: 10_000,
     rateLimitPolicy: 'wait',
+    maxConcurrentHandlers: 100,
+    openTimeout: 30_000,
+    maxSessionAge: Infinity,
     bodyTimeout: 30_000,
     headersTimeout: 20_000,
     maxSessions: 100_000,
     maxSessionsPerAddress: 10_000,
     maxBufferedBytes: 4_194_304,
     maxTotalBufferedBytes: 268_435_456,
+    maxBufferedBytesPerAddress: 67_108_864,
     slowConsumer: 'close',
     writeTimeout: 30_000,
+    sendTimeLimit: 180_000,
     highWaterMark: 65_536,
   });
   assert.notEqual(logger, false);
@@ -50,6 +58,13 @@ test('an empty object resolves to the defaults', () => {
 
 test('an undefined setting counts as missing', () => {
   assert.equal(resolveSettings({ heartbeatDelay: undefined }).heartbeatDelay, 25_000);
+});
+
+test('maxBufferedBytesPerAddress is a quarter of maxTotalBufferedBytes by default', () => {
+  const given = { maxTotalBufferedBytes: 1002 };
+  assert.equal(resolveSettings(given).maxBufferedBytesPerAddress, 251);
+  const both = { ...given, maxBufferedBytesPerAddress: 1000 };
+  assert.equal(resolveSettings(both).maxBufferedBytesPerAddress, 1000);
 });
 
 test('resolved settings are frozen', () => {
@@ -92,6 +107,16 @@ const INVALID: readonly (readonly [name: string, value: unknown, message: RegExp
   ['allowedOrigins', ['https://a\u0000.com'], /list of origins/],
   ['allowedOrigins', ['https://a.com', 'https://例え.jp'], /list of origins/],
   ['allowedOrigins', ['https://*.bücher.example'], /list of origins/],
+  ['allowedOrigins', ['https://'], /list of origins/],
+  ['allowedOrigins', ['http://*:*'], /list of origins/],
+  ['allowedOrigins', ['http://localhost:*/'], /list of origins/],
+  ['allowedOrigins', ['http://localhost:8*'], /list of origins/],
+  ['allowedHosts', 'example.com', /list of host names/],
+  ['allowedHosts', ['https://example.com'], /without scheme and port/],
+  ['allowedHosts', ['example.com:80'], /without scheme and port/],
+  ['allowedHosts', ['*'], /'\*', or a list/],
+  ['allowedHosts', ['a.*.com'], /list of host names/],
+  ['allowedHosts', [''], /list of host names/],
   ['trustedProxies', true, /addresses or subnets/],
   ['trustedProxies', [10], /addresses or subnets/],
   ['sockjsUrl', 'sockjs.js', /sockjsUrl must be a URL/],
@@ -122,7 +147,10 @@ const VALID: readonly (readonly [name: string, value: unknown])[] = [
     ['https://example.com', 'http://localhost:8080', 'https://*.example.com', 'null'],
   ],
   ['allowedOrigins', ['https://xn--r8jz45g.jp', 'http://[::1]:8080', 'capacitor://localhost']],
+  ['allowedOrigins', ['file://', 'app://', 'http://localhost:*', 'https://*.example.com:*']],
   ['allowedOrigins', () => true],
+  ['allowedHosts', '*'],
+  ['allowedHosts', ['example.com', '*.example.com', 'my_host', '127.0.0.1']],
   ['trustedProxies', ['loopback', '10.0.0.0/8', '::1']],
   ['sockjsUrl', 'https://example.com/sockjs.js'],
   ['sockjsUrl', '/sockjs.js'],
@@ -138,19 +166,114 @@ for (const [name, value] of VALID) {
   });
 }
 
+const EXPLAINED: readonly (readonly [name: string, value: unknown, explanation: string])[] = [
+  [
+    'allowedOrigins',
+    ['https://a.com', 'https://x.com/'],
+    "The entry 'https://x.com/' ends with a slash. Use 'https://x.com'.",
+  ],
+  ['allowedOrigins', ['x.com'], "The entry 'x.com' has no scheme. Use 'https://x.com'."],
+  [
+    'allowedOrigins',
+    ['localhost:3000'],
+    "The entry 'localhost:3000' has no scheme. Use 'http://localhost:3000'.",
+  ],
+  ['allowedOrigins', ['//x.com'], "The entry '//x.com' has no scheme. Use 'https://x.com'."],
+  ['allowedOrigins', ['*.x.com'], "The entry '*.x.com' has no scheme. Use 'https://*.x.com'."],
+  [
+    'allowedOrigins',
+    ['https://x.com/a?b#c'],
+    "The entry 'https://x.com/a?b#c' has a path or a query, which no origin has. Use 'https://x.com'.",
+  ],
+  [
+    'allowedOrigins',
+    ['wss://x.com'],
+    "The entry 'wss://x.com' has the scheme of a WebSocket, but the origin of a page has http: or https:. Use 'https://x.com'.",
+  ],
+  ['allowedOrigins', ['ws://x.com:81'], 'http://x.com:81'],
+  ['allowedOrigins', ['https://x.com:'], "Use 'https://x.com'."],
+  [
+    'allowedOrigins',
+    ['https://me@x.com'],
+    "The entry 'https://me@x.com' has a user name, which no origin has. Use 'https://x.com'.",
+  ],
+  [
+    'allowedOrigins',
+    ['https://*.bücher.example'],
+    "in punycode. Use 'https://*.xn--bcher-kva.example'.",
+  ],
+  ['allowedOrigins', ['*'], "The entry '*' must not be in a list: '*' alone allows all origins."],
+  [
+    'allowedOrigins',
+    ['https://a.*.com'],
+    "The entry 'https://a.*.com' has a '*' in the wrong place",
+  ],
+  ['allowedOrigins', ['https://a.com,https://b.com'], 'is not one origin'],
+  ['allowedOrigins', [/x\.com$/], 'The list cannot contain regular expressions. Use a function'],
+  ['allowedOrigins', 'https://x.com', "Origins must be in a list: ['https://x.com']."],
+  ['allowedOrigins', 'x.com/', "Origins must be in a list: ['https://x.com']."],
+  ['allowedOrigins', true, "Use '*' to allow all origins."],
+  ['allowedOrigins', [42], 'allowedOrigins must be'],
+  [
+    'disabledTransports',
+    ['xhr', 'xhr-streaming'],
+    "There is no transport 'xhr-streaming'. Did you mean 'xhr_streaming'?",
+  ],
+  ['disabledTransports', ['xhr-polling'], "Did you mean 'xhr'?"],
+  ['disabledTransports', 'websockets', "Did you mean 'websocket'?"],
+];
+
+for (const [name, value, explanation] of EXPLAINED) {
+  test(`the error for ${name}: ${inspect(value)} explains: ${explanation}`, () => {
+    assert.throws(
+      () => resolveSettings({ [name]: value }),
+      ({ message }: SockJSError) => message.includes(explanation) && message.includes(' must be '),
+    );
+  });
+}
+
 test('the error for an origin that is not ASCII mentions punycode', () => {
   assert.throws(() => resolveSettings({ allowedOrigins: ['https://例え.jp'] }), {
     message: /ASCII.*punycode.*xn--….*not \[ 'https:\/\/例え\.jp' \]/,
   });
 });
 
-test('the error for an unknown setting lists all settings', () => {
-  const misspelled: object = { heartbeat_delay: 25 };
-  assert.throws(
-    () => resolveSettings(misspelled),
-    /no setting 'heartbeat_delay'\. Use one of these names: .*heartbeatDelay/,
-  );
-});
+for (const [unknown, advice] of [
+  ['allowedOrigin', 'Did you mean `allowedOrigins`?'],
+  ['cors', 'Did you mean `allowedOrigins`?'],
+  ['origins', 'Did you mean `allowedOrigins`?'],
+  ['origin', 'Did you mean `allowedOrigins`?'],
+  ['transports', 'Did you mean `disabledTransports`?'],
+  ['websocket', 'Did you mean `disabledTransports`?'],
+  ['heartbeat_delay', 'Did you mean `heartbeatDelay`?'],
+  ['disconnect_delay', 'Did you mean `disconnectDelay`?'],
+  ['response_limit', 'Did you mean `responseLimit`?'],
+  ['sockjs_url', 'Did you mean `sockjsUrl`?'],
+  ['base_url', 'Did you mean `baseUrl`?'],
+  ['jsessionId', 'Did you mean `jsessionid`?'],
+  ['log', 'Did you mean `logger`?'],
+  ['pingInterval', 'Did you mean `heartbeatDelay`?'],
+  ['maxHttpBufferSize', 'Did you mean `maxMessageBytes`?'],
+  ['trustProxy', 'Did you mean `trustedProxies`?'],
+  ['authorise', 'Did you mean `authorize`?'],
+  ['prefix', 'The prefix is the second argument of SockJSRouter.'],
+  ['port', 'Pass the port to listen().'],
+  ['colour', 'Use one of these names:'],
+  ['__proto__', 'Use one of these names:'],
+] as const) {
+  test(`the error for the unknown setting ${unknown} begins with advice: ${advice}`, () => {
+    const settings: object = Object.fromEntries([[unknown, 25]]);
+    assert.throws(
+      () => resolveSettings(settings),
+      ({ code, message }: SockJSError) => {
+        assert.equal(code, 'ERR_SETTING');
+        assert.ok(message.startsWith(`There is no setting '${unknown}'. ${advice}`), message);
+        assert.match(message, /Use one of these names: .*heartbeatDelay/);
+        return true;
+      },
+    );
+  });
+}
 
 test('the router refuses a proxy that is not an address', () => {
   assert.throws(
@@ -200,3 +323,31 @@ test('settings have the types of their rules', () => {
   const count: IsAssignable<SockJSSettings['maxSessions'], number | undefined> = true;
   assert.deepEqual([policy, text, count], [true, false, true]);
 });
+
+for (const [settings, warnings] of [
+  [{}, []],
+  [{ heartbeatDelay: 1000, disconnectDelay: 100, sessionCheckInterval: 1 }, []],
+  [
+    { heartbeatDelay: 25 },
+    ['heartbeatDelay is 25 ms. Times are in milliseconds: the default is 25000 ms.'],
+  ],
+  [
+    { heartbeatDelay: 999 },
+    ['heartbeatDelay is 999 ms. Times are in milliseconds: the default is 25000 ms.'],
+  ],
+  [
+    { disconnectDelay: 5, bodyTimeout: 30 },
+    [
+      'disconnectDelay is 5 ms. Times are in milliseconds: the default is 5000 ms.',
+      'bodyTimeout is 30 ms. Times are in milliseconds: the default is 30000 ms.',
+    ],
+  ],
+] as const) {
+  test(`the router warns ${warnings.length} times about ${JSON.stringify(settings)}`, () => {
+    const lines: string[] = [];
+    const warn = (line: string): void => void lines.push(line);
+    const logger = { info: assert.fail, warn, error: assert.fail };
+    assert.ok(new SockJSRouter(SockJSConnection, '/a', { ...settings, logger }));
+    assert.deepEqual(lines, warnings);
+  });
+}

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ConnectionInfo } from '../../src/base/connection-info.ts';
+import { collectGarbage } from '../../testkit/memory.ts';
 
 const info = new ConnectionInfo({
   address: '1.2.3.4',
@@ -72,4 +73,34 @@ test('a request without cookies and query has none', () => {
   });
   assert.deepEqual({ ...minimal.cookies }, {});
   assert.deepEqual([...minimal.arguments], []);
+});
+
+test('headers and cookies are parsed once', () => {
+  assert.equal(info.headers, info.headers);
+  assert.equal(info.cookies, info.cookies);
+});
+
+test('a parsed head can be garbage collected, and is parsed again', async () => {
+  const parsed = new WeakRef(info.headers);
+  await collectGarbage();
+  assert.equal(parsed.deref(), undefined);
+  assert.equal(info.getHeader('host'), 'example.com');
+});
+
+test('handlers cannot change what others read', () => {
+  assert.throws(() => Object.assign(info.headers, { host: 'forged' }), TypeError);
+  assert.throws(() => Object.assign(info.cookies, { x: 'forged' }), TypeError);
+  info.arguments.set('a', 'forged');
+  assert.equal(info.getArgument('a'), '1');
+});
+
+test('malformed cookies stay as they are', () => {
+  const { cookies } = new ConnectionInfo({
+    address: '',
+    path: '',
+    query: '',
+    rawHeaders: ['Cookie', 'a=%; b=%C3; c=%4; d=%C3%BC+%2b; e="%41"'],
+    secure: false,
+  });
+  assert.deepEqual({ ...cookies }, { a: '%', b: '%C3', c: '%4', d: '\u00fc++', e: '"A"' });
 });

@@ -3,7 +3,6 @@ import { test } from 'node:test';
 import {
   BOOLEAN,
   MESSAGES_PER_SECOND,
-  describeValue,
   either,
   functionOf,
   integer,
@@ -40,15 +39,4 @@ test('either of two rules accepts the values of both', () => {
   assert.ok(rule.isValid(false));
   assert.ok(rule.isValid(() => undefined));
   assert.ok(!rule.isValid('true'));
-});
-
-test('a value is described on one line', () => {
-  assert.equal(
-    describeValue({ a: [1, 2], b: 'x'.repeat(100) }),
-    `{ a: [ 1, 2 ], b: '${'x'.repeat(100)}' }`,
-  );
-  assert.equal(
-    describeValue(() => 1),
-    'a function',
-  );
 });

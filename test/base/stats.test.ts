@@ -40,6 +40,10 @@ const REFUSED: readonly Case[] = [
   { reason: 'unauthorized', request: post('xhr'), settings: { authorize: () => new Refusal(401) } },
   { reason: 'sessionLimit', request: post('xhr'), settings: { maxSessions: 1 } },
   { reason: 'addressSessionLimit', request: post('xhr'), settings: { maxSessionsPerAddress: 1 } },
+  {
+    reason: 'tooManyHeaders',
+    request: { ...post('xhr'), headers: Array.from({ length: 100 }, () => ['a', 'b'] as const) },
+  },
   { reason: 'callbackMissing', request: { path: `${SESSION}/jsonp` } },
   { reason: 'callbackInvalid', request: { path: `${SESSION}/htmlfile?c=%3Cscript%3E` } },
   { reason: 'sessionNotFound', request: post('xhr_send', '["x"]') },
@@ -56,7 +60,7 @@ const REFUSED: readonly Case[] = [
   },
   {
     reason: 'memoryLimit',
-    request: post('xhr_send', '["x"]'),
+    request: post('xhr_send', `["${'x'.repeat(70_000)}"]`),
     settings: { maxTotalBufferedBytes: 2 },
     isOpen: true,
   },
@@ -114,12 +118,15 @@ test('the table above has every refusal except those that other tests cover', ()
     (name) => !covered.has(name as keyof typeof REFUSALS),
   );
   assert.deepEqual(others, [
+    'hostNotAllowed',
     'draining',
     'pendingLimit',
     'pendingTimeout',
     'sessionOpening',
     'rateLimited',
     'bodyTimeout',
+    'bodyConsumed',
+    'httpVersion',
   ]);
 });
 
@@ -146,7 +153,7 @@ const CLOSED: readonly (readonly [
   ['application', 3000, '"application"'],
   ['internalError', 1011, '"failed"'],
   ['invalidJson', 1007, '{'],
-  ['slowConsumer', 1013, '"slowConsumer"', { maxBufferedBytes: 2000 }],
+  ['slowConsumer', 1013, '"slowConsumer"', { maxTotalBufferedBytes: 2000, highWaterMark: 1000 }],
   ['rateLimited', 1008, '["x","y"]', { maxMessagesPerSecond: 1, rateLimitPolicy: 'close' }],
   ['tooManyMessages', 1009, '["x","y"]', { maxMessagesPerBody: 1 }],
   ['messageTooLarge', 1009, `"${'x'.repeat(100)}"`, { maxMessageBytes: 100 }],

@@ -23,8 +23,8 @@ function routerFor(
   t: TestContext,
   connection: new () => SockJSConnection,
   prefix: string,
+  logger = new RecordingLogger(),
 ): SockJSRouter {
-  const logger = new RecordingLogger();
   const router = new SockJSRouter(connection, prefix, { logger });
   t.after(async () => {
     await router.close({ timeout: 100 });
@@ -81,9 +81,11 @@ test('several routers share a server with its own routes', async (t) => {
   assert.equal(await get(`${base}/echo`), '200 Welcome to SockJS!\n');
 });
 
-test('a router with an empty prefix handles every request', async (t) => {
+test('a router with an empty prefix handles every request, and warns of it', async (t) => {
   const server = createServer((_incoming, response) => response.end('own'));
-  routerFor(t, Echo, '').attach(server);
+  const logger = new RecordingLogger();
+  routerFor(t, Echo, '', logger).attach(server);
+  assert.match(logger.take()[0]?.line ?? '', /takes all requests/);
   const base = await started(t, server);
   await assertEchoes(t, base);
   assert.equal(await get(`${base}/`), '200 Welcome to SockJS!\n');

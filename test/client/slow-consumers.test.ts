@@ -81,7 +81,7 @@ for (const { name, head } of CLIENTS) {
     const settings = { maxBufferedBytes: LIMIT, highWaterMark: CHUNK.length * 2 };
     const { port, router } = await startRouter(
       t,
-      { ...settings, responseLimit: 1024 ** 3 },
+      { ...settings, responseLimit: 1024 ** 3, disconnectDelay: 500 },
       flooding(outcomes, ends),
     );
     const socket = deafClient(t, port, head);
@@ -111,13 +111,39 @@ test('a client that never polls is closed with 1013', async (t) => {
   assert.equal(await poll(), 'o\n');
   const [connection] = router.connections;
   assert.ok(connection !== undefined);
-  const answers = Array.from({ length: 9 }, () => connection.send(CHUNK));
-  assert.equal(answers[0], false, 'from the high-water mark on');
-  assert.equal(connection.isClosed, true);
+  let count = 0;
+  while (!connection.isClosed && count < FLOOD) {
+    assert.equal(connection.send(CHUNK), false, 'from the high-water mark on');
+    count += 1;
+    await Promise.resolve();
+  }
+  assert.equal(count, LIMIT / CHUNK.length + 1);
   assert.equal(connection.bufferedBytes, 0, 'and what waited is dropped');
   assert.equal(await ends.next(), 1013);
   assert.equal(await poll(), 'c[1013,"Client does not keep up"]\n');
 });
+
+for (const { name, head } of CLIENTS) {
+  test(`${name} that reads again after it was closed gets 1013`, async (t) => {
+    const outcomes = new AsyncQueue<Outcome>('the end of the flood');
+    const ends = new AsyncQueue<number>('onClose');
+    const settings = { maxBufferedBytes: LIMIT, responseLimit: 1024 ** 3 };
+    const { port } = await startRouter(t, settings, flooding(outcomes, ends));
+    const socket = deafClient(t, port, head);
+    await outcomes.next();
+    assert.equal(await ends.next(), 1013);
+    let tail = '';
+    const closeFrame = name === 'a raw WebSocket' ? 'Client does not keep up' : 'c[1013,"Client';
+    const isRead = new Promise<void>((resolve) => {
+      socket.on('data', (data: Buffer) => {
+        tail = (tail + data.toString('latin1')).slice(-200);
+        if (tail.includes(closeFrame)) resolve();
+      });
+    });
+    socket.resume();
+    await within(isRead, 'the close frame');
+  });
+}
 
 test('one message may be larger than maxBufferedBytes', async (t) => {
   const { url } = await startRouter(t, { maxBufferedBytes: 1000 });

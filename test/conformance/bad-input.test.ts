@@ -362,6 +362,10 @@ for (const { name, path, headers, expected } of [
     const { status, head } = await connection.response();
     assert.equal(status, expected);
     await assertEndsOrContinues(connection, head);
+    // Only a WebSocket that connects to the prefix is warned about.
+    const warnings = logger.take().map(({ line }) => line);
+    assert.equal(warnings.length, name === 'of the greeting' ? 1 : 0);
+    assert.match(warnings.join(''), /^$|connects to \/echo\/websocket/);
   });
 }
 

@@ -143,7 +143,7 @@ for (const name of [
   test(`GET /echo/${name} is the iframe page`, async () => {
     const { head, body } = await httpRequest(port, { path: `/echo/${name}` });
     assert.equal(head.status, 200);
-    assert.equal(body, IFRAME('/echo/sockjs.js'));
+    assert.equal(body, IFRAME('sockjs.js'));
     assert.equal(head.header('Content-Type'), 'text/html; charset=UTF-8');
     assert.notEqual(head.header('ETag'), undefined);
     assert.equal(head.header('Last-Modified'), undefined);

@@ -4,6 +4,7 @@ import { globSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { SockJSConnection, SockJSRouter } from '../../src/index.ts';
 import { resolveSettings } from '../../src/api/settings.ts';
+import { networkLimit } from '../../src/base/address-key.ts';
 
 const TEXT = readFileSync('docs/security.md', 'utf8');
 const SETTINGS = new Map<string, unknown>(Object.entries(resolveSettings({})));
@@ -31,7 +32,7 @@ test('every known attack has a test, and every test has a row', () => {
   const tests = globSync(ATTACK_TESTS)
     .flatMap((file) => Array.from(readFileSync(file, 'utf8').matchAll(/^test\('(.+?)', /gm)))
     .map(([, name]) => name);
-  assert.equal(rows.length, 18);
+  assert.equal(rows.length, 19);
   assert.deepEqual(new Set(rows), new Set(tests));
   assert.equal(tests.length, rows.length);
 });
@@ -73,16 +74,20 @@ test('the memory limits are computed from the defaults', () => {
   const KIBIBYTE = 1024;
   const format = (bytes: number, unit: number, digits: number): string =>
     (bytes / KIBIBYTE ** unit).toFixed(digits);
-  const [session, total] = [22 * KIBIBYTE, of('maxTotalBufferedBytes')];
+  const [socket, session, total] = [22 * KIBIBYTE, 64 * KIBIBYTE, of('maxTotalBufferedBytes')];
+  const sessions = (count: number, unit: number, digits: number): string =>
+    format(count * session, unit, digits);
+  const buffered = `${format(of('maxBufferedBytesPerAddress'), 2, 0)} MiB for one address, ${format(total, 2, 0)} MiB in all`;
+  const network = networkLimit(of('maxSessionsPerAddress'), of('maxSessions'));
+  const pending = 448 * KIBIBYTE;
   for (const sum of [
-    `10 000 × 22 KiB = ${format(of('maxSessionsPerAddress') * session, 2, 0)} MiB`,
-    `100 000 × 22 KiB = ${format(of('maxSessions') * session, 3, 1)} GiB`,
-    `| ${format(total, 2, 0)} MiB, and as much again while buffers grow; ${format(of('maxMessageBytes'), 2, 0)} MiB each`,
-    `| ${format(total, 2, 0)} MiB in all, then ${format(of('highWaterMark'), 1, 0)} KiB or one message each`,
-    `${total / of('maxMessageBytes')} of them fill`,
-    `2 × 1 000 × 16 KiB = ${format(2 * of('maxPendingDecisions') * 16 * KIBIBYTE, 2, 0)} MiB`,
-    `2 × 1 000 × 64 KiB = ${format(2 * of('maxPendingDecisions') * 64 * KIBIBYTE, 2, 0)} MiB`,
-    `200 × (16 + 22) KiB = ${format(200 * (16_384 + session), 2, 1)} MiB`,
+    `10 000 × 64 KiB = ${sessions(of('maxSessionsPerAddress'), 2, 0)} MiB, over WebSockets ${format(of('maxSessionsPerAddress') * socket, 2, 0)} MiB`,
+    `25 000 × 64 KiB = ${sessions(network, 3, 1)} GiB, over WebSockets ${format(network * socket, 2, 0)} MiB`,
+    `100 000 × 64 KiB = ${sessions(of('maxSessions'), 3, 1)} GiB, over WebSockets ${format(of('maxSessions') * socket, 3, 1)} GiB`,
+    `| ${buffered}, and as much again while buffers grow; ${format(of('maxMessageBytes'), 2, 0)} MiB each`,
+    `| ${buffered}, then ${format(of('highWaterMark'), 1, 0)} KiB or one message each`,
+    `448 KiB each: ${format(of('maxPendingDecisionsPerAddress') * pending, 2, 0)} MiB for one address, ${format(2 * of('maxPendingDecisions') * pending, 2, 0)} MiB in all`,
+    `200 × (32 + 64) KiB = ${format(200 * (2 * 16_384 + session), 2, 1)} MiB`,
   ]) {
     assert.ok(TEXT.includes(sum), sum);
   }

@@ -194,9 +194,78 @@ test('a channel name may contain commas and any other character', async (t) => {
   assert.equal(await client.next(), `msg,${encodeURIComponent('a,b é')},x`);
 });
 
+for (const name of ['room/1', 'a@b', '\u00fc', '\u{1f600}', 'a,b+*~', '%41', "it's"]) {
+  for (const encode of [escape, encodeURIComponent]) {
+    test(`channel ${name} is opened by ${encode.name}, and gets messages in this spelling`, async (t) => {
+      const { client } = await connect(t, { [name]: Room, room: Room });
+      const spelling = encode(name);
+      client.send(`sub,${spelling}`);
+      assert.equal(await client.next(), `msg,${spelling},welcome`);
+      client.send(`msg,${spelling},a,b`);
+      assert.equal(await client.next(), `msg,${spelling},a,b`);
+      client.send(`msg,${spelling},leave`);
+      assert.equal(await client.next(), `uns,${spelling},4001,as you, wish`);
+      client.send(`sub,${spelling}`);
+      assert.equal(await client.next(), `msg,${spelling},welcome`);
+      client.send(`uns,${spelling}`);
+      client.send('sub,room');
+      assert.equal(await client.next(), 'msg,room,welcome');
+      assert.equal(Room.log.at(-2), 'closed 1000 Unsubscribed');
+    });
+  }
+}
+
+test('each client gets a broadcast in the spelling that it has subscribed with', async (t) => {
+  const { client, open } = await connect(t, { '\u00fc': Room });
+  const other = await open();
+  client.send('sub,%FC');
+  other.send('sub,%C3%BC');
+  assert.equal(await client.next(), 'msg,%FC,welcome');
+  assert.equal(await other.next(), 'msg,%C3%BC,welcome');
+  for (const text of ['first', 'second']) {
+    other.send(`msg,%C3%BC,${text}`);
+    assert.equal(await client.next(), `msg,%FC,${text}`);
+    assert.equal(await other.next(), `msg,%C3%BC,${text}`);
+  }
+});
+
+test('two spellings of a name are one channel', async (t) => {
+  const { client } = await connect(t, { 'a@b': Room });
+  client.send('sub,a@b');
+  client.send('sub,a%40b');
+  client.send('msg,a%40b,x');
+  assert.equal(await client.next(), 'msg,a@b,welcome');
+  assert.equal(await client.next(), 'msg,a@b,x');
+  assert.equal(Room.members.size, 1);
+});
+
+test('a text that spells two names belongs to the name that it is decoded to', async (t) => {
+  const { client } = await connect(t, { '\u00fc': Room, '\u00c3\u00bc': Echo });
+  client.send('sub,%C3%BC');
+  assert.equal(await client.next(), 'msg,%C3%BC,welcome');
+  client.send('sub,%C3%83%C2%BC');
+  client.send('msg,%C3%83%C2%BC,x');
+  assert.equal(await client.next(), 'msg,%C3%83%C2%BC,x');
+});
+
 test('an invalid channel is refused when it is declared', () => {
   assert.throws(() => multiplex({}), /at least one channel/);
   assert.throws(() => multiplex({ '': Echo }), /needs a name/);
+  for (const name of ['\ud800', 'a\udc00b', '\udc00\ud800']) {
+    assert.throws(() => multiplex({ [name]: Echo }), {
+      name: 'SockJSError',
+      code: 'ERR_SETTING',
+      message: /surrogate/,
+    });
+  }
+  assert.ok(multiplex({ '\ud83d\ude00': Echo }));
+});
+
+test('the browser module rejects a channel name that cannot be encoded', () => {
+  const socket = { readyState: 0, send() {}, addEventListener() {} };
+  const client = new MultiplexClient(socket);
+  assert.throws(() => client.channel('\ud800'), /surrogate/);
+  assert.equal(client.channel('\ud83d\ude00').readyState, 0);
 });
 
 /** Waits for the next event of this type. */
@@ -245,4 +314,22 @@ test('the browser module closes a channel that the server does not have', async 
   t.after(() => socket.close());
   const closed = await nextEvent(new MultiplexClient(socket).channel('other'), 'close');
   assert.equal(Reflect.get(closed, 'code'), 1008);
+});
+
+test('the browser module ignores messages that are malformed or of no channel', () => {
+  let receive = (_event: { data: string }): void => {};
+  const client = new MultiplexClient({
+    readyState: 1,
+    send() {},
+    addEventListener(type: string, listener: (event: never) => void) {
+      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the events of this test have data
+      if (type === 'message') receive = listener as typeof receive;
+    },
+  });
+  const received: string[] = [];
+  client.channel('100 %').onmessage = ({ data }) => received.push(data);
+  for (const data of ['', 'msg', 'msg,%,x', 'uns,%FC', 'msg,100 %,x', 'msg,100%20%25,y']) {
+    receive({ data });
+  }
+  assert.deepEqual(received, ['y']);
 });

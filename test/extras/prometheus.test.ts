@@ -65,6 +65,8 @@ test('metrics have the values of the statistics, with a label for each reason an
     ['sockjs_message_bytes_total{prefix="/echo",direction="received"}', '["abc"]'.length],
     ['sockjs_messages_dropped_total{prefix="/echo"}', 0],
     ['sockjs_throttled_total{prefix="/echo"}', 0],
+    ['sockjs_evictions_total{prefix="/echo"}', 0],
+    ['sockjs_buffered_bytes{prefix="/echo",kind="messages"}', 0],
   ];
   for (const [line, value] of expected) assert.equal(valueOf(text, line), value, line);
 });

@@ -88,6 +88,44 @@ test('bytes that are not UTF-8 close a connection that carries only text', async
   assert.match(logger.take()[0]?.line ?? '', /Only clients of rawwebsocket can receive bytes/);
 });
 
+for (const [title, reason] of [
+  ['a Buffer', Buffer.from('bücher')],
+  ['a Uint8Array', new TextEncoder().encode('bücher')],
+  ['a view of a part of a buffer', Buffer.from('xbücherx').subarray(1, -1)],
+  ['an ArrayBuffer', new Uint8Array(Buffer.from('bücher')).buffer],
+  ['a text', 'bücher'],
+] as const) {
+  test(`close takes ${title} as its reason`, async (t) => {
+    const handler: WebSocketHandler = (socket) => socket.close(1000, reason);
+    const { port } = await startRouter(t, {}, webSocketHandler(handler));
+    const client = await openWebSocket(t, port, '/echo/websocket');
+    assert.deepEqual(await client.closed(), { code: 1000, reason: 'bücher' });
+  });
+}
+
+test('a reason that is too long throws, also as bytes', async (t) => {
+  const handler: WebSocketHandler = (socket) => {
+    const reason = Buffer.alloc(124, 'x');
+    assert.throws(() => socket.close(1000, reason), { code: 'ERR_CLOSE_ARGUMENT' });
+    socket.close(4000, reason.subarray(1));
+  };
+  const { port } = await startRouter(t, {}, webSocketHandler(handler));
+  const client = await openWebSocket(t, port, '/echo/websocket');
+  assert.deepEqual(await client.closed(), { code: 4000, reason: 'x'.repeat(123) });
+});
+
+test('send takes an ArrayBuffer and any view, as ws does', async (t) => {
+  const bytes = Uint8Array.from([0, 1, 2, 3]);
+  const handler: WebSocketHandler = (socket) => {
+    socket.send(bytes.buffer);
+    socket.send(new DataView(bytes.buffer, 1, 2));
+    socket.send(new Uint16Array([0x4141]), { binary: false });
+  };
+  const { port } = await startRouter(t, {}, webSocketHandler(handler));
+  const client = await openWebSocket(t, port, '/echo/websocket');
+  assert.deepEqual(await client.take(3), [Buffer.from(bytes), Buffer.from([1, 2]), 'AA']);
+});
+
 test('send on a closing socket calls back with an error', async (t) => {
   const errors: (Error | undefined)[] = [];
   const handler: WebSocketHandler = (socket, { url }) => {

@@ -56,6 +56,19 @@ function invalid(random: SeededRandom): string {
   }
 }
 
+/** Many frames that carry no message, or an empty one. */
+export function frameFlood(random: SeededRandom): string {
+  const frame = random.pick([
+    encode(OPCODE.ping, ''),
+    encode(OPCODE.ping, 'p'.repeat(125)),
+    encode(OPCODE.pong, ''),
+    encode(OPCODE.text, ''),
+    encode(OPCODE.text, '[]'),
+    encode(OPCODE.text, '[', { fin: false }) + encode(OPCODE.continuation, ']'),
+  ]);
+  return frame.repeat(random.integer(50, 2000));
+}
+
 /** One frame, or several that belong together. */
 export function frames(random: SeededRandom): string {
   switch (random.integer(0, 11)) {

@@ -1,7 +1,7 @@
 /** Generates inputs: single requests, whole sessions in the order of the protocol, and disturbed ones. */
 import type { SeededRandom } from '../../testkit/random.ts';
 import { noise } from './payloads.ts';
-import { frames } from './frames.ts';
+import { frameFlood, frames } from './frames.ts';
 import { CONNECTIONS, type Input, SERVERS, type Step } from './input.ts';
 import { encode, receive, request, send, damage, upgrade } from './requests.ts';
 
@@ -44,6 +44,34 @@ function webSocket(random: SeededRandom): Step[] {
     ),
     { do: 'await', on: 0 },
   ];
+}
+
+/** A WebSocket that opens, then many frames without a message between messages. */
+function floodedWebSocket(random: SeededRandom): Step[] {
+  const writes = repeat(random, 1, 4, (): Step[] => [
+    { do: 'send', on: 0, data: frameFlood(random) },
+    { do: 'send', on: 0, data: frames(random) },
+  ]);
+  return [
+    { do: 'send', on: 0, data: encode(random, upgrade(random)) },
+    { do: 'await', on: 0 },
+    ...(random.oneIn(3) ? [{ do: 'pause', on: 0 } as const] : []),
+    ...writes.flat(),
+    { do: 'await', on: 0 },
+  ];
+}
+
+/** More requests on one connection than may wait, or requests with more headers than are allowed. */
+function deepPipeline(random: SeededRandom): Step[] {
+  const head = random.pick(['GET /echo/sockjs.js', 'GET /echo/info', 'POST /echo/0/SESSION0/xhr']);
+  const count = random.pick([1, 50, 101, 990]);
+  const headers = 'a: b\r\n'.repeat(count === 1 ? random.pick([0, 99, 150, 990]) : 0);
+  const one = `${head} HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n${headers}\r\n`;
+  const steps: Step[] = [
+    { do: 'send', on: 0, data: one.repeat(count) },
+    { do: 'await', on: 0 },
+  ];
+  return random.oneIn(2) ? [{ do: 'pause', on: 0 }, ...steps] : steps;
 }
 
 /** A session over HTTP that sends and receives on several connections, with long pauses. */
@@ -95,6 +123,8 @@ const COMPLETE = [
   pipeline,
   damagedUpgrade,
   webSocket,
+  floodedWebSocket,
+  deepPipeline,
   httpSession,
   httpSession,
   neverReading,
@@ -135,6 +165,8 @@ const GENERATORS: Readonly<Record<string, Generator>> = {
   'pipelined requests': pipeline,
   'upgrade request': damagedUpgrade,
   'WebSocket frames': webSocket,
+  'flood of frames': floodedWebSocket,
+  'deep pipeline': deepPipeline,
   'HTTP session': httpSession,
   'client that never reads': neverReading,
   'cut off': cutOff,

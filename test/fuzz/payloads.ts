@@ -18,6 +18,9 @@ const TEXTS = [
   'msg,a,text',
   'uns,a',
   'sub,nobody',
+  'sub,%61',
+  'sub,%u0061%',
+  `sub,${'%'.repeat(300)}`,
 ] as const;
 
 const MALFORMED = [
@@ -43,6 +46,10 @@ const MALFORMED = [
   '['.repeat(3000),
   `${'['.repeat(500)}${']'.repeat(500)}`,
   `[${'"",'.repeat(1500)}""]`,
+  '['.repeat(18_000),
+  `["",${'{},'.repeat(6000)}1]`,
+  `["${String.raw`\"`.repeat(9000)}"]`,
+  `["${'%'.repeat(18_000)}"]`,
   '\n'.repeat(500),
   ' [ "a" ] ',
   '\ufeff["a"]',
@@ -88,14 +95,19 @@ export function payload(random: SeededRandom): string {
   }
 }
 
+/** Forms for which other parsers take quadratic time. */
+const LONG_FORMS = ['a&', 'a=%C3&', '%&', '&', 'dd=&', '%64%'] as const;
+
 /** A body for `jsonp_send`. */
 export function form(random: SeededRandom): string {
   const json = payload(random);
-  switch (random.integer(0, 5)) {
+  switch (random.integer(0, 6)) {
     case 0:
       return json;
     case 1:
       return `x=1&d=${json}&d=2`;
+    case 3:
+      return `${random.pick(LONG_FORMS).repeat(3000)}&%64=${encodeURIComponent(json)}`;
     case 2:
       return `d=%${json}`;
     default:

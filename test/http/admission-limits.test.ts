@@ -1,4 +1,8 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import { connect } from 'node:net';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { SockJSConnection } from '../../src/index.ts';
@@ -6,7 +10,8 @@ import { Receiver, poll, postBody, requestSession } from '../../testkit/sockjs-h
 import { TRANSPORTS, XHR_STREAMING, newSession, openRequest } from '../../testkit/transports.ts';
 import { httpRequest } from '../../testkit/raw-http.ts';
 import { openWebSocket } from '../../testkit/raw-websocket.ts';
-import { startRouter } from '../../testkit/server.ts';
+import { startRouter, stop } from '../../testkit/server.ts';
+import { temporaryDirectory } from '../../testkit/process.ts';
 import { testEach } from '../../testkit/node-test.ts';
 import { until } from '../../testkit/until.ts';
 
@@ -133,6 +138,7 @@ const PAIRS: readonly (readonly [rule: string, first: string, second: string, st
   ['the same IPv4 address is the same', '192.0.2.1', '192.0.2.1', 503],
   ['the port of an address does not matter', '192.0.2.1:1000', '192.0.2.1:2000', 503],
   ['an IPv4 address in IPv6 notation is itself', '192.0.2.1', '::ffff:192.0.2.1', 503],
+  ['also in hexadecimal digits', '192.0.2.1', '::ffff:c000:201', 503],
   ['an IPv6 client is its /64', '2001:db8::1', '2001:db8::2', 503],
   ['however it is written', '2001:db8::1', '2001:0DB8:0:0:abcd:ef01:2:3', 503],
   ['another /64 is another client', '2001:db8::1', '2001:db8:0:1::1', 200],
@@ -146,6 +152,33 @@ for (const [rule, first, second, status] of PAIRS) {
     logger.take();
   });
 }
+
+test('the /64 networks of a /48 share a quarter of maxSessions', async (t) => {
+  const { port, logger } = await startRouter(t, { ...PROXIED, maxSessions: 16 });
+  for (let network = 0; network < 4; network += 1) {
+    assert.equal(await statusFrom(port, `2001:db8:1:${network}::1`), 200);
+  }
+  assert.equal(await statusFrom(port, '2001:db8:1:4::1'), 503);
+  assert.equal(await statusFrom(port, '2001:db8:2::1'), 200);
+  assert.equal(await statusFrom(port, '192.0.2.1'), 200);
+  logger.take();
+});
+
+test('clients of a UNIX socket have no address, and no limit for one address', async (t) => {
+  const { router } = await startRouter(t, { maxSessionsPerAddress: 1 });
+  const path = join(await temporaryDirectory(t), 'server.sock');
+  const server = createServer();
+  router.attach(server);
+  server.listen(path);
+  await once(server, 'listening');
+  t.after(() => stop(server));
+  for (let count = 0; count < 2; count += 1) {
+    const socket = connect(path);
+    t.after(() => socket.destroy());
+    const request = { method: 'POST', path: `${newSession()}/xhr` };
+    assert.equal((await httpRequest(socket, request)).status, 200);
+  }
+});
 
 test('forwarding headers of a client that is no trusted proxy are ignored', async (t) => {
   const { port, logger } = await startRouter(t, { maxSessionsPerAddress: 1 });

@@ -1,7 +1,7 @@
 /** Address, host and scheme of a client behind trusted and untrusted proxies. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ClientAddressReader } from '../../src/http/client-address.ts';
+import { ClientAddressReader, type ForwardedHeader } from '../../src/http/client-address.ts';
 
 type Headers = Readonly<Record<string, string>>;
 
@@ -10,9 +10,10 @@ function read(
   remoteAddress: string,
   headers: Headers,
   encrypted = false,
+  header?: ForwardedHeader,
 ) {
   const hop = { remoteAddress, encrypted, header: (name: string) => headers[name] };
-  return new ClientAddressReader(trusted).read(hop);
+  return new ClientAddressReader(trusted, header).read(hop);
 }
 
 const ADDRESSES: readonly (readonly [
@@ -105,11 +106,25 @@ const ADDRESSES: readonly (readonly [
     '2001:db8::1',
   ],
   [
-    'the proxy, if the two headers differ: one of them is from the client',
+    'the one in X-Forwarded-For, if Forwarded differs: that one is from the client',
     ['loopback'],
     '127.0.0.1',
-    { forwarded: 'for=9.9.9.9;proto=https;host=intra', 'x-forwarded-for': '6.6.6.6' },
+    { forwarded: 'for=6.6.6.6;proto=https;host=intra', 'x-forwarded-for': '9.9.9.9' },
+    '9.9.9.9',
+  ],
+  [
+    'the proxy, if X-Forwarded-For hides the client, whatever Forwarded names',
+    ['loopback'],
     '127.0.0.1',
+    { forwarded: 'for=6.6.6.6', 'x-forwarded-for': 'unknown' },
+    '127.0.0.1',
+  ],
+  [
+    'the address in Forwarded, if X-Forwarded-For is empty',
+    ['loopback'],
+    '127.0.0.1',
+    { forwarded: 'for=9.9.9.9', 'x-forwarded-for': ' , ' },
+    '9.9.9.9',
   ],
   [
     'the address in both headers',
@@ -124,6 +139,62 @@ const ADDRESSES: readonly (readonly [
     '127.0.0.1',
     { forwarded: 'for=_secret' },
     '127.0.0.1',
+  ],
+  [
+    'the client, if a client between two proxies hides its own client',
+    ['loopback'],
+    '127.0.0.1',
+    { forwarded: 'for=_secret, for=unknown, for="9.9.9.9:4711"' },
+    '9.9.9.9',
+  ],
+  [
+    'not in a quoted string of Forwarded',
+    ['loopback'],
+    '127.0.0.1',
+    { forwarded: 'for=9.9.9.9;by="_a, for=6.6.6.6";ext="\\", for=6.6.6.6"' },
+    '9.9.9.9',
+  ],
+  [
+    'read although the client has left a quotation mark open',
+    ['loopback'],
+    '127.0.0.1',
+    { forwarded: 'for="6.6.6.6, for=9.9.9.9' },
+    '9.9.9.9',
+  ],
+  [
+    'the proxy, if its element is malformed',
+    ['loopback'],
+    '127.0.0.1',
+    { forwarded: 'for=6.6.6.6;x=", for=9.9.9.9;host="y' },
+    '127.0.0.1',
+  ],
+  [
+    'the one in Forwarded with blanks, empty pairs and empty elements',
+    ['loopback'],
+    '127.0.0.1',
+    { forwarded: 'for=6.6.6.6 ,, ; proto=http;; FOR=9.9.9.9 ; , ' },
+    '9.9.9.9',
+  ],
+  [
+    'the one before empty items of X-Forwarded-For',
+    ['loopback'],
+    '127.0.0.1',
+    { 'x-forwarded-for': '9.9.9.9, , ' },
+    '9.9.9.9',
+  ],
+  [
+    'the last trusted one before an item that is too long',
+    ['loopback', '10.0.0.0/8'],
+    '127.0.0.1',
+    { 'x-forwarded-for': `${'9'.repeat(2000)}, 10.0.0.7` },
+    '10.0.0.7',
+  ],
+  [
+    'the last one that is read, if there are more than 32 proxies',
+    ['loopback', '10.0.0.0/8'],
+    '127.0.0.1',
+    { 'x-forwarded-for': Array.from({ length: 100 }, (_, index) => `10.0.0.${index}`).join(',') },
+    '10.0.0.68',
   ],
 ];
 
@@ -162,6 +233,70 @@ test('host and scheme come from Forwarded', () => {
     host: 'b.com',
     secure: true,
   });
+});
+
+for (const [proto, secure] of [
+  ['https', true],
+  ['HTTPS', true],
+  ['wss', true],
+  ['http, wss', true],
+  ['wss, http', false],
+  ['https,', true],
+  ['ws', false],
+  ['x', false],
+  ['', false],
+] as const) {
+  test(`X-Forwarded-Proto: ${proto} is ${secure ? 'secure' : 'not secure'}`, () => {
+    const headers = { 'x-forwarded-proto': proto };
+    assert.equal(read(['loopback'], '127.0.0.1', headers).secure, secure);
+    const forwarded = `for=6.6.6.6;proto=http, for=9.9.9.9;proto="${proto.replace(/.*, |,/, '')}"`;
+    assert.equal(read(['loopback'], '127.0.0.1', { forwarded }).secure, secure);
+  });
+}
+
+test('host and scheme are those of the connection of the client, not of the connection between proxies', () => {
+  const forwarded = 'for=9.9.9.9;host=b.com;proto=https, for=10.0.0.7;host=intra;proto=http';
+  const expected = { address: '9.9.9.9', host: 'b.com', secure: true };
+  assert.deepEqual(read(['loopback', '10.0.0.0/8'], '127.0.0.1', { forwarded }), expected);
+  // The proxy at 10.0.0.7 is not trusted, so that its element may be forged.
+  const nearest = { address: '10.0.0.7', host: 'intra', secure: false };
+  assert.deepEqual(read(['loopback'], '127.0.0.1', { forwarded }), nearest);
+});
+
+test('a trusted proxy that names no host forwards the Host header', () => {
+  const headers = { host: 'a.com', forwarded: 'for=9.9.9.9;host=""', 'x-forwarded-host': 'b.com' };
+  assert.equal(read(['loopback'], '127.0.0.1', headers).host, 'a.com');
+});
+
+const BOTH = {
+  host: 'a.com',
+  forwarded: 'for=9.9.9.9;host=b.com;proto=https',
+  'x-forwarded-for': '8.8.8.8',
+  'x-forwarded-host': 'c.com',
+  'x-forwarded-proto': 'http',
+};
+const READ_HEADERS: readonly (readonly [ForwardedHeader, string, string, boolean])[] = [
+  ['auto', '8.8.8.8', 'c.com', false],
+  ['x-forwarded', '8.8.8.8', 'c.com', false],
+  ['forwarded', '9.9.9.9', 'b.com', true],
+];
+
+for (const [header, address, host, secure] of READ_HEADERS) {
+  test(`forwardedHeader '${header}' selects the header that is read`, () => {
+    const both = read(['loopback'], '127.0.0.1', BOTH, false, header);
+    assert.deepEqual(both, { address, host, secure });
+  });
+}
+
+test('forwardedHeader selects a header even if a request has only the other one', () => {
+  const { forwarded, ...others } = BOTH;
+  for (const [header, headers] of [
+    ['forwarded', { ...others, 'x-forwarded-proto': 'https' }],
+    ['x-forwarded', { host: 'a.com', forwarded }],
+  ] as const) {
+    const direct = { address: '127.0.0.1', host: 'a.com', secure: false };
+    assert.deepEqual(read(['loopback'], '127.0.0.1', headers, false, header), direct);
+  }
 });
 
 test('an encrypted connection is secure', () => {

@@ -21,6 +21,15 @@ for (const [cookie, value] of [
   [`JSESSIONID=${'x'.repeat(257)}`, 'dummy'],
   ['JSESSIONID="quoted"', 'quoted'],
   ['JSESSIONID=a\\b', 'dummy'],
+  ['JSESSIONID=<script>x</script>', 'dummy'],
+  ['JSESSIONID=a<b', 'dummy'],
+  ["JSESSIONID='a'", 'dummy'],
+  ['JSESSIONID=a,b', 'dummy'],
+  ['JSESSIONID=a%3Cb', 'dummy'],
+  ['JSESSIONID=', 'dummy'],
+  ['JSESSIONID=0F1.node-2:~+/=!_', '0F1.node-2:~+/=!_'],
+  ['a=1; JSESSIONID=b; c=2', 'b'],
+  ['XJSESSIONID=a', 'dummy'],
 ] as const) {
   test(`the cookie ${cookie.slice(0, 24)} of ${cookie.length} bytes gets ${value.slice(0, 9)}`, async (t) => {
     const { port } = await startRouter(t, { jsessionid: true });

@@ -9,8 +9,12 @@ import {
   PendingDecisions,
 } from '../../src/http/pending-decisions.ts';
 import { deferred } from '../../testkit/until.ts';
+import { VirtualProcess } from '../../testkit/virtual-process.ts';
 
 const TIMEOUT = 10_000;
+
+/** Time of the running test. */
+let time: VirtualProcess;
 
 interface Client extends DecisionRequest {
   disconnect(): void;
@@ -36,7 +40,7 @@ function client(address = '192.0.2.1', kind: DecisionKind = 'authorize'): Client
 }
 
 function create(t: TestContext, maxPending = 10, maxPendingPerAddress = 3): PendingDecisions {
-  t.mock.timers.enable({ apis: ['setTimeout'] });
+  time = new VirtualProcess(t.mock);
   return new PendingDecisions({ timeout: TIMEOUT, maxPending, maxPendingPerAddress });
 }
 
@@ -138,9 +142,9 @@ test('a value whose then cannot be read rejects', async (t) => {
 test('a call that does not settle times out, and counts no longer', async (t) => {
   const decisions = create(t);
   const outcome = decisions.decide(client(), never);
-  t.mock.timers.tick(TIMEOUT - 1);
+  time.runSync(TIMEOUT - 1);
   assert.equal(decisions.size, 1);
-  t.mock.timers.tick(1);
+  time.runSync(1);
   assert.deepEqual(await outcome, { type: 'timeout' });
   assert.equal(decisions.size, 0);
 });
@@ -164,7 +168,7 @@ test('a call whose client disconnects counts until it times out', async (t) => {
   const outcome = decisions.decide(from, never);
   from.disconnect();
   await outcome;
-  t.mock.timers.tick(TIMEOUT);
+  time.runSync(TIMEOUT);
   assert.equal(decisions.size, 0);
 });
 
@@ -227,6 +231,16 @@ test('IPv6 clients share the limit of their /64', (t) => {
   assert.ok(decisions.decide(client('2001:db8:0:1::1'), never) instanceof Promise);
 });
 
+test('the /64 networks of a /48 share a limit', (t) => {
+  const decisions = create(t);
+  for (let network = 0; network < 6; network += 1) {
+    const outcome = decisions.decide(client(`2001:db8:0:${network}::1`), never);
+    assert.ok(outcome instanceof Promise);
+  }
+  assert.deepEqual(decisions.decide(client('2001:db8:0:6::1'), never), { type: 'limit' });
+  assert.ok(decisions.decide(client('2001:db8:1::1'), never) instanceof Promise);
+});
+
 test('each kind has its own total', (t) => {
   const decisions = create(t);
   for (let host = 0; host < 10; host += 1) {
@@ -264,11 +278,11 @@ test('closing ends the wait of every request', async (t) => {
 
 const ENDINGS: readonly (readonly [
   name: string,
-  end: (t: TestContext, from: Client, decisions: PendingDecisions) => void,
+  end: (from: Client, decisions: PendingDecisions) => void,
 ])[] = [
-  ['the client disconnects', (_t, from) => from.disconnect()],
-  ['the call times out', (t) => t.mock.timers.tick(TIMEOUT)],
-  ['the router closes', (_t, _from, decisions) => decisions.close()],
+  ['the client disconnects', (from) => from.disconnect()],
+  ['the call times out', () => time.runSync(TIMEOUT)],
+  ['the router closes', (_from, decisions) => decisions.close()],
 ];
 
 for (const [name, end] of ENDINGS) {
@@ -283,7 +297,7 @@ for (const [name, end] of ENDINGS) {
       return never();
     });
     assert.equal(aborted, 0);
-    end(t, from, decisions);
+    end(from, decisions);
     assert.equal(aborted, 1);
   });
 
@@ -295,7 +309,7 @@ for (const [name, end] of ENDINGS) {
       calls.push(call);
       return never();
     });
-    end(t, from, decisions);
+    end(from, decisions);
     assert.equal(calls[0]?.signal.aborted, true);
   });
 }
@@ -307,7 +321,30 @@ test('the signal does not abort when the call settles', async (t) => {
     signals.push(call.signal);
     return 'user';
   });
-  t.mock.timers.tick(TIMEOUT);
+  time.runSync(TIMEOUT);
   assert.equal(outcome.type, 'decided');
   assert.equal(signals[0]?.aborted, false);
+});
+
+test('a call that settles after a stall, before its reaction could run, is decided', async (t) => {
+  const decisions = create(t);
+  const answer = deferred<string>();
+  const outcome = decisions.decide(client(), () => answer.promise);
+  time.runSync(TIMEOUT - 100);
+  time.stall(60_000);
+  time.fireTimers();
+  time.runImmediates();
+  answer.resolve('user'); // For example the response of a database, which was waiting in its socket.
+  await settle();
+  time.runSync(TIMEOUT);
+  assert.deepEqual(await outcome, { type: 'decided', value: 'user' });
+});
+
+test('a call that does not settle times out after a stall', async (t) => {
+  const decisions = create(t);
+  const outcome = decisions.decide(client(), never);
+  time.runSync(TIMEOUT - 100);
+  time.stall(60_000);
+  time.runSync(TIMEOUT / 2);
+  assert.deepEqual(await outcome, { type: 'timeout' });
 });

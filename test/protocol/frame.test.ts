@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { HEARTBEAT_FRAME, closeFrame, messagesFrame, openFrame } from '../../src/protocol/frame.ts';
 import { createMessage } from '../../src/sessions/create-message.ts';
+import { collectGarbage } from '../../testkit/memory.ts';
 
 test('open is o and heartbeat is h', () => {
   assert.equal(openFrame().text, 'o');
@@ -38,7 +39,42 @@ test('the first of the last messages alone gives another frame', () => {
   assert.equal(messagesFrame([one]).text, 'a["one"]');
 });
 
-test('a long frame is not memoized, so that its memory can be freed', () => {
-  const long = [createMessage('x'.repeat(70_000))];
-  assert.notEqual(messagesFrame(long), messagesFrame(long));
+const LENGTHS = [1, 20_000];
+
+for (const length of LENGTHS) {
+  test(`sessions with the same messages of ${length} bytes share one frame`, () => {
+    const messages = ['a', 'b'].map((letter) => createMessage(letter.repeat(length)));
+    const frame = messagesFrame(messages);
+    assert.equal(messagesFrame([...messages]), frame);
+    assert.equal(frame.isLong, length > 1);
+  });
+}
+
+test('long frames of sessions with other messages before or after a broadcast do not replace each other', () => {
+  const big = createMessage('x'.repeat(20_000));
+  const lists = [0, 1].flatMap((index) => {
+    const own = createMessage(`own ${index}`);
+    return [[big], [own, big], [big, own], [own, big, own]];
+  });
+  const frames = lists.map((messages) => messagesFrame(messages));
+  for (const [index, messages] of lists.entries()) {
+    const same = messages.length < 3 ? messagesFrame(messages) : frames[index];
+    assert.equal(same, frames[messages.length === 1 ? 0 : index]);
+    const texts = messages.map(({ quoted }) => quoted);
+    assert.equal(messagesFrame(messages).text, `a[${texts.join(',')}]`);
+  }
+});
+
+test('long frames whose first and last messages are the same are told apart', () => {
+  const [first, last] = [createMessage('x'.repeat(20_000)), createMessage('y')];
+  const frame = messagesFrame([first, createMessage('1'), last]);
+  assert.notEqual(messagesFrame([first, createMessage('2'), last]), frame);
+});
+
+test('a long frame is freed together with its messages', async () => {
+  const create = (): WeakRef<object> =>
+    new WeakRef(messagesFrame([createMessage('x'.repeat(70_000))]));
+  const frame = create();
+  await collectGarbage();
+  assert.equal(frame.deref(), undefined);
 });

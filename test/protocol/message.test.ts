@@ -78,6 +78,11 @@ test('the size of a message is its bytes as UTF-8 and an overhead, also for an e
   assert.equal(createMessage('').size, MESSAGE_OVERHEAD_BYTES);
 });
 
+test('a message over 16 KiB is long', () => {
+  assert.equal(createMessage('x'.repeat(16_000)).isLong, false);
+  assert.equal(createMessage('é'.repeat(9000)).isLong, true);
+});
+
 test('bytes cannot be quoted', () => {
   assert.throws(
     () => createMessage(new Uint8Array(1)).quoted,
@@ -131,3 +136,45 @@ test('a WebSocket message is an array of strings, one string, or empty', () => {
 test('lone surrogates are decoded as they were sent', () => {
   assert.deepEqual(decodeBody(String.raw`["\ud800x\udc00"]`)?.messages, ['\ud800x\udc00']);
 });
+
+/** Makes a text long enough to be checked before it is parsed. */
+function lengthen(json: string): string {
+  return json + ' '.repeat(20_000);
+}
+
+test('a text holds the same messages whatever its length', () => {
+  const token = fc.constantFrom(
+    '[',
+    ']',
+    '"',
+    '"a"',
+    ',',
+    ' ',
+    '\\',
+    String.raw`\"`,
+    'a',
+    '1',
+    '{',
+  );
+  fc.assert(
+    fc.property(fc.array(token), (tokens) => {
+      const json = tokens.join('');
+      assert.deepEqual(decodeBody(lengthen(json)), decodeBody(json));
+      assert.deepEqual(decodeBody(lengthen(`["${json}"]`)), decodeBody(`["${json}"]`));
+    }),
+    { numRuns: 500 },
+  );
+});
+
+for (const json of [
+  '[['.repeat(10_000),
+  `["]",${'{},'.repeat(10_000)}`,
+  `["\\"",${'1,'.repeat(9000)}`,
+]) {
+  test(`a long text of ${json.slice(0, 8)} is refused before it is parsed`, (t) => {
+    const { mock } = t.mock.method(JSON, 'parse');
+    assert.equal(decodeBody(json), undefined);
+    assert.equal(decodeWebSocketMessage(json), undefined);
+    assert.equal(mock.callCount(), 0);
+  });
+}

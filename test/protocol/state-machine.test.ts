@@ -16,7 +16,6 @@ const TIMINGS: SessionTimings = {
   pingTimeout: PING_TIMEOUT,
   disconnectDelay: DISCONNECT_DELAY,
   streamRenewalDelay: RENEWAL_DELAY,
-  maxMessagesPerSecond: 100,
 };
 const GO_AWAY: CloseReason = { code: 3000, reason: 'Go away!', cause: 'application' };
 const INTERRUPTED: CloseReason = {
@@ -342,7 +341,7 @@ describe('a stream', () => {
 
   test('is not stale after input, or after the next receiver is attached', () => {
     const session = openPolling();
-    session.receive(1, RENEWAL_DELAY - 1);
+    session.onInput(RENEWAL_DELAY - 1);
     assert.equal(session.isStale(RENEWAL_DELAY), false);
     session.detach(2 * RENEWAL_DELAY);
     session.attach(2 * RENEWAL_DELAY, true);
@@ -351,31 +350,6 @@ describe('a stream', () => {
 
   test('is never stale over a WebSocket', () => {
     assert.equal(openWebSocket().isStale(RENEWAL_DELAY), false);
-  });
-});
-
-describe('rate limit', () => {
-  test('a burst of one second is within the limit', () => {
-    const session = openPolling();
-    session.receive(100, 0);
-    assert.ok(session.rateLimitDelay(0) <= 0);
-    assert.equal(session.isOverRate, false);
-  });
-
-  test('messages beyond that delay the client until it is within the limit', () => {
-    const session = openPolling();
-    session.receive(150, 0);
-    assert.equal(session.rateLimitDelay(0), 500);
-    assert.ok(session.isOverRate);
-    assert.equal(session.rateLimitDelay(500), 0);
-    session.receive(1, 500);
-    assert.equal(session.rateLimitDelay(500), 10);
-  });
-
-  test('Infinity is no limit', () => {
-    const session = openPolling({ ...TIMINGS, maxMessagesPerSecond: Infinity });
-    session.receive(1_000_000, 0);
-    assert.ok(session.rateLimitDelay(0) <= 0);
   });
 });
 
@@ -564,11 +538,8 @@ class Model {
     assert.equal(this.session.queuedBytes > 0, before > 0, 'the newest stays');
   }
 
-  receive(messages: number): void {
-    this.session.receive(messages, this.now);
-    const delay = this.session.rateLimitDelay(this.now);
-    assert.ok(delay >= (messages - 100) * 10, 'messages over the limit delay the client');
-    assert.equal(this.session.isOverRate, delay > 0);
+  receive(): void {
+    this.session.onInput(this.now);
   }
 
   verify(): void {
@@ -640,9 +611,7 @@ const step: fc.Arbitrary<(model: Model) => void> = fc.oneof(
   },
   {
     weight: 1,
-    arbitrary: fc
-      .integer({ min: 0, max: 500 })
-      .map((messages) => (model: Model) => model.receive(messages)),
+    arbitrary: fc.constant((model: Model) => model.receive()),
   },
 );
 
@@ -664,3 +633,41 @@ for (const [name, maxDetachedMs, isRenewable] of [
     );
   });
 }
+
+describe('time that the process has lost', () => {
+  test('postpones disconnectDelay, and not beyond a whole one', () => {
+    const session = openPolling();
+    session.detach(0);
+    session.postpone(10_000, 6000);
+    assert.equal(session.deadline, DISCONNECT_DELAY + 6000);
+    session.postpone(10_000, 60_000);
+    assert.equal(session.deadline, 10_000 + DISCONNECT_DELAY);
+    session.tick(session.deadline - 1, false);
+    assert.equal(session.state, 'detached');
+  });
+
+  test('postpones the time limit for the close frame', () => {
+    const session = openPolling();
+    session.close(0, GO_AWAY);
+    session.postpone(10_000, 6000);
+    assert.equal(session.deadline, DISCONNECT_DELAY + 6000);
+  });
+
+  test('postpones pingTimeout, and not beyond a whole one', () => {
+    const session = openWebSocket();
+    session.tick(HEARTBEAT_DELAY, false);
+    assert.deepEqual(frames(session, HEARTBEAT_DELAY), ['h']);
+    const silentSince = HEARTBEAT_DELAY;
+    session.postpone(silentSince + 10_000, 3000);
+    assert.equal(session.deadline, silentSince + PING_TIMEOUT + 3000);
+    session.postpone(silentSince + 10_000, 60_000);
+    assert.ok(session.deadline <= silentSince + 10_000 + PING_TIMEOUT);
+  });
+
+  test('does not postpone a heartbeat', () => {
+    for (const session of [openWebSocket(), openPolling()]) {
+      session.postpone(10_000, 6000);
+      assert.equal(session.deadline, HEARTBEAT_DELAY);
+    }
+  });
+});

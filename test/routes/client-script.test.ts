@@ -35,11 +35,35 @@ test('a file is read once', async (t) => {
 test('a script that cannot be read is 404 and logged once', async (t) => {
   const { port, logger } = await startRouter(t, { sockjsUrl: 'file:///no/such/file.js' });
   for (let count = 0; count < 2; count += 1) {
-    assert.equal((await httpRequest(port, REQUEST)).status, 404);
+    const { status, body } = await httpRequest(port, REQUEST);
+    assert.equal(status, 404);
+    assert.equal(body, 'Not found: sockjs-client is not installed on this server.');
   }
   const lines = logger.take();
   assert.equal(lines.length, 1);
   assert.match(lines[0]?.line ?? '', /npm install sockjs-client/);
+});
+
+test('a script that is created later is served', async (t) => {
+  const file = join(await temporaryDirectory(t), 'client.js');
+  const { port, logger } = await startRouter(t, { sockjsUrl: pathToFileURL(file) });
+  assert.equal((await httpRequest(port, REQUEST)).status, 404);
+  writeFileSync(file, 'var later;');
+  assert.equal((await httpRequest(port, REQUEST)).body, 'var later;');
+  assert.equal(logger.take().length, 1);
+});
+
+test('a file that cannot be read is 500, logged once, and read again by the next request', async (t) => {
+  const directory = await temporaryDirectory(t);
+  const { port, logger } = await startRouter(t, { sockjsUrl: pathToFileURL(directory) });
+  const statuses = await Promise.all([1, 2, 3].map(() => httpRequest(port, REQUEST)));
+  for (const { status } of statuses) assert.equal(status, 500, 'a directory cannot be read');
+  rmSync(directory, { recursive: true });
+  writeFileSync(directory, 'var later;');
+  assert.equal((await httpRequest(port, REQUEST)).body, 'var later;');
+  const lines = logger.take();
+  assert.equal(lines.length, 1);
+  assert.match(lines[0]?.line ?? '', /cannot be read.*EISDIR/);
 });
 
 test('a script of another host is 404 and not logged', async (t) => {

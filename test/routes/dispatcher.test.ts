@@ -4,6 +4,7 @@ import { type TestContext, test } from 'node:test';
 import { connectionCreator } from '../../src/api/connection-factory.ts';
 import { resolveSettings } from '../../src/api/settings.ts';
 import { NODE_SERVER_HOST } from '../../src/hosts/node/server-attachment.ts';
+import { HostGuard } from '../../src/http/host-guard.ts';
 import { RouterState } from '../../src/http/router-state.ts';
 import { Dispatcher, type SessionStep } from '../../src/routes/dispatcher.ts';
 import { RouteTable } from '../../src/routes/route-table.ts';
@@ -21,7 +22,13 @@ async function serve(
   const create = connectionCreator(Echo, 'The class');
   const sessions = new SessionRegistry('/echo', settings, logger, create);
   const state = new RouterState('/echo', settings, logger, sessions);
-  const dispatcher = new Dispatcher(state, new RouteTable('/echo', settings), settings, step);
+  const dispatcher = new Dispatcher(
+    state,
+    new RouteTable(settings),
+    settings,
+    new HostGuard(),
+    step,
+  );
   const server = createServer();
   NODE_SERVER_HOST.attach(server, dispatcher);
   t.after(() => sessions.drain({ code: 1001, reason: '', cause: 'goingAway' }, 0));

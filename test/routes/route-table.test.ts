@@ -6,7 +6,7 @@ import { resolveSettings } from '../../src/api/settings.ts';
 import { splitTarget } from '../../src/http/prefix.ts';
 import { RouteTable, type RouteMatch } from '../../src/routes/route-table.ts';
 
-const TABLE = new RouteTable('/echo', resolveSettings({}));
+const TABLE = new RouteTable(resolveSettings({}));
 
 function match(path: string): RouteMatch | undefined {
   return TABLE.match(path);

@@ -11,7 +11,7 @@ import { OPCODE, encodeFrame } from '../../testkit/websocket-frames.ts';
 import { TRANSPORTS, openRequest } from '../../testkit/transports.ts';
 import { encodeRequest } from '../../testkit/raw-http.ts';
 import { startRouter } from '../../testkit/server.ts';
-import { within } from '../../testkit/until.ts';
+import { until, within } from '../../testkit/until.ts';
 
 const WRONGS = [
   ['invalidFrame', encodeFrame(3)],
@@ -52,8 +52,9 @@ for (const [fault, wrong] of WRONGS) {
     const { code, reason } = CLOSE_REASONS[fault];
     assert.deepEqual(await ends.next(), { code, reason });
     assert.equal(router.stats.dump().closed[fault], 1);
-    await within(once(socket, 'end'), 'the server to hang up');
-    assert.equal(await promisify(server.getConnections.bind(server))(), 0);
+    await within(once(socket, 'end'), 'the server to end its side');
+    const countConnections = promisify(server.getConnections.bind(server));
+    await until(async () => (await countConnections()) === 0, 'the server to hang up');
     assert.equal(ends.size, 0);
   });
 }

@@ -18,6 +18,9 @@ class Telling extends SockJSConnection {
 const forwardedFor = (value: string): Headers => [['X-Forwarded-For', value]];
 const TRUSTING: SockJSSettings = { trustedProxies: ['loopback'] };
 
+const FORWARDED: Headers = [['Forwarded', 'for=192.0.2.1;proto=https']];
+const OVER_TLS = '198.51.100.7 secure';
+
 /** Returns the client's address as the server sees it. */
 const FORGED: readonly (readonly [SockJSSettings, headers: Headers, believed: string])[] = [
   [{}, forwardedFor('192.0.2.1'), '127.0.0.1 plain'],
@@ -30,13 +33,22 @@ const FORGED: readonly (readonly [SockJSSettings, headers: Headers, believed: st
   [TRUSTING, forwardedFor('192.0.2.1, nonsense'), '127.0.0.1 plain'],
   [TRUSTING, [['Forwarded', 'for=192.0.2.1, for=198.51.100.7']], '198.51.100.7 plain'],
   // A proxy writes one of the two headers, and may pass on the client's own other one.
-  [TRUSTING, [...forwardedFor('198.51.100.7'), ['Forwarded', 'for=192.0.2.1']], '127.0.0.1 plain'],
+  [TRUSTING, [...forwardedFor('198.51.100.7'), ...FORWARDED], '198.51.100.7 plain'],
+  [TRUSTING, [...FORWARDED, ...forwardedFor('198.51.100.7')], '198.51.100.7 plain'],
+  [
+    { ...TRUSTING, forwardedHeader: 'forwarded' },
+    [...forwardedFor('192.0.2.1'), ['Forwarded', 'for=198.51.100.7']],
+    '198.51.100.7 plain',
+  ],
+  // A header of the client, and another one of the same name of the proxy.
+  [TRUSTING, [...forwardedFor('192.0.2.1'), ...forwardedFor('198.51.100.7')], '198.51.100.7 plain'],
+  [TRUSTING, [...FORWARDED, ['Forwarded', 'for=198.51.100.7;proto=wss']], OVER_TLS],
+  [TRUSTING, [...forwardedFor('198.51.100.7'), ['X-Forwarded-Proto', 'wss']], OVER_TLS],
 ];
 
 test('forged X-Forwarded-For', async (t) => {
   for (const [settings, headers, believed] of FORGED) {
-    const proxies = JSON.stringify(settings.trustedProxies ?? 'nobody');
-    await t.test(`trusting ${proxies}: ${JSON.stringify(headers)}`, async (sub) => {
+    await t.test(`${JSON.stringify(settings)}: ${JSON.stringify(headers)}`, async (sub) => {
       const { port } = await startRouter(sub, settings, Telling);
       const request = { method: 'POST', path: `${newSession()}/xhr`, headers };
       await httpRequest(port, request);

@@ -85,7 +85,7 @@ const NO_MESSAGES = [
   'undefined',
 ];
 
-test('JSON that is no array of strings; a message after close()', async (t) => {
+test('JSON other than an array of strings; a message after close()', async (t) => {
   const seen: string[] = [];
   class Noting extends Echo {
     override onMessage(message: string): void {

@@ -1,7 +1,8 @@
 /** Attacks of docs/security.md by hostile pages. One test for each row. */
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { test } from 'node:test';
-import { Refusal, SockJSConnection } from '../../src/index.ts';
+import { Refusal, SockJSConnection, SockJSRouter } from '../../src/index.ts';
 import {
   EVENTSOURCE,
   HTMLFILE,
@@ -15,7 +16,7 @@ import {
 } from '../../testkit/transports.ts';
 import { RawHttpConnection, httpRequest } from '../../testkit/raw-http.ts';
 import { Receiver, assertServes, poll, sendMessages } from '../../testkit/sockjs-http.ts';
-import { startRouter } from '../../testkit/server.ts';
+import { Echo, portOf, startRouter } from '../../testkit/server.ts';
 
 const CALLBACKS = [
   'alert(1)//',
@@ -166,7 +167,7 @@ test('header and cookie injection; line breaks in event streams', async (t) => {
       return wanted === undefined ? 'somebody' : new Refusal(401, '', { Realm: wanted });
     },
   });
-  const COOKIES = ['a b', 'a,b', 'a\\b', 'a\tb', 'é', 'x'.repeat(257), ''];
+  const COOKIES = ['<script>x</script>', 'a b', 'a,b', 'a\\b', 'a\tb', 'é', 'x'.repeat(257), ''];
   for (const cookie of COOKIES) {
     await t.test(`JSESSIONID=${JSON.stringify(cookie.slice(0, 10))} is not echoed`, async () => {
       const headers = [['Cookie', `JSESSIONID=${cookie}`]] as const;
@@ -229,4 +230,17 @@ test('close reasons put into JSON unescaped', async (t) => {
       assert.deepEqual(JSON.parse(close.slice(1)), [3001, reason]);
     });
   }
+});
+
+test('DNS rebinding against a server on a loopback address', async (t) => {
+  const router = new SockJSRouter(Echo, '/echo', { logger: false });
+  t.after(() => router.close());
+  const server = router.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const headers = [
+    ['Host', 'rebind.example'],
+    ['Origin', 'http://rebind.example'],
+  ] as const;
+  const request = { method: 'POST', path: `${newSession()}/xhr`, headers };
+  assert.equal((await httpRequest(portOf(server), request)).status, 403);
 });

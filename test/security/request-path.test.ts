@@ -158,8 +158,11 @@ test('an async verifyIp that rejects refuses the client and leaves no unhandled 
 test('an async slowConsumer that rejects closes the slow client and leaves no unhandled rejection', async (t) => {
   const closed = deferred<number>();
   class Flood extends SockJSConnection {
-    override onOpen(): void {
-      for (let count = 0; count < 3; count += 1) this.send('x'.repeat(1000));
+    override async onOpen(): Promise<void> {
+      for (let count = 0; count < 3; count += 1) {
+        this.send('x'.repeat(1000));
+        await new Promise(setImmediate);
+      }
     }
 
     override onClose(code: number): void {

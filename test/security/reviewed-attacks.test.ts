@@ -48,7 +48,7 @@ test('a reset of an upgrade that waits for allowedOrigins does no harm', async (
   assert.deepEqual(logger.take(), [], 'the decision came too late to be logged');
 });
 
-test('maxBufferedBytes counts the overhead of empty messages', async (t) => {
+test('the limit of a burst counts the overhead of empty messages', async (t) => {
   let sent = 0;
   class Flood extends SockJSConnection {
     override onOpen(): void {
@@ -58,10 +58,10 @@ test('maxBufferedBytes counts the overhead of empty messages', async (t) => {
       }
     }
   }
-  const { port } = await startRouter(t, { maxBufferedBytes: 100_000 }, Flood);
+  const { port } = await startRouter(t, { maxTotalBufferedBytes: 100_000 }, Flood);
   const client = await openWebSocket(t, port, '/echo/websocket');
   await client.closed();
-  assert.ok(sent <= 1001, `${sent} empty messages were taken`);
+  assert.ok(sent <= 1002, `${sent} empty messages were taken`);
 });
 
 test('a client that onOpen has not accepted is not among the connections', async (t) => {
@@ -223,13 +223,18 @@ test('a class that cannot be constructed is a 500, and the log keeps the session
       super();
       throw new Error('no');
     }
+
+    override onMessage(): void {}
   }
   const { port, logger } = await startRouter(t, {}, Broken);
   const { status, body } = await httpRequest(port, { method: 'POST', path: '/echo/0/SECRET/xhr' });
   assert.equal(status, 500);
   assert.equal(body, 'Internal error.');
   const [entry] = logger.take();
-  assert.match(entry?.line ?? '', /^POST of "xhr" failed: Error: no/);
+  assert.match(
+    entry?.line ?? '',
+    /^The constructor of Broken failed; its client gets 500: Error: no/,
+  );
   assert.doesNotMatch(entry?.line ?? '', /SECRET/);
 });
 

@@ -26,7 +26,7 @@ function longHead(bytes: number): Buffer {
   return Buffer.concat([Buffer.from([0x81, 0xff]), length, Buffer.alloc(4)]);
 }
 
-test('faults that ws has had', async (t) => {
+test('vulnerabilities that `ws` has had', async (t) => {
   const ends = new AsyncQueue<number>('onClose');
   let received = 0;
   class Noting extends Echo {
@@ -124,6 +124,7 @@ test('faults that ws has had', async (t) => {
   await t.test('messages that never end, each below its limit, on many sockets', async (sub) => {
     const crowded = await startRouter(sub, {
       maxTotalBufferedBytes: 200_000,
+      maxBufferedBytesPerAddress: 200_000,
       highWaterMark: 10_000,
     });
     for (let count = 0; count < 5; count += 1) {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { MemoryBudget } from '../../src/base/memory-budget.ts';
+import { clientMemory } from '../base/client-memory.ts';
 import { SockJSStats } from '../../src/base/stats.ts';
 import {
   Backpressure,
@@ -21,47 +22,83 @@ function create(settings: Partial<BackpressureSettings> = {}) {
       slowConsumer: 'close' as const,
       ...settings,
     },
-    stats: new SockJSStats('/echo', () => 0),
-    budget: new MemoryBudget(),
     logger: new RecordingLogger(),
   };
-  return { ...context, backpressure: new Backpressure(context) };
+  const stats = new SockJSStats('/echo', () => 0);
+  const budget = new MemoryBudget();
+  const memory = clientMemory({ highWaterMark: 10, maxTotalBufferedBytes: 1000 }, budget, stats);
+  let evictions = 0;
+  const backpressure = new Backpressure(context, memory, () => {
+    evictions += 1;
+  });
+  return { ...context, stats, budget, memory, backpressure, evictions: () => evictions };
 }
 
 test('buffered bytes are counted in stats and budget, and released at the end', () => {
   const { backpressure, stats, budget } = create();
-  backpressure.update(50);
-  backpressure.update(70);
-  assert.equal(stats.dump().bufferedBytes, 70);
+  backpressure.update(50, 0);
+  backpressure.update(70, 20);
+  assert.equal(stats.dump().buffered.output, 70);
   assert.equal(budget.bytes, 70);
-  backpressure.end(true);
-  assert.equal(stats.dump().bufferedBytes, 0);
+  assert.equal(backpressure.queuedBytes, 20);
+  backpressure.update(60, 20);
+  assert.equal(budget.bytes, 60);
+  backpressure.end();
+  assert.equal(stats.dump().buffered.output, 0);
   assert.equal(budget.bytes, 0);
 });
 
-test('the limit is maxBufferedBytes, and is returned once it is exceeded', () => {
-  const { backpressure } = create();
-  assert.equal(backpressure.exceededLimit(100, 1), undefined);
-  assert.equal(backpressure.exceededLimit(101, 1), 100);
+test('bytes up to highWaterMark, and one long message, do not count in the budget', () => {
+  const { backpressure, stats, budget } = create();
+  backpressure.update(10, 0);
+  assert.equal(budget.bytes, 0);
+  backpressure.exceededLimit(0, 55, 55);
+  backpressure.update(60, 0);
+  assert.equal(budget.bytes, 0);
+  backpressure.update(50, 0);
+  assert.equal(budget.bytes, 0);
+  assert.equal(stats.dump().buffered.output, 50);
+  backpressure.exceededLimit(50, 11, 11);
+  backpressure.update(61, 0);
+  assert.equal(budget.bytes, 61);
+  backpressure.update(10, 0);
+  assert.equal(budget.bytes, 0);
 });
 
-test('one message may exceed the limit alone, but not with others behind it', () => {
+test('the limit for bytes that the client has not taken is maxBufferedBytes', () => {
   const { backpressure } = create();
-  assert.equal(backpressure.exceededLimit(500, 500), undefined);
-  assert.equal(backpressure.exceededLimit(600, 500), undefined);
-  assert.equal(backpressure.exceededLimit(601, 500), 100);
-  assert.equal(backpressure.exceededLimit(600, 100), 100);
+  assert.equal(backpressure.exceededLimit(100, 1, 1), undefined);
+  assert.equal(backpressure.exceededLimit(101, 1, 1), 100);
 });
 
-test('the limit is highWaterMark while the process is over maxTotalBufferedBytes', () => {
-  const { backpressure, budget } = create();
-  budget.add(990);
-  assert.equal(backpressure.exceededLimit(10, 1), undefined);
-  assert.equal(backpressure.exceededLimit(11, 1), 10);
+test('a burst may be as long as maxTotalBufferedBytes', () => {
+  const { backpressure } = create();
+  assert.equal(backpressure.exceededLimit(0, 1001, 1), undefined);
+  assert.equal(backpressure.exceededLimit(100, 1001, 1), undefined);
+  assert.equal(backpressure.exceededLimit(0, 1002, 1), 100);
+  assert.equal(backpressure.exceededLimit(0, 5000, 5000), undefined);
+});
+
+test('the largest buffer of a process that is over its limit has to be evicted', () => {
+  const { backpressure, memory } = create();
+  memory.reserve('bodies', () => {}).resize(989);
+  const other = memory.reserve('bodies', () => other.release());
+  other.resize(1);
+  assert.equal(backpressure.update(10, 0), true);
+  const large = create({ maxBufferedBytes: 2000 }).backpressure;
+  assert.equal(large.update(1000, 0), true);
+  assert.equal(large.update(1001, 0), false);
+});
+
+test('it is evicted for another client that needs the memory', () => {
+  const { backpressure, memory, evictions } = create({ maxBufferedBytes: 2000 });
+  backpressure.update(990, 0);
+  assert.equal(memory.reserve('bodies', () => {}).resize(20), true);
+  assert.equal(evictions(), 1);
 });
 
 test('the policy is the setting, or what its function returns for the client', () => {
-  assert.equal(create().backpressure.policyFor(CLIENT), 'close');
+  assert.equal(create().backpressure.policyFor(CLIENT, 10), 'close');
   const seen: SlowConsumer[] = [];
   const { backpressure } = create({
     slowConsumer: (client) => {
@@ -69,26 +106,33 @@ test('the policy is the setting, or what its function returns for the client', (
       return 'drop-oldest';
     },
   });
-  assert.equal(backpressure.policyFor(CLIENT), 'drop-oldest');
+  assert.equal(backpressure.policyFor(CLIENT, 10), 'drop-oldest');
   assert.deepEqual(seen, [CLIENT]);
 });
 
 test('a function that returns anything else closes the client', () => {
   const slowConsumer = (() => 'keep') as unknown as () => 'close';
-  assert.equal(create({ slowConsumer }).backpressure.policyFor(CLIENT), 'close');
+  assert.equal(create({ slowConsumer }).backpressure.policyFor(CLIENT, 10), 'close');
 });
 
 test('a function that throws is logged, and closes the client', () => {
   const { backpressure, logger } = create({ slowConsumer: () => assert.fail('broken') });
-  assert.equal(backpressure.policyFor(CLIENT), 'close');
+  assert.equal(backpressure.policyFor(CLIENT, 10), 'close');
   assert.match(logger.take()[0]?.line ?? '', /slowConsumer failed; .* 1013: .*broken/);
 });
 
-for (const keepsUp of [true, false]) {
-  test(`senders that wait get ${keepsUp} when it ends with ${keepsUp}`, async () => {
-    const { backpressure } = create();
-    const waits = [backpressure.wait(), backpressure.wait()];
-    backpressure.end(keepsUp);
-    assert.deepEqual(await Promise.all(waits), [keepsUp, keepsUp]);
-  });
-}
+test('senders that wait get true when the client keeps up again', async () => {
+  const { backpressure } = create();
+  const waits = [backpressure.wait(), backpressure.wait()];
+  backpressure.end();
+  assert.deepEqual(await Promise.all(waits), [true, true]);
+});
+
+test('senders that wait get false when the session ends, while its bytes still count', async () => {
+  const { backpressure, budget } = create();
+  backpressure.update(50, 0);
+  const waits = [backpressure.wait(), backpressure.wait()];
+  backpressure.release(false);
+  assert.deepEqual(await Promise.all(waits), [false, false]);
+  assert.equal(budget.bytes, 50);
+});

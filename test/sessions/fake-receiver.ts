@@ -20,7 +20,6 @@ export class FakeReceiver implements Receiver {
   bytesReceived: number | undefined;
   ended = false;
   aborted = false;
-  watched = false;
   readonly #limit: number;
 
   /**
@@ -42,10 +41,6 @@ export class FakeReceiver implements Receiver {
 
   end(): void {
     this.ended = true;
-  }
-
-  watchProgress(): void {
-    this.watched = true;
   }
 
   abort(): void {

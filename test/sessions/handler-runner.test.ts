@@ -1,6 +1,7 @@
 /** Order of handler calls, and the effect of handlers that throw or reject. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { CloseReason, CloseStatus } from '../../src/base/close-reasons.ts';
 import {
   type ConnectionHandlers,
@@ -8,6 +9,10 @@ import {
   type HandlerOwner,
 } from '../../src/sessions/handler-runner.ts';
 import { deferred } from '../../testkit/until.ts';
+import { VirtualProcess } from '../../testkit/virtual-process.ts';
+import { SockJSStats } from '../../src/base/stats.ts';
+import { MemoryBudget } from '../../src/base/memory-budget.ts';
+import { type MemoryInput, clientMemory } from '../base/client-memory.ts';
 import { INFO } from './fake-receiver.ts';
 import { RecordingLogger } from '../../testkit/logger.ts';
 
@@ -16,11 +21,19 @@ const END: CloseReason = { code: 3000, reason: 'Go away!', cause: 'application' 
 type Handlers = Partial<ConnectionHandlers>;
 
 /** @returns a runner whose handlers record their calls, and then do what the test wants */
-function begin(handlers: Handlers = {}) {
+function begin(handlers: Handlers = {}, memorySettings: MemoryInput = {}) {
   const calls: string[] = [];
+  const budget = new MemoryBudget();
   const logger = new RecordingLogger();
   const owner: HandlerOwner & { closeReason: CloseStatus | undefined } = {
     info: INFO,
+    memory: clientMemory(memorySettings, budget),
+    context: {
+      settings: { openTimeout: 30_000, maxConcurrentHandlers: 2, rateLimitPolicy: 'wait' },
+      logger,
+      stats: new SockJSStats('/echo', () => 0),
+      clock: () => 0,
+    },
     closeReason: undefined,
     close(reason): void {
       calls.push(`close ${reason.code} ${reason.reason}`);
@@ -54,14 +67,14 @@ function begin(handlers: Handlers = {}) {
       return handlers.onClose?.(code, reason);
     },
   };
-  const runner = new HandlerRunner(recording, owner, logger);
-  return { calls, logger, owner, runner, close };
+  const runner = new HandlerRunner(recording, owner);
+  return { calls, logger, owner, runner, budget, close };
 }
 
 test('onOpen comes first, then messages in order, then onClose', () => {
   const { calls, runner, close } = begin();
   runner.open();
-  for (const data of ['a', 'b', new Uint8Array(3)]) runner.deliver(data);
+  for (const data of ['a', 'b', new Uint8Array(3)]) runner.input.push([data], 0);
   close();
   assert.deepEqual(calls, ['open', 'a', 'b', 'bytes 3', 'closed 3000 Go away!']);
 });
@@ -72,7 +85,7 @@ test('onOpen and onClose are called once, and no handler after onClose', () => {
   runner.open();
   close();
   close();
-  runner.deliver('late');
+  runner.input.push(['late'], 0);
   runner.open();
   assert.deepEqual(calls, ['open', 'closed 3000 Go away!']);
 });
@@ -81,7 +94,7 @@ test('no handler is called for a connection that is closed before it opens', () 
   const { calls, runner, close } = begin();
   close();
   runner.open();
-  runner.deliver('x');
+  runner.input.push(['x'], 0);
   assert.deepEqual(calls, []);
 });
 
@@ -90,8 +103,8 @@ test('no message is handled after an end is decided', () => {
     onMessage: () => owner.close({ code: 4000, reason: 'enough', cause: 'application' }),
   });
   runner.open();
-  runner.deliver('a');
-  runner.deliver('b');
+  runner.input.push(['a'], 0);
+  runner.input.push(['b'], 0);
   assert.deepEqual(calls, ['open', 'a', 'close 4000 enough']);
 });
 
@@ -99,25 +112,25 @@ test('messages wait while onOpen is pending', async () => {
   const { promise, resolve } = deferred();
   const { calls, runner } = begin({ onOpen: () => promise });
   runner.open();
-  runner.deliver('a');
-  runner.deliver('b');
+  runner.input.push(['a'], 0);
+  runner.input.push(['b'], 0);
   assert.deepEqual(calls, ['open']);
   resolve();
-  await runner.opening;
+  await nextTurn();
   assert.deepEqual(calls, ['open', 'a', 'b']);
-  assert.equal(runner.opening, undefined);
+  assert.equal(runner.isOpening, false);
 });
 
 test('onClose follows a pending onOpen, and messages that waited are dropped', async () => {
   const { promise, resolve } = deferred();
   const { calls, runner, close } = begin({ onOpen: () => promise });
   runner.open();
-  runner.deliver('a');
+  runner.input.push(['a'], 0);
   close();
   close();
   assert.deepEqual(calls, ['open']);
   resolve();
-  await runner.opening;
+  await nextTurn();
   assert.deepEqual(calls, ['open', 'closed 3000 Go away!']);
 });
 
@@ -128,10 +141,29 @@ for (const [how, onOpen] of [
   test(`onOpen that returns ${how} closes with 1008`, async () => {
     const { calls, runner } = begin({ onOpen });
     runner.open();
-    await runner.opening;
+    await nextTurn();
     assert.deepEqual(calls, ['open', 'close 1008 Refused']);
   });
 }
+
+test('an onOpen that is pending for 5 s is logged, and a quicker one is not', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const { promise, resolve } = deferred();
+  const slow = begin({ onOpen: () => promise });
+  const quick = begin({ onOpen: () => Promise.resolve() });
+  slow.runner.open();
+  quick.runner.open();
+  await nextTurn();
+  t.mock.timers.tick(4999);
+  assert.deepEqual(slow.logger.take(), []);
+  t.mock.timers.tick(1);
+  const [entry] = slow.logger.take();
+  assert.equal(entry?.level, 'warn');
+  assert.match(entry.line, /onOpen has been pending for 5 s/);
+  assert.deepEqual(quick.logger.take(), []);
+  resolve();
+  await nextTurn();
+});
 
 for (const [how, onOpen] of [
   ['throws', () => assert.fail('no')],
@@ -140,7 +172,7 @@ for (const [how, onOpen] of [
   test(`an onOpen that ${how} closes its connection with 1011 and logs it`, async () => {
     const { calls, runner, logger } = begin({ onOpen });
     runner.open();
-    await runner.opening;
+    await nextTurn();
     assert.deepEqual(calls, ['open', 'close 1011 Internal error']);
     const [line] = logger.take();
     assert.equal(line?.level, 'error');
@@ -162,9 +194,9 @@ for (const [how, onMessage] of [
   test(`an onMessage that ${how} closes its connection with 1011 and logs it`, async () => {
     const { calls, runner, logger } = begin({ onMessage });
     runner.open();
-    runner.deliver('a');
-    await Promise.resolve().then(() => undefined);
-    runner.deliver('b');
+    runner.input.push(['a'], 0);
+    await nextTurn();
+    runner.input.push(['b'], 0);
     assert.deepEqual(calls, ['open', 'a', 'close 1011 Internal error']);
     assert.match(logger.take()[0]?.line ?? '', /onMessage failed.*broken/);
   });
@@ -174,7 +206,7 @@ test('an onClose that rejects is logged', async () => {
   const { runner, logger, close } = begin({ onClose: () => Promise.reject(new Error('broken')) });
   runner.open();
   close();
-  await Promise.resolve().then(() => undefined);
+  await nextTurn();
   assert.match(logger.take()[0]?.line ?? '', /onClose failed/);
 });
 
@@ -194,15 +226,43 @@ test('onDrain is called between onOpen and onClose only, and closes with 1011 if
   assert.match(logger.take()[0]?.line ?? '', /onDrain failed/);
 });
 
+test('messages count in the memory budget while onOpen is pending', async () => {
+  const opening = deferred();
+  const { runner, budget } = begin({ onOpen: () => opening.promise });
+  runner.open();
+  runner.input.push(['ab'], 0);
+  runner.input.push(['c'], 0);
+  assert.equal(budget.bytes, 203);
+  opening.resolve();
+  await nextTurn();
+  assert.equal(budget.bytes, 0);
+});
+
+test('messages that wait for onOpen are released when the connection closes', () => {
+  const { runner, budget, close } = begin({ onOpen: async () => deferred().promise });
+  runner.open();
+  runner.input.push(['ab'], 0);
+  close();
+  assert.equal(budget.bytes, 0);
+});
+
+test('messages over the memory limit while onOpen is pending close with 1013', () => {
+  const limits = { highWaterMark: 300, maxBufferedBytesPerAddress: 300 };
+  const { runner, calls } = begin({ onOpen: async () => deferred().promise }, limits);
+  runner.open();
+  for (const text of ['a', 'b', 'c']) runner.input.push([text], 0);
+  assert.deepEqual(calls, ['open', 'close 1013 Server is out of buffer memory']);
+});
+
 test('messages over 4 MiB while onOpen is pending close with 1008', async () => {
   const { promise, resolve } = deferred();
   const { calls, runner } = begin({ onOpen: () => promise });
   runner.open();
   const half = 'x'.repeat(2 * 1024 * 1024 - 1);
-  for (let count = 0; count < 4; count += 1) runner.deliver(half);
+  for (let count = 0; count < 4; count += 1) runner.input.push([half], 0);
   assert.deepEqual(calls, ['open', 'close 1008 Too much sent before the connection was accepted']);
   resolve();
-  await runner.opening;
+  await nextTurn();
   assert.equal(calls.length, 2);
 });
 
@@ -227,4 +287,61 @@ test('a watcher is called at once after the close, also while onOpen is still pe
     runner.watchClose(() => seen.push('called'));
     assert.deepEqual(seen, ['called']);
   }
+});
+
+for (const before of [0, 29_000]) {
+  test(`an onOpen that is pending for openTimeout closes with 1011, and a stall after ${before} ms does not count`, async (t) => {
+    const process = new VirtualProcess(t.mock);
+    const { promise, resolve } = deferred();
+    const { calls, logger, runner, close } = begin({ onOpen: () => promise });
+    runner.open();
+    runner.input.push(['early'], 0);
+    await process.run(before);
+    if (before > 0) process.stall(60_000);
+    await process.run(29_000 - before);
+    assert.deepEqual(calls, ['open']);
+    await process.run(10_000);
+    assert.deepEqual(calls, ['open', 'close 1011 Opening took too long']);
+    const lines = logger.take().filter(({ level }) => level === 'error');
+    assert.equal(lines.length, 1);
+    assert.match(lines[0]?.line ?? '', /onOpen has been pending for 30000 ms.*1011.*openTimeout/);
+    close();
+    assert.equal(runner.input.delay, undefined);
+    resolve();
+    await nextTurn();
+    assert.deepEqual(calls.slice(2), ['closed 1011 Opening took too long']);
+    assert.equal(process.timers, 0);
+  });
+}
+
+test('no timer is left after onOpen has settled', async (t) => {
+  const process = new VirtualProcess(t.mock);
+  const { runner } = begin({ onOpen: () => Promise.resolve() });
+  runner.open();
+  await nextTurn();
+  assert.equal(process.timers, 0);
+});
+
+for (const [how, result] of [
+  ['resolves', () => Promise.resolve()],
+  ['rejects', () => Promise.reject(new Error('broken'))],
+] as const) {
+  test(`a handler whose promise ${how} is no longer pending`, async () => {
+    const { calls, runner } = begin({ onMessage: result });
+    runner.open();
+    runner.input.push(['a', 'b', 'c'], 0);
+    assert.equal(runner.input.delay, 'handlers');
+    assert.deepEqual(calls, ['open', 'a', 'b']);
+    await nextTurn();
+    assert.equal(runner.input.delay, undefined);
+    assert.equal(calls.includes('c'), how === 'resolves');
+  });
+}
+
+test('onDrain and onClose do not count as pending handlers', async () => {
+  const { calls, runner } = begin({ onDrain: () => new Promise<never>(() => undefined) });
+  runner.open();
+  for (let count = 0; count < 5; count += 1) runner.drain();
+  runner.input.push(['a'], 0);
+  assert.equal(calls.at(-1), 'a');
 });

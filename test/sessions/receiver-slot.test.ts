@@ -56,16 +56,6 @@ test('a last response that breaks off leaves room, and was not attached any more
   assert.equal(slot.isFlushing, false);
 });
 
-test('watchProgress watches the last response only', () => {
-  const { slot, receiver } = create();
-  slot.watchProgress();
-  assert.equal(receiver.watched, false);
-  receiver.bufferedBytes = 10;
-  slot.detach();
-  slot.watchProgress();
-  assert.ok(receiver.watched);
-});
-
 test('abort drops the attached receiver once', () => {
   const { slot, receiver, attached } = create();
   slot.abort();

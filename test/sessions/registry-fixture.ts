@@ -7,6 +7,7 @@ import { SessionRegistry } from '../../src/sessions/session-registry.ts';
 import type { Session } from '../../src/sessions/session.ts';
 import { INFO } from './fake-receiver.ts';
 import { RecordingLogger } from '../../testkit/logger.ts';
+import { VirtualProcess } from '../../testkit/virtual-process.ts';
 
 export const BYE = { code: 1001, reason: 'bye', cause: 'goingAway' } as const;
 
@@ -41,9 +42,13 @@ export class RecordingConnection extends SockJSConnection {
 }
 
 /** A registry whose clock and timers are moved by `pass`. */
-export function createRegistry(t: TestContext, input: SockJSSettings = {}) {
-  t.mock.timers.enable({ apis: ['setInterval', 'setTimeout'] });
-  let now = 0;
+/** @param random see `SessionRegistry` */
+export function createRegistry(
+  t: TestContext,
+  input: SockJSSettings = {},
+  random: () => number = Math.random,
+) {
+  const process = new VirtualProcess(t.mock);
   const created: RecordingConnection[] = [];
   const logger = new RecordingLogger();
   const createConnection = (session: Session): RecordingConnection => {
@@ -53,26 +58,30 @@ export function createRegistry(t: TestContext, input: SockJSSettings = {}) {
     return connection;
   };
   const settings = resolveSettings(input);
-  const registry = new SessionRegistry('/echo', settings, logger, createConnection, () => now);
-  const pass = (milliseconds: number): void => {
-    for (let step = 0; step < milliseconds; step += 250) {
-      now += 250;
-      t.mock.timers.tick(250);
-    }
-  };
+  const registry = new SessionRegistry(
+    '/echo',
+    settings,
+    logger,
+    createConnection,
+    process.now,
+    undefined,
+    random,
+  );
+  const pass = (milliseconds: number): void => process.runSync(milliseconds);
   /** Opens a session over HTTP if there is a key, over a WebSocket otherwise. */
   const open = (key?: string): { session: Session; connection: RecordingConnection } => {
     const session = registry.open({
       transport: key === undefined ? 'websocket' : 'xhr',
       info: INFO,
       user: undefined,
+      memory: registry.memory.forClient(INFO.ip),
       key,
     });
     const connection = created.at(-1);
-    assert.ok(connection);
+    assert.ok(session !== undefined && connection !== undefined);
     return { session, connection };
   };
-  return { registry, logger, pass, open };
+  return { registry, logger, process, pass, open };
 }
 
 /** Waits until all flushes that were requested so far have run. */

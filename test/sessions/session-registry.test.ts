@@ -53,14 +53,14 @@ test('drain waits until every client has its close frame', async (t) => {
 });
 
 test('drain aborts the sessions that are left after its timeout', async (t) => {
-  const { registry, open } = createRegistry(t);
+  const { registry, open, pass } = createRegistry(t);
   const { session, connection } = open();
   const receiver = new FakeReceiver();
   session.attach(receiver);
   receiver.writable = false;
   const drained = registry.drain(BYE, 2000);
   await flushed();
-  t.mock.timers.tick(2000);
+  pass(2000);
   await drained;
   assert.ok(receiver.aborted);
   assert.deepEqual(connection.calls, ['open', 'closed 1001 bye']);
@@ -120,11 +120,11 @@ test('sessions are counted by address until they are forgotten', (t) => {
   const { registry, open } = createRegistry(t);
   const { session } = open();
   open('key');
-  assert.equal(registry.sizeOf(INFO.ip), 2);
+  assert.equal(registry.addresses.of(INFO.ip), 2);
   const receiver = new FakeReceiver();
   session.attach(receiver);
   session.onClosed(receiver, BYE);
-  assert.equal(registry.sizeOf(INFO.ip), 1);
+  assert.equal(registry.addresses.of(INFO.ip), 1);
   assert.equal(registry.size, 1);
 });
 

@@ -1,6 +1,7 @@
 /** Sessions in virtual time: what receivers get, when handlers are called, and how sessions end. */
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { CLOSE_REASONS } from '../../src/base/close-reasons.ts';
 import { createMessage } from '../../src/sessions/create-message.ts';
 import { deferred } from '../../testkit/until.ts';
@@ -32,7 +33,7 @@ test('all sends of one turn leave as one frame', async (t) => {
 });
 
 test('without immediateFlush, sends are flushed once per turn of the event loop', async (t) => {
-  const { open } = createRegistry(t, { immediateFlush: false });
+  const { open, process } = createRegistry(t, { immediateFlush: false });
   const { session, connection } = open();
   const receiver = new FakeReceiver();
   session.attach(receiver);
@@ -40,9 +41,7 @@ test('without immediateFlush, sends are flushed once per turn of the event loop'
   await flushed();
   connection.send('b');
   assert.deepEqual(receiver.texts, ['o']);
-  await new Promise((resolve) => {
-    setImmediate(resolve);
-  });
+  process.runImmediates();
   assert.deepEqual(receiver.texts, ['o', 'a["a","b"]']);
 });
 
@@ -215,42 +214,116 @@ test('messages that onDrain sends are flushed too', async (t) => {
   assert.deepEqual(receiver.texts, ['o', 'a["first"]', 'a["again"]', 'a["again"]', 'a["again"]']);
 });
 
-test('a client over maxBufferedBytes is closed with 1013 and aborted', async (t) => {
-  const { open, logger } = createRegistry(t, { maxBufferedBytes: 10 });
-  const { session, connection } = open('key');
-  const receiver = new FakeReceiver(Infinity, true);
+for (const key of [undefined, 'key']) {
+  const name = key === undefined ? 'WebSocket' : 'stream';
+
+  test(`a ${name} over maxBufferedBytes is closed with 1013, which it gets once it has read`, async (t) => {
+    const { open, logger, registry } = createRegistry(t, { maxBufferedBytes: 10 });
+    const { session, connection } = open(key);
+    const receiver = new FakeReceiver(Infinity, key !== undefined);
+    session.attach(receiver);
+    receiver.writable = false;
+    connection.send('1234567');
+    await flushed();
+    assert.equal(connection.isClosed, false);
+    receiver.bufferedBytes = 1000;
+    connection.send('8901');
+    assert.ok(connection.isClosed);
+    await flushed();
+    assert.deepEqual(connection.calls, ['open', 'closed 1013 Client does not keep up']);
+    assert.match(logger.take()[0]?.line ?? '', /over 10 bytes buffered; see maxBufferedBytes/);
+    assert.equal(registry.stats.dump().bufferedBytes, 1000, 'what it has to read still counts');
+    assert.equal(receiver.aborted, false);
+    receiver.writable = true;
+    receiver.bufferedBytes = 0;
+    session.onDrain();
+    assert.deepEqual(receiver.texts, ['o', 'c[1013,"Client does not keep up"]']);
+    assert.equal(registry.stats.dump().bufferedBytes, 0);
+  });
+
+  test(`a ${name} over maxBufferedBytes that does not read is aborted after disconnectDelay`, async (t) => {
+    const { open, registry, pass } = createRegistry(t, { maxBufferedBytes: 10 });
+    const { session, connection } = open(key);
+    const receiver = new FakeReceiver(Infinity, key !== undefined);
+    session.attach(receiver);
+    receiver.writable = false;
+    receiver.bufferedBytes = 1000;
+    for (const text of ['1234567', '8901']) {
+      connection.send(text);
+      await flushed();
+    }
+    pass(6000);
+    assert.ok(receiver.aborted);
+    assert.equal(registry.size, 0);
+    assert.equal(registry.stats.dump().bufferedBytes, 0);
+  });
+}
+
+test('while the process is over maxTotalBufferedBytes, a client over highWaterMark is aborted at once', async (t) => {
+  const { open, registry } = createRegistry(t, { highWaterMark: 10, maxTotalBufferedBytes: 100 });
+  const { session, connection } = open();
+  const receiver = new FakeReceiver();
   session.attach(receiver);
   receiver.writable = false;
-  connection.send('1234567');
-  assert.equal(connection.isClosed, false);
-  connection.send('8901');
-  assert.ok(connection.isClosed);
+  for (const text of ['1234567', '8901']) {
+    connection.send(text);
+    await flushed();
+  }
   assert.ok(receiver.aborted);
-  assert.equal(connection.bufferedBytes, 0);
-  await flushed();
+  assert.equal(registry.stats.dump().bufferedBytes, 0);
   assert.deepEqual(connection.calls, ['open', 'closed 1013 Client does not keep up']);
-  assert.match(logger.take()[0]?.line ?? '', /over 10 bytes buffered; see maxBufferedBytes/);
+});
+
+test('a burst of one handler may exceed maxBufferedBytes, and is one frame', async (t) => {
+  const { open } = createRegistry(t, { maxBufferedBytes: 10 });
+  const { session, connection } = open();
+  const receiver = new FakeReceiver();
+  session.attach(receiver);
+  for (const text of ['x'.repeat(100), 'y', 'z']) connection.send(text);
+  await flushed();
+  assert.deepEqual(receiver.texts, ['o', `a["${'x'.repeat(100)}","y","z"]`]);
+  assert.equal(connection.isClosed, false);
+});
+
+test('a burst of one handler is limited by maxTotalBufferedBytes', async (t) => {
+  const { open } = createRegistry(t, { maxTotalBufferedBytes: 1000, highWaterMark: 100 });
+  const { session, connection } = open();
+  session.attach(new FakeReceiver());
+  let count = 0;
+  while (!connection.isClosed && count < 1000) {
+    connection.send('x'.repeat(100));
+    count += 1;
+  }
+  await flushed();
+  assert.ok(count < 10, `${count} messages`);
+  assert.deepEqual(connection.calls, ['open', 'closed 1013 Client does not keep up']);
 });
 
 test('maxBufferedBytes holds between polls too, and the next poll gets 1013', async (t) => {
-  const { open } = createRegistry(t, { maxBufferedBytes: 10 });
+  const { open } = createRegistry(t, { maxBufferedBytes: 200, highWaterMark: 50 });
   const { session, connection } = open('key');
   session.attach(new FakeReceiver(1));
-  for (let count = 0; count < 11; count += 1) connection.send('x');
-  await flushed();
+  for (let count = 0; count < 4; count += 1) {
+    connection.send('x');
+    await flushed();
+  }
   const poll = new FakeReceiver(1);
   session.attach(poll);
   assert.deepEqual(poll.texts, ['c[1013,"Client does not keep up"]']);
 });
 
-test('messages that drop-oldest has dropped are not counted as buffered', (t) => {
+test('messages that drop-oldest has dropped are not counted as buffered', async (t) => {
   const { registry, open } = createRegistry(t, {
     maxBufferedBytes: 250,
+    highWaterMark: 100,
     slowConsumer: 'drop-oldest',
   });
   const { session, connection } = open('key');
   session.attach(new FakeReceiver(1));
-  for (let count = 0; count < 5; count += 1) connection.send('x');
+  for (let count = 0; count < 4; count += 1) {
+    connection.send('x');
+    await flushed();
+  }
   assert.equal(connection.bufferedBytes, 202);
   assert.equal(registry.stats.dump().bufferedBytes, 202);
 });
@@ -312,9 +385,7 @@ function openPending(t: TestContext) {
 
 /** Waits until promises that are settled have called back. */
 async function settled(): Promise<void> {
-  await new Promise((resolve) => {
-    setImmediate(resolve);
-  });
+  await nextTurn();
 }
 
 test('waiting for an onOpen that never settles ends when the application closes the session', async (t) => {
@@ -337,11 +408,11 @@ test('waiting for an onOpen that never settles ends when the session times out',
 });
 
 test('waiting for an onOpen that never settles ends when the registry drains', async (t) => {
-  const { registry, results } = openPending(t);
+  const { registry, pass, results } = openPending(t);
   const drained = registry.drain(BYE, 2000);
   await settled();
   assert.deepEqual(results, [true]);
-  t.mock.timers.tick(2000);
+  pass(2000);
   await drained;
 });
 
@@ -371,13 +442,15 @@ test('a receiver that takes nothing for writeTimeout is aborted, and its session
   assert.deepEqual(connection.calls, ['open', `closed 1013 ${CLOSE_REASONS.writeTimeout.reason}`]);
 });
 
-test('a response that is being delivered is watched when disconnectDelay has passed', (t) => {
+test('disconnectDelay does not end a session whose response is still being delivered', (t) => {
   const { open, pass } = createRegistry(t);
   const { session } = open('key');
   const slow = new FakeReceiver(1);
   slow.bufferedBytes = 1000;
   session.attach(slow);
-  assert.equal(slow.watched, false);
+  pass(60_000);
+  assert.ok(session.isAccepted);
+  session.onDelivered(slow);
   pass(6000);
-  assert.ok(slow.watched);
+  assert.equal(session.closeReason?.cause, 'timeout');
 });

@@ -35,16 +35,28 @@ function the<Item>(items: readonly Item[]): Item {
 /** A message that counts 1000 bytes. */
 const message = (index: number): string => String(index).padEnd(900);
 
+/** Sends messages in turns of their own, as several handlers do. What one handler sends in a burst is not limited. */
+async function sendInTurns(
+  connection: SockJSConnection,
+  count: number,
+  afterEach: () => void = () => undefined,
+): Promise<void> {
+  for (let index = 0; index < count; index += 1) {
+    connection.send(message(index));
+    await Promise.resolve();
+    afterEach();
+  }
+}
+
 test('drop-oldest: the newest messages stay in order, and dropped ones are counted', async (t) => {
   const settings = { maxBufferedBytes: 5000, slowConsumer: 'drop-oldest' } as const;
   const { connections, next, router } = await between(t, settings);
   const connection = the(connections);
-  for (let index = 0; index < 20; index += 1) {
-    connection.send(message(index));
-    assert.ok(connection.bufferedBytes <= 5000, `${connection.bufferedBytes} bytes wait`);
-  }
-  assert.deepEqual(parseMessages(await next()), [15, 16, 17, 18, 19].map(message));
-  assert.equal(router.stats.dump().packetsDroppedTotal, 15);
+  await sendInTurns(connection, 19, () => {
+    assert.ok(connection.bufferedBytes <= 6000, `${connection.bufferedBytes} bytes wait`);
+  });
+  assert.deepEqual(parseMessages(await next()), [14, 15, 16, 17, 18].map(message));
+  assert.equal(router.stats.dump().packetsDroppedTotal, 14);
   assert.equal(connection.isClosed, false);
 });
 
@@ -53,6 +65,7 @@ test('drop-oldest: the newest message stays however long it is', async (t) => {
   const { connections, next, router } = await between(t, settings);
   const large = 'x'.repeat(50_000);
   for (const text of ['a', 'b', large]) the(connections).send(text);
+  await Promise.resolve();
   the(connections).send('c');
   assert.deepEqual(parseMessages(await next()), ['c']);
   assert.equal(router.stats.dump().packetsDroppedTotal, 3);
@@ -122,9 +135,9 @@ test('a function gets info, user, transport and buffered bytes', async (t) => {
       return 'close';
     },
   });
-  for (let index = 0; index < 6; index += 1) the(connections).send(message(index));
+  await sendInTurns(the(connections), 7);
   assert.deepEqual(told, [
-    { ip: '127.0.0.1', path: '/echo/000', user: 'alice', transport: 'xhr', bufferedBytes: 6000 },
+    { ip: '127.0.0.1', path: '/echo/000', user: 'alice', transport: 'xhr', bufferedBytes: 7000 },
   ]);
 });
 
@@ -137,7 +150,7 @@ test('a function is not shown the session id', async (t) => {
       return 'close';
     },
   });
-  for (let index = 0; index < 6; index += 1) the(connections).send(message(index));
+  await sendInTurns(the(connections), 7);
   assert.doesNotMatch(JSON.stringify(the(clients)), /SECRET/);
 });
 
@@ -150,7 +163,7 @@ for (const [answer, isClosed] of [
       maxBufferedBytes: 5000,
       slowConsumer: () => answer,
     });
-    for (let index = 0; index < 6; index += 1) the(connections).send(message(index));
+    await sendInTurns(the(connections), 7);
     assert.equal(the(connections).isClosed, isClosed);
     const frame = await next();
     if (isClosed) assert.equal(frame, 'c[1013,"Client does not keep up"]');
@@ -163,9 +176,10 @@ test('a function decides for each client', async (t) => {
     maxBufferedBytes: 5000,
     slowConsumer: ({ bufferedBytes }) => (bufferedBytes > 10_000 ? 'close' : 'drop-oldest'),
   });
-  for (let index = 0; index < 6; index += 1) the(connections).send(message(index));
+  await sendInTurns(the(connections), 7);
   assert.equal(the(connections).isClosed, false);
-  the(connections).send('x'.repeat(7000)); // A single message may be longer than the limit.
+  the(connections).send('x'.repeat(7000)); // A burst may be longer than the limit.
+  await Promise.resolve();
   assert.equal(the(connections).isClosed, false);
   the(connections).send('one more');
   assert.equal(the(connections).isClosed, true);
@@ -178,7 +192,7 @@ test('a function that throws has its client closed, and is logged', async (t) =>
       throw new Error('no idea');
     },
   });
-  for (let index = 0; index < 6; index += 1) the(connections).send(message(index));
+  await sendInTurns(the(connections), 7);
   assert.equal(await next(), 'c[1013,"Client does not keep up"]');
   const entry = logger.take().find(({ level }) => level === 'error');
   assert.match(
@@ -188,37 +202,62 @@ test('a function that throws has its client closed, and is logged', async (t) =>
   assert.equal(router.stats.dump().closed.slowConsumer, 1);
 });
 
-const CROWDED = { highWaterMark: 2000, maxBufferedBytes: 10_000, maxTotalBufferedBytes: 15_000 };
+const CROWDED = {
+  highWaterMark: 2000,
+  maxBufferedBytes: 10_000,
+  maxTotalBufferedBytes: 15_000,
+  maxBufferedBytesPerAddress: 15_000,
+};
 
-test('beyond maxTotalBufferedBytes no client may leave more than highWaterMark waiting', async (t) => {
+test('beyond maxTotalBufferedBytes the client with the most keeps at most highWaterMark', async (t) => {
   const { connections, router } = await between(t, CROWDED, 3);
   const [first, second, third] = connections;
   assert.ok(first && second && third);
-  for (let index = 0; index < 9; index += 1) first.send(message(index));
-  for (let index = 0; index < 6; index += 1) second.send(message(index));
+  await sendInTurns(first, 9);
+  await sendInTurns(second, 6);
   assert.deepEqual([first.isClosed, second.isClosed], [false, false], 'all of it may wait');
   second.send(message(6));
-  assert.deepEqual([first.isClosed, second.isClosed], [false, true], 'one more is too much');
+  await until(() => first.isClosed, 'the first has the most');
+  assert.equal(second.isClosed, false);
   await until(() => router.stats.dump().closed.slowConsumer === 1, 'it is counted');
-  // The buffer of the second is freed, so there is room for the third.
-  for (let index = 0; index < 6; index += 1) third.send(message(index));
-  assert.deepEqual([first.isClosed, third.isClosed], [false, false]);
+  assert.equal(router.stats.dump().evictionsTotal, 1);
+  // The buffer of the first is freed, so there is room for the third.
+  await sendInTurns(third, 7);
+  assert.deepEqual([second.isClosed, third.isClosed], [false, false]);
 });
 
 test('drop-oldest over maxTotalBufferedBytes: messages over highWaterMark are dropped', async (t) => {
   const { connections } = await between(t, { ...CROWDED, slowConsumer: 'drop-oldest' }, 2);
   const [first, second] = connections;
   assert.ok(first && second);
-  for (let index = 0; index < 9; index += 1) first.send(message(index));
-  for (let index = 0; index < 7; index += 1) second.send(message(index));
-  assert.equal(second.bufferedBytes, 2000);
+  await sendInTurns(first, 9);
+  await sendInTurns(second, 8);
+  assert.deepEqual([first.bufferedBytes, second.bufferedBytes], [2000, 8000]);
+});
+
+test('clients of one address share maxBufferedBytesPerAddress', async (t) => {
+  const settings = { ...CROWDED, maxBufferedBytesPerAddress: 9000 };
+  const { port, router, connections } = await between(t, settings, 2);
+  const [first, second] = connections;
+  assert.ok(first && second);
+  const other = { port, localAddress: '127.0.0.2' };
+  assert.equal(await poll(other, '/echo/000/OTHER'), 'o');
+  const third = [...router.connections].at(-1);
+  assert.ok(third);
+  await sendInTurns(first, 5);
+  await sendInTurns(second, 4);
+  await sendInTurns(third, 6);
+  assert.deepEqual([first.isClosed, second.isClosed], [false, false], 'the other does not count');
+  second.send(message(4));
+  await until(() => first.isClosed, 'the largest of the address');
+  assert.deepEqual([second.isClosed, third.isClosed], [false, false]);
 });
 
 test('bytes buffered in one router count for all routers of the process', async (t) => {
   const one = await between(t, { maxBufferedBytes: 20_000, highWaterMark: 2000 });
   const other = await between(t, CROWDED);
-  for (let index = 0; index < 16; index += 1) the(one.connections).send(message(index));
-  for (let index = 0; index < 3; index += 1) the(other.connections).send(message(index));
+  await sendInTurns(the(one.connections), 16);
+  await sendInTurns(the(other.connections), 4);
   assert.deepEqual([the(one.connections).isClosed, the(other.connections).isClosed], [false, true]);
 });
 
@@ -232,7 +271,7 @@ for (const [how, end] of [
   test(`buffered bytes are no longer counted when ${how}`, async (t) => {
     const before = PROCESS_MEMORY_BUDGET.bytes;
     const { connections, next, router } = await between(t, { highWaterMark: 2000 });
-    for (let index = 0; index < 9; index += 1) the(connections).send(message(index));
+    await sendInTurns(the(connections), 9);
     assert.equal(router.stats.dump().bufferedBytes, 9000);
     assert.equal(PROCESS_MEMORY_BUDGET.bytes, before + 9000);
     await end(next, the(connections));

@@ -23,5 +23,11 @@ export const HOSTILE_FRAMES: readonly Frame[] = [
   ...HOSTILE_TEXTS.map((text) => messagesFrame([createMessage(text), createMessage(text)])),
   ...HOSTILE_TEXTS.map((text) => closeFrame(3000, text)),
   // Frames in which the encoder of messages has escaped nothing.
-  ...HOSTILE_TEXTS.map((text): Frame => ({ type: 'close', text, code: 3000, reason: '' })),
+  ...HOSTILE_TEXTS.map((text): Frame => ({
+    type: 'close',
+    isLong: false,
+    text,
+    code: 3000,
+    reason: '',
+  })),
 ];

@@ -29,7 +29,7 @@ test('a frame is a script element with a call', () => {
 
 test('text in a frame cannot end its script element', () => {
   for (const frame of HOSTILE_FRAMES) {
-    const html = HTMLFILE.encode(frame, 'callback');
+    const html = String(HTMLFILE.encode(frame, 'callback'));
     assert.equal(kit.decodeFrame(kit.HTMLFILE, html), frame.text);
     assert.equal(html.indexOf('</script'), html.lastIndexOf('</script'));
     assert.doesNotMatch(html.slice('<script>'.length), /<script|<!--/i);

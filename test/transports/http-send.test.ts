@@ -15,6 +15,8 @@ const ACCEPTED = [
   ['xhr_send', FORM, '["a","b"]', 204, ''],
   ['jsonp_send', FORM, 'd=%5B%22a%22%2C%22b%22%5D', 200, 'ok'],
   ['jsonp_send', FORM, 'x=1&d=%5B%22a%22,%22b%22%5D', 200, 'ok'],
+  ['jsonp_send', FORM, '&&dd=&=&%64=+["a",+"b"]&d=["c"]', 200, 'ok'],
+  ['jsonp_send', [], 'd=["a","b"]&x', 200, 'ok'],
   ['jsonp_send', TEXT, '["a","b"]', 200, 'ok'],
 ] as const;
 
@@ -38,6 +40,14 @@ for (const [endpoint, headers, body, status, responseBody] of ACCEPTED) {
 const REFUSED = [
   ['xhr_send', [], '', 500, 'Payload expected.'],
   ['jsonp_send', FORM, 'x=1', 500, 'Payload expected.'],
+  ['jsonp_send', FORM, '', 500, 'Payload expected.'],
+  ['jsonp_send', FORM, 'd', 500, 'Payload expected.'],
+  ['jsonp_send', FORM, 'd&d=["a"]', 500, 'Payload expected.'],
+  ['jsonp_send', FORM, 'D=["a"]', 500, 'Payload expected.'],
+  ['jsonp_send', FORM, '["a"]', 500, 'Payload expected.'],
+  ['jsonp_send', FORM, 'd=%', 500, 'Broken JSON encoding.'],
+  ['jsonp_send', FORM, 'd=["%C3"]', 500, 'Broken JSON encoding.'],
+  ['jsonp_send', FORM, 'd=["%ED%A0%80"]', 500, 'Broken JSON encoding.'],
   ['xhr_send', [], '["a"', 500, 'Broken JSON encoding.'],
   ['xhr_send', [], '[1]', 500, 'Broken JSON encoding.'],
   ['xhr_send', [['Content-Encoding', 'gzip']], '["a"]', 415, 'Content-Encoding is not supported.'],

@@ -29,7 +29,7 @@ test('a frame is a call of the callback after a comment', () => {
 
 test('text in a frame cannot end the string of its script', () => {
   for (const frame of HOSTILE_FRAMES) {
-    const script = JSONP.encode(frame, 'callback');
+    const script = String(JSONP.encode(frame, 'callback'));
     assert.equal(kit.decodeFrame(kit.JSONP, script), frame.text);
     assert.doesNotMatch(script, /</);
   }

@@ -1,20 +1,41 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { MAX_MEMOIZED_BYTES } from '../../src/base/memoize.ts';
-import { type Frame, MessagesFrame, closeFrame } from '../../src/protocol/frame.ts';
+import { MessagesFrame, closeFrame } from '../../src/protocol/frame.ts';
 import { createMessage } from '../../src/sessions/create-message.ts';
-import { memoizeEncoding, scriptString } from '../../src/transports/transport.ts';
+import { SCRIPT_STRING, frameEncoding } from '../../src/transports/transport.ts';
+import type { Payload } from '../../src/base/payload.ts';
+import { EVENTSOURCE } from '../../src/transports/eventsource.ts';
+import { HTMLFILE } from '../../src/transports/htmlfile.ts';
+import { JSONP } from '../../src/transports/jsonp.ts';
 import { XHR } from '../../src/transports/xhr.ts';
+import * as kit from '../../testkit/transports.ts';
 
-function countEncodings(): { readonly encode: (frame: Frame) => string; count: number } {
-  const encoder = {
+/** An encoding that counts the frames that it encodes. */
+function countEncodings() {
+  const counter = {
     count: 0,
-    encode: memoizeEncoding((text) => {
-      encoder.count += 1;
-      return `<${text}>`;
-    }),
+    encode: frameEncoding(
+      '<',
+      {
+        encodeShort: ({ text }) => {
+          counter.count += 1;
+          return text;
+        },
+        encodeLong: ({ text }) => {
+          counter.count += 1;
+          return Buffer.from(text);
+        },
+      },
+      '>',
+    ),
   };
-  return encoder;
+  return counter;
+}
+
+/** Joins the pieces of a payload. */
+function bytesOf(payload: Payload | undefined): Buffer {
+  assert.ok(payload !== undefined);
+  return typeof payload === 'string' ? Buffer.from(payload) : Buffer.concat(payload);
 }
 
 test('a frame that is sent to many clients is encoded once', () => {
@@ -26,16 +47,32 @@ test('a frame that is sent to many clients is encoded once', () => {
   assert.equal(encoder.count, 2);
 });
 
-test('an encoding of more than twice MAX_MEMOIZED_BYTES is not memoized', () => {
-  for (const [length, encodings] of [
-    [2 * MAX_MEMOIZED_BYTES, 1],
-    [2 * MAX_MEMOIZED_BYTES + 1, 2],
+test('a long frame is encoded once, as bytes that all clients share, whatever is sent in between', () => {
+  const encoder = countEncodings();
+  const frames = ['a', 'é'].map(
+    (letter) => new MessagesFrame([createMessage(letter.repeat(100_000))]),
+  );
+  const [first, second] = frames.map((frame) => encoder.encode(frame));
+  assert.deepEqual(bytesOf(first), Buffer.from(`<${frames[0]?.text}>`));
+  for (const [index, frame] of frames.entries()) {
+    assert.equal(encoder.encode(frame), [first, second][index]);
+  }
+  assert.equal(encoder.count, 2);
+});
+
+test('every transport encodes a long frame so that its clients can decode it', () => {
+  for (const [transport, clients] of [
+    [XHR, kit.XHR],
+    [EVENTSOURCE, kit.EVENTSOURCE],
+    [HTMLFILE, kit.HTMLFILE],
+    [JSONP, kit.JSONP],
   ] as const) {
-    const encoder = countEncodings();
-    const frame: Frame = { ...closeFrame(3000, ''), text: 'x'.repeat(length - 2) };
-    encoder.encode(frame);
-    assert.equal(encoder.encode(frame).length, length);
-    assert.equal(encoder.count, encodings);
+    for (const text of ['%<\r\n\0\u2028é"\\', 'x', '👋']) {
+      const frame = new MessagesFrame([createMessage(text.repeat(20_000))]);
+      const payload = transport.encode(frame, 'callback');
+      assert.equal(typeof payload, 'object');
+      assert.ok(kit.decodeFrame(clients, String(bytesOf(payload))) === frame.text);
+    }
   }
 });
 
@@ -45,10 +82,22 @@ test('a transport encodes a frame to the same text for every client', () => {
   assert.equal(XHR.encode(frame, ''), XHR.encode(frame, ''));
 });
 
-test('a script string has no character that an HTML parser or a script stops at', () => {
-  for (const text of ['</script>', '<!--', '"', '\\', '\n\r\0', 'é😀', '']) {
-    const literal = scriptString(text);
-    assert.doesNotMatch(literal, /[<\n\r\0]/);
-    assert.equal(JSON.parse(literal), text);
-  }
+for (const isLong of [false, true]) {
+  test(`a ${isLong ? 'long' : 'short'} script string has no character that an HTML parser or a script stops at`, () => {
+    for (const text of ['</script>', '<!--', '"', '\\', '\n\r\0', 'é😀', '']) {
+      const frame = { ...closeFrame(3000, ''), text };
+      const literal = String(
+        isLong ? SCRIPT_STRING.encodeLong(frame) : SCRIPT_STRING.encodeShort(frame),
+      );
+      assert.doesNotMatch(literal, /[<\n\r\0]/);
+      assert.equal(JSON.parse(literal), text);
+    }
+  });
+}
+
+test('transports with the same encoding share the bytes of a long frame', () => {
+  const frame = new MessagesFrame([createMessage('a<'.repeat(10_000))]);
+  const [html, jsonp] = [HTMLFILE, JSONP].map((transport) => transport.encode(frame, 'callback'));
+  assert.ok(typeof html === 'object' && typeof jsonp === 'object');
+  assert.equal(html[1], jsonp[1]);
 });

@@ -22,7 +22,7 @@ for (const [transport, expected] of [
     for (const frame of HOSTILE_FRAMES) {
       // JSON escapes line breaks, so that only a frame that is not JSON has one.
       if (frame.text.includes('\n')) continue;
-      assert.equal(kit.decodeFrame(expected, transport.encode(frame, '')), frame.text);
+      assert.equal(kit.decodeFrame(expected, String(transport.encode(frame, ''))), frame.text);
     }
   });
 }

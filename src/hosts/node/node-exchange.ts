@@ -1,7 +1,10 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import { type PeerCertificate, TLSSocket } from 'node:tls';
 import type { SockJSError } from '../../base/errors.ts';
-import { MAX_MEMOIZED_BYTES, memoizeLast } from '../../base/memoize.ts';
+import type { ClientMemory } from '../../base/memory-budget.ts';
+import { memoizeLast } from '../../base/memoize.ts';
+import { type Payload, payloadLength } from '../../base/payload.ts';
 import type {
   BodyLimits,
   Exchange,
@@ -14,7 +17,9 @@ import type { RequestTarget } from '../../http/prefix.ts';
 import { watchUpgradedSocket } from './disconnect-watch.ts';
 import { createResponse, isChunked, needsDrain } from './node-internals.ts';
 import { readBody } from './request-body.ts';
-import { WriteWatchdog } from './write-watchdog.ts';
+import { isWriteWrapped, writeHead } from './response-head.ts';
+import { countResponse } from './response-queue.ts';
+import { type WriteLimits, WriteWatchdog } from './write-watchdog.ts';
 
 const LINE_END = '\r\n';
 
@@ -23,7 +28,7 @@ function encodingOf(text: string, byteLength: number): 'latin1' | 'utf8' {
   return byteLength === text.length ? 'latin1' : 'utf8';
 }
 
-/** Encodes a chunk of a chunked response (RFC 9112, section 7.1) as one buffer. */
+/** Encodes a short chunk of a chunked response (RFC 9112, section 7.1) as one buffer. */
 const encodeChunk = memoizeLast((text: string): Buffer => {
   const length = Buffer.byteLength(text);
   const head = length.toString(16) + LINE_END;
@@ -32,7 +37,27 @@ const encodeChunk = memoizeLast((text: string): Buffer => {
   chunk.write(text, head.length, encodingOf(text, length));
   chunk.write(LINE_END, head.length + length, 'latin1');
   return chunk;
-}, MAX_MEMOIZED_BYTES);
+});
+
+const CHUNK_END = Buffer.from(LINE_END);
+
+/** Writes a chunk in pieces, which other responses share. */
+function writeSharedChunk(socket: Socket, pieces: readonly Buffer[]): boolean {
+  socket.cork();
+  socket.write(Buffer.from(payloadLength(pieces).toString(16) + LINE_END));
+  for (const piece of pieces) socket.write(piece);
+  const isWritable = socket.write(CHUNK_END);
+  socket.uncork();
+  return isWritable;
+}
+
+/** Ends a response with pieces, which other responses share. */
+function endShared(response: ServerResponse, pieces: readonly Buffer[]): void {
+  response.cork();
+  for (const piece of pieces) response.write(piece);
+  response.end();
+  response.uncork();
+}
 
 /** Implements `Exchange` with a request and a response of `node:http`. */
 export class NodeExchange implements Exchange {
@@ -40,14 +65,14 @@ export class NodeExchange implements Exchange {
   readonly query: string;
   readonly upgrade: Upgrade;
   readonly #request: IncomingMessage;
-  readonly #writeTimeout: number;
+  readonly #writeLimits: WriteLimits;
   /** Undefined for an upgrade, until it gets a response. */
   #response: ServerResponse | undefined;
   #listener: ResponseListener | undefined;
   #watchdog: WriteWatchdog | undefined;
   #isUpgraded = false;
   #isFinished = false;
-  /** True once the head of a chunked response is sent, with all chunks written until then. */
+  /** True once the head of a chunked response is sent, with all chunks until then. Never if other code wraps `write`. */
   #isFlowing = false;
   #pendingWrites = 0;
 
@@ -56,12 +81,12 @@ export class NodeExchange implements Exchange {
     request: IncomingMessage,
     response: ServerResponse | undefined,
     target: RequestTarget,
-    writeTimeout: number,
+    writeLimits: WriteLimits,
     upgrade: Upgrade,
   ) {
     this.#request = request;
     this.#response = response;
-    this.#writeTimeout = writeTimeout;
+    this.#writeLimits = writeLimits;
     this.path = target.path;
     this.query = target.query;
     this.upgrade = upgrade.type === 'websocket' ? this.#wrapUpgrade(upgrade) : upgrade;
@@ -80,7 +105,8 @@ export class NodeExchange implements Exchange {
   }
 
   get encrypted(): boolean {
-    return 'encrypted' in this.#request.socket;
+    const { socket } = this.#request;
+    return 'encrypted' in socket && socket.encrypted === true; // Some hosts define it on every socket.
   }
 
   get certificate(): PeerCertificate | undefined {
@@ -112,84 +138,74 @@ export class NodeExchange implements Exchange {
     return Array.isArray(value) ? value.join(', ') : value;
   }
 
-  readBody(limits: BodyLimits): Promise<Buffer | SockJSError> {
-    return readBody(this.#request, limits);
+  readBody(limits: BodyLimits, memory: ClientMemory): Promise<Buffer | SockJSError> {
+    return readBody(this.#request, limits, memory);
   }
 
-  respond(status: number, headers: HeaderList, body?: Buffer | string): void {
+  respond(status: number, headers: HeaderList, body?: Payload): void {
     if (this.isHandled) return;
     const response = this.#openResponse();
+    if (!countResponse(this.#request, response)) return this.abort();
     if (body === undefined) {
       if (status !== 204 && status !== 304) headers.push('Content-Length', '0');
-      response.writeHead(status, headers);
+      writeHead(response, status, headers);
       response.end();
     } else {
-      const length = Buffer.byteLength(body);
+      const length = payloadLength(body);
       headers.push('Content-Length', String(length));
-      response.writeHead(status, headers);
+      writeHead(response, status, headers);
       if (typeof body === 'string') response.end(body, encodingOf(body, length));
-      else response.end(body);
+      else endShared(response, body);
     }
+    this.#watchRest(response);
   }
 
   startStream(headers: HeaderList): void {
     if (this.isHandled) return;
     const response = this.#openResponse();
+    if (!countResponse(this.#request, response)) return this.abort();
     response.on('drain', () => this.#onDrain());
-    response.writeHead(200, headers);
+    writeHead(response, 200, headers);
   }
 
-  write(chunk: Buffer | string): void {
+  write(chunk: Payload): void {
     if (this.isDisconnected) return;
     if (this.#write(chunk)) return;
-    this.watchProgress();
+    this.#watchProgress();
     if (this.#isFlowing) this.#request.socket.once('drain', () => this.#onDrain());
   }
 
   end(): void {
-    if (!this.isDisconnected) this.#response?.end();
+    if (this.isDisconnected || this.#response === undefined) return;
+    this.#response.end();
+    this.#watchRest(this.#response);
   }
 
   abort(): void {
     this.#request.socket.destroy();
   }
 
-  watchProgress(): void {
-    this.#watchdog ??= new WriteWatchdog(this.#request.socket, this.#writeTimeout, () => {
-      this.#listener?.onWriteTimeout();
-    });
-    this.#watchdog.start();
-  }
-
   listen(listener: ResponseListener): void {
     const response = this.#openResponse();
     this.#listener = listener;
-    response.on('close', () => this.#onClose(response));
-    if (response.socket !== null) return;
-    // The response is queued behind others of its connection. Node discards it if the next request is an upgrade, so
-    // the end of the connection has to be watched too.
-    const { socket } = this.#request;
-    const onSocketClose = (): void => this.#onClose(response);
-    socket.setMaxListeners(0);
-    socket.on('close', onSocketClose);
-    response.on('close', () => socket.off('close', onSocketClose));
+    this.#watchClose(response);
   }
 
-  watchDisconnect(callback: () => void): () => void {
+  watchDisconnect(memory: ClientMemory, callback: () => void): () => void | Promise<void> {
     const { socket } = this.#request;
-    if (this.#response === undefined) return watchUpgradedSocket(socket, callback);
+    if (this.#response === undefined) return watchUpgradedSocket(socket, memory, callback);
     socket.setMaxListeners(0); // A connection may have many pipelined requests.
     socket.on('close', callback);
-    return () => socket.off('close', callback);
+    return () => void socket.off('close', callback);
   }
 
   /** Wraps an upgrade, so that accepting it marks the exchange as handled. */
   #wrapUpgrade(upgrade: WebSocketUpgrade): Upgrade {
     return {
       type: 'websocket',
-      accept: () => {
+      accept: (memory) => {
         this.#isUpgraded = true;
-        return upgrade.accept();
+        return upgrade.accept(memory);
       },
     };
   }
@@ -198,19 +214,21 @@ export class NodeExchange implements Exchange {
    * Writes a chunk. Once the head is sent, chunks bypass the response, which would write the size, the data and the end
    * of a chunk separately. In a broadcast all responses then write one shared buffer.
    */
-  #write(chunk: Buffer | string): boolean {
+  #write(chunk: Payload): boolean {
     const response = this.#response;
     if (response === undefined) return true;
-    if (typeof chunk === 'string' && this.#isFlowing && response.socket !== null) {
+    if (this.#isFlowing && response.socket !== null) {
+      if (typeof chunk !== 'string') return writeSharedChunk(response.socket, chunk);
       return response.socket.write(encodeChunk(chunk));
     }
     this.#pendingWrites += 1;
-    return response.write(chunk, () => this.#onWritten(response));
+    const bytes = typeof chunk === 'string' ? chunk : Buffer.concat(chunk);
+    return response.write(bytes, () => this.#onWritten(response));
   }
 
   #onWritten(response: ServerResponse): void {
     this.#pendingWrites -= 1;
-    this.#isFlowing = this.#pendingWrites === 0 && isChunked(response);
+    this.#isFlowing = this.#pendingWrites === 0 && isChunked(response) && !isWriteWrapped(response);
   }
 
   #onDrain(): void {
@@ -224,6 +242,40 @@ export class NodeExchange implements Exchange {
     this.#watchdog?.stop();
     if (response.writableFinished) this.#listener?.onFinish();
     else this.#listener?.onDisconnect();
+  }
+
+  #watchClose(response: ServerResponse): void {
+    response.on('close', () => this.#onClose(response));
+    if (response.socket !== null) return;
+    // The response is queued behind others of its connection. Node discards it if the next request is an upgrade, so
+    // the end of the connection has to be watched too.
+    const { socket } = this.#request;
+    const onSocketClose = (): void => this.#onClose(response);
+    socket.setMaxListeners(0);
+    socket.on('close', onSocketClose);
+    response.on('close', () => socket.off('close', onSocketClose));
+  }
+
+  /** Limits the time for the rest of an ended response, if the system has not taken it at once. */
+  #watchRest(response: ServerResponse): void {
+    if (this.bufferedBytes === 0) return;
+    if (this.#listener === undefined && this.#watchdog === undefined) this.#watchClose(response);
+    this.#watchProgress();
+  }
+
+  /** Starts the watchdog. A response that is queued behind others is watched when its turn comes. */
+  #watchProgress(): void {
+    const response = this.#response;
+    if (response?.socket === null) {
+      if (response.listenerCount('socket') === 0)
+        response.once('socket', () => this.#watchProgress());
+      return;
+    }
+    this.#watchdog ??= new WriteWatchdog(this.#request.socket, this.#writeLimits, () => {
+      if (this.#listener === undefined) this.abort();
+      else this.#listener.onWriteTimeout();
+    });
+    this.#watchdog.start();
   }
 
   #openResponse(): ServerResponse {

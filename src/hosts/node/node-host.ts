@@ -3,7 +3,9 @@ import { createHash } from 'node:crypto';
 import { type IncomingMessage, type Server, type ServerResponse, createServer } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { PROCESS_MEMORY_BUDGET } from '../../base/memory-budget.ts';
+import { SockJSError } from '../../base/errors.ts';
+import { REFUSALS } from '../../base/refusal.ts';
+import type { ClientMemory } from '../../base/memory-budget.ts';
 import {
   type Exchange,
   type ExchangeHandler,
@@ -11,9 +13,12 @@ import {
   NO_UPGRADE,
   type Upgrade,
 } from '../../http/exchange.ts';
+import { PLAIN_TEXT } from '../../http/headers.ts';
 import { type RequestTarget, splitTarget, stripPrefix } from '../../http/prefix.ts';
 import type { WebSocketConnection } from '../../http/websocket-connection.ts';
 import { acceptHandshake, checkHandshake, isWebSocketRequest } from '../../websocket/handshake.ts';
+import { clearIdleTimeout, setNoDelay } from './connection-stream.ts';
+import { type MountedRequest, targetOfMounted } from './mounted-target.ts';
 import { NodeExchange } from './node-exchange.ts';
 import { hasPendingResponse } from './node-internals.ts';
 import { NodeWebSocket } from './node-websocket.ts';
@@ -31,34 +36,23 @@ function accept(
   request: IncomingMessage,
   head: Buffer,
   settings: HostSettings,
+  memory: ClientMemory,
 ): WebSocketConnection {
   const { socket } = request;
-  socket.setTimeout(0);
-  socket.setNoDelay(settings.disableNagle);
+  clearIdleTimeout(socket);
+  setNoDelay(socket, settings.disableNagle);
   if (head.length > 0) socket.unshift(head);
   socket.cork(); // The first frame is sent together with the handshake.
   process.nextTick(() => socket.uncork());
   socket.write(acceptHandshake(request, sha1));
-  return new NodeWebSocket(socket, settings, PROCESS_MEMORY_BUDGET);
+  return new NodeWebSocket(socket, settings, memory);
 }
 
 function upgradeOf(request: IncomingMessage, head: Buffer, settings: HostSettings): Upgrade {
   if (!isWebSocketRequest(request)) return NO_UPGRADE;
   const refusal = checkHandshake(request);
   if (refusal !== undefined) return { type: 'refused', refusal };
-  return { type: 'websocket', accept: () => accept(request, head, settings) };
-}
-
-function createExchange(
-  request: IncomingMessage,
-  response: ServerResponse,
-  target: RequestTarget,
-  { disableNagle, noKeepAlive, writeTimeout }: HostSettings,
-): Exchange {
-  if (!disableNagle) request.socket.setNoDelay(false);
-  if (noKeepAlive) response.shouldKeepAlive = false;
-  response.on('error', ignore);
-  return new NodeExchange(request, response, target, writeTimeout, NO_UPGRADE);
+  return { type: 'websocket', accept: (memory) => accept(request, head, settings, memory) };
 }
 
 /**
@@ -69,6 +63,20 @@ function dropIfReset(socket: Socket): void {
   if (socket.remoteAddress === undefined && socket.localAddress !== undefined) socket.destroy();
 }
 
+function createExchange(
+  request: IncomingMessage,
+  response: ServerResponse,
+  target: RequestTarget,
+  settings: HostSettings,
+): Exchange {
+  const { disableNagle, noKeepAlive } = settings;
+  dropIfReset(request.socket);
+  if (!disableNagle) setNoDelay(request.socket, false);
+  if (noKeepAlive) response.shouldKeepAlive = false;
+  response.on('error', ignore);
+  return new NodeExchange(request, response, target, settings, NO_UPGRADE);
+}
+
 /** Passes a request to its router. */
 export function serveRequest(
   handler: ExchangeHandler,
@@ -76,8 +84,18 @@ export function serveRequest(
   response: ServerResponse,
   target: RequestTarget,
 ): void {
-  dropIfReset(request.socket);
   handler.handle(createExchange(request, response, target, handler.settings));
+}
+
+/** Responds to a request below no prefix, on a server that serves nothing else. */
+export function serveUnknown(
+  settings: HostSettings,
+  request: IncomingMessage,
+  response: ServerResponse,
+): void {
+  const { status, text } = REFUSALS.notFound;
+  const exchange = createExchange(request, response, { path: '', query: '' }, settings);
+  exchange.respond(status, ['Content-Type', PLAIN_TEXT], text);
 }
 
 /** Passes an upgrade to its router. An upgrade to anything but a WebSocket is handled as a plain request. */
@@ -96,23 +114,47 @@ export function serveUpgrade(
   dropIfReset(request.socket);
   const { settings } = handler;
   const upgrade = upgradeOf(request, head, settings);
-  handler.handle(new NodeExchange(request, undefined, target, settings.writeTimeout, upgrade));
+  handler.handle(new NodeExchange(request, undefined, target, settings, upgrade));
+}
+
+function hasMethod(value: unknown, name: string): boolean {
+  return (
+    typeof value === 'object' && value !== null && typeof Reflect.get(value, name) === 'function'
+  );
 }
 
 /**
- * Handles a request if it is below the router's prefix.
- * @param url request target, by default that of the request
+ * @param other the response of a request, or the socket of an upgrade
+ * @throws SockJSError `ERR_ARGUMENT` unless the arguments come from an HTTP server
+ */
+function checkArguments(request: unknown, other: unknown, method: 'writeHead' | 'write'): void {
+  if (hasMethod(request, 'on') && hasMethod(other, method)) return;
+  throw new SockJSError(
+    'ERR_ARGUMENT',
+    request === undefined
+      ? 'router.middleware was called without a request. Pass the function: app.use(router.middleware).'
+      : 'A router handles the request and response of an http.Server, which Koa has in ctx.req and ctx.res, and ' +
+          'Fastify in request.raw and reply.raw. It is easier to call router.attach(server).',
+  );
+}
+
+/**
+ * Handles a request if it is below the router's prefix, also in middleware that is mounted at a path.
  * @returns false if it is not, and the request is unchanged
+ * @throws SockJSError `ERR_ARGUMENT` for arguments of another type
  */
 export function handleRequest(
   handler: ExchangeHandler,
-  request: IncomingMessage,
+  request: MountedRequest,
   response: ServerResponse,
-  url: string = request.url ?? '',
 ): boolean {
-  const target = stripPrefix(splitTarget(url), handler.prefix);
+  checkArguments(request, response, 'writeHead');
+  const target = targetOfMounted(request, handler.prefix);
   if (target === undefined) return false;
-  serveRequest(handler, request, response, target);
+  if (request.httpVersionMajor > 1) {
+    const exchange = new NodeExchange(request, response, target, handler.settings, NO_UPGRADE);
+    handler.refuse(exchange, 'httpVersion');
+  } else serveRequest(handler, request, response, target);
   return true;
 }
 
@@ -126,10 +168,22 @@ export function handleUpgrade(
   socket: Duplex,
   head: Buffer,
 ): boolean {
+  checkArguments(request, socket, 'write');
   const target = stripPrefix(splitTarget(request.url ?? ''), handler.prefix);
   if (target === undefined) return false;
   serveUpgrade(handler, request, socket, head, target);
   return true;
+}
+
+/**
+ * Closes a connection on the event 'timeout' of its server, as Node does without a listener, unless a request has
+ * arrived: when the process was stopped, timers run before sockets are read.
+ */
+export function closeIdleConnection(socket: Socket): void {
+  const { bytesRead } = socket;
+  setImmediate(() => {
+    if (socket.bytesRead === bytesRead) socket.destroy();
+  });
 }
 
 /** Creates a server that limits the time for the head and the body of a request. Times in milliseconds. */
@@ -139,6 +193,14 @@ export function createHttpServer(headersTimeout: number, bodyTimeout: number): S
     requestTimeout: headersTimeout + bodyTimeout,
     connectionsCheckingInterval: Math.min(headersTimeout, CHECK_INTERVAL_MS),
   });
+}
+
+const LOOPBACK = /^(?:127\.|::1$|::ffff:127\.)/i;
+
+/** Returns whether only this machine can reach a server that is listening. */
+export function listensOnLoopback(server: Server): boolean {
+  const address = server.address();
+  return typeof address === 'object' && address !== null && LOOPBACK.test(address.address);
 }
 
 /** Closes a server and all its connections. */

@@ -1,6 +1,9 @@
 /** Uses of undocumented parts of Node, and no others. `node-internals.test.ts` runs on every supported Node line. */
-import { type IncomingMessage, type Server, ServerResponse, createServer } from 'node:http';
+import { EventEmitter } from 'node:events';
+import { IncomingMessage, type Server, ServerResponse, createServer } from 'node:http';
 import type { Socket } from 'node:net';
+import { bytesWritten, destroySoon } from './connection-stream.ts';
+import { overrideMethod } from './override-method.ts';
 
 /**
  * Returns whether the response to an earlier request is still being written on the connection of this request. Nothing
@@ -25,7 +28,7 @@ export function createResponse(request: IncomingMessage): ServerResponse {
   Object.defineProperty(response, 'writableNeedDrain', { get: () => socket.writableNeedDrain });
   socket.on('timeout', () => socket.destroy());
   // `end()` would leave the connection half-open until the client closes it, which may be never.
-  response.on('finish', () => socket.destroySoon());
+  response.on('finish', () => destroySoon(socket));
   return response;
 }
 
@@ -38,6 +41,8 @@ export function needsDrain(response: ServerResponse): boolean {
 export function isChunked(response: ServerResponse): boolean {
   return response.chunkedEncoding;
 }
+
+type Emit = (event: string, ...args: unknown[]) => boolean;
 
 /** Counters of a socket's handle in libuv. */
 interface SocketHandle {
@@ -58,7 +63,8 @@ function isSocketHandle(value: unknown): value is SocketHandle {
 export function bytesTaken(socket: Socket): number {
   const handle: unknown = Reflect.get(socket, '_handle');
   if (isSocketHandle(handle)) return handle.bytesWritten - handle.writeQueueSize;
-  return socket.bytesWritten - socket.writableLength;
+  // Not every stream counts its bytes. Without a counter, fewer buffered bytes are progress.
+  return (bytesWritten(socket) ?? 0) - socket.writableLength;
 }
 
 /** Node's own listeners for a new connection, which parse HTTP. */
@@ -70,4 +76,61 @@ const CONNECTION_LISTENERS = createServer().listeners('connection');
  */
 export function serveConnection(server: Server, socket: Socket): void {
   for (const listener of CONNECTION_LISTENERS) Reflect.apply(listener, server, [socket]);
+}
+
+export interface ForcedUpgrades {
+  /** Returns whether the application, or another copy of this library, has a listener. */
+  hasListener(): boolean;
+  restore(): void;
+}
+
+/**
+ * Makes Node emit 'upgrade' as if the server had a listener. A listener of our own could be removed or wrapped by other
+ * code, and other copies of this library would pass upgrades on to it.
+ * @param mustEmit returns whether an upgrade is emitted even if `shouldUpgradeCallback` of the application rejects it
+ */
+export function forceUpgrades(
+  server: Server,
+  mustEmit: (request: IncomingMessage) => boolean,
+): ForcedUpgrades {
+  const count = overrideMethod(server, 'listenerCount', (args, callOriginal) => {
+    const listeners = Number(callOriginal(args));
+    return args[0] === 'upgrade' ? Math.max(1, listeners) : listeners;
+  });
+  // Since Node 24.9. By default it returns whether there is a listener.
+  const decision = Object.hasOwn(server, 'shouldUpgradeCallback')
+    ? overrideMethod(server, 'shouldUpgradeCallback', (args, callOriginal) => {
+        const [request] = args;
+        if (request instanceof IncomingMessage && mustEmit(request)) return true;
+        return callOriginal(args);
+      })
+    : undefined;
+  return {
+    hasListener: () => Number(count.callOriginal(['upgrade'])) > 0,
+    restore() {
+      count.restore();
+      decision?.restore();
+    },
+  };
+}
+
+/** Returns `emit` of the server's prototype if a tracer has replaced it, otherwise undefined. */
+export function tracingEmit(server: Server): Emit | undefined {
+  const prototype: object & { readonly emit?: Emit } = Reflect.getPrototypeOf(server) ?? {};
+  const { emit } = prototype;
+  return emit === EventEmitter.prototype.emit ? undefined : emit;
+}
+
+/** Handles an event inside the `emit` of a tracer, so that the tracer sees it. Listeners of the server are not called. */
+export function emitToTracer(
+  emit: Emit,
+  server: Server,
+  event: string,
+  args: readonly unknown[],
+  handle: () => void,
+): void {
+  const standIn: unknown = Object.create(server);
+  Reflect.apply(EventEmitter, standIn, []); // Gives it separate listeners.
+  if (standIn instanceof EventEmitter) standIn.on(event, handle);
+  Reflect.apply(emit, standIn, [event, ...args]);
 }

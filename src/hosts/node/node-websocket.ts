@@ -1,6 +1,8 @@
 import type { Socket } from 'node:net';
 import { CLOSE_REASONS } from '../../base/close-reasons.ts';
-import type { MemoryBudget } from '../../base/memory-budget.ts';
+import { Deadline } from '../../base/deadline.ts';
+import type { ClientMemory, MemoryReservation } from '../../base/memory-budget.ts';
+import { type Payload, payloadLength } from '../../base/payload.ts';
 import type { HostSettings } from '../../http/exchange.ts';
 import type {
   WebSocketConnection,
@@ -14,12 +16,15 @@ import {
   encodePingWithText,
   encodePong,
   encodeText,
+  encodeTextHead,
 } from '../../websocket/frame-encoder.ts';
 import {
   type ParserErrorCode,
   type WsFrameListener,
   WsFrameParser,
 } from '../../websocket/frame-parser.ts';
+import { bytesRead, destroySoon } from './connection-stream.ts';
+import { type SocketListener, listenToSocket } from './socket-listener.ts';
 import { WriteWatchdog } from './write-watchdog.ts';
 
 /** Time a misbehaving client has to close after our close frame. */
@@ -35,35 +40,35 @@ const PARSER_FAULTS = {
 } as const satisfies Readonly<Record<ParserErrorCode, WebSocketFault>>;
 
 /** Implements `WebSocketConnection` with a `net.Socket`: WebSocket frames, limits and the closing handshake. */
-export class NodeWebSocket implements WebSocketConnection, WsFrameListener {
+export class NodeWebSocket implements WebSocketConnection, WsFrameListener, SocketListener {
   readonly #socket: Socket;
   readonly #settings: HostSettings;
-  readonly #budget: MemoryBudget;
+  readonly #memory: ClientMemory;
   readonly #parser: WsFrameParser;
   #listener: WebSocketListener | undefined;
   #watchdog: WriteWatchdog | undefined;
-  /** Bytes of an incomplete message that are counted in the budget. */
-  #countedBytes = 0;
+  #bytesParsed = 0;
+  /** Set while a message is incomplete. */
+  #reservation: MemoryReservation | undefined;
   /** Number of complete messages when the message timer was last set. */
   #countedMessages = 0;
   /** Runs while a message is incomplete. */
-  #messageTimer: NodeJS.Timeout | undefined;
+  #messageDeadline: Deadline | undefined;
   /** True once a close frame was sent. No frame may follow it. */
   #isClosing = false;
-  #closeTimer: NodeJS.Timeout | undefined;
+  #closeDeadline: Deadline | undefined;
+  /** Payload of the last ping of the current chunk. */
+  #ping: Buffer | undefined;
+  #countedFrames = 0;
   #code = ABNORMAL_CLOSURE;
   #reason = '';
 
-  constructor(socket: Socket, settings: HostSettings, budget: MemoryBudget) {
+  constructor(socket: Socket, settings: HostSettings, memory: ClientMemory) {
     this.#socket = socket;
     this.#settings = settings;
-    this.#budget = budget;
+    this.#memory = memory;
     this.#parser = new WsFrameParser(settings.maxMessageBytes, this);
-    socket[WEB_SOCKET] = this;
-    socket.on('data', onData);
-    socket.on('drain', onDrain);
-    socket.on('end', onEnd);
-    socket.on('close', onClose);
+    listenToSocket(socket, this);
     socket.resume(); // The socket is paused if a decision was pending.
   }
 
@@ -72,19 +77,23 @@ export class NodeWebSocket implements WebSocketConnection, WsFrameListener {
   }
 
   get writable(): boolean {
-    return !this.#socket.writableNeedDrain;
+    return !this.#isClosing && !this.#socket.writableNeedDrain;
   }
 
   get bytesReceived(): number {
-    return this.#socket.bytesRead;
+    return bytesRead(this.#socket) ?? this.#bytesParsed;
   }
 
   listen(listener: WebSocketListener): void {
     this.#listener = listener;
   }
 
-  sendText(text: string): void {
-    this.#write(encodeText(text));
+  sendText(text: Payload): void {
+    if (typeof text === 'string') return this.#write(encodeText(text));
+    this.#socket.cork();
+    this.#write(encodeTextHead(payloadLength(text)));
+    for (const piece of text) this.#write(piece);
+    this.#socket.uncork();
   }
 
   sendBinary(data: Uint8Array): void {
@@ -93,6 +102,14 @@ export class NodeWebSocket implements WebSocketConnection, WsFrameListener {
 
   ping(text?: string): void {
     this.#write(text === undefined ? PING_FRAME : encodePingWithText(text));
+  }
+
+  cork(): void {
+    this.#socket.cork();
+  }
+
+  uncork(): void {
+    this.#socket.uncork();
   }
 
   pause(): void {
@@ -107,15 +124,22 @@ export class NodeWebSocket implements WebSocketConnection, WsFrameListener {
     if (!this.#isClosing) this.#sendClose(code, reason);
   }
 
-  /** Limits the time for the client's close frame, since a broken client may never send one. */
+  /**
+   * Ends the server's side after the close frame, since no close frame of the client may follow a fault. The socket is
+   * read until the client ends its side too: unread bytes would cause a reset, which could overtake the close frame.
+   */
   fail(fault: WebSocketFault): void {
-    if (this.#isClosing) return this.#startCloseTimer();
+    const isFirst = !this.#isClosing;
     const { code, reason } = CLOSE_REASONS[fault];
-    this.#code = code;
-    this.#reason = reason;
-    this.#sendClose(code, reason);
-    this.#startCloseTimer();
-    this.#listener?.onFault(fault);
+    if (isFirst) {
+      this.#code = code;
+      this.#reason = reason;
+      this.#finishWriting();
+      this.#sendClose(code, reason);
+    }
+    this.#socket.end();
+    this.#closeDeadline ??= new Deadline(CLOSE_TIMEOUT_MS, () => this.#socket.destroy());
+    if (isFirst) this.#listener?.onFault(fault);
   }
 
   abort(): void {
@@ -126,8 +150,10 @@ export class NodeWebSocket implements WebSocketConnection, WsFrameListener {
   // Events of the socket
 
   onSocketData(chunk: Buffer): void {
+    this.#bytesParsed += chunk.length;
     this.#parser.push(chunk);
-    if (this.#parser.bufferedBytes > 0 || this.#countedBytes > 0) this.#countIncomplete();
+    if (this.#parser.framesWithoutMessage !== this.#countedFrames) this.#countFrames();
+    if (this.#parser.bufferedBytes > 0 || this.#reservation !== undefined) this.#countIncomplete();
   }
 
   onSocketDrain(): void {
@@ -137,13 +163,13 @@ export class NodeWebSocket implements WebSocketConnection, WsFrameListener {
 
   /** Closes the socket, since no close frame can follow. */
   onSocketEnd(): void {
+    this.#finishWriting();
     this.#endSocket();
   }
 
   onSocketClose(): void {
-    clearTimeout(this.#closeTimer);
-    clearTimeout(this.#messageTimer);
-    this.#budget.add(-this.#countedBytes);
+    this.#closeDeadline?.clear();
+    this.#releaseIncomplete();
     this.#watchdog?.stop();
     this.#listener?.onClosed(this.#code, this.#reason);
   }
@@ -158,14 +184,15 @@ export class NodeWebSocket implements WebSocketConnection, WsFrameListener {
     this.#listener?.onBinary(data);
   }
 
-  /** Sends no pong to a client that does not read, so that pings cannot fill its buffer. */
+  /** Remembers only the last ping of a chunk, which is enough to respond to. RFC 6455, section 5.5.3. */
   onPing(data: Buffer): void {
-    if (this.writable) this.#write(encodePong(data));
+    this.#ping = data;
   }
 
   onCloseFrame(code: number, reason: string): void {
     this.#code = code;
     this.#reason = reason;
+    this.#finishWriting();
     if (!this.#isClosing) this.#sendClose(code, reason);
     this.#endSocket();
   }
@@ -174,10 +201,36 @@ export class NodeWebSocket implements WebSocketConnection, WsFrameListener {
     this.fail(PARSER_FAULTS[code]);
   }
 
+  #countFrames(): void {
+    const { framesWithoutMessage } = this.#parser;
+    const count = framesWithoutMessage - this.#countedFrames;
+    this.#countedFrames = framesWithoutMessage;
+    // The replies to the messages of the chunk are in the same write.
+    this.#socket.cork();
+    this.#sendPong();
+    queueMicrotask(() => this.#socket.uncork());
+    this.#listener?.onFrames(count);
+  }
+
+  /** Sends no pong to a client that does not read, so that pings cannot fill its buffer. */
+  #sendPong(): void {
+    const ping = this.#ping;
+    this.#ping = undefined;
+    if (ping !== undefined && this.writable) this.#write(encodePong(ping));
+  }
+
+  /** Sends what the application has sent until now, since nothing may follow a close frame. */
+  #finishWriting(): void {
+    if (this.#isClosing) return;
+    this.#sendPong();
+    this.#listener?.onClosing();
+  }
+
   /** Closes the socket once the buffered bytes are sent. */
   #endSocket(): void {
+    this.#isClosing = true;
     if (this.bufferedBytes > 0) this.#watchProgress();
-    this.#socket.destroySoon();
+    destroySoon(this.#socket);
   }
 
   #sendClose(code: number, reason: string): void {
@@ -185,17 +238,13 @@ export class NodeWebSocket implements WebSocketConnection, WsFrameListener {
     this.#isClosing = true;
   }
 
-  #startCloseTimer(): void {
-    this.#closeTimer ??= setTimeout(() => this.#socket.destroy(), CLOSE_TIMEOUT_MS);
-  }
-
-  #write(wsFrame: Buffer): void {
+  #write(bytes: Buffer): void {
     if (this.#isClosing || !this.#socket.writable) return;
-    if (!this.#socket.write(wsFrame)) this.#watchProgress();
+    if (!this.#socket.write(bytes)) this.#watchProgress();
   }
 
   #watchProgress(): void {
-    this.#watchdog ??= new WriteWatchdog(this.#socket, this.#settings.writeTimeout, () => {
+    this.#watchdog ??= new WriteWatchdog(this.#socket, this.#settings, () => {
       this.#listener?.onWriteTimeout();
     });
     this.#watchdog.start();
@@ -204,58 +253,35 @@ export class NodeWebSocket implements WebSocketConnection, WsFrameListener {
   /** Counts the bytes of an incomplete message in the budget, and limits its time. */
   #countIncomplete(): void {
     const { bufferedBytes, messages } = this.#parser;
-    this.#budget.add(bufferedBytes - this.#countedBytes);
-    this.#countedBytes = bufferedBytes;
-    if (bufferedBytes === 0) {
-      clearTimeout(this.#messageTimer);
-      this.#messageTimer = undefined;
-    } else if (this.#messageTimer === undefined) {
-      this.#messageTimer = setTimeout(() => this.#onMessageTimeout(), this.#settings.bodyTimeout);
+    if (bufferedBytes === 0) return this.#releaseIncomplete();
+    if (this.#messageDeadline === undefined) {
+      const { bodyTimeout } = this.#settings;
+      this.#messageDeadline = new Deadline(bodyTimeout, () => this.#onMessageTimeout());
     } else if (messages !== this.#countedMessages) {
-      this.#messageTimer.refresh();
+      this.#messageDeadline.restart();
     }
     this.#countedMessages = messages;
-    const { highWaterMark, maxTotalBufferedBytes } = this.#settings;
-    if (bufferedBytes > highWaterMark && this.#budget.bytes > maxTotalBufferedBytes) {
-      this.#failIncomplete('memoryLimit');
-    }
+    const onEvicted = (): void => this.#failIncomplete('memoryLimit');
+    this.#reservation ??= this.#memory.reserve('messages', onEvicted);
+    if (!this.#reservation.resize(bufferedBytes)) this.#failIncomplete('memoryLimit');
+  }
+
+  #releaseIncomplete(): void {
+    this.#messageDeadline?.clear();
+    this.#messageDeadline = undefined;
+    this.#reservation?.release();
+    this.#reservation = undefined;
   }
 
   #onMessageTimeout(): void {
     // A paused socket is a delay of the server, not of the client.
-    if (this.#socket.isPaused()) this.#messageTimer?.refresh();
+    if (this.#socket.isPaused()) this.#messageDeadline?.restart();
     else this.#failIncomplete('messageTimeout');
   }
 
   #failIncomplete(fault: WebSocketFault): void {
     this.#parser.stop();
-    this.#countIncomplete();
+    this.#releaseIncomplete();
     this.fail(fault);
   }
-}
-
-declare module 'node:net' {
-  interface Socket {
-    [WEB_SOCKET]?: NodeWebSocket;
-  }
-}
-
-const WEB_SOCKET = Symbol('NodeWebSocket');
-
-// All sockets share these listeners. Closures would take half a kilobyte for each socket.
-
-function onData(this: Socket, chunk: Buffer): void {
-  this[WEB_SOCKET]?.onSocketData(chunk);
-}
-
-function onDrain(this: Socket): void {
-  this[WEB_SOCKET]?.onSocketDrain();
-}
-
-function onEnd(this: Socket): void {
-  this[WEB_SOCKET]?.onSocketEnd();
-}
-
-function onClose(this: Socket): void {
-  this[WEB_SOCKET]?.onSocketClose();
 }

@@ -145,7 +145,7 @@ class RelayCall implements ResponseListener {
     this.#settle('responded');
     this.#exchange.startStream(keepHeaders(response.rawHeaders, DROPPED_RESPONSE_HEADERS));
     response.on('data', (chunk: Buffer) => {
-      this.#exchange.write(chunk);
+      this.#exchange.write([chunk]);
       if (!this.#exchange.writable) response.pause();
     });
     response.on('end', () => this.#exchange.end());
@@ -157,7 +157,7 @@ class RelayCall implements ResponseListener {
     response.on('data', (chunk: Buffer) => chunks.push(chunk));
     response.on('end', () => {
       const headers = keepHeaders(response.rawHeaders, DROPPED_RESPONSE_HEADERS);
-      const body = chunks.length === 0 ? undefined : Buffer.concat(chunks);
+      const body = chunks.length === 0 ? undefined : chunks;
       this.#exchange.respond(response.statusCode ?? 0, headers, body);
       this.#settle('responded');
     });

@@ -3,6 +3,7 @@ import { type IncomingMessage, type Server, type ServerResponse, createServer } 
 import { type Exchange, type HostSettings, NO_UPGRADE } from '../../http/exchange.ts';
 import { type RequestTarget, splitTarget, stripPrefix } from '../../http/prefix.ts';
 import { NodeExchange } from './node-exchange.ts';
+import type { WriteLimits } from './write-watchdog.ts';
 import {
   RELAY_CLIENT,
   RELAY_REFUSED,
@@ -31,9 +32,9 @@ class RelayedExchange extends NodeExchange {
     request: IncomingMessage,
     response: ServerResponse,
     target: RequestTarget,
-    writeTimeout: number,
+    limits: WriteLimits,
   ) {
-    super(request, response, target, writeTimeout, NO_UPGRADE);
+    super(request, response, target, limits, NO_UPGRADE);
     const header = request.headers[RELAY_CLIENT];
     this.#client = parseClient(typeof header === 'string' ? header : undefined);
   }
@@ -79,7 +80,7 @@ function serve(
   for (const handler of handlers) {
     const below = stripPrefix(target, handler.prefix);
     if (below === undefined) continue;
-    const exchange = new RelayedExchange(request, response, below, handler.settings.writeTimeout);
+    const exchange = new RelayedExchange(request, response, below, handler.settings);
     if (handler.handleRelayed(exchange)) return undefined;
   }
   return refuse(response, NOT_FOUND, 'session');

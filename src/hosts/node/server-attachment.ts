@@ -1,13 +1,22 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import type { ExchangeHandler } from '../../http/exchange.ts';
-import { PrefixTable, splitTarget } from '../../http/prefix.ts';
+import type { ExchangeHandler, HostSettings } from '../../http/exchange.ts';
+import { type FoundRouter, PrefixTable, splitTarget } from '../../http/prefix.ts';
 import type { ServerHost } from '../../http/server-host.ts';
 import { isWebSocketRequest } from '../../websocket/handshake.ts';
-import { serveRequest, serveUpgrade } from './node-host.ts';
-import { hasPendingResponse, serveConnection } from './node-internals.ts';
-
-type Emit = (this: Server, event: string, ...args: unknown[]) => boolean;
+import { isHttpServer } from '../explain-server.ts';
+import { closeIdleConnection, serveRequest, serveUnknown, serveUpgrade } from './node-host.ts';
+import {
+  type ForcedUpgrades,
+  emitToTracer,
+  forceUpgrades,
+  hasPendingResponse,
+  serveConnection,
+  tracingEmit,
+} from './node-internals.ts';
+import { type MethodOverride, overrideMethod } from './override-method.ts';
+import { watchUpgrade } from './unhandled-upgrade.ts';
 
 function ignore(): void {}
 
@@ -34,99 +43,121 @@ function headWithoutUpgrade(request: IncomingMessage): Buffer {
   return Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1');
 }
 
+function serveFound(
+  { router, target }: FoundRouter<ExchangeHandler>,
+  event: string,
+  request: IncomingMessage,
+  response: ServerResponse,
+): void {
+  serveRequest(router, request, response, target);
+  if (event === 'checkContinue' && !response.headersSent) response.writeContinue();
+}
+
 /**
  * Shares an `http.Server` with the application. An `EventEmitter` has no way to mark an event as handled: every
  * listener gets it, and the application would respond too. The server's `emit` is therefore intercepted, and requests
  * and upgrades below a router's prefix do not reach the application's listeners. These are unchanged, and may be added
- * before or after. Detaching the last router restores `emit`.
+ * before or after. Detaching the last router restores the server.
  */
 class ServerAttachment {
   readonly #server: Server;
   readonly #routers = new PrefixTable<ExchangeHandler>();
-  readonly #originalEmit: Emit;
-  readonly #wasInherited: boolean;
+  readonly #emit: MethodOverride;
+  readonly #upgrades: ForcedUpgrades;
+  /** Settings for requests below no prefix. */
+  #settings: HostSettings | undefined;
 
   constructor(server: Server) {
     this.#server = server;
-    this.#wasInherited = !Object.hasOwn(server, 'emit');
-    // oxlint-disable-next-line typescript/unbound-method -- called with its server below
-    this.#originalEmit = server.emit;
-    server.emit = this.#interceptEmit;
-    // Node emits 'upgrade' only if there is a listener.
-    server.on('upgrade', ignore);
+    this.#emit = overrideMethod(server, 'emit', (args) => this.#interceptEmit(args));
+    this.#upgrades = forceUpgrades(
+      server,
+      (request) => isWebSocketRequest(request) && this.#find(request) !== undefined,
+    );
   }
 
   /** @throws SockJSError `ERR_ATTACHED` if a router with this prefix is attached */
   add(router: ExchangeHandler): void {
     this.#routers.add(router);
+    this.#settings = router.settings;
   }
 
   /** Removes a router. Returns true if it was the last one, and the server is restored. */
   remove(router: ExchangeHandler): boolean {
     this.#routers.delete(router);
     if (this.#routers.size > 0) return false;
-    this.#server.off('upgrade', ignore);
-    // If other code has replaced `emit` since, it calls our function, which then passes every event on.
-    if (this.#server.emit === this.#interceptEmit) this.#restoreEmit();
+    this.#upgrades.restore();
+    this.#emit.restore();
     return true;
   }
 
-  #restoreEmit(): void {
-    if (this.#wasInherited) Reflect.deleteProperty(this.#server, 'emit');
-    else this.#server.emit = this.#originalEmit;
+  #find(request: IncomingMessage): FoundRouter<ExchangeHandler> | undefined {
+    return this.#routers.find(splitTarget(request.url ?? ''));
   }
 
-  readonly #interceptEmit = (event: string, ...args: unknown[]): boolean => {
-    if (this.#routers.size === 0) return this.#passOn(event, args);
+  #interceptEmit(args: readonly unknown[]): unknown {
+    const [event] = args;
     if (event === 'request' || event === 'checkContinue') return this.#onRequest(event, args);
     if (event === 'upgrade') return this.#onUpgrade(args);
-    return this.#passOn(event, args);
-  };
-
-  #passOn(event: string, args: unknown[]): boolean {
-    return this.#originalEmit.call(this.#server, event, ...args);
+    if (event === 'timeout') return this.#onTimeout(args);
+    return this.#emit.callOriginal(args);
   }
 
-  #onRequest(event: string, args: unknown[]): boolean {
+  #onRequest(event: string, args: readonly unknown[]): unknown {
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the arguments that Node documents for this event
-    const [request, response] = args as [IncomingMessage, ServerResponse];
-    const found = this.#routers.find(splitTarget(request.url ?? ''));
+    const [, request, response] = args as [string, IncomingMessage, ServerResponse];
+    const found = this.#find(request);
     if (found !== undefined) {
-      serveRequest(found.router, request, response, found.target);
-      if (event === 'checkContinue' && !response.headersSent) response.writeContinue();
+      const emit = tracingEmit(this.#server);
+      if (emit === undefined) serveFound(found, event, request, response);
+      else {
+        emitToTracer(emit, this.#server, event, [request, response], () =>
+          serveFound(found, event, request, response),
+        );
+      }
       return true;
     }
-    if (this.#server.listenerCount(event) > 0) return this.#passOn(event, args);
-    response.writeHead(404, ['Content-Type', 'text/plain; charset=UTF-8', 'Content-Length', '10']);
-    response.end('Not found.');
+    const hasListener = this.#server.listenerCount(event) > 0;
+    // Another copy of this library may handle the request without a listener.
+    if (this.#emit.callOriginal(args) === true || hasListener) return true;
+    if (this.#settings !== undefined) serveUnknown(this.#settings, request, response);
     return true;
   }
 
-  #onUpgrade(args: unknown[]): boolean {
+  #onTimeout(args: readonly unknown[]): unknown {
+    const hasListener = this.#server.listenerCount('timeout') > 0;
+    if (this.#emit.callOriginal(args) === true || hasListener) return true;
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the argument that Node documents for this event
+    closeIdleConnection(args[1] as Socket);
+    return true;
+  }
+
+  #onUpgrade(args: readonly unknown[]): unknown {
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the arguments that Node documents for this event
-    const [request, socket, head] = args as [IncomingMessage, Duplex, Buffer];
+    const [, request, socket, head] = args as [string, IncomingMessage, Duplex, Buffer];
     // Without a listener, a reset by the client would end the process.
     socket.on('error', ignore);
     if (hasPendingResponse(request)) {
       socket.destroy();
       return true;
     }
-    const found = isWebSocketRequest(request)
-      ? this.#routers.find(splitTarget(request.url ?? ''))
-      : undefined;
-    if (found !== undefined) {
+    const found = this.#find(request);
+    if (found !== undefined && isWebSocketRequest(request)) {
       serveUpgrade(found.router, request, socket, head, found.target);
-      return true;
+    } else if (found === undefined && this.#upgrades.hasListener()) {
+      const expectUse = watchUpgrade(request.socket);
+      this.#emit.callOriginal(args);
+      expectUse(() => this.#routers.first?.warn('upgradeUnhandled'));
+    } else {
+      this.#serveAsRequest(request, head);
     }
-    if (this.#server.listenerCount('upgrade') > 1) return this.#passOn('upgrade', args);
-    this.#serveAsRequest(request, head);
     return true;
   }
 
   /**
-   * Serves an upgrade without a handler as a plain request. RFC 9110, section 7.8, allows a server to ignore an
-   * upgrade, and Node would ignore it without our listener. Clients that offer HTTP/2 depend on this. The request is
-   * put back into its socket without the upgrade headers, and Node parses it again.
+   * Serves an upgrade without a handler, or one to anything but a WebSocket below a prefix, as a plain request. RFC 9110,
+   * section 7.8, allows a server to ignore an upgrade, and Node would ignore it without our listener. Clients that offer
+   * HTTP/2 depend on this. The request is put back into its socket without the upgrade headers, and Node parses it again.
    */
   #serveAsRequest(request: IncomingMessage, head: Buffer): void {
     const { socket } = request;
@@ -152,10 +183,7 @@ function attachmentOf(server: Server): ServerAttachment {
 }
 
 export const NODE_SERVER_HOST: ServerHost = {
-  accepts(server) {
-    if (typeof server !== 'object' || server === null) return false;
-    return 'on' in server && typeof server.on === 'function' && 'emit' in server;
-  },
+  accepts: isHttpServer,
   attach(server, router) {
     attachmentOf(server).add(router);
   },

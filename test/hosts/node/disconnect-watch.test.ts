@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { type Socket, createServer } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import { watchUpgradedSocket } from '../../../src/hosts/node/disconnect-watch.ts';
-import type { SockJSSettings } from '../../../src/index.ts';
+import { SockJSConnection, type SockJSSettings } from '../../../src/index.ts';
 import { type RawConnection, rawConnection } from '../../../testkit/raw-connection.ts';
 import {
   type RawHttpConnection,
@@ -16,6 +16,8 @@ import { listen, startRouter } from '../../../testkit/server.ts';
 import { RAW_WEBSOCKET, WS_TRANSPORTS, openRequest } from '../../../testkit/transports.ts';
 import { deferred, until, within } from '../../../testkit/until.ts';
 import { OPCODE, encodeFrame } from '../../../testkit/websocket-frames.ts';
+import { type MemoryInput, clientMemory } from '../../base/client-memory.ts';
+import { MemoryBudget } from '../../../src/base/memory-budget.ts';
 
 const MAX_EARLY_BYTES = 64 * 1024;
 
@@ -23,14 +25,15 @@ interface Watched {
   readonly client: RawConnection;
   /** The server's end, which is watched. */
   readonly socket: Socket;
-  readonly stop: () => void;
+  readonly stop: () => void | Promise<void>;
+  readonly budget: MemoryBudget;
   /** Number of calls of the callback. */
   readonly disconnects: () => number;
   /** Listeners of the socket before it was watched. */
   readonly listenersBefore: number;
 }
 
-async function watchPair(t: TestContext): Promise<Watched> {
+async function watchPair(t: TestContext, settings: MemoryInput = {}): Promise<Watched> {
   // Half open, as sockets of `node:http` are.
   const server = createServer({ allowHalfOpen: true });
   t.after(() => server.close());
@@ -42,10 +45,11 @@ async function watchPair(t: TestContext): Promise<Watched> {
   socket.on('error', () => {});
   const listenersBefore = countListeners(socket);
   let count = 0;
-  const stop = watchUpgradedSocket(socket, () => {
+  const budget = new MemoryBudget();
+  const stop = watchUpgradedSocket(socket, clientMemory(settings, budget), () => {
     count += 1;
   });
-  return { client, socket, stop, disconnects: () => count, listenersBefore };
+  return { client, socket, stop, budget, disconnects: () => count, listenersBefore };
 }
 
 /** Reads the next `length` bytes of a socket, as its next owner does. */
@@ -83,7 +87,7 @@ for (const end of ['end', 'abort'] as const) {
 test('after the watch was stopped, the end of the client is not reported', async (t) => {
   const { client, socket, stop, disconnects } = await watchPair(t);
   const ended = once(socket, 'end');
-  stop();
+  await stop();
   assert.equal(socket.isPaused(), true);
   socket.resume();
   client.end();
@@ -94,7 +98,7 @@ test('after the watch was stopped, the end of the client is not reported', async
 
 test('stopping leaves only the listeners that were there before', async (t) => {
   const { socket, stop, listenersBefore } = await watchPair(t);
-  stop();
+  await stop();
   assert.equal(countListeners(socket), listenersBefore);
 });
 
@@ -105,9 +109,32 @@ test('early bytes are put back in their order, before later ones', async (t) => 
     client.write(part);
     await until(() => socket.bytesRead === before + part.length, 'the early bytes');
   }
-  stop();
+  await stop();
   client.write(' four');
   assert.equal(String(await readBytes(socket, 18)), 'one two three four');
+});
+
+for (const [how, end] of [
+  ['the request is handled', ({ stop }: Watched) => stop()],
+  ['the client disconnects', ({ client }: Watched) => client.abort()],
+] as const) {
+  test(`early bytes count in the memory budget until ${how}`, async (t) => {
+    const watched = await watchPair(t);
+    const { client, budget } = watched;
+    client.write('12345');
+    await until(() => budget.bytes === 5, 'the bytes to be counted');
+    await end(watched);
+    await until(() => budget.bytes === 0, 'the bytes to be released');
+  });
+}
+
+test('early bytes over the limit of an address disconnect the client', async (t) => {
+  const settings = { highWaterMark: 10, maxBufferedBytesPerAddress: 10 };
+  const { client, budget, disconnects } = await watchPair(t, settings);
+  client.write('0123456789x');
+  await client.ended();
+  await until(() => disconnects() === 1, 'the callback');
+  assert.equal(budget.bytes, 0);
 });
 
 test('more than 64 KiB of early bytes are not read, and nothing is lost', async (t) => {
@@ -119,7 +146,7 @@ test('more than 64 KiB of early bytes are not read, and nothing is lost', async 
   await until(() => socket.readableLength >= socket.readableHighWaterMark, 'a full buffer');
   const limit = 2 * (MAX_EARLY_BYTES + socket.readableHighWaterMark);
   assert.ok(socket.bytesRead <= limit, `${socket.bytesRead} bytes were read`);
-  stop();
+  await stop();
   assert.ok((await readBytes(socket, bytes.length)).equals(bytes));
 });
 
@@ -153,6 +180,46 @@ async function requestPending(
 }
 
 for (const transport of WS_TRANSPORTS) {
+  for (const bytes of [0, 10, 100_000, 300_000]) {
+    test(`${transport.name}: no handler is called for a client that has ended its side after ${bytes} early bytes`, async (t) => {
+      const called = deferred();
+      const decision = deferred<string>();
+      const calls: string[] = [];
+      class Watching extends SockJSConnection {
+        override onOpen(): void {
+          calls.push('open');
+        }
+
+        override onMessage(): void {
+          calls.push('message');
+        }
+
+        override onClose(): void {
+          calls.push('close');
+        }
+      }
+      const settings: SockJSSettings<string> = {
+        authorize: () => {
+          called.resolve();
+          return decision.promise;
+        },
+      };
+      const { port, router } = await startRouter(t, settings, Watching);
+      const client = httpConnection(t, { port, allowHalfOpen: true });
+      client.send(openRequest(transport));
+      await within(called.promise, 'the call of authorize');
+      if (bytes > 0) client.send(encodeFrame(OPCODE.text, `"${'x'.repeat(bytes)}"`));
+      client.raw.end();
+      await new Promise((resolve) => {
+        setTimeout(resolve, 100);
+      });
+      decision.resolve('alice');
+      await client.raw.closed();
+      assert.deepEqual(calls, []);
+      assert.equal(router.stats.dump().sessionsTotal, 0);
+    });
+  }
+
   for (const end of ['end', 'abort'] as const) {
     test(`${transport.name}: ${end} of a client aborts the signal of authorize`, async (t) => {
       const { client, signal, decide } = await requestPending(t, transport);

@@ -8,7 +8,7 @@
 /* oxlint-disable typescript/no-unsafe-argument, typescript/no-unsafe-assignment, typescript/no-unsafe-call, typescript/no-unsafe-member-access, typescript/no-unsafe-return -- plain JavaScript has no types */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { createServer } from 'node:http';
+import { Server, createServer } from 'node:http';
 import { connect, createServer as createTcpServer } from 'node:net';
 import { pathToFileURL } from 'node:url';
 
@@ -271,6 +271,55 @@ export const CHECKS = {
     });
     assert.equal(connections, 1, 'the application gets one connection event');
     assert.equal(urls.length, 8);
+  },
+
+  'forceUpgrades makes Node emit upgrades without a listener': async (internals) => {
+    const server = createServer((_request, response) => response.end('plain'));
+    const forced = internals.forceUpgrades(server, () => false);
+    assert.equal(forced.hasListener(), false);
+    const emit = server.emit.bind(server);
+    server.emit = (event, ...args) => {
+      if (event === 'upgrade') args[1].write('upgraded');
+      return emit(event, ...args);
+    };
+    await withServer(server, async (client) => {
+      client.send(...UPGRADE);
+      await client.receives('upgraded');
+    });
+    server.on('upgrade', () => {});
+    assert.equal(forced.hasListener(), true);
+    server.removeAllListeners('upgrade');
+    forced.restore();
+    assert.equal(server.listenerCount('upgrade'), 0);
+    await withServer(server, async (client) => {
+      client.send(...UPGRADE);
+      await client.receives('plain');
+    });
+  },
+
+  'forceUpgrades emits upgrades that the application rejects': async (internals) => {
+    // Without the option, which is new in Node 24.9, every upgrade is emitted.
+    const server = createServer({ shouldUpgradeCallback: () => false });
+    internals.forceUpgrades(server, (request) => request.url === '/upgrade');
+    await withUpgrade(server, ({ request }) => assert.equal(request.url, '/upgrade'));
+  },
+
+  'emitToTracer handles an event within a replaced emit of the prototype': (internals) => {
+    const calls = [];
+    const server = new (class extends Server {
+      emit(event, ...args) {
+        calls.push('tracer');
+        return super.emit(event, ...args);
+      }
+    })();
+    server.on('request', () => calls.push('application'));
+    calls.length = 0;
+    const emit = internals.tracingEmit(server);
+    internals.emitToTracer(emit, server, 'request', [], () => calls.push('router'));
+    assert.deepEqual(calls, ['tracer', 'router']);
+    server.emit('request');
+    assert.deepEqual(calls, ['tracer', 'router', 'tracer', 'application']);
+    assert.equal(internals.tracingEmit(createServer()), undefined);
   },
 };
 

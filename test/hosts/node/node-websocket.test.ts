@@ -171,11 +171,13 @@ for (const [end, last] of [
 
 const TOO_LONG = encodeFrame(OPCODE.text, '', { declaredLength: 1_000_001 });
 
-for (const [content, bytes, fault] of [
+const INVALID = [
   ['a reserved bit', encodeFrame(OPCODE.text, '', { rsv: 4 }), 'invalidFrame'],
   ['invalid UTF-8', encodeFrame(OPCODE.text, Buffer.from([0xff])), 'invalidUtf8'],
   ['a message that is too long', TOO_LONG, 'messageTooLarge'],
-] as const) {
+] as const;
+
+for (const [content, bytes, fault] of INVALID) {
   const { code, reason } = CLOSE_REASONS[fault];
   test(`7.1.7: ${content} closes with ${code}, and no later frame is read`, async (t) => {
     const { client, events } = await webSocketPair(t);
@@ -188,6 +190,35 @@ for (const [content, bytes, fault] of [
     ]);
   });
 }
+
+for (const [content, bytes, fault] of INVALID) {
+  const { code, reason } = CLOSE_REASONS[fault];
+  test(`7.1.1: after ${content} the server ends its side at once, and reads until the client has ended`, async (t) => {
+    const { client, socket, events } = await webSocketPair(t);
+    const began = performance.now();
+    client.send(bytes);
+    assert.deepEqual(await client.events.take(2), [['close', code, reason], ['end']]);
+    assert.ok(performance.now() - began < 1000, `after ${performance.now() - began} ms`);
+    assert.equal(socket.destroyed, false, 'a reset could overtake the close frame');
+    client.send(CLOSE_FRAME).raw.end();
+    assert.deepEqual(await events.take(2), [
+      ['fault', fault],
+      ['closed', code, reason],
+    ]);
+    assert.ok(performance.now() - began < 1000, `after ${performance.now() - began} ms`);
+  });
+}
+
+test('7.1.1: after an invalid frame that follows our close frame the server ends its side at once', async (t) => {
+  const { webSocket, client, events } = await webSocketPair(t);
+  const began = performance.now();
+  webSocket.close(3000, '');
+  client.send(encodeFrame(3));
+  assert.deepEqual(await client.events.take(2), [['close', 3000, ''], ['end']]);
+  client.raw.end();
+  assert.deepEqual(await events.next(), ['closed', 1006, '']);
+  assert.ok(performance.now() - began < 1000, `after ${performance.now() - began} ms`);
+});
 
 test('a client that sends a close frame after a fault is disconnected', async (t) => {
   const { webSocket, client, events } = await webSocketPair(t);
@@ -224,15 +255,65 @@ test('7.1.7: an invalid frame after our close frame gets no second close frame',
 
 // 5.5.2, 5.5.3: pings
 
-test('5.5.2, 5.5.3: each ping gets a pong with the same payload', async (t) => {
-  const { client } = await webSocketPair(t);
-  const payloads = ['', 'a', 'x'.repeat(125)];
-  client.send(...payloads.map((payload) => encodeFrame(OPCODE.ping, payload)));
-  assert.deepEqual(
-    await client.events.take(3),
-    payloads.map((payload) => ['pong', Buffer.from(payload).toString('hex')]),
-  );
+for (const payload of ['', 'a', 'x'.repeat(125)]) {
+  test(`5.5.2, 5.5.3: a ping of ${payload.length} bytes gets a pong with the same payload`, async (t) => {
+    const { client } = await webSocketPair(t);
+    client.send(encodeFrame(OPCODE.ping, payload));
+    const expected = Buffer.from(payload).toString('hex');
+    assert.deepEqual(await client.events.next(), ['pong', expected]);
+  });
+}
+
+test('5.5.3: of several pings in one chunk the last one gets a pong, in one write', async (t) => {
+  const { client, socket, listener } = await webSocketPair(t);
+  const write = t.mock.method(socket, 'write');
+  const pings = Array.from({ length: 1000 }, (_, index) => encodeFrame(OPCODE.ping, String(index)));
+  client.send(...pings);
+  assert.deepEqual(await client.events.next(), ['pong', Buffer.from('999').toString('hex')]);
+  assert.equal(write.mock.callCount(), 1);
+  assert.equal(listener.frames, 1000);
 });
+
+test('a ping whose payload arrives later gets its pong', async (t) => {
+  const { client } = await webSocketPair(t);
+  const ping = encodeFrame(OPCODE.ping, 'payload');
+  client.send(ping.subarray(0, 8));
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  client.send(ping.subarray(8));
+  assert.deepEqual(await client.events.next(), ['pong', Buffer.from('payload').toString('hex')]);
+});
+
+test('pongs and short fragments are counted as frames without a message, and long fragments are not', async (t) => {
+  const { client, events, listener } = await webSocketPair(t);
+  client.send(
+    encodeFrame(OPCODE.pong, 'x'),
+    encodeFrame(OPCODE.binary, '', { fin: false }),
+    encodeFrame(OPCODE.continuation, 'x', { fin: false }),
+    encodeFrame(OPCODE.continuation, Buffer.alloc(126), { fin: false }),
+    encodeFrame(OPCODE.continuation, ''),
+    HELLO,
+  );
+  await events.take(2);
+  assert.equal(listener.frames, 3);
+});
+
+for (const [name, ending] of [
+  ['a close frame', [encodeFrame(OPCODE.close, encodeClose(1000))]],
+  ['a fault', [encodeFrame(OPCODE.text, 'x', { rsv: 1 })]],
+  ['the end of the connection', []],
+] as const) {
+  test(`what was sent before ${name} of the client is written before the server ends`, async (t) => {
+    const { client, webSocket, listener } = await webSocketPair(t);
+    listener.sendLast = () => webSocket.sendText('last');
+    client.send(encodeFrame(OPCODE.ping, 'p'), ...ending);
+    if (ending.length === 0) client.raw.end();
+    assert.deepEqual(await client.events.take(2), [
+      ['pong', Buffer.from('p').toString('hex')],
+      ['text', 'last'],
+    ]);
+    assert.equal(webSocket.writable, false);
+  });
+}
 
 test('pings of a client that does not read get no pongs, which would be buffered', async (t) => {
   const { webSocket, client } = await blockedPair(t);

@@ -177,18 +177,46 @@ test('a body over maxTotalBufferedBytes gets 503 and Retry-After', async (t) => 
   assert.equal(await messages.next(), 'small');
 });
 
+const SHARED = {
+  highWaterMark: 100,
+  maxTotalBufferedBytes: 1000,
+  maxBufferedBytesPerAddress: 1000,
+} as const;
+
 test('bodies that are still coming in count together, and no longer when their client goes', async (t) => {
-  const settings = { maxTotalBufferedBytes: 1000, maxBufferedBytes: 1000 };
-  const { port, session, logger } = await serveOne(t, settings);
+  const { port, session, logger, router } = await serveOne(t, SHARED);
   const before = PROCESS_MEMORY_BUDGET.bytes;
   const client = slowBody(t, port, session, 'Content-Length: 900');
-  client.send('x'.repeat(800));
-  await until(() => PROCESS_MEMORY_BUDGET.bytes === before + 800, '800 bytes wait');
-  const other = `["${'x'.repeat(300)}"]`;
+  client.send('x'.repeat(500));
+  await until(() => PROCESS_MEMORY_BUDGET.bytes === before + 500, '500 bytes wait');
+  assert.equal(router.stats.dump().buffered.bodies, 500);
+  const other = `["${'x'.repeat(500)}"]`;
   assert.equal((await postBody(port, session, other)).status, 503);
   client.abort();
   await until(() => PROCESS_MEMORY_BUDGET.bytes === before, 'nothing waits');
   assert.equal((await postBody(port, session, other)).status, 204);
+  logger.take();
+});
+
+test('a small body passes although the memory is used up', async (t) => {
+  const { port, session, messages } = await serveOne(t, SHARED);
+  const client = slowBody(t, port, session, 'Content-Length: 2000');
+  client.send('x'.repeat(1000));
+  await until(() => PROCESS_MEMORY_BUDGET.bytes === 1000, 'the memory is used up');
+  assert.equal((await postBody(port, session, '["small"]')).status, 204);
+  assert.equal(await messages.next(), 'small');
+});
+
+test('an incomplete body gets 503 when it is the largest and another one needs its memory', async (t) => {
+  const { port, session, messages, router, logger } = await serveOne(t, SHARED);
+  const client = slowBody(t, port, session, 'Content-Length: 2000');
+  client.send('x'.repeat(900));
+  await until(() => PROCESS_MEMORY_BUDGET.bytes === 900, '900 bytes wait');
+  assert.equal((await postBody(port, session, `["${'y'.repeat(200)}"]`)).status, 204);
+  assert.equal(await messages.next(), 'y'.repeat(200));
+  assert.equal((await client.response()).status, 503);
+  const { evictionsTotal, refused } = router.stats.dump();
+  assert.deepEqual([evictionsTotal, refused.memoryLimit], [1, 1]);
   logger.take();
 });
 

@@ -2,6 +2,7 @@
 import { type Socket, createServer } from 'node:net';
 import type { TestContext } from 'node:test';
 import { MemoryBudget } from '../../../src/base/memory-budget.ts';
+import { type MemoryInput, clientMemory } from '../../base/client-memory.ts';
 import { NodeWebSocket } from '../../../src/hosts/node/node-websocket.ts';
 import type { HostSettings } from '../../../src/http/exchange.ts';
 import type {
@@ -26,6 +27,9 @@ import type { WsEvent } from '../../websocket/frame-recorder.ts';
 
 class RecordingListener implements WebSocketListener {
   readonly events: AsyncQueue<WsEvent> = new AsyncQueue('an event of the WebSocket');
+  /** Number of frames without a message. */
+  frames = 0;
+  sendLast: () => void = () => undefined;
 
   onText(text: string): void {
     this.events.push(['text', text]);
@@ -35,8 +39,17 @@ class RecordingListener implements WebSocketListener {
     this.events.push(['binary', Buffer.from(data).toString('hex')]);
   }
 
+  onFrames(count: number): void {
+    this.frames += count;
+  }
+
   onDrain(): void {
     this.events.push(['drain']);
+  }
+
+  /** Sends what the test left for it, as a session does. */
+  onClosing(): void {
+    this.sendLast();
   }
 
   onFault(fault: string): void {
@@ -90,7 +103,8 @@ class FrameClient {
 export interface WebSocketPair {
   readonly client: FrameClient;
   readonly webSocket: WebSocketConnection;
-  /** Events of the listener of `webSocket`. */
+  readonly listener: RecordingListener;
+  /** Events of the listener. */
   readonly events: AsyncQueue<WsEvent>;
   readonly budget: MemoryBudget;
   /** The server's end. */
@@ -101,32 +115,32 @@ const SETTINGS: HostSettings = {
   disableNagle: true,
   noKeepAlive: false,
   maxMessageBytes: 1_000_000,
-  maxTotalBufferedBytes: 10_000_000,
-  highWaterMark: 1000,
   bodyTimeout: 30_000,
   writeTimeout: 30_000,
+  sendTimeLimit: 180_000,
 };
 
 /** @param head bytes that came with the upgrade */
 export async function webSocketPair(
   t: TestContext,
-  settings: Partial<HostSettings> = {},
+  settings: Partial<HostSettings> & MemoryInput = {},
   head?: Buffer,
 ): Promise<WebSocketPair> {
   const listener = new RecordingListener();
   const budget = new MemoryBudget();
+  const memory = clientMemory(settings, budget);
   const opened = new AsyncQueue<{ webSocket: WebSocketConnection; socket: Socket }>('a connection');
   // Half open, as sockets of `node:http` are.
   const server = createServer({ allowHalfOpen: true }, (socket) => {
     t.after(() => socket.destroy());
     socket.on('error', () => {});
     if (head !== undefined) socket.unshift(Buffer.from(head));
-    const webSocket = new NodeWebSocket(socket, { ...SETTINGS, ...settings }, budget);
+    const webSocket = new NodeWebSocket(socket, { ...SETTINGS, ...settings }, memory);
     webSocket.listen(listener);
     opened.push({ webSocket, socket });
   });
   t.after(() => server.close());
   const target = { port: await listen(server), allowHalfOpen: true };
   const client = new FrameClient(rawConnection(t, target, { timeout: Infinity }));
-  return { client, budget, events: listener.events, ...(await opened.next()) };
+  return { client, budget, listener, events: listener.events, ...(await opened.next()) };
 }

@@ -1,0 +1,121 @@
+/** Time of a process in tests: its timers, `performance.now`, and stalls as by SIGSTOP. Sockets are real. */
+import { setImmediate as nextTurn } from 'node:timers/promises';
+
+/** Turns of the event loop after each step in which a timer has fired. */
+const TURNS_PER_STEP = 4;
+
+type Callback = (...args: unknown[]) => void;
+
+interface Timer {
+  due: number;
+  /** Undefined for a timer of `setTimeout`. */
+  readonly interval: number | undefined;
+  readonly run: () => void;
+}
+
+/** The part of `t.mock` of `node:test` that this class uses. */
+export interface Mocks {
+  method(object: object, name: string, implementation: (...args: never[]) => unknown): unknown;
+}
+
+/**
+ * Replaces timers and immediates of the process. Unlike `t.mock.timers`, they behave as in Node after a stall: each
+ * timer that has become due fires once, before sockets are read, and an interval starts again from then on.
+ */
+export class VirtualProcess {
+  readonly #timers = new Map<object, Timer>();
+  #immediates = new Map<object, () => void>();
+  #now = 0;
+
+  /** @param mocks `t.mock`, which restores the timers at the end of the test */
+  constructor(mocks: Mocks) {
+    const { clearTimeout: clearRealTimeout, clearImmediate: clearRealImmediate } = globalThis;
+    const clearTimer = (handle: object | undefined): void => {
+      if (handle === undefined || this.#timers.delete(handle)) return;
+      clearRealTimeout(handle as NodeJS.Timeout);
+    };
+    mocks.method(performance, 'now', this.now);
+    mocks.method(globalThis, 'setTimeout', (callback: Callback, delay = 1, ...args: unknown[]) =>
+      this.#addTimer(() => callback(...args), delay, undefined),
+    );
+    mocks.method(globalThis, 'setInterval', (callback: Callback, delay = 1, ...args: unknown[]) =>
+      this.#addTimer(() => callback(...args), delay, Math.max(1, delay)),
+    );
+    mocks.method(globalThis, 'clearTimeout', clearTimer);
+    mocks.method(globalThis, 'clearInterval', clearTimer);
+    mocks.method(globalThis, 'setImmediate', (callback: Callback, ...args: unknown[]) => {
+      const handle = {};
+      this.#immediates.set(handle, () => callback(...args));
+      return handle;
+    });
+    mocks.method(globalThis, 'clearImmediate', (handle: object | undefined) => {
+      if (handle === undefined || this.#immediates.delete(handle)) return;
+      clearRealImmediate(handle as NodeJS.Immediate);
+    });
+  }
+
+  /** Returns the milliseconds since the process was created. Bound, so that it can be passed as a clock. */
+  readonly now = (): number => this.#now;
+
+  /** Number of timers that have not fired or been cleared. */
+  get timers(): number {
+    return this.#timers.size;
+  }
+
+  /** Lets time pass in which the process does nothing. Timers that become due fire when it runs again. */
+  stall(milliseconds: number): void {
+    this.#now += milliseconds;
+  }
+
+  /** Fires the timers that are due now. */
+  fireTimers(): void {
+    const due = [...this.#timers].filter(([, timer]) => timer.due <= this.#now);
+    for (const [handle, timer] of due.toSorted(([, a], [, b]) => a.due - b.due)) {
+      if (!this.#timers.has(handle)) continue;
+      if (timer.interval === undefined) this.#timers.delete(handle);
+      timer.run();
+      if (timer.interval !== undefined) timer.due = this.#now + timer.interval;
+    }
+  }
+
+  /** Runs the immediates that were set before. */
+  runImmediates(): void {
+    const immediates = this.#immediates;
+    this.#immediates = new Map();
+    for (const run of immediates.values()) run();
+  }
+
+  /** Lets time pass in which the event loop runs: timers fire when they are due, and sockets are read. */
+  async run(milliseconds: number): Promise<void> {
+    const end = this.#now + milliseconds;
+    do {
+      this.fireTimers();
+      for (let turn = 0; turn < TURNS_PER_STEP; turn += 1) {
+        await nextTurn();
+        this.runImmediates();
+      }
+    } while (this.#advance(end));
+  }
+
+  /** Like `run`, for a test without sockets and promises. */
+  runSync(milliseconds: number): void {
+    const end = this.#now + milliseconds;
+    do {
+      this.fireTimers();
+      for (let turn = 0; turn < TURNS_PER_STEP; turn += 1) this.runImmediates();
+    } while (this.#advance(end));
+  }
+
+  /** Moves the time to the next timer, or to the end. Returns false if no timer is due until then. */
+  #advance(end: number): boolean {
+    const next = Math.min(...[...this.#timers.values()].map(({ due }) => due));
+    this.#now = Math.max(this.#now, Math.min(next, end));
+    return next <= end;
+  }
+
+  #addTimer(run: () => void, delay: number, interval: number | undefined): object {
+    const handle = { unref: () => handle };
+    this.#timers.set(handle, { due: this.#now + Math.max(1, delay), interval, run });
+    return handle;
+  }
+}
