@@ -70,7 +70,8 @@ export class FrameWriter {
       receiver.write(frame);
       if (frame.type === 'messages') {
         const { length } = frame.messages;
-        this.#context.stats.sent(length, queuedBytes - length * MESSAGE_OVERHEAD_BYTES, now);
+        const bytes = queuedBytes - machine.queuedBytes - length * MESSAGE_OVERHEAD_BYTES;
+        this.#context.stats.sent(length, bytes, now);
       }
       const isLast = frame.type === 'close' || receiver.full || machine.isStale(now);
       if (isLast) return this.#endReceiver(receiver, now);
