@@ -131,7 +131,8 @@ export class SockJSConnection<User = unknown> {
    * @returns false when the client falls behind: its socket takes no more data, or `highWaterMark` bytes are buffered.
    * Then wait for `onDrain`. Also false once the connection is closed. If the client has not taken
    * more than `maxBufferedBytes`, the setting `slowConsumer` decides. By default it closes the client with code 1013
-   * @throws SockJSError `ERR_MESSAGE_TYPE` for bytes on a transport that carries only text, or for other types
+   * @throws SockJSError `ERR_MESSAGE_TYPE` for bytes on a transport that carries only text, for other types, or for a
+   * text of more than 64 Mi characters
    */
   send(message: string | Uint8Array): boolean;
   /** Only for the compiler's error message about other types, which shows the last overload. */

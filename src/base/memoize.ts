@@ -1,5 +1,5 @@
 /** Size above which a message or a frame is long. */
-export const LONG_BYTES = 16 * 1024;
+export const LONG_BYTES = 64 * 1024;
 
 /** Memoizes the last result of `create`, so that a broadcast is encoded once. For short data, since the result stays. */
 export function memoizeLast<Input, Output>(

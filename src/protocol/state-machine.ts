@@ -23,6 +23,9 @@ export interface SessionTimings {
   readonly streamRenewalDelay: number;
 }
 
+/** Size up to which messages are joined in one frame. The JSON of more might not fit into a string. */
+const MAX_FRAME_BYTES = 16 * 1024 * 1024;
+
 export class SessionStateMachine {
   readonly #timings: SessionTimings;
   readonly #maxDetachedMs: number;
@@ -195,7 +198,7 @@ export class SessionStateMachine {
     return count;
   }
 
-  /** Returns the next frame to write, or undefined. All queued messages go into one frame. */
+  /** Returns the next frame to write, or undefined. Queued messages go into one frame, up to 16 MiB. */
   nextFrame(now: number): Frame | undefined {
     if (this.#state === 'connecting') {
       this.#apply('opened', now);
@@ -203,9 +206,8 @@ export class SessionStateMachine {
       return openFrame();
     }
     if (this.#state !== 'open' && this.#state !== 'closing') return undefined;
-    const messages = this.#queue;
+    const messages = this.#takeMessages();
     if (messages !== undefined) {
-      this.#dropQueue();
       if (this.#isRenewable) {
         this.#heartbeatDue = false;
         this.#scheduleHeartbeat(now);
@@ -217,6 +219,25 @@ export class SessionStateMachine {
     this.#heartbeatDue = false;
     if (!this.#isRenewable) this.#awaitInput(now);
     return HEARTBEAT_FRAME;
+  }
+
+  /** Takes the queued messages of the next frame: all that fit, and at least one. */
+  #takeMessages(): Message[] | undefined {
+    const queue = this.#queue;
+    if (queue === undefined) return undefined;
+    if (this.#queuedBytes <= MAX_FRAME_BYTES || queue.length === 1) {
+      this.#dropQueue();
+      return queue;
+    }
+    let count = 0;
+    let bytes = 0;
+    for (const { size } of queue) {
+      if (count > 0 && bytes + size > MAX_FRAME_BYTES) break;
+      count += 1;
+      bytes += size;
+    }
+    this.#queuedBytes -= bytes;
+    return queue.splice(0, count);
   }
 
   /** Returns the close frame, once for each receiver. */

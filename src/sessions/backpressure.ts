@@ -62,14 +62,16 @@ export class Backpressure {
    * Counts the bytes that the client has not taken. Called after a flush.
    * @param bytes buffered bytes of the client
    * @param queuedBytes part of them that is queued in the session
+   * @param sharedBytes part of them that the receivers of a broadcast share, which takes memory once
    * @returns false if the memory is scarce, and the buffer of this client over `highWaterMark` has to be evicted
    */
-  update(bytes: number, queuedBytes: number): boolean {
+  update(bytes: number, queuedBytes: number, sharedBytes = 0): boolean {
     this.#queuedBytes = queuedBytes;
     const { highWaterMark } = this.#context.settings;
-    const withoutNewest = this.#newestBytes > highWaterMark ? bytes - this.#newestBytes : bytes;
+    const own = bytes - sharedBytes;
+    const withoutNewest = this.#newestBytes > highWaterMark ? own - this.#newestBytes : own;
     // Bytes up to `highWaterMark` and a single message are never evicted, so they do not count.
-    return this.#reservation.resize(bytes, withoutNewest > highWaterMark ? bytes : 0);
+    return this.#reservation.resize(bytes, withoutNewest > highWaterMark ? own : 0);
   }
 
   /** Counts nothing until the next update, which then has to find room for all that is left. */

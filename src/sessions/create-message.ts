@@ -1,15 +1,29 @@
+import { SockJSError } from '../base/errors.ts';
 import { LONG_BYTES } from '../base/memoize.ts';
 import { Message } from '../protocol/message.ts';
+
+/** Limit for the length of a text. As JSON in a script, a character takes up to 7, and a string has at most 512 Mi. */
+const MAX_CHARACTERS = 64 * 1024 * 1024;
+
+function checkLength({ length }: string): void {
+  if (length <= MAX_CHARACTERS) return;
+  throw new SockJSError(
+    'ERR_MESSAGE_TYPE',
+    `A message has at most ${MAX_CHARACTERS} characters, not ${length}. Send several messages.`,
+  );
+}
 
 let lastLong: WeakRef<Message> | undefined;
 
 /**
  * Creates a message from text or bytes. `protocol/` has no `Buffer` to measure text with. A long text that is sent to
  * many clients in a loop becomes one message, as in a broadcast, so that it is encoded once.
+ * @throws SockJSError `ERR_MESSAGE_TYPE` if the text is too long
  */
 export function createMessage(data: string | Uint8Array): Message {
   if (typeof data !== 'string') return new Message(data, data.byteLength, false);
   if (data.length <= LONG_BYTES) return new Message(data, Buffer.byteLength(data), false);
+  checkLength(data);
   const last = lastLong?.deref();
   if (last?.data === data) return last;
   const message = new Message(data, Buffer.byteLength(data), false);
@@ -17,7 +31,11 @@ export function createMessage(data: string | Uint8Array): Message {
   return message;
 }
 
-/** Creates the message of a broadcast. */
+/**
+ * Creates the message of a broadcast.
+ * @throws SockJSError `ERR_MESSAGE_TYPE` if the text is too long
+ */
 export function createSharedMessage(text: string): Message {
+  checkLength(text);
   return new Message(text, Buffer.byteLength(text), true);
 }

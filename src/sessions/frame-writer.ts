@@ -1,11 +1,16 @@
 import { CLOSE_REASONS } from '../base/close-reasons.ts';
 import type { ClientMemory } from '../base/memory-budget.ts';
+import type { Frame } from '../protocol/frame.ts';
 import { MESSAGE_OVERHEAD_BYTES, type Message } from '../protocol/message.ts';
 import type { SessionStateMachine } from '../protocol/state-machine.ts';
 import { Backpressure, type SlowConsumer } from './backpressure.ts';
 import type { ReceiverSlot } from './receiver-slot.ts';
 import type { Receiver } from './receiver.ts';
 import type { SessionContext } from './session-context.ts';
+
+function isShared(frame: Frame): boolean {
+  return frame.type === 'messages' && frame.isLong && frame.messages.every((one) => one.isShared);
+}
 
 /** The session, as the function `slowConsumer` receives it, and its part of the memory. */
 interface WriterClient extends SlowConsumer {
@@ -21,6 +26,8 @@ export class FrameWriter {
   readonly #requestFlush: () => void;
   /** Set while the client falls behind, and until the end of the session if it does then. */
   #backpressure: Backpressure | undefined;
+  /** True if the last frame is that of a long broadcast, whose bytes all receivers share. */
+  #isLastFrameShared = false;
 
   /** @param requestFlush called when a flush is due, because the client's buffer has to be evicted */
   constructor(
@@ -68,9 +75,11 @@ export class FrameWriter {
       const frame = machine.nextFrame(now);
       if (frame === undefined) return;
       receiver.write(frame);
+      this.#isLastFrameShared = isShared(frame);
       if (frame.type === 'messages') {
         const { length } = frame.messages;
-        this.#context.stats.sent(length, queuedBytes - length * MESSAGE_OVERHEAD_BYTES, now);
+        const bytes = queuedBytes - machine.queuedBytes - length * MESSAGE_OVERHEAD_BYTES;
+        this.#context.stats.sent(length, bytes, now);
       }
       const isLast = frame.type === 'close' || receiver.full || machine.isStale(now);
       if (isLast) return this.#endReceiver(receiver, now);
@@ -131,7 +140,8 @@ export class FrameWriter {
   }
 
   #update(backpressure: Backpressure): boolean {
-    return backpressure.update(this.bufferedBytes, this.#machine.queuedBytes);
+    const sharedBytes = this.#isLastFrameShared ? this.#slot.bufferedBytes : 0;
+    return backpressure.update(this.bufferedBytes, this.#machine.queuedBytes, sharedBytes);
   }
 
   /**

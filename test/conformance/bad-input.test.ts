@@ -365,7 +365,7 @@ for (const { name, path, headers, expected } of [
     // Only a WebSocket that connects to the prefix is warned about.
     const warnings = logger.take().map(({ line }) => line);
     assert.equal(warnings.length, name === 'of the greeting' ? 1 : 0);
-    assert.match(warnings.join(''), /^$|connects to \/echo\/websocket/);
+    assert.match(warnings.join(''), /^$|to \/echo\/websocket/);
   });
 }
 

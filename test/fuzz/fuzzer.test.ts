@@ -7,7 +7,7 @@ import type { Input } from './input.ts';
 import { minimise } from './minimise.ts';
 import { judgeResponses } from './response-judge.ts';
 
-const INPUTS = 256;
+const INPUTS = 400;
 /** Causes that the inputs of the short run reach. */
 const CAUSES: readonly CloseCause[] = [
   'application',

@@ -78,9 +78,9 @@ test('the size of a message is its bytes as UTF-8 and an overhead, also for an e
   assert.equal(createMessage('').size, MESSAGE_OVERHEAD_BYTES);
 });
 
-test('a message over 16 KiB is long', () => {
-  assert.equal(createMessage('x'.repeat(16_000)).isLong, false);
-  assert.equal(createMessage('é'.repeat(9000)).isLong, true);
+test('a message over 64 KiB is long', () => {
+  assert.equal(createMessage('x'.repeat(65_000)).isLong, false);
+  assert.equal(createMessage('é'.repeat(33_000)).isLong, true);
 });
 
 test('bytes cannot be quoted', () => {

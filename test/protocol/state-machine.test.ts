@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import * as fc from 'fast-check';
 import type { Frame } from '../../src/protocol/frame.ts';
+import { Message } from '../../src/protocol/message.ts';
 import { createMessage } from '../../src/sessions/create-message.ts';
 import type { CloseReason } from '../../src/base/close-reasons.ts';
 import { SessionStateMachine, type SessionTimings } from '../../src/protocol/state-machine.ts';
@@ -54,6 +55,14 @@ function frames(session: SessionStateMachine, now: number): string[] {
   }
   return texts;
 }
+
+test('a frame has at most 16 MiB of messages, or one message', () => {
+  const session = openPolling();
+  const mebibytes = (count: number): Message => new Message('x', count * 1024 * 1024, false);
+  for (const size of [8, 7, 2, 20, 1, 1]) session.send(mebibytes(size));
+  assert.deepEqual(frames(session, 0), ['a["x","x"]', 'a["x"]', 'a["x"]', 'a["x","x"]']);
+  assert.equal(session.queuedBytes, 0);
+});
 
 describe('before the open frame', () => {
   test('nothing is written without a receiver', () => {

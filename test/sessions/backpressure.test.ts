@@ -79,6 +79,15 @@ test('a burst may be as long as maxTotalBufferedBytes', () => {
   assert.equal(backpressure.exceededLimit(0, 5000, 5000), undefined);
 });
 
+test('bytes of a broadcast, which all receivers share, do not count in the budget', () => {
+  const { backpressure, stats, budget } = create();
+  backpressure.update(500, 20, 480);
+  assert.equal(budget.bytes, 20);
+  assert.equal(stats.dump().buffered.output, 500);
+  backpressure.update(500, 10, 490);
+  assert.equal(budget.bytes, 0);
+});
+
 test('the largest buffer of a process that is over its limit has to be evicted', () => {
   const { backpressure, memory } = create();
   memory.reserve('bodies', () => {}).resize(989);

@@ -68,7 +68,7 @@ test('every transport encodes a long frame so that its clients can decode it', (
     [JSONP, kit.JSONP],
   ] as const) {
     for (const text of ['%<\r\n\0\u2028é"\\', 'x', '👋']) {
-      const frame = new MessagesFrame([createMessage(text.repeat(20_000))]);
+      const frame = new MessagesFrame([createMessage(text.repeat(80_000))]);
       const payload = transport.encode(frame, 'callback');
       assert.equal(typeof payload, 'object');
       assert.ok(kit.decodeFrame(clients, String(bytesOf(payload))) === frame.text);
@@ -96,7 +96,7 @@ for (const isLong of [false, true]) {
 }
 
 test('transports with the same encoding share the bytes of a long frame', () => {
-  const frame = new MessagesFrame([createMessage('a<'.repeat(10_000))]);
+  const frame = new MessagesFrame([createMessage('a<'.repeat(40_000))]);
   const [html, jsonp] = [HTMLFILE, JSONP].map((transport) => transport.encode(frame, 'callback'));
   assert.ok(typeof html === 'object' && typeof jsonp === 'object');
   assert.equal(html[1], jsonp[1]);

@@ -22,7 +22,7 @@ for (const [port, advice] of [
   [65_536, 'not 65536'],
   [true, 'not true'],
   [{ port: 9999 }, 'not { port: 9999 }. Pass the port and the host as two arguments.'],
-  ['/tmp/sockjs.sock', "not '/tmp/sockjs.sock'. For a UNIX socket, attach the router to a server"],
+  ['/run/sockjs.sock', "not '/run/sockjs.sock'. For a UNIX socket, attach the router to a server"],
 ] as const) {
   test(`listen(${inspect(port)}) throws: ${advice}`, async () => {
     const router = new SockJSRouter(SockJSConnection, '/echo');
