@@ -1,6 +1,7 @@
 /** Generates docs/settings.md from the definitions of the settings and their doc comments. */
 import { readFileSync } from 'node:fs';
-import { SETTING_GROUPS, type Setting } from '../src/api/setting-definitions.ts';
+import type { Setting } from '../src/api/setting.ts';
+import { SETTING_GROUPS } from '../src/api/setting-definitions.ts';
 
 const SOURCE = new URL('../src/api/setting-definitions.ts', import.meta.url);
 

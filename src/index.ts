@@ -16,8 +16,8 @@ export {
   createCluster,
   type SockJSCluster,
 } from './cluster/cluster.ts';
-export type { Backplane } from './cluster/backplane.ts';
-export { memoryBackplane, MemoryHub } from './cluster/memory-engine.ts';
+export type { Backplane } from './backplane/backplane.ts';
+export { memoryBackplane, MemoryHub } from './backplane/memory-engine.ts';
 export type { CloseCause } from './base/close-reasons.ts';
 export { ConnectionInfo } from './base/connection-info.ts';
 export { SockJSError, type SockJSErrorCode } from './base/errors.ts';

@@ -1,5 +1,5 @@
 /** Faults of an engine for the backplane of a cluster, which tests switch on and off. */
-import type { Engine, EngineListener, RecordKind } from '../src/cluster/engine.ts';
+import type { Engine, EngineListener, RecordKind } from '../src/backplane/engine.ts';
 import { deferred } from './until.ts';
 
 /** Faults that the engines of one test share. */

@@ -13,7 +13,6 @@ import {
   MILLISECONDS,
   MILLISECONDS_OR_INFINITY,
   ORIGIN_LIST,
-  type Rule,
   SUBNET_LIST,
   TRANSPORT_LIST,
   URL_REFERENCE,
@@ -27,26 +26,7 @@ import { SockJSCluster } from '../cluster/cluster.ts';
 import type { AllowedOrigins } from '../http/origin-guard.ts';
 import type { Authorize } from '../http/authorize.ts';
 import type { SlowConsumer, SlowConsumerPolicy } from '../sessions/backpressure.ts';
-
-/** One setting: the rule for its values, and its default. */
-export interface Setting<Value> {
-  readonly rule: Rule<unknown>;
-  readonly defaultValue: Value;
-  /** Description of a default that the documentation cannot show as a value. */
-  readonly defaultText?: string;
-}
-
-function setting<Value>(
-  rule: Rule<Value>,
-  defaultValue: NoInfer<Value>,
-  defaultText?: string,
-): Setting<Value> {
-  return defaultText === undefined ? { rule, defaultValue } : { rule, defaultValue, defaultText };
-}
-
-function optional<Value>(rule: Rule<Value>): Setting<Value | undefined> {
-  return { rule, defaultValue: undefined };
-}
+import { type Setting, optional, setting } from './setting.ts';
 
 const KIBIBYTE = 1024;
 const MEBIBYTE = 1024 * KIBIBYTE;

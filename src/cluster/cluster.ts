@@ -8,7 +8,7 @@ import { RelayClient, type RelayOutcome, type RelayTarget } from '../hosts/node/
 import { type RelayHandler, createRelayListener } from '../hosts/node/relay-listener.ts';
 import type { RequestContext } from '../http/request-context.ts';
 import type { RouterState } from '../http/router-state.ts';
-import type { Backplane, BackplaneListener, NodeId } from './backplane.ts';
+import type { Backplane, BackplaneListener, NodeId } from '../backplane/backplane.ts';
 import { formatCard, parseCard } from './node-card.ts';
 import { type ClusterNode, SessionRouting } from './session-routing.ts';
 

@@ -1,5 +1,5 @@
 /** The card of a node: everything that the other nodes read about it. */
-import type { NodeId } from './backplane.ts';
+import type { NodeId } from '../backplane/backplane.ts';
 import type { RelayTarget } from '../hosts/node/relay-client.ts';
 
 export interface NodeCard {

@@ -1,4 +1,4 @@
-import type { NodeId } from './backplane.ts';
+import type { NodeId } from '../backplane/backplane.ts';
 
 const MAX_ENTRIES = 100_000;
 

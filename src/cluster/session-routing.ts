@@ -14,7 +14,7 @@ import { type CloseFrame, closeFrame } from '../protocol/frame.ts';
 import { endReceiver } from '../transports/http-receive.ts';
 import { readSendBody } from '../transports/http-send.ts';
 import type { HttpTransport } from '../transports/transport.ts';
-import type { Backplane, Claim, NodeId } from './backplane.ts';
+import type { Backplane, Claim, NodeId } from '../backplane/backplane.ts';
 import { OwnerCache } from './owner-cache.ts';
 
 const NODE_GONE = closeFrame(1001, 'Node is gone');

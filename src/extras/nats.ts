@@ -1,8 +1,8 @@
 /** NATS as the backplane of a cluster: `import { natsBackplane } from 'sockjs-server/nats'`. */
 import type { NatsConnection } from '@nats-io/transport-node';
-import type { Backplane } from '../cluster/backplane.ts';
-import { EngineBackplane } from '../cluster/engine-backplane.ts';
-import { NatsEngine } from '../cluster/nats-engine.ts';
+import type { Backplane } from '../backplane/backplane.ts';
+import { EngineBackplane } from '../backplane/engine-backplane.ts';
+import { NatsEngine } from '../backplane/nats-engine.ts';
 
 /**
  * Creates the backplane of one node on NATS with JetStream.

@@ -1,10 +1,10 @@
 /** Redis as the backplane of a cluster: `import { redisBackplane } from 'sockjs-server/redis'`. */
-import type { Backplane } from '../cluster/backplane.ts';
-import { EngineBackplane } from '../cluster/engine-backplane.ts';
-import type { RedisClient } from '../cluster/redis-connection.ts';
-import { RedisEngine } from '../cluster/redis-engine.ts';
+import type { Backplane } from '../backplane/backplane.ts';
+import { EngineBackplane } from '../backplane/engine-backplane.ts';
+import type { RedisClient } from '../backplane/redis-connection.ts';
+import { RedisEngine } from '../backplane/redis-engine.ts';
 
-export type { IORedisClient, NodeRedisClient, RedisClient } from '../cluster/redis-connection.ts';
+export type { IORedisClient, NodeRedisClient, RedisClient } from '../backplane/redis-connection.ts';
 
 /**
  * Creates the backplane of one node on Redis 7 or later.

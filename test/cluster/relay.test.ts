@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { SockJSConnection, SockJSRouter, type SockJSSettings } from '../../src/index.ts';
 import { type SockJSCluster, createCluster } from '../../src/cluster/cluster.ts';
-import { MemoryHub, memoryBackplane } from '../../src/cluster/memory-engine.ts';
+import { MemoryHub, memoryBackplane } from '../../src/backplane/memory-engine.ts';
 import { RecordingLogger } from '../../testkit/logger.ts';
 import { testEach } from '../../testkit/node-test.ts';
 import { CLIENT_TRANSPORTS, openOfficial } from '../../testkit/official-client.ts';

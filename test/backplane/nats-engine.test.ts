@@ -1,6 +1,6 @@
 import { Kvm } from '@nats-io/kv';
 import { type NatsConnection, connect } from '@nats-io/transport-node';
-import { NatsEngine } from '../../src/cluster/nats-engine.ts';
+import { NatsEngine } from '../../src/backplane/nats-engine.ts';
 import { EngineFaults } from '../../testkit/faulty-engine.ts';
 import { NatsServer } from '../../testkit/nats-server.ts';
 import { type EngineUnderTest, testContract } from './contract.ts';

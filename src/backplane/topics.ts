@@ -1,5 +1,5 @@
 import type { NodeId } from './backplane.ts';
-import { withDeadline } from './deadline.ts';
+import { withDeadline } from './with-deadline.ts';
 import type { Engine } from './engine.ts';
 import { TopicPublisher, TopicSubscriber } from './topic-messages.ts';
 

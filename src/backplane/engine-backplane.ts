@@ -4,23 +4,20 @@ import { SockJSError } from '../base/errors.ts';
 import { type SockJSLogger, describeError } from '../base/logging.ts';
 import { RouterLog } from '../base/router-log.ts';
 import type { Backplane, BackplaneListener, Claim, Membership, NodeId } from './backplane.ts';
+import { Availability } from './availability.ts';
 import { ClaimKeeper, formatClosing, parseClaim } from './claim-keeper.ts';
 import { type Engine, type EngineListener, RECORD_TTL_MS } from './engine.ts';
 import { FactKeeper } from './fact-keeper.ts';
 import { SharedRecords } from './shared-records.ts';
 import { Topics } from './topics.ts';
-import { withDeadline } from './deadline.ts';
+import { withDeadline } from './with-deadline.ts';
 
 /** Interval at which a node renews its membership and reads the list of members. */
 const HEARTBEAT_INTERVAL_MS = 3000;
 /** The same while the backplane is down. */
 const RECONNECT_INTERVAL_MS = 500;
 
-/**
- * Time after which a lost record is missing for good. An engine that was restarted empty gets the claims back from
- * their nodes, which reconnect at different times.
- */
-const RECOVERY_MS = 2000;
+/** Interval at which a missing claim is looked up again while nodes store theirs. */
 const RECOVERY_POLL_MS = 100;
 
 const NO_LISTENER: BackplaneListener = {
@@ -65,24 +62,22 @@ export class EngineBackplane implements Backplane, EngineListener {
   readonly #facts: FactKeeper;
   readonly #shared: SharedRecords;
   readonly #topics: Topics;
-  /** Settles when the backplane is up again. */
-  #recovery: PromiseWithResolvers<void> | undefined;
+  readonly #availability: Availability;
   #listener: BackplaneListener = NO_LISTENER;
   #logger: SockJSLogger = new RouterLog(false, '');
   #card = '';
   #members: ReadonlyMap<NodeId, string> = new Map();
   #timer: NodeJS.Timeout | undefined;
-  #isUp = false;
   #isBeating = false;
   #beatsAgain = false;
   #hasLeft = false;
   #hasLostRecords = false;
-  #recoveryEnds = -Infinity;
 
   constructor(engine: Engine, options: EngineBackplaneOptions = {}) {
     const { clock = () => performance.now(), heartbeatInterval = HEARTBEAT_INTERVAL_MS } = options;
     this.#engine = engine;
     this.#clock = clock;
+    this.#availability = new Availability(clock);
     this.#heartbeatInterval = heartbeatInterval;
     this.#claims = new ClaimKeeper(engine, this.#node, (key) => this.#listener.onClaimLost(key));
     this.#facts = new FactKeeper(engine, this.#node, (error) => this.#warn('store facts', error));
@@ -97,7 +92,7 @@ export class EngineBackplane implements Backplane, EngineListener {
       },
       onMembersChanged: () => {
         if (this.#isBeating) this.#beatsAgain = true;
-        else if (this.#isUp) void this.#beat();
+        else if (this.isUp) void this.#beat();
       },
     });
   }
@@ -111,7 +106,7 @@ export class EngineBackplane implements Backplane, EngineListener {
   }
 
   get isUp(): boolean {
-    return this.#isUp;
+    return this.#availability.isUp;
   }
 
   async join({ namespace, card, listener, logger }: Membership): Promise<NodeId> {
@@ -126,8 +121,7 @@ export class EngineBackplane implements Backplane, EngineListener {
     await this.#topics.restore();
     const cards = await withDeadline(this.#engine.keepMember(this.#node, card));
     await withDeadline(this.#shared.read());
-    this.#isUp = true;
-    this.#recovery?.resolve();
+    this.#availability.setUp();
     this.#listener = listener;
     this.#updateMembers(cards);
     this.#schedule();
@@ -142,8 +136,8 @@ export class EngineBackplane implements Backplane, EngineListener {
   }
 
   async claim(key: string): Promise<Claim> {
-    await this.#available();
-    if (this.#clock() < this.#recoveryEnds) {
+    await this.#availability.wait();
+    if (this.#availability.isRecovering) {
       const claim = await this.owner(key);
       if (claim !== undefined) return claim;
     }
@@ -153,11 +147,11 @@ export class EngineBackplane implements Backplane, EngineListener {
   }
 
   async owner(key: string): Promise<Claim | undefined> {
-    await this.#available();
-    const isComplete = this.#clock() >= this.#recoveryEnds;
+    await this.#availability.wait();
+    const { isRecovering } = this.#availability;
     const value = await withDeadline(this.#engine.read('claim', key));
     if (value !== undefined) return parseClaim(value);
-    if (isComplete) return undefined;
+    if (!isRecovering) return undefined;
     await wait(RECOVERY_POLL_MS);
     return this.owner(key);
   }
@@ -170,7 +164,7 @@ export class EngineBackplane implements Backplane, EngineListener {
   }
 
   publish(topic: string, data: string): void {
-    this.#topics.publish(topic, data, this.#isUp);
+    this.#topics.publish(topic, data, this.isUp);
   }
 
   async subscribe(topic: string): Promise<void> {
@@ -186,7 +180,7 @@ export class EngineBackplane implements Backplane, EngineListener {
   }
 
   async facts(topic: string): Promise<ReadonlyMap<NodeId, ReadonlyMap<string, string>>> {
-    await this.#available();
+    await this.#availability.wait();
     return withDeadline(this.#facts.read(topic, [...this.#members.keys()]));
   }
 
@@ -206,7 +200,7 @@ export class EngineBackplane implements Backplane, EngineListener {
   }
 
   onUp(): void {
-    if (!this.#isUp) void this.#beat();
+    if (!this.isUp) void this.#beat();
   }
 
   onDown(): void {
@@ -219,7 +213,7 @@ export class EngineBackplane implements Backplane, EngineListener {
   }
 
   /** @param delay time until the next heartbeat in milliseconds */
-  #schedule(delay = this.#isUp ? this.#heartbeatInterval : RECONNECT_INTERVAL_MS): void {
+  #schedule(delay = this.isUp ? this.#heartbeatInterval : RECONNECT_INTERVAL_MS): void {
     if (this.#hasLeft) return;
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => void this.#beat(), delay);
@@ -230,7 +224,7 @@ export class EngineBackplane implements Backplane, EngineListener {
     if (this.#isBeating || this.#hasLeft) return;
     this.#isBeating = true;
     try {
-      const wasDown = !this.#isUp;
+      const wasDown = !this.isUp;
       if (wasDown) await this.#restore();
       this.#updateMembers(await withDeadline(this.#engine.keepMember(this.#node, this.#card)));
       if (wasDown) this.#goUp();
@@ -257,22 +251,20 @@ export class EngineBackplane implements Backplane, EngineListener {
     const now = this.#clock();
     await withDeadline(Promise.all([this.#claims.republish(now), this.#facts.republish(now)]));
     await this.#topics.restore();
-    if (this.#hasLostRecords) this.#recoveryEnds = this.#clock() + RECOVERY_MS;
+    if (this.#hasLostRecords) this.#availability.startRecovery();
   }
 
   #goUp(): void {
     this.#hasLostRecords = false;
-    this.#isUp = true;
+    this.#availability.setUp();
     this.#logger.info('The backplane is available again.');
-    this.#recovery?.resolve();
-    this.#recovery = undefined;
     this.#listener.onUp();
     this.#listener.onMissed(undefined);
   }
 
   #goDown(cause: string): void {
-    if (!this.#isUp) return;
-    this.#isUp = false;
+    if (!this.isUp) return;
+    this.#availability.setDown();
     this.#logger.warn(`The backplane is not available: ${cause}`);
     this.#listener.onDown();
     this.#schedule();
@@ -280,19 +272,12 @@ export class EngineBackplane implements Backplane, EngineListener {
 
   #updateMembers(stored: ReadonlyMap<NodeId, string>): void {
     // A member that the engine has lost stores its record again when it reconnects.
-    const isRecovering = this.#clock() < this.#recoveryEnds;
+    const { isRecovering } = this.#availability;
     const cards = isRecovering ? new Map([...this.#members, ...stored]) : stored;
     if (isEqual(cards, this.#members)) return;
     this.#members = cards;
     this.#topics.retain(cards);
     this.#listener.onMembers(cards);
-  }
-
-  /** Waits until the backplane is up. */
-  async #available(): Promise<void> {
-    if (this.#isUp) return;
-    this.#recovery ??= Promise.withResolvers();
-    await withDeadline(this.#recovery.promise);
   }
 
   #warn(action: string, error: unknown): void {

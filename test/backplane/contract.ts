@@ -1,9 +1,9 @@
 /** Tests that every engine passes. An engine's test file calls `testContract`. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { BackplaneListener, NodeId } from '../../src/cluster/backplane.ts';
-import { EngineBackplane } from '../../src/cluster/engine-backplane.ts';
-import type { Engine } from '../../src/cluster/engine.ts';
+import type { BackplaneListener, NodeId } from '../../src/backplane/backplane.ts';
+import { EngineBackplane } from '../../src/backplane/engine-backplane.ts';
+import type { Engine } from '../../src/backplane/engine.ts';
 import { RecordingLogger } from '../../testkit/logger.ts';
 import { until } from '../../testkit/until.ts';
 import { SockJSError } from '../../src/base/errors.ts';

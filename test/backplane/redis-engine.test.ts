@@ -1,7 +1,7 @@
 import { Redis } from 'ioredis';
 import { createClient } from 'redis';
-import type { RedisClient } from '../../src/cluster/redis-connection.ts';
-import { RedisEngine } from '../../src/cluster/redis-engine.ts';
+import type { RedisClient } from '../../src/backplane/redis-connection.ts';
+import { RedisEngine } from '../../src/backplane/redis-engine.ts';
 import { EngineFaults } from '../../testkit/faulty-engine.ts';
 import { RedisServer } from '../../testkit/redis-server.ts';
 import { type EngineUnderTest, testContract } from './contract.ts';

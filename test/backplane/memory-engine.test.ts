@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { MemoryEngine, MemoryHub } from '../../src/cluster/memory-engine.ts';
+import { MemoryEngine, MemoryHub } from '../../src/backplane/memory-engine.ts';
 import { EngineFaults } from '../../testkit/faulty-engine.ts';
 import { type EngineUnderTest, testContract } from './contract.ts';
 
