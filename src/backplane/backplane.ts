@@ -19,10 +19,11 @@ export interface BackplaneListener {
   /** Called with each message of a subscribed topic, in the order of its publisher. */
   onMessage(topic: string, from: NodeId, data: string): void;
   /**
-   * Called when messages of subscribed topics may have been lost.
+   * Called when messages of a subscribed topic may have been lost.
+   * @param topic undefined for all topics
    * @param from the publisher, or undefined if it may be any node
    */
-  onMissed(from: NodeId | undefined): void;
+  onMissed(topic: string | undefined, from: NodeId | undefined): void;
   /** Called with the cards of all members, this node included, when they have changed. */
   onMembers(cards: ReadonlyMap<NodeId, string>): void;
   /** Called when another node has taken over a key that this node had claimed. */
@@ -74,8 +75,10 @@ export interface Backplane {
   /**
    * Sets a fact, which all nodes can read until it is removed or this node is gone.
    * @param value undefined removes the fact
+   * @returns a promise that resolves when the fact is stored, or after 2 s. A fact that could not be stored is stored
+   * after the outage
    */
-  setFact(topic: string, field: string, value: string | undefined): void;
+  setFact(topic: string, field: string, value: string | undefined): Promise<void>;
   /** Returns the facts of a topic, of each member that has set some. */
   facts(topic: string): Promise<ReadonlyMap<NodeId, ReadonlyMap<string, string>>>;
   /** Leaves the cluster, and removes everything that this node has stored. */

@@ -84,7 +84,7 @@ export class EngineBackplane implements Backplane, EngineListener {
     this.#shared = new SharedRecords(engine);
     this.#topics = new Topics(engine, this.#node, {
       onMessage: (topic, from, data) => this.#listener.onMessage(topic, from, data),
-      onMissed: (from) => this.#listener.onMissed(from),
+      onMissed: (topic, from) => this.#listener.onMissed(topic, from),
       onDeaf: () => {
         this.#logger.warn(
           'The backplane delivers no messages. Its subscriptions are opened again.',
@@ -175,8 +175,8 @@ export class EngineBackplane implements Backplane, EngineListener {
     this.#topics.unsubscribe(topic);
   }
 
-  setFact(topic: string, field: string, value: string | undefined): void {
-    this.#facts.set(topic, field, value);
+  setFact(topic: string, field: string, value: string | undefined): Promise<void> {
+    return this.#facts.set(topic, field, value);
   }
 
   async facts(topic: string): Promise<ReadonlyMap<NodeId, ReadonlyMap<string, string>>> {
@@ -259,7 +259,7 @@ export class EngineBackplane implements Backplane, EngineListener {
     this.#availability.setUp();
     this.#logger.info('The backplane is available again.');
     this.#listener.onUp();
-    this.#listener.onMissed(undefined);
+    this.#listener.onMissed(undefined, undefined);
   }
 
   #goDown(cause: string): void {

@@ -1,5 +1,6 @@
 import type { NodeId } from './backplane.ts';
 import type { Engine } from './engine.ts';
+import { withDeadline } from './with-deadline.ts';
 
 /** Facts are renewed when a third of their lifetime has passed. */
 const RENEWAL_INTERVAL_MS = 20_000;
@@ -18,6 +19,7 @@ export class FactKeeper {
   readonly #onError: (error: unknown) => void;
   readonly #facts = new Map<string, Fields>();
   readonly #changes = new Map<string, Map<string, string | undefined>>();
+  #flushed: Promise<void> = Promise.resolve();
   #renewed = 0;
 
   /** @param onError called when changes could not be stored. They are stored by the next `republish` */
@@ -27,11 +29,13 @@ export class FactKeeper {
     this.#onError = onError;
   }
 
-  set(topic: string, field: string, value: string | undefined): void {
+  /** Returns a promise that resolves when the change is stored, or could not be. */
+  set(topic: string, field: string, value: string | undefined): Promise<void> {
     this.#update(topic, field, value);
-    if (this.#changes.size === 0) queueMicrotask(() => this.#flush());
+    if (this.#changes.size === 0) this.#flushed = Promise.resolve().then(() => this.#flush());
     const changes = this.#changes.get(topic) ?? new Map<string, string | undefined>();
     this.#changes.set(topic, changes.set(field, value));
+    return this.#flushed;
   }
 
   /** Reads the facts of nodes. */
@@ -78,10 +82,15 @@ export class FactKeeper {
     else this.#facts.delete(topic);
   }
 
-  #flush(): void {
+  async #flush(): Promise<void> {
     const changes = [...this.#changes];
     this.#changes.clear();
-    for (const [topic, fields] of changes) this.#write(topic, fields).catch(this.#onError);
+    const writes = changes.map(([topic, fields]) => withDeadline(this.#write(topic, fields)));
+    try {
+      await Promise.all(writes);
+    } catch (error) {
+      this.#onError(error);
+    }
   }
 
   #write(topic: string, fields: ReadonlyMap<string, string | undefined>): Promise<void> {

@@ -124,7 +124,7 @@ interface Stream {
 
 export interface TopicListener {
   onMessage(topic: string, from: NodeId, data: string): void;
-  onMissed(from: NodeId): void;
+  onMissed(topic: string, from: NodeId): void;
 }
 
 /** Decodes the messages of subscribed topics, and notices those that are missing. */
@@ -170,15 +170,15 @@ export class TopicSubscriber {
     }
     const due = isMark ? stream.number : stream.number + 1;
     if (number < due) return;
-    if (number > due || form === 'lost') this.#miss(stream, from);
+    if (number > due || form === 'lost') this.#miss(topic, stream, from);
     stream.number = number;
     if (!isMark) this.#collect(topic, stream, envelope);
   }
 
-  #miss(stream: Stream, from: NodeId): void {
+  #miss(topic: string, stream: Stream, from: NodeId): void {
     stream.parts = [];
     stream.units = 0;
-    this.#listener.onMissed(from);
+    this.#listener.onMissed(topic, from);
   }
 
   /** Adds a part to its message, and delivers a complete message. A message without its beginning is dropped. */
@@ -186,13 +186,13 @@ export class TopicSubscriber {
     if (part !== stream.parts.length + 1) return;
     stream.parts.push(data);
     stream.units += data.length;
-    if (stream.units > MAX_MESSAGE_UNITS) return this.#miss(stream, from);
+    if (stream.units > MAX_MESSAGE_UNITS) return this.#miss(topic, stream, from);
     if (part < parts) return;
     const text = stream.parts.join('');
     stream.parts = [];
     stream.units = 0;
     const message = form === 'json' ? parseText(text) : text;
-    if (message === undefined) this.#miss(stream, from);
+    if (message === undefined) this.#miss(topic, stream, from);
     else this.#listener.onMessage(topic, from, message);
   }
 }

@@ -13,7 +13,7 @@ function ignore(): void {}
 
 export interface TopicsListener {
   onMessage(topic: string, from: NodeId, data: string): void;
-  onMissed(from: NodeId | undefined): void;
+  onMissed(topic: string | undefined, from: NodeId | undefined): void;
   /** Called when the subscriptions are opened again, because they delivered nothing. */
   onDeaf(): void;
   /** Called when another node has announced a change. */
@@ -104,7 +104,7 @@ export class Topics {
       this.#listener.onDeaf();
       await withDeadline(this.#engine.resubscribe());
       this.#lastProbe = this.#probesSent;
-      this.#listener.onMissed(undefined);
+      this.#listener.onMissed(undefined, undefined);
     }
     this.#probesSent += 1;
     await withDeadline(this.#engine.publish(this.#probeTopic, String(this.#probesSent)));

@@ -48,7 +48,7 @@ class TestNode implements BackplaneListener {
     this.messages.push({ topic, from, data });
   }
 
-  onMissed(from: NodeId | undefined): void {
+  onMissed(_topic: string | undefined, from: NodeId | undefined): void {
     this.missed.push(from);
   }
 
@@ -234,12 +234,12 @@ export function testContract(name: string, startEngine: () => Promise<EngineUnde
         .join();
     };
     await until(() => two.members.size === 2, 'both members');
-    one.backplane.setFact('topic', 'ann', '{"age":1}');
-    one.backplane.setFact('topic', 'bob', 'x');
-    one.backplane.setFact('other', 'eve', 'x');
+    await one.backplane.setFact('topic', 'ann', '{"age":1}');
+    await one.backplane.setFact('topic', 'bob', 'x');
+    await one.backplane.setFact('other', 'eve', 'x');
     await until(async () => (await read()) === 'ann={"age":1},bob=x', 'two facts');
-    one.backplane.setFact('topic', 'ann', undefined);
-    one.backplane.setFact('topic', 'bob', 'y');
+    await one.backplane.setFact('topic', 'ann', undefined);
+    await one.backplane.setFact('topic', 'bob', 'y');
     await until(async () => (await read()) === 'bob=y', 'the change');
     await one.backplane.leave();
     await until(async () => (await read()) === '', 'the end of the facts');
@@ -264,7 +264,7 @@ export function testContract(name: string, startEngine: () => Promise<EngineUnde
       const [one, two] = pair(nodes);
       await until(() => two.members.size === 2, 'both members');
       await two.backplane.subscribe('topic');
-      one.backplane.setFact('topic', 'ann', 'x');
+      await one.backplane.setFact('topic', 'ann', 'x');
       const keys = Array.from({ length: 100 }, (_, index) => `key ${index}`);
       await Promise.all(keys.map((key) => one.backplane.claim(key)));
       await engine.stop();
