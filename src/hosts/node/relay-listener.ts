@@ -33,7 +33,7 @@ const UNAVAILABLE = 503;
 
 /** Time for the head of a request, in milliseconds. */
 const HEADERS_TIMEOUT_MS = 10_000;
-const CHECK_INTERVAL_MS = 2000;
+const CHECKS_PER_TIMEOUT = 5;
 
 /** Limit for the head of a request. Servers of the application may take longer heads than Node's default. */
 const MAX_HEADER_BYTES: number = Math.max(maxHeaderSize, 64 * 1024) + 4096;
@@ -83,13 +83,13 @@ class RelayedExchange extends NodeExchange {
 }
 
 function refuse(response: ServerResponse, status: number, result: RelayResult): void {
-  response.writeHead(status, [RELAY_RESULT, result]);
+  response.writeHead(status, ['Content-Length', '0', RELAY_RESULT, result]);
   response.end();
 }
 
 /** Responds to a request that comes from no node, and closes its connection. */
 function refuseStranger(response: ServerResponse): void {
-  response.writeHead(NOT_FOUND, ['Connection', 'close']);
+  response.writeHead(NOT_FOUND, ['Content-Length', '0', 'Connection', 'close']);
   response.end();
 }
 
@@ -101,6 +101,8 @@ export interface RelayListenerOptions {
   readonly onRelayed: () => void;
   /** Called when a node with another version of the protocol has sent a request. */
   readonly onOtherVersion: () => void;
+  /** Time for the head of a request, in milliseconds. Default: 10,000 */
+  readonly headersTimeout?: number;
 }
 
 /** Connections that have sent no request with the secret yet, the oldest first. */
@@ -145,6 +147,7 @@ function serve(
  */
 export function createRelayListener(options: RelayListenerOptions): Server {
   const strangers = new Strangers();
+  const { headersTimeout = HEADERS_TIMEOUT_MS } = options;
   const onRequest = (request: IncomingMessage, response: ServerResponse): void => {
     response.on('error', () => {});
     const header = request.headers[RELAY_SECRET];
@@ -159,10 +162,10 @@ export function createRelayListener(options: RelayListenerOptions): Server {
     {
       maxHeaderSize: MAX_HEADER_BYTES,
       requireHostHeader: false, // A client of HTTP/1.0 may send none.
-      headersTimeout: HEADERS_TIMEOUT_MS,
+      headersTimeout,
       // A node sends the body of a client at once, and a slow network must not end a session.
       requestTimeout: 0,
-      connectionsCheckingInterval: CHECK_INTERVAL_MS,
+      connectionsCheckingInterval: headersTimeout / CHECKS_PER_TIMEOUT,
     },
     onRequest,
   );
