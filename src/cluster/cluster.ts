@@ -74,6 +74,11 @@ export class SockJSCluster implements ClusterNode, BackplaneListener {
     });
   }
 
+  /** Prefix of all keys and topics. */
+  get namespace(): string {
+    return this.#options.namespace ?? 'sockjs';
+  }
+
   /** Random name of this node. '' before it has joined. */
   get id(): NodeId {
     return this.#id;
@@ -214,7 +219,7 @@ export class SockJSCluster implements ClusterNode, BackplaneListener {
   onDown(): void {}
 
   async #join(): Promise<void> {
-    const { listen = {}, namespace = 'sockjs' } = this.#options;
+    const { listen = {} } = this.#options;
     const host = listen.host ?? findPrivateHost();
     this.#listener.listen(listen.port ?? 0, host);
     await once(this.#listener, 'listening');
@@ -225,7 +230,7 @@ export class SockJSCluster implements ClusterNode, BackplaneListener {
     const card = this.#card;
     this.#storedCard = card;
     this.#id = await this.backplane.join({
-      namespace,
+      namespace: this.namespace,
       card,
       listener: this,
       logger: this.#logger,

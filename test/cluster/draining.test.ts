@@ -205,8 +205,7 @@ const INVALID: readonly (readonly [options: object, message: RegExp])[] = [
 for (const [options, message] of INVALID)
   test(`createCluster refuses ${JSON.stringify(options)}`, () => {
     const all = { backplane: memoryBackplane(new MemoryHub()), ...options };
-    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- as a program in JavaScript would
-    assert.throws(() => createCluster(all as never), { code: 'ERR_SETTING', message });
+    assert.throws(() => createCluster(all), { code: 'ERR_SETTING', message });
   });
 
 function addresses(...texts: string[]): Parameters<typeof findPrivateHost>[0] {
