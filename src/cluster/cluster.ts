@@ -83,6 +83,7 @@ export class SockJSCluster implements ClusterNode, BackplaneListener {
     this.#logger = options.logger ?? CONSOLE_LOGGER;
     this.#listener = createRelayListener({
       secret: () => this.backplane.secret,
+      node: () => this.#id,
       handlers: this.#handlers,
       onRelayed: () => {
         this.#relayedIn += 1;

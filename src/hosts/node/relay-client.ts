@@ -4,9 +4,11 @@ import type { ClientAddress } from '../../http/client-address.ts';
 import type { Exchange, HeaderList, ResponseListener } from '../../http/exchange.ts';
 import {
   RELAY_CLIENT,
+  RELAY_OWNER,
   RELAY_PREFIX,
   RELAY_REFUSED,
   RELAY_SECRET,
+  type RelayRefusal,
   formatClient,
   formatSecret,
 } from './relay-headers.ts';
@@ -72,6 +74,11 @@ export interface RelayRequest {
  */
 export type RelayOutcome = 'disconnected' | 'failed' | 'gone' | 'responded' | 'unknown' | 'version';
 
+const OUTCOMES: ReadonlyMap<string, RelayOutcome> = new Map<RelayRefusal, RelayOutcome>([
+  ['owner', 'gone'],
+  ['session', 'unknown'],
+]);
+
 /** Codes of errors of a connection whose other end is a living machine without the process. */
 const GONE_CODES = new Set(['ECONNREFUSED', 'ECONNRESET', 'EPIPE']);
 
@@ -133,7 +140,7 @@ class RelayCall implements ResponseListener {
     const refusal = response.headers[RELAY_REFUSED];
     if (refusal !== undefined) {
       response.resume();
-      return this.#settle(refusal === 'session' ? 'unknown' : 'version');
+      return this.#settle(OUTCOMES.get(String(refusal)) ?? 'version');
     }
     this.#response = response;
     if (response.headers['content-length'] === undefined && response.statusCode === 200)
@@ -175,7 +182,7 @@ export class RelayClient {
     const { exchange, client, url, body } = relayed;
     const headers = keepHeaders(exchange.rawHeaders, DROPPED_REQUEST_HEADERS);
     headers.push('Host', client.host ?? '', RELAY_SECRET, formatSecret(secret));
-    headers.push(RELAY_CLIENT, formatClient(client));
+    headers.push(RELAY_CLIENT, formatClient(client), RELAY_OWNER, target.node);
     if (body !== undefined) headers.push('Content-Length', String(body.length));
     const { host, port, node } = target;
     const { method } = exchange;

@@ -10,11 +10,13 @@ export const RELAY_PREFIX = 'sockjs-relay';
 export const RELAY_SECRET = RELAY_PREFIX;
 /** Scheme and address of the client, in a request. */
 export const RELAY_CLIENT = `${RELAY_PREFIX}-client`;
+/** Name of the node for which a request is meant. A new process may have the address of one that has ended. */
+export const RELAY_OWNER = `${RELAY_PREFIX}-owner`;
 /** Reason that the owner has not handled the request, in a response. */
 export const RELAY_REFUSED = `${RELAY_PREFIX}-refused`;
 
 /** Values of `RELAY_REFUSED`. */
-export type RelayRefusal = 'session' | 'version';
+export type RelayRefusal = 'owner' | 'session' | 'version';
 
 export interface RelayedClient {
   readonly address: string;

@@ -6,8 +6,10 @@ import { NodeExchange } from './node-exchange.ts';
 import type { WriteLimits } from './write-watchdog.ts';
 import {
   RELAY_CLIENT,
+  RELAY_OWNER,
   RELAY_REFUSED,
   RELAY_SECRET,
+  type RelayRefusal,
   type RelayedClient,
   checkSecret,
   parseClient,
@@ -48,7 +50,7 @@ class RelayedExchange extends NodeExchange {
   }
 }
 
-function refuse(response: ServerResponse, status: number, reason?: string): void {
+function refuse(response: ServerResponse, status: number, reason?: RelayRefusal): void {
   response.writeHead(status, reason === undefined ? [] : [RELAY_REFUSED, reason]);
   response.end();
 }
@@ -56,6 +58,8 @@ function refuse(response: ServerResponse, status: number, reason?: string): void
 export interface RelayListenerOptions {
   /** Returns the secret of the cluster. */
   readonly secret: () => string;
+  /** Returns the name of this node. */
+  readonly node: () => string;
   readonly handlers: Iterable<RelayHandler>;
   /** Called with each request of another node. */
   readonly onRelayed: () => void;
@@ -66,7 +70,7 @@ export interface RelayListenerOptions {
 function serve(
   request: IncomingMessage,
   response: ServerResponse,
-  { secret, handlers, onRelayed, onOtherVersion }: RelayListenerOptions,
+  { secret, node, handlers, onRelayed, onOtherVersion }: RelayListenerOptions,
 ): void {
   const header = request.headers[RELAY_SECRET];
   const check = checkSecret(typeof header === 'string' ? header : undefined, secret());
@@ -75,6 +79,7 @@ function serve(
     onOtherVersion();
     return refuse(response, UNAVAILABLE, 'version');
   }
+  if (request.headers[RELAY_OWNER] !== node()) return refuse(response, NOT_FOUND, 'owner');
   onRelayed();
   const target = splitTarget(request.url ?? '');
   for (const handler of handlers) {
