@@ -10,6 +10,7 @@ import { CLIENT_TRANSPORTS, openOfficial } from '../../testkit/official-client.t
 import { httpConnection, httpRequest } from '../../testkit/raw-http.ts';
 import { startRoundRobin } from '../../testkit/round-robin.ts';
 import { portOf } from '../../testkit/server.ts';
+import { TcpRelay } from '../../testkit/tcp-relay.ts';
 import { until } from '../../testkit/until.ts';
 import { once } from 'node:events';
 
@@ -145,6 +146,26 @@ test('a request without the secret of the cluster is 404 on the relay listener',
     [['sockjs-relay', '1']],
   ] as const)
     assert.equal((await httpRequest(relayPort, { ...POLL, headers })).status, 404);
+});
+
+test('a relayed stream ends when its connection breaks, so that the client polls again', async (t) => {
+  const hub = new MemoryHub();
+  const [edge] = await startNodes(t, 2, {}, hub);
+  const path = await TcpRelay.start(0);
+  t.after(() => path.close());
+  const owner = await startNode(t, hub, {}, { port: path.port });
+  path.targetPort = owner.cluster.address?.port ?? 0;
+  await until(() => edge.cluster.members.length === 3, 'all members');
+  await httpRequest(owner.port, POLL);
+  const stream = httpConnection(t, edge.port);
+  stream.send({ method: 'POST', path: '/echo/000/session/xhr_streaming' });
+  await stream.readHead();
+  await stream.nextChunk();
+  assert.equal((await httpRequest(owner.port, send('a'))).status, 204);
+  assert.equal(await stream.nextChunk(), 'a["a"]\n');
+  path.reset();
+  assert.equal(await stream.nextChunk(), undefined);
+  assert.equal((await httpRequest(edge.port, POLL)).body, 'c[1002,"Connection interrupted"]\n');
 });
 
 test('a session of an ended node is closed when a new node has the address of the ended one', async (t) => {

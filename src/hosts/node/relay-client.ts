@@ -156,7 +156,8 @@ class RelayCall implements ResponseListener {
       if (!this.#exchange.writable) response.pause();
     });
     response.on('end', () => this.#exchange.end());
-    response.on('error', () => this.#exchange.abort());
+    // An abort would be an error for the client. After the end of a stream it polls again, and gets the close frame.
+    response.on('error', () => this.#exchange.end());
   }
 
   #collect(response: IncomingMessage): void {
