@@ -59,6 +59,7 @@ export class SockJSCluster implements ClusterNode, BackplaneListener {
     this.#relays = new RelayClient((target, error) => this.#warnOfNode(target, error));
     this.#listener = createRelayListener({
       secret: () => this.backplane.secret,
+      node: () => this.#id,
       routers: this.#routers,
       onRelayed: () => {
         this.#relayedIn += 1;

@@ -71,7 +71,10 @@ test('a closed router gets no relayed requests, and its prefix is free again', a
     message: /another router with the prefix '\/echo'/,
   });
   await router.close({ timeout: 0 });
-  const headers = [['sockjs-relay', `1 ${cluster.backplane.secret}`]] as const;
+  const headers = [
+    ['sockjs-relay', `1 ${cluster.backplane.secret}`],
+    ['sockjs-relay-owner', cluster.id],
+  ] as const;
   const { head } = await httpRequest(relayPort, { ...POLL, headers });
   assert.equal(head.header('sockjs-relay-result'), 'session');
   const next = new SockJSRouter(Echo, '/echo', { cluster, logger: false });
