@@ -1,19 +1,15 @@
 /** One relayed request, from its start to the end of its response. */
 import type { ClientRequest, IncomingMessage } from 'node:http';
 import type { Exchange, ResponseListener } from '../../http/exchange.ts';
-import { RELAY_RESULT, type RelayResult, copyHeaders } from './relay-headers.ts';
+import { RELAY_RESULT, copyHeaders } from './relay-headers.ts';
 
 /**
  * `responded`: the response has started. `disconnected`: the client has gone. Otherwise the client has no response yet.
- * `unknown`: the owner has no such session. `refused`: it has another version of the protocol or another secret. `gone`:
- * it has ended. `failed`: it cannot be reached, or does not respond in time.
+ * `unknown`: the owner has no such session. `refused`: it has another version of the protocol or another secret.
+ * `failed`: it cannot be reached, so it has not handled the request. `gone`: it has ended or does not respond in time,
+ * and may have handled the request.
  */
 export type RelayOutcome = 'disconnected' | 'failed' | 'gone' | 'refused' | 'responded' | 'unknown';
-
-const OUTCOMES: ReadonlyMap<string, RelayOutcome> = new Map<RelayResult, RelayOutcome>([
-  ['owner', 'gone'],
-  ['session', 'unknown'],
-]);
 
 /** Codes of errors of a connection whose other end is a living machine without the process. */
 const GONE_CODES = new Set(['ECONNREFUSED', 'ECONNRESET', 'EPIPE']);
@@ -24,8 +20,8 @@ const CONNECT_TIMEOUT_MS = 2000;
 /** Headers that belong to one connection. */
 const DROPPED_RESPONSE_HEADERS = new Set(['connection', 'date', 'keep-alive', 'transfer-encoding']);
 
-function outcomeOf(error: Error): RelayOutcome {
-  return GONE_CODES.has(String(Reflect.get(error, 'code'))) ? 'gone' : 'failed';
+function isRefused(error: Error): boolean {
+  return GONE_CODES.has(String(Reflect.get(error, 'code')));
 }
 
 /** A request to the owner of a session, whose response is passed on to the client as it arrives. */
@@ -39,7 +35,7 @@ export class RelayCall implements ResponseListener {
   #response: IncomingMessage | undefined;
   /** Time without a byte of the owner in which the client could take one, in milliseconds. */
   #silence = 0;
-  #isConnecting = false;
+  #isConnecting = true;
 
   /**
    * @param silenceLimit time in milliseconds in which the owner has to send something
@@ -60,8 +56,7 @@ export class RelayCall implements ResponseListener {
     });
     exchange.listen(this);
     request.on('socket', (socket) => {
-      if (!socket.connecting) return;
-      this.#isConnecting = true;
+      this.#isConnecting = socket.connecting;
       socket.once('connect', () => {
         this.#isConnecting = false;
         this.#silence = 0;
@@ -69,7 +64,7 @@ export class RelayCall implements ResponseListener {
     });
     request.on('response', (response) => this.#onResponse(response));
     request.on('error', (error) => this.#fail(error));
-    request.on('close', () => this.#settle('failed'));
+    request.on('close', () => this.#settle('gone'));
   }
 
   /** Adds to the time in which the owner was silent, and aborts the request when it is over its limit. */
@@ -101,7 +96,7 @@ export class RelayCall implements ResponseListener {
   }
 
   #fail(error: Error): void {
-    this.#settle(outcomeOf(error));
+    this.#settle(this.#isConnecting && !isRefused(error) ? 'failed' : 'gone');
     if (!this.#exchange.isDisconnected) this.#onFailed(error);
   }
 
@@ -109,7 +104,9 @@ export class RelayCall implements ResponseListener {
     const result = response.headers[RELAY_RESULT];
     if (result === 'handled') return this.#passOn(response);
     response.resume();
-    this.#settle(OUTCOMES.get(String(result)) ?? 'refused');
+    if (result === 'owner') return this.#settle('gone');
+    if (result === 'session') return this.#settle('unknown');
+    this.#settle('refused');
     if (result === undefined) this.#onFailed(new Error(`its status is ${response.statusCode}`));
     return undefined;
   }
@@ -129,10 +126,8 @@ export class RelayCall implements ResponseListener {
       if (!this.#exchange.writable) response.pause();
     });
     response.on('end', () => this.#exchange.end());
-    response.on('error', () => {
-      // After the end of a stream, the client polls and gets a close frame. An abort would be an error for it.
-      if (response.headers['content-length'] === undefined) this.#exchange.end();
-      else this.#exchange.abort();
-    });
+    // An abort would be an error for the client. After the end of a stream it polls again, and gets the close frame.
+    const isStream = response.headers['content-length'] === undefined;
+    response.on('error', () => (isStream ? this.#exchange.end() : this.#exchange.abort()));
   }
 }

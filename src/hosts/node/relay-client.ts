@@ -81,10 +81,10 @@ export class RelayClient {
     const headers: HeaderList = [
       RELAY_SECRET,
       formatSecret(secret),
-      RELAY_CLIENT,
-      formatClient(client),
       RELAY_OWNER,
       node,
+      RELAY_CLIENT,
+      formatClient(client),
     ];
     if (method === 'POST') headers.push('Content-Length', String(body?.length ?? 0));
     headers.push(...copyHeaders(exchange.rawHeaders, DROPPED_REQUEST_HEADERS));

@@ -136,7 +136,6 @@ function serve(
   response: ServerResponse,
   { node, routers, onRelayed }: RelayListenerOptions,
 ): void {
-  if (request.headers[RELAY_OWNER] !== node()) return refuse(response, NOT_FOUND, 'owner');
   onRelayed();
   const target = splitTarget(request.url ?? '');
   for (const { handler } of routers) {
@@ -145,7 +144,8 @@ function serve(
     const exchange = new RelayedExchange(request, response, below, handler.settings);
     if (handler.handleRelayed(exchange)) return undefined;
   }
-  return refuse(response, NOT_FOUND, 'session');
+  const isOwner = request.headers[RELAY_OWNER] === node();
+  return refuse(response, NOT_FOUND, isOwner ? 'session' : 'owner');
 }
 
 /**
