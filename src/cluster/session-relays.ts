@@ -124,11 +124,10 @@ export class SessionRelays {
    * @param timeout maximum waiting time in milliseconds
    */
   async release(timeout: number): Promise<void> {
-    for (let waited = 0; waited < timeout; waited += RELEASE_INTERVAL_MS) {
-      if (this.#receivers.size === 0 && this.#sends === 0) return;
-      for (const [context, owner] of this.#receivers) this.#node.release(owner, context);
-      await sleep(RELEASE_INTERVAL_MS);
-    }
+    if (timeout <= 0 || (this.#receivers.size === 0 && this.#sends === 0)) return;
+    for (const [context, owner] of this.#receivers) this.#node.release(owner, context);
+    await sleep(Math.min(RELEASE_INTERVAL_MS, timeout));
+    await this.release(timeout - RELEASE_INTERVAL_MS);
   }
 
   #relayReceive(owner: NodeId, context: RequestContext): Promise<RelayOutcome> {

@@ -63,6 +63,7 @@ export class RelayCall implements ResponseListener {
     exchange.listen(this);
     request.on('socket', (socket) => {
       this.#isConnecting = socket.connecting;
+      if (!socket.connecting) return;
       socket.once('connect', () => {
         this.#isConnecting = false;
         this.#silence = 0;
