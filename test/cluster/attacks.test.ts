@@ -40,6 +40,8 @@ test('pipelined messages keep their order through a relay', async (t) => {
 test('a connection with too many pipelined polls is closed, and so are its relays', async (t) => {
   const [one, two] = await startNodes(t, 2);
   await httpRequest(one.port, poll('a'));
+  // The second node knows the owner then.
+  await httpRequest(two.port, send('a', 'x'));
   const client = httpConnection(t, two.port);
   client.send(Buffer.concat(Array.from({ length: 300 }, () => encodeRequest(poll('a')))));
   await client.raw.closed();
