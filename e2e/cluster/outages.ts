@@ -69,111 +69,113 @@ async function openLoad(t: TestContext, site: ClusterSite): Promise<LoadClient[]
   return clients;
 }
 
-testEach(
-  ENGINES,
-  'sessions survive an engine that is frozen for 3 s',
-  async (t, engine: EngineName) => {
-    const site = await startSite(t, { engine });
-    const clients = await openLoad(t, site);
-    const frozen = site.engine.freeze(FREEZE_MS);
-    const refused = newSession();
-    const start = performance.now();
-    const { status } = await postBody(site.nodes[0].port, refused, '', { endpoint: 'xhr' });
-    const refusedAfter = Math.round(performance.now() - start);
-    assert.equal(status, 503);
-    await frozen;
-    const measured = await assertSurvived(site, clients, MAX_GAP_MS);
-    await untilNewSessions(site);
-    record(
-      `${engine} frozen for 3 s`,
-      'sessions continue; a new session waits up to 2 s, then 503',
-      `${measured}; a new session got 503 after ${refusedAfter} ms`,
-    );
-  },
-);
+export function testOutages(): void {
+  testEach(
+    ENGINES,
+    'sessions survive an engine that is frozen for 3 s',
+    async (t, engine: EngineName) => {
+      const site = await startSite(t, { engine });
+      const clients = await openLoad(t, site);
+      const frozen = site.engine.freeze(FREEZE_MS);
+      const refused = newSession();
+      const start = performance.now();
+      const { status } = await postBody(site.nodes[0].port, refused, '', { endpoint: 'xhr' });
+      const refusedAfter = Math.round(performance.now() - start);
+      assert.equal(status, 503);
+      await frozen;
+      const measured = await assertSurvived(site, clients, MAX_GAP_MS);
+      await untilNewSessions(site);
+      record(
+        `${engine} frozen for 3 s`,
+        'sessions continue; a new session waits up to 2 s, then 503',
+        `${measured}; a new session got 503 after ${refusedAfter} ms`,
+      );
+    },
+  );
 
-testEach(
-  ENGINES,
-  'sessions survive an engine that restarts empty',
-  async (t, engine: EngineName) => {
-    const site = await startSite(t, { engine });
+  testEach(
+    ENGINES,
+    'sessions survive an engine that restarts empty',
+    async (t, engine: EngineName) => {
+      const site = await startSite(t, { engine });
+      const clients = await openLoad(t, site);
+      await site.engine.kill();
+      await sleep(DOWN_MS);
+      await site.engine.startEmpty();
+      const back = await untilNewSessions(site);
+      await site.allMembers();
+      // Look-ups of sessions whose claims were published again.
+      const session = newSession();
+      assert.equal(await poll(site.nodes[0].port, session), 'o');
+      await sleep(DOWN_MS);
+      const measured = await assertSurvived(site, clients, MAX_GAP_MS);
+      record(
+        `${engine} killed for 1 s and restarted empty`,
+        'sessions continue; nodes store claims and members again',
+        `${measured}; all nodes opened new sessions ${back} ms after the restart`,
+      );
+    },
+  );
+
+  test('a claim of before the restart of an empty Redis still has its owner', async (t) => {
+    const site = await startSite(t);
+    const [owner, edge, other] = site.nodes;
+    const session = newSession();
+    assert.equal(await poll(owner.port, session), 'o');
+    assert.match(await poll(owner.port, session), /^a\["node /);
+    await site.engine.kill();
+    await site.engine.startEmpty();
+    // The first requests of this session at these nodes, which have to look up its owner.
+    await sendMessages(edge.port, session, 'hello');
+    assert.equal(await poll(other.port, session), 'a["hello"]');
+  });
+
+  test('sessions survive a failover of Redis to its replica', async (t) => {
+    const site = await startSite(t);
+    const [port = 0] = await freePorts(1);
+    const files = ['--dir', await temporaryDirectory(t), '--save', '', '--bind', '127.0.0.1'];
+    const replicaOf = ['--replicaof', '127.0.0.1', String(site.engine.port)];
+    const replica = new Program('redis-server', ['--port', String(port), ...files, ...replicaOf]);
+    t.after(async () => {
+      await replica.stop('SIGKILL');
+    });
+    await replica.prints(/MASTER <-> REPLICA sync: Finished with success/);
     const clients = await openLoad(t, site);
     await site.engine.kill();
-    await sleep(DOWN_MS);
-    await site.engine.startEmpty();
+    const promotion = new Program('redis-cli', ['-p', String(port), 'replicaof', 'no', 'one']);
+    assert.equal((await promotion.exited()).code, 0);
+    for (const { relay } of site.enginePaths) relay.targetPort = port;
     const back = await untilNewSessions(site);
     await site.allMembers();
-    // Look-ups of sessions whose claims were published again.
-    const session = newSession();
-    assert.equal(await poll(site.nodes[0].port, session), 'o');
-    await sleep(DOWN_MS);
-    const measured = await assertSurvived(site, clients, MAX_GAP_MS);
     record(
-      `${engine} killed for 1 s and restarted empty`,
-      'sessions continue; nodes store claims and members again',
-      `${measured}; all nodes opened new sessions ${back} ms after the restart`,
+      'Redis fails over to its replica',
+      'sessions continue',
+      `${await assertSurvived(site, clients, MAX_GAP_MS)}; all nodes opened new sessions after ${back} ms`,
     );
-  },
-);
-
-test('a claim of before the restart of an empty Redis still has its owner', async (t) => {
-  const site = await startSite(t);
-  const [owner, edge, other] = site.nodes;
-  const session = newSession();
-  assert.equal(await poll(owner.port, session), 'o');
-  assert.match(await poll(owner.port, session), /^a\["node /);
-  await site.engine.kill();
-  await site.engine.startEmpty();
-  // The first requests of this session at these nodes, which have to look up its owner.
-  await sendMessages(edge.port, session, 'hello');
-  assert.equal(await poll(other.port, session), 'a["hello"]');
-});
-
-test('sessions survive a failover of Redis to its replica', async (t) => {
-  const site = await startSite(t);
-  const [port = 0] = await freePorts(1);
-  const files = ['--dir', await temporaryDirectory(t), '--save', '', '--bind', '127.0.0.1'];
-  const replicaOf = ['--replicaof', '127.0.0.1', String(site.engine.port)];
-  const replica = new Program('redis-server', ['--port', String(port), ...files, ...replicaOf]);
-  t.after(async () => {
-    await replica.stop('SIGKILL');
   });
-  await replica.prints(/MASTER <-> REPLICA sync: Finished with success/);
-  const clients = await openLoad(t, site);
-  await site.engine.kill();
-  const promotion = new Program('redis-cli', ['-p', String(port), 'replicaof', 'no', 'one']);
-  assert.equal((await promotion.exited()).code, 0);
-  for (const { relay } of site.enginePaths) relay.targetPort = port;
-  const back = await untilNewSessions(site);
-  await site.allMembers();
-  record(
-    'Redis fails over to its replica',
-    'sessions continue',
-    `${await assertSurvived(site, clients, MAX_GAP_MS)}; all nodes opened new sessions after ${back} ms`,
-  );
-});
 
-test('a node that is cut off from Redis keeps its sessions', async (t) => {
-  const site = await startSite(t);
-  const [node, edge, other] = site.nodes;
-  const clients = await openLoad(t, site);
-  const session = newSession();
-  assert.equal(await poll(node.port, session), 'o');
-  assert.match(await poll(edge.port, session), /^a\["node /);
-  const path = site.enginePaths[0];
-  assert.ok(path !== undefined);
-  const pendingPoll = waitingPoll(edge.port, session);
-  path.relay.cut();
-  await sleep(CUT_MS);
-  await sendMessages(other.port, session, 'hello');
-  assert.equal(await pendingPoll, 'a["hello"]');
-  path.relay.mend();
-  await site.allMembers();
-  await sendMessages(edge.port, session, 'again');
-  assert.equal(await poll(other.port, session), 'a["again"]');
-  record(
-    `a node cut off from Redis for ${CUT_MS / 1000} s`,
-    'it keeps its sessions, relays continue, no claim is taken over',
-    await assertSurvived(site, clients, MAX_GAP_MS),
-  );
-});
+  test('a node that is cut off from Redis keeps its sessions', async (t) => {
+    const site = await startSite(t);
+    const [node, edge, other] = site.nodes;
+    const clients = await openLoad(t, site);
+    const session = newSession();
+    assert.equal(await poll(node.port, session), 'o');
+    assert.match(await poll(edge.port, session), /^a\["node /);
+    const path = site.enginePaths[0];
+    assert.ok(path !== undefined);
+    const pendingPoll = waitingPoll(edge.port, session);
+    path.relay.cut();
+    await sleep(CUT_MS);
+    await sendMessages(other.port, session, 'hello');
+    assert.equal(await pendingPoll, 'a["hello"]');
+    path.relay.mend();
+    await site.allMembers();
+    await sendMessages(edge.port, session, 'again');
+    assert.equal(await poll(other.port, session), 'a["again"]');
+    record(
+      `a node cut off from Redis for ${CUT_MS / 1000} s`,
+      'it keeps its sessions, relays continue, no claim is taken over',
+      await assertSurvived(site, clients, MAX_GAP_MS),
+    );
+  });
+}
