@@ -56,8 +56,8 @@ export class SockJSCluster implements ClusterNode, BackplaneListener {
     this.backplane = options.backplane;
     // Warnings are logged once.
     this.#logger = new RouterLog(options.logger ?? CONSOLE_LOGGER, '');
-    this.#nodes = new NodeDirectory(this.#logger);
     this.#relays = new RelayClient((target, error) => this.#warnOfNode(target, error));
+    this.#nodes = new NodeDirectory(this.#logger, this.#relays, () => this.backplane.secret);
     this.#listener = createRelayListener({
       secret: () => this.backplane.secret,
       node: () => this.#id,
@@ -207,7 +207,7 @@ export class SockJSCluster implements ClusterNode, BackplaneListener {
 
   /** @internal */
   onMembers(cards: ReadonlyMap<NodeId, string>): void {
-    for (const node of this.#nodes.update(cards, this.#id)) this.#relays.abort(node);
+    this.#nodes.update(cards, this.#id);
   }
 
   /** @internal */
@@ -247,6 +247,7 @@ export class SockJSCluster implements ClusterNode, BackplaneListener {
     await this.#ready.catch(() => {});
     this.#state = 'left';
     await this.backplane.leave();
+    this.#nodes.clear();
     this.#relays.close();
     await closeHttpServer(this.#listener);
   }
