@@ -19,6 +19,8 @@ export {
 export type { Backplane } from './backplane/backplane.ts';
 export { memoryBackplane, MemoryHub } from './backplane/memory-engine.ts';
 export type { CloseCause } from './base/close-reasons.ts';
+export { type GroupBroadcastOptions, SockJSGroup } from './groups/group.ts';
+export type { PresenceMember, PresenceWatcher } from './groups/presence-view.ts';
 export { ConnectionInfo } from './base/connection-info.ts';
 export { SockJSError, type SockJSErrorCode } from './base/errors.ts';
 export type { SockJSLogger } from './base/logging.ts';

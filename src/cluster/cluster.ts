@@ -6,9 +6,14 @@ import { CONSOLE_LOGGER, type SockJSLogger, describeError } from '../base/loggin
 import { closeHttpServer } from '../hosts/node/node-host.ts';
 import { RelayClient, type RelayOutcome, type RelayTarget } from '../hosts/node/relay-client.ts';
 import { type RelayHandler, createRelayListener } from '../hosts/node/relay-listener.ts';
+import { checkText } from '../groups/group-arguments.ts';
+import { SockJSGroup } from '../groups/group.ts';
+import type { Groups } from '../groups/groups.ts';
+import { checkPrefix } from '../http/check-prefix.ts';
 import type { RequestContext } from '../http/request-context.ts';
 import type { RouterState } from '../http/router-state.ts';
 import type { Backplane, BackplaneListener, NodeId } from '../backplane/backplane.ts';
+import { ClusterGroups } from './cluster-groups.ts';
 import { formatCard, parseCard } from './node-card.ts';
 import { type ClusterNode, SessionRouting } from './session-routing.ts';
 
@@ -67,6 +72,7 @@ export class SockJSCluster implements ClusterNode, BackplaneListener {
   readonly #options: ClusterOptions;
   readonly #handlers = new Set<RelayHandler>();
   readonly #routings = new Set<SessionRouting>();
+  readonly #groups: ClusterGroups;
   readonly #relays = new RelayClient();
   readonly #listener: Server;
   readonly #ready: Promise<void>;
@@ -81,6 +87,7 @@ export class SockJSCluster implements ClusterNode, BackplaneListener {
     this.#options = options;
     this.backplane = options.backplane;
     this.#logger = options.logger ?? CONSOLE_LOGGER;
+    this.#groups = new ClusterGroups(this, this.#logger);
     this.#listener = createRelayListener({
       secret: () => this.backplane.secret,
       handlers: this.#handlers,
@@ -132,6 +139,25 @@ export class SockJSCluster implements ClusterNode, BackplaneListener {
     return this.#ready;
   }
 
+  /**
+   * Returns a group of the routers with a prefix, for example to publish from a process without a router.
+   * @throws SockJSError `ERR_SETTING` for an invalid prefix, `ERR_ARGUMENT` for an invalid name
+   */
+  group(prefix: string, name: string): SockJSGroup {
+    checkPrefix(prefix);
+    return new SockJSGroup(this.groups(prefix), name);
+  }
+
+  /**
+   * Sends a text to every connection of the routers with a prefix, on every node.
+   * @throws SockJSError `ERR_SETTING` for an invalid prefix, `ERR_MESSAGE_TYPE` if the text is not a string
+   */
+  broadcast(prefix: string, text: string): void {
+    checkPrefix(prefix);
+    checkText(text);
+    this.groups(prefix).broadcastToAll(text);
+  }
+
   /** Leaves the cluster. Close the routers of this node first. A second call returns the same promise. */
   close(): Promise<void> {
     this.#closed ??= this.#leave();
@@ -169,16 +195,26 @@ export class SockJSCluster implements ClusterNode, BackplaneListener {
     return this.#relays.relay(target, this.backplane.secret, { exchange, client, url, body });
   }
 
-  /** @internal */
-  onMessage(): void {}
+  /** @internal Returns the groups of the routers with a prefix. */
+  groups(prefix: string): Groups {
+    return this.#groups.of(prefix);
+  }
 
   /** @internal */
-  onMissed(): void {}
+  onMessage(topic: string, from: NodeId, data: string): void {
+    this.#groups.onMessage(topic, from, data);
+  }
+
+  /** @internal */
+  onMissed(topic: string | undefined): void {
+    this.#groups.onMissed(topic);
+  }
 
   /** @internal */
   onMembers(cards: ReadonlyMap<NodeId, string>): void {
     for (const node of this.#members.keys()) if (!cards.has(node)) this.#relays.abort(node);
     this.#members = cards;
+    this.#groups.onNodes(new Set(cards.keys()));
   }
 
   /** @internal */
