@@ -9,26 +9,9 @@ import { type RelayHandler, createRelayListener } from '../hosts/node/relay-list
 import type { RequestContext } from '../http/request-context.ts';
 import type { RouterState } from '../http/router-state.ts';
 import type { Backplane, BackplaneListener, NodeId } from '../backplane/backplane.ts';
+import { type ClusterOptions, checkClusterOptions } from './cluster-options.ts';
 import { formatCard, parseCard } from './node-card.ts';
 import { type ClusterNode, SessionRouting } from './session-routing.ts';
-
-/** Options of `createCluster`. */
-export interface ClusterOptions {
-  /** State that the nodes share, for example `redisBackplane(client)`. */
-  readonly backplane: Backplane;
-  /**
-   * Address of the private listener, on which this node receives the requests that other nodes relay. Only the other
-   * nodes should be able to reach it. `port`: default any free one. `host`: default the one private address of this
-   * machine.
-   */
-  readonly listen?: { readonly host?: string; readonly port?: number };
-  /** Address under which other nodes reach the listener, if it differs: behind NAT or in a container. */
-  readonly advertise?: { readonly host?: string; readonly port?: number };
-  /** Prefix of all keys and topics, which separates clusters that share a backplane. Default: 'sockjs'. */
-  readonly namespace?: string;
-  /** Default: the console, which shows warnings and errors. */
-  readonly logger?: SockJSLogger;
-}
 
 /** Statistics of one node. */
 export interface ClusterStats {
@@ -78,6 +61,7 @@ export class SockJSCluster implements ClusterNode, BackplaneListener {
   #relayedOut = 0;
 
   constructor(options: ClusterOptions) {
+    checkClusterOptions(options);
     this.#options = options;
     this.backplane = options.backplane;
     this.#logger = options.logger ?? CONSOLE_LOGGER;
@@ -231,8 +215,18 @@ export class SockJSCluster implements ClusterNode, BackplaneListener {
 
 /**
  * Joins a cluster. Pass the result to the routers of this node as the setting `cluster`.
- * @throws SockJSError `ERR_SETTING`, from `ready()`, if the machine has no single private address and `listen.host` is
- * missing
+ *
+ * ```ts
+ * const cluster = createCluster({
+ *   backplane: redisBackplane(createClient({ url: 'redis://10.0.0.2' })),
+ *   listen: { host: '10.0.0.5', port: 7400 },
+ * });
+ * const router = new SockJSRouter(Chat, '/chat', { cluster });
+ * await cluster.ready();
+ * ```
+ *
+ * @throws SockJSError `ERR_SETTING` for an unknown option or an invalid value, and from `ready()` if the machine has no
+ * single private address and `listen.host` is missing
  */
 export function createCluster(options: ClusterOptions): SockJSCluster {
   return new SockJSCluster(options);
