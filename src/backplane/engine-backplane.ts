@@ -198,6 +198,10 @@ export class EngineBackplane implements Backplane, EngineListener {
     this.#topics.receive(topic, data);
   }
 
+  onMissed(): void {
+    this.#listener.onMissed(undefined, undefined);
+  }
+
   onUp(): void {
     if (!this.isUp) this.#beatSoon();
   }

@@ -1,7 +1,13 @@
 import { type KV, type KvEntry, Kvm } from '@nats-io/kv';
 import type { NatsConnection, Subscription } from '@nats-io/transport-node';
 import { SockJSError } from '../base/errors.ts';
-import { type Engine, type EngineListener, RECORD_TTL_MS, type RecordKind } from './engine.ts';
+import {
+  type Engine,
+  type EngineListener,
+  NO_ENGINE_LISTENER,
+  RECORD_TTL_MS,
+  type RecordKind,
+} from './engine.ts';
 
 /** Default limit of a NATS server for a message, less the space for headers. */
 const MAX_PUBLISH_BYTES = 1024 * 1024 - 4096;
@@ -58,7 +64,7 @@ export class NatsEngine implements Engine {
   readonly #pending = new Set<(error: Error) => void>();
   /** Undefined until an operation opens them. */
   #buckets: Promise<Buckets> | undefined;
-  #listener: EngineListener = { onMessage: ignore, onUp: ignore, onDown: ignore };
+  #listener: EngineListener = NO_ENGINE_LISTENER;
   #namespace = '';
   #isConnected = true;
   #isClosed = false;
@@ -191,7 +197,7 @@ export class NatsEngine implements Engine {
 
   async close(): Promise<void> {
     this.#isClosed = true;
-    this.#listener = { onMessage: ignore, onUp: ignore, onDown: ignore };
+    this.#listener = NO_ENGINE_LISTENER;
     for (const timer of this.#timers) clearTimeout(timer);
     for (const subscription of this.#subscriptions.values()) subscription.unsubscribe();
   }

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { BackplaneListener, NodeId } from '../../src/backplane/backplane.ts';
 import { EngineBackplane } from '../../src/backplane/engine-backplane.ts';
-import type { Engine, EngineListener } from '../../src/backplane/engine.ts';
+import { type Engine, NO_ENGINE_LISTENER } from '../../src/backplane/engine.ts';
 import { RecordingLogger } from '../../testkit/logger.ts';
 import { until, within } from '../../testkit/until.ts';
 import { SockJSError } from '../../src/base/errors.ts';
@@ -77,8 +77,6 @@ class TestNode implements BackplaneListener {
 
 /** Shorter than the default, so that recovery is fast enough for a test. */
 const HEARTBEAT_INTERVAL_MS = 300;
-
-const NO_LISTENER: EngineListener = { onMessage() {}, onUp() {}, onDown() {} };
 
 const MEBIBYTE = 1024 * 1024;
 
@@ -232,7 +230,7 @@ export function testContract(name: string, startEngine: () => Promise<EngineUnde
 
   define('records that two nodes renew at once are kept', 2, async (_, engine, namespace) => {
     const engines = [await engine.createEngine(), await engine.createEngine()];
-    for (const each of engines) await each.connect(namespace, NO_LISTENER);
+    for (const each of engines) await each.connect(namespace, NO_ENGINE_LISTENER);
     for (let round = 0; round < 20; round += 1) {
       const records = new Map([['shared', 'value']]);
       const taken = await Promise.all(engines.map((each) => each.keep('cluster', records)));
@@ -276,7 +274,7 @@ export function testContract(name: string, startEngine: () => Promise<EngineUnde
 
   define('a lost connection rejects pending operations', 1, async ([node], engine, namespace) => {
     const client = await engine.createEngine();
-    await client.connect(namespace, NO_LISTENER);
+    await client.connect(namespace, NO_ENGINE_LISTENER);
     const frozen = engine.freeze(500);
     const rejected = assert.rejects(client.read('claim', 'key'));
     await engine.stop();
@@ -330,13 +328,14 @@ export function testContract(name: string, startEngine: () => Promise<EngineUnde
       await one.backplane.claim('key');
       // As after a restart of the engine that the first node notices too late.
       const thief = await engine.createEngine();
-      await thief.connect(namespace, NO_LISTENER);
+      await thief.connect(namespace, NO_ENGINE_LISTENER);
       await thief.replace('claim', 'key', one.id, two.id, 60_000);
       await engine.stop();
       await until(() => one.downs === 1, 'the outage');
       await engine.start();
       await until(() => one.lostClaims.length === 1, 'the loss', { timeout: 5000 });
       assert.deepEqual(one.lostClaims, ['key']);
+      await until(() => one.ups === 1 && two.ups === 1, 'the recovery', { timeout: 5000 });
       // Both nodes have reconnected, the thief perhaps not.
       const remove = async (): Promise<true> => {
         await thief.replace('claim', 'key', two.id, undefined, 0);
