@@ -14,8 +14,9 @@ import { checkPrefix } from '../http/check-prefix.ts';
 import type { RequestContext } from '../http/request-context.ts';
 import type { Backplane, BackplaneListener, NodeId } from '../backplane/backplane.ts';
 import { ClusterGroups } from './cluster-groups.ts';
-import { type ClusterOptions, checkOptions, findPrivateHost } from './cluster-options.ts';
+import { type ClusterOptions, checkClusterOptions } from './cluster-options.ts';
 import type { ClusterStats } from './cluster-stats.ts';
+import { findPrivateHost } from './private-host.ts';
 import { formatCard } from './node-card.ts';
 import { type ClusterNodeInfo, NodeDirectory } from './node-directory.ts';
 import type {
@@ -56,7 +57,7 @@ export class SockJSCluster implements ClusterNode, BackplaneListener {
   readonly counts: RoutingCounts = { lookups: 0, ownersLost: 0 };
 
   constructor(options: ClusterOptions) {
-    checkOptions(options);
+    checkClusterOptions(options);
     this.#options = options;
     this.backplane = options.backplane;
     // Warnings are logged once.
