@@ -10,11 +10,15 @@ export {
   SockJSRouter,
 } from './api/router.ts';
 export type { ResolvedSettings, SockJSSettings } from './api/settings.ts';
-export { type ClusterStats, createCluster, type SockJSCluster } from './cluster/cluster.ts';
+export { createCluster, type SockJSCluster } from './cluster/cluster.ts';
+export type { ClusterStats } from './cluster/cluster-stats.ts';
+export type { ClusterNodeInfo } from './cluster/node-directory.ts';
 export type { ClusterOptions } from './cluster/cluster-options.ts';
 export type { Backplane } from './backplane/backplane.ts';
 export { memoryBackplane, MemoryHub } from './backplane/memory-engine.ts';
 export type { CloseCause } from './base/close-reasons.ts';
+export { type GroupBroadcastOptions, SockJSGroup } from './groups/group.ts';
+export type { PresenceMember, PresenceWatcher } from './groups/presence-view.ts';
 export { ConnectionInfo } from './base/connection-info.ts';
 export { SockJSError, type SockJSErrorCode } from './base/errors.ts';
 export type { SockJSLogger } from './base/logging.ts';

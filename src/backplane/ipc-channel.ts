@@ -30,7 +30,8 @@ export type IpcCall =
   | { readonly method: 'keepMember'; node: string; card: string }
   | { readonly method: 'removeMember'; node: string }
   | { readonly method: 'writeFields'; key: string; changes: Entries<string | null> }
-  | { readonly method: 'readFields' | 'removeFields'; key: string }
+  | { readonly method: 'readFields'; key: string }
+  | { readonly method: 'replaceFields'; key: string; fields: Entries<string> }
   | { readonly method: 'subscribe' | 'unsubscribe'; topic: string };
 
 /** `client` numbers the engines of a worker. The channel also carries messages of the application. */

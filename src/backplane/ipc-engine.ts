@@ -113,8 +113,8 @@ export class IpcEngine implements Engine {
     return toMap(await this.#call({ method: 'readFields', key }));
   }
 
-  async removeFields(key: string): Promise<void> {
-    await this.#call({ method: 'removeFields', key });
+  async replaceFields(key: string, fields: ReadonlyMap<string, string>): Promise<void> {
+    await this.#call({ method: 'replaceFields', key, fields: [...fields] });
   }
 
   publish(topic: string, data: string): Promise<void> {
