@@ -13,6 +13,8 @@ import {
 import { MemoryEngine, MemoryHub } from './memory-engine.ts';
 import { MEMBERS_TOPIC } from './topics.ts';
 
+const NO_FIELDS: ReadonlyMap<string, string> = new Map();
+
 function ignore(): void {}
 
 /** One engine of a worker. */
@@ -52,17 +54,14 @@ class HubClient {
         this.#members.delete(call.node);
         return engine.removeMember(call.node);
       case 'writeFields':
-        this.#factKeys.add(call.key);
-        return engine.writeFields(
+        return this.#writeFields(
           call.key,
           new Map(call.changes.map(([field, value]) => [field, value ?? undefined])),
         );
       case 'readFields':
         return engine.readFields(call.key);
       case 'replaceFields':
-        if (call.fields.length > 0) this.#factKeys.add(call.key);
-        else this.#factKeys.delete(call.key);
-        return engine.replaceFields(call.key, new Map(call.fields));
+        return this.#replaceFields(call.key, new Map(call.fields));
       case 'subscribe':
         return engine.subscribe(call.topic);
       case 'unsubscribe':
@@ -76,10 +75,26 @@ class HubClient {
     await engine.close();
     const members = [...this.#members];
     await Promise.all([
-      ...[...this.#factKeys].map((key) => engine.replaceFields(key, new Map())),
+      ...[...this.#factKeys].map((key) => engine.replaceFields(key, NO_FIELDS)),
       ...members.map((node) => engine.removeMember(node)),
     ]);
     await Promise.all(members.map((node) => engine.publish(MEMBERS_TOPIC, node)));
+  }
+
+  async #writeFields(key: string, changes: ReadonlyMap<string, string | undefined>): Promise<void> {
+    await this.#engine.writeFields(key, changes);
+    await this.#noteFacts(key);
+  }
+
+  async #replaceFields(key: string, fields: ReadonlyMap<string, string>): Promise<void> {
+    await this.#engine.replaceFields(key, fields);
+    await this.#noteFacts(key);
+  }
+
+  async #noteFacts(key: string): Promise<void> {
+    const { size } = await this.#engine.readFields(key);
+    if (size > 0) this.#factKeys.add(key);
+    else this.#factKeys.delete(key);
   }
 
   async #connect(version: number, namespace: string): Promise<void> {
