@@ -1,6 +1,7 @@
 /** Nodes that join, drain and leave, and mistakes of their operators. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { nodeOf } from '../../src/cluster/cluster.ts';
 import { EngineBackplane } from '../../src/backplane/engine-backplane.ts';
 import { MemoryEngine, MemoryHub, memoryBackplane } from '../../src/backplane/memory-engine.ts';
 import { SockJSRouter, createCluster } from '../../src/index.ts';
@@ -71,7 +72,7 @@ test('a closed router gets no relayed requests, and its prefix is free again', a
   });
   await router.close({ timeout: 0 });
   const headers = [
-    ['sockjs-relay', `1 ${cluster.backplane.secret}`],
+    ['sockjs-relay', `1 ${nodeOf(cluster).backplane.secret}`],
     ['sockjs-relay-owner', cluster.id],
   ] as const;
   const { head } = await httpRequest(relayPort, { ...POLL, headers });
