@@ -12,18 +12,13 @@ import { SockJSGroup } from '../groups/group.ts';
 import type { Groups } from '../groups/groups.ts';
 import { checkPrefix } from '../http/check-prefix.ts';
 import type { RequestContext } from '../http/request-context.ts';
-import type { Backplane, BackplaneListener, NodeId } from '../backplane/backplane.ts';
+import type { Backplane, NodeId } from '../backplane/backplane.ts';
 import { ClusterGroups } from './cluster-groups.ts';
 import { type ClusterOptions, checkOptions, findPrivateHost } from './cluster-options.ts';
 import type { ClusterStats } from './cluster-stats.ts';
 import { formatCard } from './node-card.ts';
 import { type ClusterNodeInfo, NodeDirectory } from './node-directory.ts';
-import type {
-  ClusterNode,
-  RelayOptions,
-  RoutingCounts,
-  SessionRouting,
-} from './session-routing.ts';
+import type { RelayOptions, RoutingCounts, SessionRouting } from './session-routing.ts';
 
 /** A router of this node. */
 export interface ClusterRouter {
@@ -34,7 +29,8 @@ export interface ClusterRouter {
 }
 
 /** One node of a cluster. */
-export class SockJSCluster implements ClusterNode, BackplaneListener {
+// Its declaration has no internal methods, and therefore cannot name the interfaces that it implements.
+export class SockJSCluster {
   readonly backplane: Backplane;
   readonly #logger: RouterLog;
   readonly #options: ClusterOptions;
