@@ -40,7 +40,8 @@ class Echo extends SockJSConnection {
 
   override onMessage(text: string): void {
     reportReceived(text);
-    this.send(text);
+    if (text === 'close') this.close(3000, 'closed by the client');
+    else this.send(text);
   }
 }
 
