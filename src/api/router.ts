@@ -263,20 +263,13 @@ export class SockJSRouter<C extends SockJSConnection = SockJSConnection> {
 
   async #close({ code, reason, timeout }: Required<RouterCloseOptions>): Promise<void> {
     // The servers still listen: a client may need one more poll to receive its close frame.
-    const { cluster } = this.settings;
-    const start = performance.now();
     const drained = this.#sessions.drain({ code, reason, cause: 'goingAway' }, timeout);
-    cluster?.onDraining();
-    if (cluster !== undefined) {
-      this.#sessions.whenFinished = drained.then(() => {
-        return cluster.finishRelays(this.prefix, timeout - (performance.now() - start));
-      });
-    }
-    await (this.#sessions.whenFinished ?? drained);
+    this.settings.cluster?.onDraining();
+    await drained;
     this.#state.decisions.close();
     await nextTurn(); // Promise callbacks refuse the pending requests first.
     await Promise.all([...this.#ownServers].map(closeHttpServer));
     for (const server of this.#servers.keys()) this.detach(server);
-    if (this.#member !== undefined) cluster?.removeRouter(this.#member);
+    if (this.#member !== undefined) this.settings.cluster?.removeRouter(this.#member);
   }
 }

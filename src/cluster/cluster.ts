@@ -5,12 +5,11 @@ import { CONSOLE_LOGGER, describeError } from '../base/logging.ts';
 import { RouterLog } from '../base/router-log.ts';
 import { closeHttpServer } from '../hosts/node/node-host.ts';
 import type { RelayOutcome } from '../hosts/node/relay-call.ts';
-import { RelayClient } from '../hosts/node/relay-client.ts';
+import { RelayClient, type RelayTarget } from '../hosts/node/relay-client.ts';
 import { type RelayHandler, createRelayListener } from '../hosts/node/relay-listener.ts';
 import type { RequestContext } from '../http/request-context.ts';
 import type { Backplane, BackplaneListener, NodeId } from '../backplane/backplane.ts';
 import { type ClusterOptions, checkOptions, findPrivateHost } from './cluster-options.ts';
-import { OTHER_VERSION, describeUnreachable } from './cluster-warnings.ts';
 import type { ClusterStats } from './cluster-stats.ts';
 import { formatCard } from './node-card.ts';
 import { type ClusterNodeInfo, NodeDirectory } from './node-directory.ts';
@@ -56,9 +55,7 @@ export class SockJSCluster implements ClusterNode, BackplaneListener {
     this.backplane = options.backplane;
     // Warnings are logged once.
     this.#logger = new RouterLog(options.logger ?? CONSOLE_LOGGER, '');
-    this.#relays = new RelayClient((target, error) => {
-      if (this.isMember(target.node)) this.#logger.warn(describeUnreachable(target, error));
-    });
+    this.#relays = new RelayClient((target, error) => this.#warnOfNode(target, error));
     this.#nodes = new NodeDirectory(this.#logger, this.#relays, () => this.backplane.secret);
     this.#listener = createRelayListener({
       secret: () => this.backplane.secret,
@@ -67,7 +64,7 @@ export class SockJSCluster implements ClusterNode, BackplaneListener {
       onRelayed: () => {
         this.#relayedIn += 1;
       },
-      onOtherVersion: () => this.#logger.warn(OTHER_VERSION),
+      onOtherVersion: () => this.#warnOfVersion(),
     });
     this.#ready = this.#join();
     this.#ready.catch((error: unknown) => {
@@ -170,11 +167,6 @@ export class SockJSCluster implements ClusterNode, BackplaneListener {
     this.#updateCard();
   }
 
-  /** @internal Waits for the end of a router's relays. @param timeout in milliseconds */
-  finishRelays(prefix: string, timeout: number): Promise<void> {
-    return this.#relays.finish(prefix, timeout);
-  }
-
   /** @internal Removes a router that is closed. */
   removeRouter(router: ClusterRouter): void {
     this.#routers.delete(router);
@@ -194,20 +186,15 @@ export class SockJSCluster implements ClusterNode, BackplaneListener {
     if (!this.#nodes.has(owner)) return Promise.resolve('gone');
     const card = this.#nodes.cardOf(owner);
     if (card === undefined) {
-      this.#logger.warn(OTHER_VERSION);
+      this.#warnOfVersion();
       return Promise.resolve('refused');
     }
     this.#relayedOut += 1;
-    const { prefix } = state;
+    const query = exchange.query === '' ? '' : `?${exchange.query}`;
+    const url = state.prefix + exchange.path + query;
     const target = { node: owner, host: card.host, port: card.port };
     const { secret } = this.backplane;
-    return this.#relays.relay(target, secret, {
-      exchange,
-      client,
-      prefix,
-      body,
-      silenceLimit,
-    });
+    return this.#relays.relay(target, secret, { exchange, client, url, body, silenceLimit });
   }
 
   /** @internal */
@@ -282,6 +269,21 @@ export class SockJSCluster implements ClusterNode, BackplaneListener {
       // A card that cannot be stored is stored by the next heartbeat.
       this.backplane.setCard(card).catch(() => {});
     });
+  }
+
+  #warnOfVersion(): void {
+    this.#logger.warn(
+      'Another node of the cluster has a version of sockjs-server that this one does not understand. ' +
+        'Requests between them get 503. Update all nodes.',
+    );
+  }
+
+  #warnOfNode({ node, host, port }: RelayTarget, error: Error): void {
+    if (!this.isMember(node)) return;
+    this.#logger.warn(
+      `A request could not be relayed to the node at ${host}:${port}: ${error.message}. If that node is running, ` +
+        'check its options listen and advertise, the firewalls between the nodes, and the namespace.',
+    );
   }
 }
 

@@ -174,13 +174,6 @@ export class SessionStateMachine {
     return this.#isRenewable && now - this.#lastInputAt >= this.#timings.streamRenewalDelay;
   }
 
-  /** Lets the next frame be the last one of the receiver, and sends a heartbeat if no message is queued. */
-  renew(): void {
-    if (this.#state !== 'open' || !this.#isRenewable) return;
-    this.#heartbeatDue = true;
-    this.#lastInputAt = -Infinity;
-  }
-
   /** Queues a message. Returns false if the session is not open, and the message is dropped. */
   send(message: Message): boolean {
     if (!this.isOpen) return false;
@@ -189,7 +182,10 @@ export class SessionStateMachine {
     return true;
   }
 
-  /** Drops the oldest queued messages over `bytes`, but never the newest one. Returns the number of dropped messages. */
+  /**
+   * Drops the oldest queued messages until at most `bytes` are queued. The newest one stays.
+   * @returns number of dropped messages
+   */
   dropOldest(bytes: number): number {
     const queue = this.#queue ?? [];
     let count = 0;

@@ -81,16 +81,6 @@ export class Dispatcher implements ExchangeHandler {
     return isKnown;
   }
 
-  /** Ends the receiver of a session, since the node that relays its request shuts down. */
-  renewReceiver(exchange: Exchange): boolean {
-    const match = this.#table.match(exchange.path);
-    const session = new RequestContext(this.#state, exchange, match?.sessionId ?? '').session();
-    if (session === undefined) return false;
-    session.renewReceiver();
-    exchange.respond(204, []);
-    return true;
-  }
-
   refuse(exchange: Exchange, reason: RefusalReason): void {
     new RequestContext(this.#state, exchange, '').refuse(reason);
   }

@@ -8,7 +8,6 @@ export interface InfoSettings {
   readonly baseUrl: string | URL | undefined;
   readonly jsessionid: boolean;
   readonly disabledTransports: readonly string[];
-  readonly cluster: object | undefined;
 }
 
 export const greeting: Handler = ({ exchange, headers, state }) => {
@@ -22,11 +21,8 @@ function entropy(): number {
   return getRandomValues(new Uint32Array(1))[0] ?? 0;
 }
 
-export function info({ baseUrl, jsessionid, disabledTransports, cluster }: InfoSettings): Handler {
-  return (context) => {
-    const { exchange, headers, state } = context;
-    // The load balancer then sends requests to the other nodes. Without a cluster, they do not have the sessions.
-    if (cluster !== undefined && state.sessions.isDraining) return context.refuse('draining');
+export function info({ baseUrl, jsessionid, disabledTransports }: InfoSettings): Handler {
+  return ({ exchange, headers }) => {
     const body = {
       websocket: !disabledTransports.includes('websocket'),
       cookie_needed: jsessionid,
@@ -35,6 +31,6 @@ export function info({ baseUrl, jsessionid, disabledTransports, cluster }: InfoS
       ...(baseUrl === undefined ? {} : { base_url: baseUrl }),
     };
     headers.push('Content-Type', JSON_TYPE);
-    return exchange.respond(200, headers, JSON.stringify(body));
+    exchange.respond(200, headers, JSON.stringify(body));
   };
 }

@@ -199,12 +199,6 @@ export class Session implements Flushable, HandlerOwner {
     return this.#writer.whenDrained();
   }
 
-  /** Ends the receiver of an HTTP session, so that the client sends its next request. */
-  renewReceiver(): void {
-    this.#machine.renew();
-    this.flush();
-  }
-
   watchClose(watcher: () => void): () => void {
     return this.#handlers.watchClose(watcher);
   }

@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { EngineBackplane } from '../../src/backplane/engine-backplane.ts';
 import { MemoryEngine, MemoryHub, memoryBackplane } from '../../src/backplane/memory-engine.ts';
 import { findPrivateHost } from '../../src/cluster/cluster-options.ts';
-import { SockJSConnection, SockJSRouter, createCluster } from '../../src/index.ts';
+import { SockJSRouter, createCluster } from '../../src/index.ts';
 import { type TestNode, startNode, startNodes } from '../../testkit/cluster-nodes.ts';
 import { EngineFaults } from '../../testkit/faulty-engine.ts';
 import { RecordingLogger } from '../../testkit/logger.ts';
@@ -61,50 +61,6 @@ test('a draining node says so, opens no session, and relays until it leaves', as
     'c[1001,"Server is going away"]\n',
   );
   await closed;
-});
-
-test('a draining node refuses /info, so that a load balancer leaves it', async (t) => {
-  const [one] = await startNodes(t, 2);
-  const info = { path: '/echo/info' };
-  assert.equal((await httpRequest(one.port, info)).status, 200);
-  await httpRequest(one.port, POLL);
-  const closed = one.router.close({ timeout: 500 });
-  assert.equal((await httpRequest(one.port, info)).status, 503);
-  await closed;
-});
-
-for (const [method, path] of [
-  ['POST', 'xhr'],
-  ['POST', 'xhr_streaming'],
-  ['GET', 'eventsource'],
-] as const) {
-  test(`${path}: a request at a node that ends is answered, and its session continues`, async (t) => {
-    const [edge, owner] = await startNodes(t, 2);
-    assert.equal((await httpRequest(owner.port, POLL)).body, 'o\n');
-    const waiting = httpRequest(edge.port, { method, path: `/echo/000/session/${path}` });
-    await until(() => owner.cluster.stats.relayedIn === 1, 'the relayed request');
-    await edge.router.close();
-    assert.match((await waiting).body, /h(\r\n\r\n|\n)$/);
-    assert.equal((await httpRequest(owner.port, SEND)).status, 204);
-    assert.match((await httpRequest(owner.port, POLL)).body, /^a\[/);
-  });
-}
-
-test('a draining node acknowledges no message that it drops', async (t) => {
-  const received: string[] = [];
-  class Recorder extends SockJSConnection {
-    override onMessage(text: string): void {
-      received.push(text);
-    }
-  }
-  const [owner, edge] = await startNodes(t, 2, { connection: Recorder });
-  await httpRequest(owner.port, POLL);
-  const closed = owner.router.close({ timeout: 2000 });
-  const responses = [owner, edge].map(({ port }) => httpRequest(port, SEND));
-  assert.equal((await httpRequest(edge.port, POLL)).body, 'c[1001,"Server is going away"]\n');
-  for (const response of responses) assert.equal((await response).status, 404);
-  await closed;
-  assert.deepEqual(received, []);
 });
 
 test('a closed router gets no relayed requests, and its prefix is free again', async (t) => {

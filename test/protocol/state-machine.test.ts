@@ -360,29 +360,6 @@ describe('a stream', () => {
   test('is never stale over a WebSocket', () => {
     assert.equal(openWebSocket().isStale(RENEWAL_DELAY), false);
   });
-
-  test('that is renewed ends with its next frame, which is h if no message is queued', () => {
-    const session = openPolling();
-    session.renew();
-    assert.ok(session.isStale(0));
-    assert.deepEqual(frames(session, 0), ['h']);
-    session.detach(0);
-    session.attach(0, true);
-    assert.equal(session.isStale(0), false);
-    assert.deepEqual(frames(session, 0), []);
-  });
-
-  test('is not renewed between receivers, nor over a WebSocket', () => {
-    const session = openPolling();
-    session.detach(0);
-    session.renew();
-    session.attach(0, true);
-    assert.deepEqual(frames(session, 0), []);
-    const socket = openWebSocket();
-    socket.renew();
-    assert.deepEqual(frames(socket, 0), []);
-    assert.equal(socket.isStale(0), false);
-  });
 });
 
 describe('seemsOpen', () => {

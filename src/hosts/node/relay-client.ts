@@ -7,7 +7,6 @@ import { RelayCall, type RelayOutcome } from './relay-call.ts';
 import {
   RELAY_CLIENT,
   RELAY_OWNER,
-  RELAY_RENEW,
   RELAY_RESULT,
   RELAY_SECRET,
   type RelayResult,
@@ -45,20 +44,6 @@ const CHECK_INTERVAL_MS = 500;
 /** Time in which a node responds to a probe, in milliseconds. */
 const PROBE_TIMEOUT_MS = 1000;
 
-/** Time without requests after which no more are expected, in milliseconds. */
-const QUIET_MS = 1000;
-const FINISH_CHECK_MS = 50;
-
-/** Waits for a condition without an event, up to a deadline. */
-async function until(condition: () => boolean, deadline: number): Promise<void> {
-  while (!condition() && performance.now() < deadline) {
-    // oxlint-disable-next-line no-await-in-loop
-    await new Promise((resolve) => {
-      setTimeout(resolve, FINISH_CHECK_MS);
-    });
-  }
-}
-
 /** Relay listener of a node. */
 export interface RelayTarget {
   readonly node: string;
@@ -70,30 +55,20 @@ export interface RelayTarget {
 export interface RelayRequest {
   readonly exchange: Exchange;
   readonly client: ClientAddress;
-  /** Prefix of the router. */
-  readonly prefix: string;
+  /** Path with the prefix, and query. */
+  readonly url: string;
   readonly body: Buffer | undefined;
   /** Time in milliseconds in which the owner has to send something. */
   readonly silenceLimit: number;
 }
 
-interface PendingCall {
-  /** Prefix of the router. */
-  readonly prefix: string;
-  /** Lets the owner end the response to a receiving request. */
-  readonly renew: () => void;
-}
-
 /** Relays requests over kept-alive connections. */
 export class RelayClient {
   readonly #agents = new Map<string, Agent>();
-  /** Requests whose response has not ended. */
-  readonly #calls = new Map<RelayCall, PendingCall>();
+  readonly #calls = new Set<RelayCall>();
   readonly #ticker = new Ticker(CHECK_INTERVAL_MS, (counted) => {
-    for (const call of this.#calls.keys()) call.addSilence(counted);
+    for (const call of this.#calls) call.addSilence(counted);
   });
-  /** Prefix to the time of its last relayed request. */
-  readonly #relayedAt = new Map<string, number>();
   readonly #onFailed: (target: RelayTarget, error: Error) => void;
 
   /** @param onFailed called with the reason that a node has not responded */
@@ -103,7 +78,7 @@ export class RelayClient {
 
   /** Relays a request. It is never repeated. */
   relay(target: RelayTarget, secret: string, relayed: RelayRequest): Promise<RelayOutcome> {
-    const { exchange, client, prefix, body, silenceLimit } = relayed;
+    const { exchange, client, url, body, silenceLimit } = relayed;
     if (exchange.isDisconnected) return Promise.resolve('disconnected');
     const { host, port, node } = target;
     const { method } = exchange;
@@ -119,39 +94,14 @@ export class RelayClient {
     if (method === 'POST') headers.push('Content-Length', String(body?.length ?? 0));
     headers.push(...copyHeaders(exchange.rawHeaders, DROPPED_REQUEST_HEADERS));
     const agent = this.#agentOf(node);
-    const path = prefix + exchange.path + (exchange.query === '' ? '' : `?${exchange.query}`);
-    const options = { agent, host, port, method, path };
-    const request = sendRequest({ ...options, headers });
-    const onFailed = (error: Error): void => this.#onFailed(target, error);
-    const call = new RelayCall(exchange, request, silenceLimit, onFailed);
-    const renew = (): void => {
-      if (body !== undefined) return; // Its response follows at once.
-      const renewal = sendRequest({ ...options, headers: [...headers, RELAY_RENEW, 'receiver'] });
-      renewal.on('response', (response) => response.resume());
-      renewal.on('error', () => {}); // The relayed request breaks too.
-      renewal.end();
-    };
-    this.#relayedAt.set(prefix, performance.now());
-    this.#calls.set(call, { prefix, renew });
-    this.#ticker.start();
+    const request = sendRequest({ agent, host, port, method, path: url, headers });
+    const call = new RelayCall(exchange, request, silenceLimit, (error) =>
+      this.#onFailed(target, error),
+    );
+    this.#add(call);
     request.on('close', () => this.#remove(call));
     request.end(body);
     return call.outcome;
-  }
-
-  /**
-   * Relays until the load balancer has sent no request for 1 s, since it has noticed that this node shuts down. Then it
-   * ends the responses that wait, so that their clients send the next request to another node.
-   * @param timeout limit in milliseconds
-   */
-  async finish(prefix: string, timeout: number): Promise<void> {
-    const deadline = performance.now() + timeout;
-    const silence = (): number => performance.now() - (this.#relayedAt.get(prefix) ?? -Infinity);
-    const calls = (): PendingCall[] =>
-      [...this.#calls.values()].filter((call) => call.prefix === prefix);
-    await until(() => silence() >= QUIET_MS, deadline);
-    for (const { renew } of calls()) renew();
-    await until(() => calls().length === 0, deadline);
   }
 
   /** Returns whether a node responds within 1 s. */
@@ -195,6 +145,11 @@ export class RelayClient {
       this.#agents.set(node, agent);
     }
     return agent;
+  }
+
+  #add(call: RelayCall): void {
+    this.#calls.add(call);
+    this.#ticker.start();
   }
 
   #remove(call: RelayCall): void {

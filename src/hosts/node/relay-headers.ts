@@ -14,8 +14,6 @@ export const RELAY_SECRET = RELAY_PREFIX;
 export const RELAY_OWNER = `${RELAY_PREFIX}-owner`;
 /** Scheme, address and host of the client, in a request. */
 export const RELAY_CLIENT = `${RELAY_PREFIX}-client`;
-/** Present in a request that ends the receiver of a session, so that the client sends its next request. */
-export const RELAY_RENEW = `${RELAY_PREFIX}-renew`;
 /** A `RelayResult`, in every response to a request with the secret. */
 export const RELAY_RESULT = `${RELAY_PREFIX}-result`;
 

@@ -21,7 +21,6 @@ import type { WriteLimits } from './write-watchdog.ts';
 import {
   RELAY_CLIENT,
   RELAY_OWNER,
-  RELAY_RENEW,
   RELAY_RESULT,
   RELAY_SECRET,
   type RelayResult,
@@ -52,8 +51,6 @@ export interface RelayHandler {
   readonly settings: HostSettings;
   /** Handles a request of a session. Returns false if there is no such session, and the request is unchanged. */
   handleRelayed(exchange: Exchange): boolean;
-  /** Ends the receiver of the session of a request. Returns false if there is no such session. */
-  renewReceiver(exchange: Exchange): boolean;
 }
 
 /** A relayed request. Its client is the one that the other node has seen. */
@@ -141,9 +138,7 @@ function serve(
     const below = stripPrefix(target, handler.prefix);
     if (below === undefined) continue;
     const exchange = new RelayedExchange(request, response, below, handler.settings);
-    if (request.headers[RELAY_RENEW] !== undefined) {
-      if (handler.renewReceiver(exchange)) return undefined;
-    } else if (handler.handleRelayed(exchange)) return onRelayed();
+    if (handler.handleRelayed(exchange)) return onRelayed();
   }
   const isOwner = request.headers[RELAY_OWNER] === node();
   return refuse(response, NOT_FOUND, isOwner ? 'session' : 'owner');
