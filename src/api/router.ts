@@ -65,6 +65,9 @@ export type SockJSMiddleware = (
 
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
+/** Time for the requests that were relayed while the router shut down, in milliseconds. */
+const LAST_RELAYS_MS = 500;
+
 /**
  * Serves SockJS below a prefix, on one or more servers, with an instance of a connection class for each client.
  *
@@ -265,9 +268,12 @@ export class SockJSRouter<C extends SockJSConnection = SockJSConnection> {
     // The servers still listen: a client may need one more poll to receive its close frame.
     const drained = this.#sessions.drain({ code, reason, cause: 'goingAway' }, timeout);
     this.settings.cluster?.onDraining();
-    await drained;
+    await Promise.all([drained, this.#routing?.releaseRelays(timeout)]);
     this.#state.decisions.close();
     await nextTurn(); // Promise callbacks refuse the pending requests first.
+    for (const server of this.#ownServers) server.close();
+    // The last requests of sessions of other nodes.
+    await this.#routing?.releaseRelays(LAST_RELAYS_MS);
     await Promise.all([...this.#ownServers].map(closeHttpServer));
     for (const server of this.#servers.keys()) this.detach(server);
     if (this.#member !== undefined) this.settings.cluster?.removeRouter(this.#member);

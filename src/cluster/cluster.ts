@@ -5,7 +5,7 @@ import { CONSOLE_LOGGER, describeError } from '../base/logging.ts';
 import { RouterLog } from '../base/router-log.ts';
 import { closeHttpServer } from '../hosts/node/node-host.ts';
 import type { RelayOutcome } from '../hosts/node/relay-call.ts';
-import { RelayClient, type RelayTarget } from '../hosts/node/relay-client.ts';
+import { RelayClient, type RelayTarget, type RelayedRequest } from '../hosts/node/relay-client.ts';
 import { type RelayHandler, createRelayListener } from '../hosts/node/relay-listener.ts';
 import type { RequestContext } from '../http/request-context.ts';
 import type { Backplane, BackplaneListener, NodeId } from '../backplane/backplane.ts';
@@ -13,12 +13,8 @@ import { type ClusterOptions, checkOptions, findPrivateHost } from './cluster-op
 import type { ClusterStats } from './cluster-stats.ts';
 import { formatCard } from './node-card.ts';
 import { type ClusterNodeInfo, NodeDirectory } from './node-directory.ts';
-import type {
-  ClusterNode,
-  RelayOptions,
-  RoutingCounts,
-  SessionRouting,
-} from './session-routing.ts';
+import type { ClusterNode, RelayOptions, RoutingCounts } from './session-relays.ts';
+import type { SessionRouting } from './session-routing.ts';
 
 /** A router of this node. */
 export interface ClusterRouter {
@@ -26,6 +22,11 @@ export interface ClusterRouter {
   readonly handler: RelayHandler;
   /** Closes the router. */
   close(): Promise<void>;
+}
+
+function relayedRequest({ exchange, client, state }: RequestContext): RelayedRequest {
+  const query = exchange.query === '' ? '' : `?${exchange.query}`;
+  return { exchange, client, url: state.prefix + exchange.path + query };
 }
 
 /** One node of a cluster. */
@@ -178,23 +179,24 @@ export class SockJSCluster implements ClusterNode, BackplaneListener {
   }
 
   /** @internal */
-  relay(
-    owner: NodeId,
-    { exchange, client, state }: RequestContext,
-    { body, silenceLimit }: RelayOptions,
-  ): Promise<RelayOutcome> {
-    if (!this.#nodes.has(owner)) return Promise.resolve('gone');
-    const card = this.#nodes.cardOf(owner);
-    if (card === undefined) {
+  relay(owner: NodeId, context: RequestContext, options: RelayOptions): Promise<RelayOutcome> {
+    const target = this.#nodes.targetOf(owner);
+    if (target === undefined) {
+      options.onEnd();
+      if (!this.#nodes.has(owner)) return Promise.resolve('gone');
       this.#warnOfVersion();
       return Promise.resolve('refused');
     }
     this.#relayedOut += 1;
-    const query = exchange.query === '' ? '' : `?${exchange.query}`;
-    const url = state.prefix + exchange.path + query;
-    const target = { node: owner, host: card.host, port: card.port };
-    const { secret } = this.backplane;
-    return this.#relays.relay(target, secret, { exchange, client, url, body, silenceLimit });
+    const relayed = { ...relayedRequest(context), ...options };
+    return this.#relays.relay(target, this.backplane.secret, relayed);
+  }
+
+  /** @internal */
+  release(owner: NodeId, context: RequestContext): void {
+    const target = this.#nodes.targetOf(owner);
+    if (target === undefined) return;
+    this.#relays.release(target, this.backplane.secret, relayedRequest(context));
   }
 
   /** @internal */

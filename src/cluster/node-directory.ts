@@ -73,9 +73,10 @@ export class NodeDirectory {
     return this.#cards.has(node) || this.#unlisted.has(node);
   }
 
-  /** Returns the card of a node, or undefined if another version of the package has written it. */
-  cardOf(node: NodeId): NodeCard | undefined {
-    return this.#cards.get(node) ?? this.#unlisted.get(node);
+  /** Returns the relay listener of a node, or undefined if the node is gone or incompatible. */
+  targetOf(node: NodeId): RelayTarget | undefined {
+    const card = this.#cards.get(node) ?? this.#unlisted.get(node);
+    return card && { node, host: card.host, port: card.port };
   }
 
   /**

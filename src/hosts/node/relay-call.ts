@@ -24,13 +24,20 @@ function isRefused(error: Error): boolean {
   return GONE_CODES.has(String(Reflect.get(error, 'code')));
 }
 
+export interface RelayEvents {
+  /** Called with the reason that a node has not responded. */
+  onFailed(error: Error): void;
+  /** Called when the response is complete, or the client has disconnected. */
+  onEnd(): void;
+}
+
 /** A request to the owner of a session, whose response is passed on to the client as it arrives. */
 export class RelayCall implements ResponseListener {
   readonly outcome: Promise<RelayOutcome>;
   readonly #exchange: Exchange;
   readonly #request: ClientRequest;
   readonly #silenceLimit: number;
-  readonly #onFailed: (error: Error) => void;
+  readonly #events: RelayEvents;
   #settle: (outcome: RelayOutcome) => void = () => {};
   #response: IncomingMessage | undefined;
   /** Time without a byte of the owner in which the client could take one, in milliseconds. */
@@ -39,24 +46,24 @@ export class RelayCall implements ResponseListener {
 
   /**
    * @param silenceLimit time in milliseconds in which the owner has to send something
-   * @param onFailed called with the reason that a living node has not responded
    */
   constructor(
     exchange: Exchange,
     request: ClientRequest,
     silenceLimit: number,
-    onFailed: (error: Error) => void,
+    events: RelayEvents,
   ) {
     this.#exchange = exchange;
     this.#request = request;
     this.#silenceLimit = silenceLimit;
-    this.#onFailed = onFailed;
+    this.#events = events;
     this.outcome = new Promise((resolve) => {
       this.#settle = resolve;
     });
     exchange.listen(this);
     request.on('socket', (socket) => {
       this.#isConnecting = socket.connecting;
+      if (!socket.connecting) return;
       socket.once('connect', () => {
         this.#isConnecting = false;
         this.#silence = 0;
@@ -83,11 +90,13 @@ export class RelayCall implements ResponseListener {
 
   onFinish(): void {
     this.#settle('responded');
+    this.#events.onEnd();
   }
 
   /** The owner notices the end of its connection as it would notice the end of the client's. */
   onDisconnect(): void {
     this.#settle('disconnected');
+    this.#events.onEnd();
     this.#request.destroy();
   }
 
@@ -97,7 +106,7 @@ export class RelayCall implements ResponseListener {
 
   #fail(error: Error): void {
     this.#settle(this.#isConnecting && !isRefused(error) ? 'failed' : 'gone');
-    if (!this.#exchange.isDisconnected) this.#onFailed(error);
+    if (!this.#exchange.isDisconnected) this.#events.onFailed(error);
   }
 
   #onResponse(response: IncomingMessage): void {
@@ -107,7 +116,8 @@ export class RelayCall implements ResponseListener {
     if (result === 'owner') return this.#settle('gone');
     if (result === 'session') return this.#settle('unknown');
     this.#settle('refused');
-    if (result === undefined) this.#onFailed(new Error(`its status is ${response.statusCode}`));
+    if (result === undefined)
+      this.#events.onFailed(new Error(`its status is ${response.statusCode}`));
     return undefined;
   }
 

@@ -14,6 +14,8 @@ export const RELAY_SECRET = RELAY_PREFIX;
 export const RELAY_OWNER = `${RELAY_PREFIX}-owner`;
 /** Scheme, address and host of the client, in a request. */
 export const RELAY_CLIENT = `${RELAY_PREFIX}-client`;
+/** A `RelayMode`, in a receiving request of a node that shuts down. */
+export const RELAY_MODE = `${RELAY_PREFIX}-mode`;
 /** A `RelayResult`, in every response to a request with the secret. */
 export const RELAY_RESULT = `${RELAY_PREFIX}-result`;
 
@@ -22,6 +24,16 @@ export const RELAY_RESULT = `${RELAY_PREFIX}-result`;
  * session. `version`: it uses another version of the protocol.
  */
 export type RelayResult = 'handled' | 'owner' | 'session' | 'version';
+
+/**
+ * `brief`: the owner sends what is queued or a heartbeat, and ends the response. `release`: it does so with the response
+ * that it has begun for the session, and the request itself gets an empty response.
+ */
+export type RelayMode = 'brief' | 'release';
+
+export function parseMode(value: unknown): RelayMode | undefined {
+  return value === 'brief' || value === 'release' ? value : undefined;
+}
 
 export function formatSecret(secret: string): string {
   return `${VERSION} ${secret}`;

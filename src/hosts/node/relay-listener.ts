@@ -20,13 +20,16 @@ import { NodeExchange } from './node-exchange.ts';
 import type { WriteLimits } from './write-watchdog.ts';
 import {
   RELAY_CLIENT,
+  RELAY_MODE,
   RELAY_OWNER,
   RELAY_RESULT,
   RELAY_SECRET,
+  type RelayMode,
   type RelayResult,
   checkSecret,
   copyHeaders,
   parseClient,
+  parseMode,
 } from './relay-headers.ts';
 
 const NOT_FOUND = 404;
@@ -35,6 +38,9 @@ const UNAVAILABLE = 503;
 /** Time for the head of a request, in milliseconds. */
 const HEADERS_TIMEOUT_MS = 10_000;
 const CHECKS_PER_TIMEOUT = 5;
+
+/** Idle time of a connection after which the system checks it once per second, in milliseconds. */
+const KEEP_ALIVE_DELAY_MS = 5000;
 
 /** Limit for the head of a request. Servers of the application may take longer heads than Node's default. */
 const MAX_HEADER_BYTES: number = Math.max(maxHeaderSize, 64 * 1024) + 4096;
@@ -50,7 +56,7 @@ export interface RelayHandler {
   readonly prefix: string;
   readonly settings: HostSettings;
   /** Handles a request of a session. Returns false if there is no such session, and the request is unchanged. */
-  handleRelayed(exchange: Exchange): boolean;
+  handleRelayed(exchange: Exchange, mode: RelayMode | undefined): boolean;
 }
 
 /** A relayed request. Its client is the one that the other node has seen. */
@@ -134,11 +140,12 @@ function serve(
   { node, routers, onRelayed }: RelayListenerOptions,
 ): void {
   const target = splitTarget(request.url ?? '');
+  const mode = parseMode(request.headers[RELAY_MODE]);
   for (const { handler } of routers) {
     const below = stripPrefix(target, handler.prefix);
     if (below === undefined) continue;
     const exchange = new RelayedExchange(request, response, below, handler.settings);
-    if (handler.handleRelayed(exchange)) return onRelayed();
+    if (handler.handleRelayed(exchange, mode)) return onRelayed();
   }
   const isOwner = request.headers[RELAY_OWNER] === node();
   return refuse(response, NOT_FOUND, isOwner ? 'session' : 'owner');
@@ -168,6 +175,9 @@ export function createRelayListener(options: RelayListenerOptions): Server {
       headersTimeout,
       // A node sends the body of a client at once, and a slow network must not end a session.
       requestTimeout: 0,
+      // Detects the end of a machine of another node.
+      keepAlive: true,
+      keepAliveInitialDelay: KEEP_ALIVE_DELAY_MS,
       connectionsCheckingInterval: headersTimeout / CHECKS_PER_TIMEOUT,
     },
     onRequest,

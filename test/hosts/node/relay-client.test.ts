@@ -39,7 +39,8 @@ async function startRelay(
     const exchange = new NodeExchange(incoming, response, target, limits, NO_UPGRADE);
     const client = { address: '192.0.2.1', host: 'a', secure: false };
     const owner = { node: 'owner', host: '127.0.0.1', port };
-    const relayed = { exchange, client, url: '/x', body: undefined, silenceLimit };
+    const head = { exchange, client, url: '/x', mode: undefined, body: undefined };
+    const relayed = { ...head, silenceLimit, onEnd: () => {} };
     outcome.resolve(await relays.relay(owner, 'secret', relayed));
   };
   const edge = createServer((incoming, response) => void relay(incoming, response));
