@@ -20,11 +20,23 @@ export const RECORD_TTL_MS: Readonly<Record<RecordKind, number>> = {
 export interface EngineListener {
   /** Called with each message of a subscribed topic. */
   onMessage(topic: string, data: string): void;
+  /** Called when the engine has dropped messages of subscribed topics. */
+  onMissed(): void;
   /** Called when the engine is connected again and its subscriptions are restored. */
   onUp(): void;
   /** Called when the connection to the engine is lost. */
   onDown(): void;
 }
+
+function ignore(): void {}
+
+/** Listener of an engine that is not connected. */
+export const NO_ENGINE_LISTENER: EngineListener = {
+  onMessage: ignore,
+  onMissed: ignore,
+  onUp: ignore,
+  onDown: ignore,
+};
 
 /** Every promise rejects if the engine cannot be reached. None needs a timeout of its own. */
 export interface Engine {
@@ -62,7 +74,8 @@ export interface Engine {
    */
   writeFields(key: string, changes: ReadonlyMap<string, string | undefined>): Promise<void>;
   readFields(key: string): Promise<ReadonlyMap<string, string>>;
-  removeFields(key: string): Promise<void>;
+  /** Replaces the set of fields. An empty set is removed. */
+  replaceFields(key: string, fields: ReadonlyMap<string, string>): Promise<void>;
   /** Publishes to all subscribers, this node included. */
   publish(topic: string, data: string): Promise<void>;
   subscribe(topic: string): Promise<void>;

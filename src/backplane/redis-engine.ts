@@ -1,4 +1,10 @@
-import { type Engine, type EngineListener, RECORD_TTL_MS, type RecordKind } from './engine.ts';
+import {
+  type Engine,
+  type EngineListener,
+  NO_ENGINE_LISTENER,
+  RECORD_TTL_MS,
+  type RecordKind,
+} from './engine.ts';
 import { type RedisClient, type RedisConnection, createConnection } from './redis-connection.ts';
 
 /** Longer messages are split, since Redis closes the connection of a subscriber that falls 32 MiB behind. */
@@ -27,6 +33,12 @@ for _, node in ipairs(redis.call('SMEMBERS', KEYS[1])) do
 end
 return members`;
 
+/** Replaces all fields. */
+const REPLACE_FIELDS = `
+redis.call('DEL', KEYS[1])
+for i = 2, #ARGV, 2 do redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1]) end
+return redis.call('PEXPIRE', KEYS[1], ARGV[1])`;
+
 /** Sets and removes fields. The set gets its lifetime with its first field, or it would outlive its node. */
 const WRITE_FIELDS = `
 local set = tonumber(ARGV[2])
@@ -54,7 +66,7 @@ export class RedisEngine implements Engine {
   readonly #commands: RedisConnection;
   readonly #topics = new Set<string>();
   #subscriptions: RedisConnection;
-  #listener: EngineListener = { onMessage: ignore, onUp: ignore, onDown: ignore };
+  #listener: EngineListener = NO_ENGINE_LISTENER;
   #namespace = '';
 
   /** @param client gives the options of the connections */
@@ -134,8 +146,9 @@ export class RedisEngine implements Engine {
     return toMap(await this.#eval(READ_FIELDS, this.#key('facts', key), []));
   }
 
-  async removeFields(key: string): Promise<void> {
-    await this.#commands.command(['DEL', this.#key('facts', key)]);
+  async replaceFields(key: string, fields: ReadonlyMap<string, string>): Promise<void> {
+    const args = [String(RECORD_TTL_MS.facts), ...[...fields].flat()];
+    await this.#eval(REPLACE_FIELDS, this.#key('facts', key), args);
   }
 
   async publish(topic: string, data: string): Promise<void> {
@@ -161,7 +174,7 @@ export class RedisEngine implements Engine {
   }
 
   async close(): Promise<void> {
-    this.#listener = { onMessage: ignore, onUp: ignore, onDown: ignore };
+    this.#listener = NO_ENGINE_LISTENER;
     this.#commands.close();
     this.#subscriptions.close();
   }
