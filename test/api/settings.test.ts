@@ -34,7 +34,6 @@ test('an empty object resolves to the defaults', () => {
     trustedProxies: [],
     forwardedHeader: 'auto',
     baseUrl: undefined,
-    cluster: undefined,
     maxMessageBytes: 2_097_152,
     maxMessagesPerBody: 10_000,
     maxMessagesPerSecond: 10_000,
