@@ -15,6 +15,7 @@ import { endReceiver } from '../transports/http-receive.ts';
 import { readSendBody } from '../transports/http-send.ts';
 import type { HttpTransport } from '../transports/transport.ts';
 import type { Backplane, Claim, NodeId } from '../backplane/backplane.ts';
+import { lateCloseFrame } from './late-close-frame.ts';
 import { OwnerCache } from './owner-cache.ts';
 
 const NODE_GONE = closeFrame(1001, 'Node is gone');
@@ -108,9 +109,7 @@ export class SessionRouting {
     state.sessions.onForgotten = (session) => {
       const { key } = session.init;
       if (key === undefined) return;
-      const { closeReason } = session;
-      const isLeaving = state.sessions.isDraining && closeReason !== undefined;
-      const frame = isLeaving ? closeFrame(closeReason.code, closeReason.reason) : undefined;
+      const frame = state.sessions.isDraining ? lateCloseFrame(session) : undefined;
       this.#release(claimKeyOf(state.prefix, key), frame);
     };
   }
