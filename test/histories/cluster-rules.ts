@@ -8,7 +8,8 @@
  *    was closed and then forgotten, as on a single node, or the engine has lost its records in the meantime. The first
  *    session is then the only one that has messages for the client.
  * 3. A session on a node that was not killed has one `onOpen` and one `onClose`.
- * 4. No session is opened again after the node that had it was killed, unless the engine has lost its records.
+ * 4. No session is opened again after the node that had it was killed, unless the engine has lost its records, or the
+ *    node had forgotten the session before.
  * 5. A node receives the messages of a topic in the order of each publisher, without duplicates. One that is missing
  *    when all faults have ended was reported as missed, after it was published. The exception are the last messages of
  *    a publisher that has ended.
@@ -39,19 +40,21 @@ export interface ClusterViolation {
 }
 
 interface NodeRecord {
-  readonly killed: ReadonlySet<string>;
+  /** Times at which nodes were killed. */
+  readonly killed: ReadonlyMap<string, number>;
   /** Killed, or closed. */
   readonly ended: ReadonlySet<string>;
   readonly emptiedAt: readonly number[];
 }
 
 function nodesOf(events: readonly ClusterEvent[]): NodeRecord {
-  const [killed, ended] = [new Set<string>(), new Set<string>()];
+  const killed = new Map<string, number>();
+  const ended = new Set<string>();
   const emptiedAt: number[] = [];
   for (const event of events) {
     if (event.source === 'engine' && event.event === 'emptied') emptiedAt.push(event.at);
     if (event.source !== 'node') continue;
-    if (event.event === 'killed') killed.add(event.node);
+    if (event.event === 'killed') killed.set(event.node, event.at);
     if (event.event === 'killed' || event.event === 'closing') ended.add(event.node);
   }
   return { killed, ended, emptiedAt };
@@ -110,9 +113,9 @@ function mayReopen(
   { disconnectDelay }: ClusterRules,
 ): boolean {
   if (emptiedAt.some((at) => at >= previous.openedAt && at <= next.openedAt)) return true;
-  if (killed.has(previous.node)) return false;
-  const { closedAt } = previous;
-  return closedAt !== undefined && next.openedAt >= closedAt + disconnectDelay;
+  // A node that was killed has released the claims of the sessions that it had forgotten before.
+  const forgottenAt = (previous.closedAt ?? Infinity) + disconnectDelay;
+  return forgottenAt <= Math.min(next.openedAt, killed.get(previous.node) ?? Infinity);
 }
 
 function* openViolations(

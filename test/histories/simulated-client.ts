@@ -24,7 +24,11 @@ const MAX_CONNECT_ATTEMPTS = 5;
 /** Of so many steps, one closes the session. */
 const STEPS_PER_CLOSE = 60;
 /** Of so many closed sessions, one is followed by a late poll. */
-const CLOSES_PER_LATE_POLL = 3;
+const CLOSES_PER_LATE_POLL = 2;
+/** Time until the late poll, in milliseconds. In the longer one, other nodes forget a dead node. */
+const MAX_LATENESS_MS = [1500, 14_000] as const;
+/** Time after which an unanswered late poll is broken off. */
+const LATE_POLL_MS = 1000;
 const MAX_STEP_MS = 1200;
 const MAX_SLOW_STEP_MS = 6000;
 const MAX_RECONNECT_DELAY_MS = 1500;
@@ -36,8 +40,8 @@ export interface SimulatedClientOptions {
   /** Returns the port of a node, as a load balancer chooses it. */
   readonly nextPort: () => number | undefined;
   readonly nextAttempt: () => number;
-  /** Time after which a late poll follows a closed session, in milliseconds, at most. */
-  readonly maxLateness: number;
+  /** Returns false once clients should send nothing more. */
+  readonly mayPollLate: () => boolean;
 }
 
 /** Returns a path below the prefix `/echo`. */
@@ -86,9 +90,13 @@ class Attempt {
     if (this.#state === 'closed') return;
     this.#state = 'closed';
     this.#add({ type: 'closed', status: { code, reason } });
-    for (const request of this.#requests) request.destroy();
+    this.#destroyRequests();
     if (this.#options.random.oneIn(CLOSES_PER_LATE_POLL)) this.#pollLate();
     this.#onClosed();
+  }
+
+  #destroyRequests(): void {
+    for (const request of this.#requests) request.destroy();
   }
 
   #receive(): void {
@@ -150,12 +158,14 @@ class Attempt {
 
   /** Polls although the session is closed, as a request that was delayed. */
   #pollLate(): void {
-    const { random, maxLateness } = this.#options;
+    const { random, mayPollLate } = this.#options;
     const request = openRequest(XHR, this.#target);
-    setTimeout(
-      () => this.#request(request, (response) => response.resume(), true),
-      random.integer(1, maxLateness),
-    );
+    const poll = (): void => {
+      if (!mayPollLate()) return;
+      this.#request(request, (response) => response.resume(), true);
+      setTimeout(() => this.#destroyRequests(), LATE_POLL_MS);
+    };
+    setTimeout(poll, random.integer(1, random.pick(MAX_LATENESS_MS)));
   }
 
   get #target(): { readonly session: string; readonly query: string } {

@@ -73,6 +73,7 @@ class Simulation {
   readonly #faults: Partial<Record<Fault, number>> = {};
   /** Functions that end the faults that last. */
   readonly #ends = new Set<() => void>();
+  #isQuiet = false;
   #sessions = 0;
   #attempts = 0;
 
@@ -121,6 +122,7 @@ class Simulation {
       await this.#virtual.run(this.#random.integer(1, MAX_RECOVERY_STEP_MS));
       this.#pickNode()?.useTopic();
     }
+    this.#isQuiet = true;
     for (const client of this.#clients) client.quieten();
     await this.#virtual.run(SETTLING_MS);
     this.#log.add({ source: 'end', event: 'settled' });
@@ -170,7 +172,7 @@ class Simulation {
             random: this.#random.fork(`client ${index}`),
             nextPort,
             nextAttempt: () => (this.#attempts += 1),
-            maxLateness: DISCONNECT_DELAY_MS / 2,
+            mayPollLate: () => !this.#isQuiet,
           }),
         );
     });
