@@ -16,9 +16,15 @@ export interface LoggingNode {
   nextSession(): number;
 }
 
+/** A connection that can send messages at any time. */
+export abstract class SendingConnection extends SockJSConnection {
+  /** Sends up to three messages. */
+  abstract sendSome(): void;
+}
+
 /** Returns a connection class that logs all events, and sends messages of its own. */
-export function loggingConnection(node: LoggingNode): new () => SockJSConnection {
-  return class LoggingConnection extends SockJSConnection {
+export function loggingConnection(node: LoggingNode): new () => SendingConnection {
+  return class LoggingConnection extends SendingConnection {
     readonly #session = node.nextSession();
     readonly #random = node.random.fork(`session ${this.#session}`);
     #sent = 0;
@@ -38,8 +44,7 @@ export function loggingConnection(node: LoggingNode): new () => SockJSConnection
       this.#add({ type: 'closed', status: { code, reason } });
     }
 
-    /** Sends up to three messages. */
-    sendSome(): void {
+    override sendSome(): void {
       for (let count = this.#random.integer(0, 3); count > 0 && !this.isClosed; count -= 1) {
         this.#sent += 1;
         const text = `s${this.#session}-${this.#sent}`;

@@ -9,11 +9,11 @@ import { SimulatedProcess } from '../../testkit/simulated-process.ts';
 import { MethodMocks, VirtualProcess } from '../../testkit/virtual-process.ts';
 import { type ClusterEvent, ClusterLog } from './cluster-log.ts';
 import { type ClusterViolation, clusterViolations } from './cluster-rules.ts';
-import { SimulatedClient } from './simulated-client.ts';
+import { HistoryClient } from './history-client.ts';
+import { DISCONNECT_DELAY_MS } from './history-node.ts';
 import { SimulatedNode } from './simulated-node.ts';
 
 const SECOND_MS = 1000;
-const DISCONNECT_DELAY_MS = 3000;
 /** Time with faults. */
 const FAULTY_MS = 12 * SECOND_MS;
 const MAX_STEP_MS = 300;
@@ -66,7 +66,7 @@ class Simulation {
   readonly #engine = new SimulatedProcess('engine');
   readonly #clientProcess = new SimulatedProcess('clients');
   readonly #nodes: SimulatedNode[] = [];
-  readonly #clients: SimulatedClient[] = [];
+  readonly #clients: HistoryClient[] = [];
   readonly #names = new Map<string, string>();
   readonly #delay: () => number;
   readonly #faultsPerStep: number;
@@ -107,7 +107,7 @@ class Simulation {
   async #step(): Promise<void> {
     await this.#virtual.run(this.#random.integer(1, MAX_STEP_MS));
     const node = this.#pickNode();
-    if (this.#random.oneIn(2)) node?.useTopic();
+    if (this.#random.oneIn(2)) node?.publish();
     if (this.#random.oneIn(3)) node?.sendSome();
     if (this.#random.oneIn(this.#faultsPerStep)) this.#cause(this.#random.pick(FAULT_LIST));
   }
@@ -120,7 +120,7 @@ class Simulation {
     const recovered = this.#virtual.now() + RECOVERY_MS;
     while (this.#virtual.now() < recovered) {
       await this.#virtual.run(this.#random.integer(1, MAX_RECOVERY_STEP_MS));
-      this.#pickNode()?.useTopic();
+      this.#pickNode()?.publish();
     }
     this.#isQuiet = true;
     for (const client of this.#clients) client.quieten();
@@ -129,15 +129,20 @@ class Simulation {
   }
 
   async #closeAll(): Promise<void> {
-    const open = this.#nodes.filter(({ isListed }) => isListed);
+    const open = this.#nodes.filter(({ port }) => port !== undefined);
     for (const node of open) node.logLeftovers();
     for (const node of open) void node.close();
     await this.#virtual.run(CLOSING_MS);
     for (const node of this.#nodes) {
-      node.logTimers(this.#virtual.timersOf(node.process));
+      this.#logTimers(node);
       node.process.kill();
       this.#network.drop(node.process);
     }
+  }
+
+  #logTimers({ name, process }: SimulatedNode): void {
+    const count = this.#virtual.timersOf(process);
+    if (count > 0) this.#log.add({ source: 'leftover', node: name, event: `${count} timers left` });
   }
 
   #startNode(): void {
@@ -151,9 +156,8 @@ class Simulation {
       nextSession: () => (this.#sessions += 1),
       hub: this.#hub,
       network: this.#network,
-      engine: this.#engine,
+      engineProcess: this.#engine,
       delay: this.#delay,
-      disconnectDelay: DISCONNECT_DELAY_MS,
     });
     this.#nodes.push(node);
   }
@@ -161,13 +165,13 @@ class Simulation {
   #startClients(count: number): void {
     const balancer = this.#random.fork('balancer');
     const nextPort = (): number | undefined => {
-      const [first, ...others] = this.#nodes.filter(({ isListed }) => isListed);
-      return first === undefined ? undefined : balancer.pick([first, ...others]).port;
+      const [first, ...others] = this.#nodes.flatMap(({ port }) => port ?? []);
+      return first === undefined ? undefined : balancer.pick([first, ...others]);
     };
     this.#clientProcess.call(() => {
       for (let index = 0; index < count; index += 1)
         this.#clients.push(
-          new SimulatedClient({
+          new HistoryClient({
             log: this.#log,
             random: this.#random.fork(`client ${index}`),
             nextPort,
@@ -281,7 +285,7 @@ class Simulation {
   }
 
   #replaceNode(): void {
-    const running = this.#nodes.filter(({ isListed }) => isListed).length;
+    const running = this.#nodes.filter(({ port }) => port !== undefined).length;
     if (running < MAX_NODES) this.#endLater(4, () => this.#startNode());
   }
 

@@ -1,4 +1,4 @@
-/** A SockJS client over HTTP in a simulation. Each of its requests may reach another node. */
+/** A SockJS client over HTTP, of which each request may reach another node. It logs what it sends and receives. */
 import {
   Agent,
   type ClientRequest,
@@ -34,7 +34,7 @@ const MAX_SLOW_STEP_MS = 6000;
 const MAX_RECONNECT_DELAY_MS = 1500;
 const LOST_CONNECTION = 1006;
 
-export interface SimulatedClientOptions {
+export interface HistoryClientOptions {
   readonly log: Pick<ClusterLog, 'add'>;
   readonly random: SeededRandom;
   /** Returns the port of a node, as a load balancer chooses it. */
@@ -51,7 +51,7 @@ function sessionUrl(attempt: number): string {
 
 /** One attempt to connect, until its session is closed. */
 class Attempt {
-  readonly #options: SimulatedClientOptions;
+  readonly #options: HistoryClientOptions;
   readonly #agent: Agent;
   readonly #transport: HttpTransport;
   readonly #number: number;
@@ -62,7 +62,7 @@ class Attempt {
   #sent = 0;
   #isSending = false;
 
-  constructor(options: SimulatedClientOptions, agent: Agent, onClosed: () => void) {
+  constructor(options: HistoryClientOptions, agent: Agent, onClosed: () => void) {
     this.#options = options;
     this.#agent = agent;
     this.#transport = options.random.pick([XHR, ...HTTP_TRANSPORTS]);
@@ -218,15 +218,15 @@ class Attempt {
 }
 
 /** Connects again and again, sends messages, and sometimes closes. */
-export class SimulatedClient {
-  readonly #options: SimulatedClientOptions;
+export class HistoryClient {
+  readonly #options: HistoryClientOptions;
   readonly #agent: Agent;
   #attempt: Attempt | undefined;
   #maxStep = MAX_STEP_MS;
   #state: 'ended' | 'quiet' | 'running' = 'running';
 
   /** @param options `random` also decides whether its requests share connections */
-  constructor(options: SimulatedClientOptions) {
+  constructor(options: HistoryClientOptions) {
     this.#options = options;
     this.#agent = new Agent({ keepAlive: options.random.oneIn(2) });
     this.#reconnect();
