@@ -66,14 +66,19 @@ export interface AttemptRecord {
 export class ClusterLog {
   readonly events: ClusterEvent[] = [];
   readonly #now: () => number;
+  readonly #onEvent: (event: ClusterEvent) => void;
 
-  /** @param now returns the time in milliseconds */
-  constructor(now: () => number) {
+  /**
+   * @param now returns the time in milliseconds
+   * @param onEvent called with each event. By default it is added to `events`
+   */
+  constructor(now: () => number, onEvent?: (event: ClusterEvent) => void) {
     this.#now = now;
+    this.#onEvent = onEvent ?? ((event) => this.events.push(event));
   }
 
   add(body: ClusterEventBody): void {
-    this.events.push({ ...body, at: Math.round(this.#now()) });
+    this.#onEvent({ ...body, at: this.#now() });
   }
 }
 

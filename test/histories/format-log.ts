@@ -3,7 +3,7 @@ import type { HistoryResult } from './simulation.ts';
 
 /** Returns a line of a log. */
 export function formatEvent(event: ClusterEvent): string {
-  const parts: string[] = [String(event.at).padStart(6)];
+  const parts: string[] = [event.at.toFixed(0).padStart(6)];
   switch (event.source) {
     case 'client':
       parts.push(`client of attempt ${event.attempt}`, formatDetails(event.event));
