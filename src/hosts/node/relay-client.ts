@@ -6,6 +6,7 @@ import type { Exchange, HeaderList } from '../../http/exchange.ts';
 import { RelayCall, type RelayOutcome } from './relay-call.ts';
 import {
   RELAY_CLIENT,
+  RELAY_OWNER,
   RELAY_SECRET,
   copyHeaders,
   formatClient,
@@ -31,6 +32,9 @@ const DROPPED_REQUEST_HEADERS = new Set([
 
 /** Time after which an idle connection is closed, in milliseconds. */
 const IDLE_TIMEOUT_MS = 10_000;
+
+/** Time in which the last responses of a node that has left may arrive, in milliseconds. */
+const ABORT_DELAY_MS = 1000;
 
 /** Interval at which silent requests are counted, in milliseconds. */
 const CHECK_INTERVAL_MS = 500;
@@ -79,6 +83,8 @@ export class RelayClient {
       formatSecret(secret),
       RELAY_CLIENT,
       formatClient(client),
+      RELAY_OWNER,
+      node,
     ];
     if (method === 'POST') headers.push('Content-Length', String(body?.length ?? 0));
     headers.push(...copyHeaders(exchange.rawHeaders, DROPPED_REQUEST_HEADERS));
@@ -93,14 +99,20 @@ export class RelayClient {
     return call.outcome;
   }
 
-  /** Closes the connections to a node that is gone, and aborts the requests to it. */
+  /**
+   * Closes the connections to a node that is gone, and aborts the requests to it. The last responses of a node that has
+   * left may still arrive during the next second.
+   */
   abort(node: string): void {
-    this.#agents.get(node)?.destroy();
+    const agent = this.#agents.get(node);
     this.#agents.delete(node);
+    if (agent !== undefined) setTimeout(() => agent.destroy(), ABORT_DELAY_MS).unref();
   }
 
+  /** Aborts all requests. */
   close(): void {
-    for (const node of this.#agents.keys()) this.abort(node);
+    for (const agent of this.#agents.values()) agent.destroy();
+    this.#agents.clear();
   }
 
   #agentOf(node: string): Agent {

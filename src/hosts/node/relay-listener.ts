@@ -20,6 +20,7 @@ import { NodeExchange } from './node-exchange.ts';
 import type { WriteLimits } from './write-watchdog.ts';
 import {
   RELAY_CLIENT,
+  RELAY_OWNER,
   RELAY_RESULT,
   RELAY_SECRET,
   type RelayResult,
@@ -33,7 +34,10 @@ const UNAVAILABLE = 503;
 
 /** Time for the head of a request, in milliseconds. */
 const HEADERS_TIMEOUT_MS = 10_000;
-const CHECK_INTERVAL_MS = 2000;
+const CHECKS_PER_TIMEOUT = 5;
+
+/** Idle time of a connection after which the system checks it once per second, in milliseconds. */
+const KEEP_ALIVE_DELAY_MS = 5000;
 
 /** Limit for the head of a request. Servers of the application may take longer heads than Node's default. */
 const MAX_HEADER_BYTES: number = Math.max(maxHeaderSize, 64 * 1024) + 4096;
@@ -83,24 +87,28 @@ class RelayedExchange extends NodeExchange {
 }
 
 function refuse(response: ServerResponse, status: number, result: RelayResult): void {
-  response.writeHead(status, [RELAY_RESULT, result]);
+  response.writeHead(status, ['Content-Length', '0', RELAY_RESULT, result]);
   response.end();
 }
 
 /** Responds to a request that comes from no node, and closes its connection. */
 function refuseStranger(response: ServerResponse): void {
-  response.writeHead(NOT_FOUND, ['Connection', 'close']);
+  response.writeHead(NOT_FOUND, ['Content-Length', '0', 'Connection', 'close']);
   response.end();
 }
 
 export interface RelayListenerOptions {
   /** Returns the secret of the cluster. */
   readonly secret: () => string;
+  /** Returns the name of this node. */
+  readonly node: () => string;
   readonly routers: Iterable<{ readonly handler: RelayHandler }>;
   /** Called with each request of another node. */
   readonly onRelayed: () => void;
   /** Called when a node with another version of the protocol has sent a request. */
   readonly onOtherVersion: () => void;
+  /** Time for the head of a request, in milliseconds. Default: 10,000 */
+  readonly headersTimeout?: number;
 }
 
 /** Connections that have sent no request with the secret yet, the oldest first. */
@@ -126,8 +134,9 @@ class Strangers {
 function serve(
   request: IncomingMessage,
   response: ServerResponse,
-  { routers, onRelayed }: RelayListenerOptions,
+  { node, routers, onRelayed }: RelayListenerOptions,
 ): void {
+  if (request.headers[RELAY_OWNER] !== node()) return refuse(response, NOT_FOUND, 'owner');
   onRelayed();
   const target = splitTarget(request.url ?? '');
   for (const { handler } of routers) {
@@ -145,6 +154,7 @@ function serve(
  */
 export function createRelayListener(options: RelayListenerOptions): Server {
   const strangers = new Strangers();
+  const { headersTimeout = HEADERS_TIMEOUT_MS } = options;
   const onRequest = (request: IncomingMessage, response: ServerResponse): void => {
     response.on('error', () => {});
     const header = request.headers[RELAY_SECRET];
@@ -159,10 +169,13 @@ export function createRelayListener(options: RelayListenerOptions): Server {
     {
       maxHeaderSize: MAX_HEADER_BYTES,
       requireHostHeader: false, // A client of HTTP/1.0 may send none.
-      headersTimeout: HEADERS_TIMEOUT_MS,
+      headersTimeout,
       // A node sends the body of a client at once, and a slow network must not end a session.
       requestTimeout: 0,
-      connectionsCheckingInterval: CHECK_INTERVAL_MS,
+      // Detects the end of a machine of another node.
+      keepAlive: true,
+      keepAliveInitialDelay: KEEP_ALIVE_DELAY_MS,
+      connectionsCheckingInterval: headersTimeout / CHECKS_PER_TIMEOUT,
     },
     onRequest,
   );
