@@ -209,6 +209,7 @@ export class EngineBackplane implements Backplane, EngineListener {
 
   async #removeRecords(): Promise<void> {
     await Promise.all([this.#facts.clear(), this.#engine.removeMember(this.#node)]);
+    await this.#topics.publishMarks();
     await this.#topics.announce();
   }
 
@@ -251,6 +252,8 @@ export class EngineBackplane implements Backplane, EngineListener {
     const now = this.#clock();
     await withDeadline(Promise.all([this.#claims.republish(now), this.#facts.republish(now)]));
     await this.#topics.restore();
+    // Before the next message: a subscriber that knows none of this node would not notice the gap.
+    await this.#topics.publishMarks();
     if (this.#hasLostRecords) this.#availability.startRecovery();
   }
 
