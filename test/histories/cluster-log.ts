@@ -22,7 +22,7 @@ export type ClusterEventBody =
       readonly session: number;
       readonly event: DeliveryEvent;
     }
-  /** `topic` is undefined for all topics. */
+  /** `topic` is undefined for all topics. `node` is a node, or a client that is in a group: see `memberName`. */
   | {
       readonly source: 'topic';
       readonly node: string;
@@ -34,12 +34,39 @@ export type ClusterEventBody =
       readonly node: string;
       readonly event: 'closed' | 'closing' | 'killed' | 'resumed' | 'stalled' | 'started';
     }
+  /** Members of a group as a node reads them, or as its watcher knows them. */
+  | {
+      readonly source: 'presence';
+      readonly node: string;
+      readonly topic: string;
+      readonly event: 'read' | 'watched';
+      readonly members: readonly string[];
+    }
   /** A resource that a node has not released although all clients have closed, or an error that it has logged. */
   | { readonly source: 'leftover'; readonly node: string; readonly event: string }
   /** `emptied`: the engine has lost its records. Other events only explain a history. */
   | { readonly source: 'engine'; readonly event: 'emptied' | (string & {}) }
   /** All faults have ended, and everything that was sent until then must have arrived. */
   | { readonly source: 'end'; readonly event: 'settled' };
+
+/** Group that connections join. Nodes and clients log its messages like those of a topic. */
+export const GROUP = 'green';
+const GROUP_TEXT = /^group (\w+)-/;
+
+/** Returns the name under which a client is logged in a group. */
+export function memberName(attempt: number): string {
+  return `attempt ${attempt}`;
+}
+
+/** Returns the text of a message to the group. */
+export function groupText(node: string, number: number): string {
+  return `group ${node}-${number}`;
+}
+
+/** Returns the publisher of a message to the group, or undefined for another message. */
+export function groupPublisher(text: string): string | undefined {
+  return GROUP_TEXT.exec(text)?.[1];
+}
 
 /** `at` is a time in milliseconds. */
 export type ClusterEvent = ClusterEventBody & { readonly at: number };

@@ -13,6 +13,8 @@
  * 5. A node receives the messages of a topic in the order of each publisher, without duplicates. One that is missing
  *    when all faults have ended was reported as missed, after it was published. The exception are the last messages of
  *    a publisher that has ended.
+ *    The same holds for the messages that a client in a group receives. When all faults have ended, all nodes read and
+ *    watch the same members.
  * 6. A node without sessions has no claims, a closed node has no timers, and no node logs an error.
  */
 import { lifecycleViolations, lossViolations } from '../faults/delivery-rules.ts';
@@ -23,6 +25,7 @@ import {
   type SessionRecord,
   type TopicEvent,
   attemptsOf,
+  memberName,
 } from './cluster-log.ts';
 
 /** Close code of the application in the histories. */
@@ -184,7 +187,11 @@ class TopicChecker {
     }
   }
 
-  /** Nodes that are gone deliver nothing any more. */
+  get members(): readonly string[] {
+    return [...this.#nodes.keys()].toSorted();
+  }
+
+  /** Nodes that are gone, and clients that have closed, receive nothing any more. */
   forget(node: string): void {
     this.#nodes.delete(node);
   }
@@ -257,12 +264,19 @@ function* topicViolations(
   { ended }: NodeRecord,
 ): Generator<ClusterViolation> {
   const topics = new Map<string, TopicChecker>();
+  const closed = new Set<string>();
   for (const event of events) {
-    if (event.source === 'node') {
+    if (event.source === 'presence') {
+      yield* presenceViolations(event, topics.get(event.topic)?.members ?? []);
+    } else if (event.source === 'client') {
+      if (event.event.type !== 'closed') continue;
+      closed.add(memberName(event.attempt));
+      for (const topic of topics.values()) topic.forget(memberName(event.attempt));
+    } else if (event.source === 'node') {
       if (isEndOf(event, event.node)) for (const topic of topics.values()) topic.forget(event.node);
     } else if (event.source === 'end') {
       for (const topic of topics.values()) topic.settle(ended);
-    } else if (event.source === 'topic') {
+    } else if (event.source === 'topic' && !closed.has(event.node)) {
       if (event.topic === undefined) {
         for (const topic of topics.values()) topic.add(event.node, event.event);
         continue;
@@ -275,6 +289,17 @@ function* topicViolations(
   for (const { topic, violations } of topics.values())
     for (const { rule, nodes } of violations)
       yield { rule, events: events.filter((event) => concernsTopic(event, topic, nodes)) };
+}
+
+function* presenceViolations(
+  presence: Extract<ClusterEvent, { source: 'presence' }>,
+  members: readonly string[],
+): Generator<ClusterViolation> {
+  const { node, event, topic } = presence;
+  const [actual, expected] = [presence.members.toSorted(), members].map((list) => list.join(', '));
+  if (actual === expected) return;
+  const rule = `${node} has ${event} [${actual}] as members of ${topic}, which are [${expected}]`;
+  yield { rule, events: [presence] };
 }
 
 function concernsTopic(
@@ -303,7 +328,8 @@ function eventsOfAttempt(
     .slice(first, last + 1)
     .filter(
       (event) =>
-        ofAttempt(event) || !['client', 'leftover', 'session', 'topic'].includes(event.source),
+        ofAttempt(event) ||
+        !['client', 'leftover', 'presence', 'session', 'topic'].includes(event.source),
     );
 }
 

@@ -15,6 +15,9 @@ export function formatEvent(event: ClusterEvent): string {
     case 'topic':
       parts.push(`${event.node}, topic ${event.topic ?? '(all)'}`, formatDetails(event.event));
       break;
+    case 'presence':
+      parts.push(`${event.node}, topic ${event.topic}`, event.event, event.members.join(', '));
+      break;
     case 'leftover':
     case 'node':
       parts.push(event.node, event.event);

@@ -18,7 +18,7 @@ import {
   splitFrames,
 } from '../../testkit/transports.ts';
 import type { DeliveryEvent } from '../faults/delivery-log.ts';
-import type { ClusterLog } from './cluster-log.ts';
+import { type ClusterLog, GROUP, groupPublisher, memberName } from './cluster-log.ts';
 
 const MAX_CONNECT_ATTEMPTS = 5;
 /** Of so many steps, one closes the session. */
@@ -130,8 +130,15 @@ class Attempt {
     else if (frame.startsWith('c')) {
       const { code, reason } = parseClose(frame);
       this.close(code, reason);
-    } else if (frame !== 'h')
-      for (const text of parseMessages(frame)) this.#add({ type: 'received', text });
+    } else if (frame !== 'h') for (const text of parseMessages(frame)) this.#onText(text);
+  }
+
+  #onText(text: string): void {
+    const from = groupPublisher(text);
+    if (from === undefined) return this.#add({ type: 'received', text });
+    const node = memberName(this.#number);
+    const event = { type: 'delivered', from, text } as const;
+    return this.#options.log.add({ source: 'topic', node, topic: GROUP, event });
   }
 
   #open(): void {

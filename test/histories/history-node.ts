@@ -3,12 +3,14 @@ import { once } from 'node:events';
 import type { Engine } from '../../src/backplane/engine.ts';
 import {
   type ClusterOptions,
+  type PresenceMember,
   type SockJSCluster,
   SockJSRouter,
   createCluster,
 } from '../../src/index.ts';
 import { RecordingLogger } from '../../testkit/logger.ts';
 import { portOf } from '../../testkit/server.ts';
+import { GROUP, groupText } from './cluster-log.ts';
 import { LoggingBackplane, type TopicLog } from './logging-backplane.ts';
 import {
   type LoggingNode,
@@ -23,7 +25,8 @@ const TOPICS = ['red', 'blue'] as const;
 const CLOSE_TIMEOUT_MS = 1000;
 const HOST = '127.0.0.1';
 
-export interface HistoryNodeOptions extends LoggingNode, Pick<TopicLog, 'names'> {
+export interface HistoryNodeOptions
+  extends Omit<LoggingNode, 'watchMissed'>, Pick<TopicLog, 'names'> {
   readonly engine: Engine;
   readonly cluster?: Partial<ClusterOptions>;
 }
@@ -36,6 +39,7 @@ export class HistoryNode {
   readonly #router: SockJSRouter<SendingConnection>;
   readonly #port: Promise<number>;
   #published = 0;
+  #watched: Map<string, PresenceMember> | undefined;
 
   constructor(options: HistoryNodeOptions) {
     this.#options = options;
@@ -48,7 +52,7 @@ export class HistoryNode {
       logger,
       ...cluster,
     });
-    this.#router = new SockJSRouter(loggingConnection(options), '/echo', {
+    this.#router = new SockJSRouter(loggingConnection(this.#loggingNode), '/echo', {
       cluster: this.#cluster,
       logger,
       jsessionid: false,
@@ -56,6 +60,8 @@ export class HistoryNode {
       responseLimit: 300, // Streams end often, and go on on another node.
     });
     const server = this.#router.listen(0, HOST);
+    // A group is also used without a watcher that stays.
+    if (options.random.oneIn(2)) this.#watchGroup();
     this.#port = once(server, 'listening').then(() => portOf(server));
   }
 
@@ -80,9 +86,10 @@ export class HistoryNode {
     return this.#port;
   }
 
-  /** Publishes a message to a topic. */
+  /** Publishes a message to a topic or to the group. */
   publish(): void {
     this.#published += 1;
+    if (this.#options.random.oneIn(3)) return this.#publishToGroup();
     const topic = this.#options.random.pick(TOPICS);
     this.#backplane.publishLogged(topic, `${this.#options.name}-${this.#published}`);
   }
@@ -116,6 +123,45 @@ export class HistoryNode {
     onRouterClosed();
     await this.#cluster.close();
     log.add({ source: 'node', node: name, event: 'closed' });
+  }
+
+  /** Adds the members of the group to the log. */
+  async logPresence(): Promise<void> {
+    this.#addPresence('read', await this.#router.group(GROUP).presence());
+    if (this.#watched !== undefined) this.#addPresence('watched', [...this.#watched.values()]);
+  }
+
+  /** Keeps the members of the group as a watcher knows them. */
+  #watchGroup(): void {
+    const watched = new Map<string, PresenceMember>();
+    const set = (member: PresenceMember): void => {
+      watched.set(`${member.node} ${member.id}`, member);
+    };
+    this.#watched = watched;
+    this.#router.group(GROUP).watch({
+      joined: set,
+      updated: set,
+      left: (member) => void watched.delete(`${member.node} ${member.id}`),
+    });
+  }
+
+  #publishToGroup(): void {
+    const { name, log } = this.#options;
+    const text = groupText(name, this.#published);
+    log.add({ source: 'topic', node: name, topic: GROUP, event: { type: 'published', text } });
+    this.#router.group(GROUP).broadcast(text);
+  }
+
+  get #loggingNode(): LoggingNode {
+    const watchMissed = (missed: () => void): (() => void) =>
+      this.#router.group(GROUP).watch({ missed });
+    return { ...this.#options, watchMissed };
+  }
+
+  #addPresence(event: 'read' | 'watched', list: readonly PresenceMember[]): void {
+    const { name, log } = this.#options;
+    const members = list.map(({ presence }) => String(presence));
+    log.add({ source: 'presence', node: name, topic: GROUP, event, members });
   }
 
   #addLeftover(event: string): void {

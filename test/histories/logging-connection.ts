@@ -1,7 +1,7 @@
 import { SockJSConnection } from '../../src/index.ts';
 import type { SeededRandom } from '../../testkit/random.ts';
 import type { DeliveryEvent } from '../faults/delivery-log.ts';
-import type { ClusterLog } from './cluster-log.ts';
+import { type ClusterLog, GROUP, type TopicEvent, memberName } from './cluster-log.ts';
 import { APPLICATION_CLOSE_CODE } from './cluster-rules.ts';
 
 /** Of so many messages from the client, one closes the session. */
@@ -14,6 +14,8 @@ export interface LoggingNode {
   readonly random: SeededRandom;
   /** Returns the number of the next connection object, which is unique in the cluster. */
   nextSession(): number;
+  /** Watches the group. Returns a function that stops watching. */
+  watchMissed(onMissed: () => void): () => void;
 }
 
 /** A connection that can send messages at any time. */
@@ -28,10 +30,12 @@ export function loggingConnection(node: LoggingNode): new () => SendingConnectio
     readonly #session = node.nextSession();
     readonly #random = node.random.fork(`session ${this.#session}`);
     #sent = 0;
+    #unwatch = (): void => {};
 
     override onOpen(): void {
       this.#add({ type: 'opened' });
       this.sendSome();
+      if (this.#random.oneIn(2)) void this.#joinGroup();
     }
 
     override onMessage(text: string): void {
@@ -41,6 +45,7 @@ export function loggingConnection(node: LoggingNode): new () => SendingConnectio
     }
 
     override onClose(code: number, reason: string): void {
+      this.#unwatch();
       this.#add({ type: 'closed', status: { code, reason } });
     }
 
@@ -53,8 +58,23 @@ export function loggingConnection(node: LoggingNode): new () => SendingConnectio
       }
     }
 
+    async #joinGroup(): Promise<void> {
+      this.#unwatch = node.watchMissed(() => this.#addToGroup({ type: 'missed', from: undefined }));
+      await this.join(GROUP, { presence: memberName(this.#attempt) });
+      if (!this.isClosed) this.#addToGroup({ type: 'joined' });
+    }
+
+    get #attempt(): number {
+      return Number(this.info.getArgument('attempt'));
+    }
+
+    #addToGroup(event: TopicEvent): void {
+      const member = memberName(this.#attempt);
+      node.log.add({ source: 'topic', node: member, topic: GROUP, event });
+    }
+
     #add(event: DeliveryEvent): void {
-      const attempt = Number(this.info.getArgument('attempt'));
+      const attempt = this.#attempt;
       const session = this.#session;
       node.log.add({ source: 'session', node: node.name, attempt, session, event });
     }

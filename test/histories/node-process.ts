@@ -47,6 +47,7 @@ async function run(options: NodeProcessOptions): Promise<void> {
   const quiet = new AbortController();
   process.on('message', (command: NodeCommand) => {
     if (command === 'quiet') quiet.abort();
+    if (command === 'presence') void node.logPresence();
     if (command === 'leftovers') node.logLeftovers();
     if (command === 'close') void node.close().then(() => process.exit(0));
     report({ type: 'done', relayed: node.relayed });

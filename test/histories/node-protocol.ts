@@ -14,7 +14,7 @@ export interface NodeProcessOptions {
 }
 
 /** Messages to the process. `quiet`: it sends nothing of its own any more. */
-export type NodeCommand = 'close' | 'leftovers' | 'quiet';
+export type NodeCommand = 'close' | 'leftovers' | 'presence' | 'quiet';
 /** Messages of the process. */
 export type NodeReport =
   | { readonly type: 'started'; readonly port: number; readonly id: string }

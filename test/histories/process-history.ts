@@ -98,6 +98,8 @@ class ProcessHistory {
     for (const client of this.#clients) client.quieten();
     for (const node of this.#nodes) node.send('quiet');
     await sleep(SETTLING_MS);
+    for (const node of this.#nodes) node.send('presence');
+    await sleep(SECOND_MS);
     this.#log.add({ source: 'end', event: 'settled' });
     for (const client of this.#clients) client.end();
     await sleep(CLOSING_MS);

@@ -66,6 +66,10 @@ export class SimulatedNode {
     this.#node.logLeftovers();
   }
 
+  logPresence(): void {
+    this.process.call(() => void this.#node.logPresence());
+  }
+
   publish(): void {
     this.process.call(() => this.#node.publish());
   }

@@ -14,7 +14,7 @@ import { formatEvent, formatViolations } from './format-log.ts';
 import { HistoryTotals } from './history-totals.ts';
 import { runHistory } from './simulation.ts';
 
-const HISTORIES = Number(process.env['TEST_ROUNDS'] ?? 200);
+const HISTORIES = Number(process.env['TEST_ROUNDS'] ?? 100);
 const FIRST_SEED = Number(process.env['TEST_SEED'] ?? 1);
 /** Histories in which a planted fault has to show. */
 const MAX_HISTORIES = 60;

@@ -125,6 +125,8 @@ class Simulation {
     this.#isQuiet = true;
     for (const client of this.#clients) client.quieten();
     await this.#virtual.run(SETTLING_MS);
+    for (const node of this.#nodes) if (node.isRunning) node.logPresence();
+    await this.#virtual.run(SECOND_MS);
     this.#log.add({ source: 'end', event: 'settled' });
   }
 
