@@ -40,6 +40,7 @@ export class HistoryNode {
   readonly #port: Promise<number>;
   #published = 0;
   #watched: Map<string, PresenceMember> | undefined;
+  #unwatch = (): void => {};
 
   constructor(options: HistoryNodeOptions) {
     this.#options = options;
@@ -122,6 +123,7 @@ export class HistoryNode {
     await this.#router.close({ timeout: CLOSE_TIMEOUT_MS });
     onRouterClosed();
     await this.#cluster.close();
+    this.#unwatch();
     log.add({ source: 'node', node: name, event: 'closed' });
   }
 
@@ -138,7 +140,7 @@ export class HistoryNode {
       watched.set(`${member.node} ${member.id}`, member);
     };
     this.#watched = watched;
-    this.#router.group(GROUP).watch({
+    this.#unwatch = this.#router.group(GROUP).watch({
       joined: set,
       updated: set,
       left: (member) => void watched.delete(`${member.node} ${member.id}`),
