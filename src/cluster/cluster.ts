@@ -70,7 +70,8 @@ export class SockJSCluster implements ClusterNode, BackplaneListener {
   readonly #relays = new RelayClient();
   readonly #listener: Server;
   readonly #ready: Promise<void>;
-  #members: ReadonlyMap<NodeId, string> = new Map();
+  /** Undefined for a node whose card this version does not understand. */
+  #members: ReadonlyMap<NodeId, RelayTarget | undefined> = new Map();
   #closed: Promise<void> | undefined;
   #hasWarnedOfVersion = false;
   #id: NodeId = '';
@@ -161,7 +162,7 @@ export class SockJSCluster implements ClusterNode, BackplaneListener {
     { exchange, client, state }: RequestContext,
     body: Buffer | undefined,
   ): Promise<RelayOutcome> {
-    const target = this.#targetOf(owner);
+    const target = this.#members.get(owner);
     if (target === undefined) return Promise.resolve('gone');
     this.#relayedOut += 1;
     const query = exchange.query === '' ? '' : `?${exchange.query}`;
@@ -178,7 +179,7 @@ export class SockJSCluster implements ClusterNode, BackplaneListener {
   /** @internal */
   onMembers(cards: ReadonlyMap<NodeId, string>): void {
     for (const node of this.#members.keys()) if (!cards.has(node)) this.#relays.abort(node);
-    this.#members = cards;
+    this.#members = new Map([...cards].map(([node, card]) => [node, parseCard(node, card)]));
   }
 
   /** @internal */
@@ -212,11 +213,6 @@ export class SockJSCluster implements ClusterNode, BackplaneListener {
     await this.backplane.leave();
     this.#relays.close();
     await closeHttpServer(this.#listener);
-  }
-
-  #targetOf(node: NodeId): RelayTarget | undefined {
-    const card = this.#members.get(node);
-    return card === undefined ? undefined : parseCard(node, card);
   }
 
   #warnOfVersion(): void {

@@ -89,16 +89,17 @@ export class SessionRouting {
   /** Serves a request here, or relays it to the owner of its session. */
   async route(context: RequestContext, route: SessionRequestRoute): Promise<void> {
     if (context.session() !== undefined) return route.serve();
-    const key = claimKeyOf(this.#state.prefix, context.key);
-    const cached = this.#owners.get(key);
+    const sessionKey = context.key;
+    const cached = this.#owners.get(sessionKey);
     if (cached !== undefined) {
       const isMember = this.#node.isMember(cached);
       if (isMember && (await this.#forward(cached, context, route))) return undefined;
-      this.#owners.delete(key);
+      this.#owners.delete(sessionKey);
       // The body of a sending request has been read.
       if (isMember && route.receives === undefined)
         return route.serve(refuseWith('sessionNotFound'));
     }
+    const key = claimKeyOf(this.#state.prefix, sessionKey);
     const found = await this.#find(key, context, route);
     if (found === undefined) return undefined;
     if (typeof found === 'string') return route.serve(refuseWith(found));
@@ -126,7 +127,7 @@ export class SessionRouting {
       return route.serve((ended) => endReceiver(ended, receives, frame));
     }
     if (owner === this.#node.id) return this.#serveHere(key, context, route);
-    this.#owners.set(key, owner);
+    this.#owners.set(context.key, owner);
     if (await this.#forward(owner, context, route)) return undefined;
     // The owner has claimed the session, but not opened it yet.
     const reason = route.receives === undefined ? 'sessionNotFound' : 'sessionOpening';

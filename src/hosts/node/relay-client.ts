@@ -1,6 +1,8 @@
 /** Relays requests of clients to the node that owns their session. */
+import { isAscii } from 'node:buffer';
 import { Agent, type ClientRequest, type IncomingMessage, request as sendRequest } from 'node:http';
 import type { ClientAddress } from '../../http/client-address.ts';
+import type { Payload } from '../../base/payload.ts';
 import type { Exchange, HeaderList, ResponseListener } from '../../http/exchange.ts';
 import {
   RELAY_CLIENT,
@@ -91,6 +93,13 @@ function limitConnectTime(request: ClientRequest): void {
   });
 }
 
+/** Returns a body as text if it is ASCII. The host writes text together with the head. */
+function toPayload(chunks: readonly Buffer[]): Payload | undefined {
+  const [first] = chunks;
+  if (first === undefined) return undefined;
+  return chunks.length === 1 && isAscii(first) ? first.toString('latin1') : chunks;
+}
+
 /** One relayed request, from its start to the end of its response. */
 class RelayCall implements ResponseListener {
   readonly outcome: Promise<RelayOutcome>;
@@ -157,8 +166,7 @@ class RelayCall implements ResponseListener {
     response.on('data', (chunk: Buffer) => chunks.push(chunk));
     response.on('end', () => {
       const headers = keepHeaders(response.rawHeaders, DROPPED_RESPONSE_HEADERS);
-      const body = chunks.length === 0 ? undefined : chunks;
-      this.#exchange.respond(response.statusCode ?? 0, headers, body);
+      this.#exchange.respond(response.statusCode ?? 0, headers, toPayload(chunks));
       this.#settle('responded');
     });
     response.on('error', (error) => this.#settle(outcomeOf(error)));
