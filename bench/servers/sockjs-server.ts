@@ -1,7 +1,10 @@
-/** The built package of this project. */
+/** The built package of this project, or another build of it: the main file in `SOCKJS_SERVER_BUILD`. */
 import { createServer } from 'node:http';
-import { SockJSConnection, SockJSRouter } from 'sockjs-server';
+import type * as Package from 'sockjs-server';
 import { HEARTBEAT_MS, serveMeasured } from './measured.ts';
+
+const build = process.env['SOCKJS_SERVER_BUILD'] ?? 'sockjs-server';
+const { SockJSConnection, SockJSRouter } = (await import(build)) as typeof Package;
 
 class Echo extends SockJSConnection {
   override onMessage(message: string): void {

@@ -28,8 +28,8 @@ class Echo extends SockJSConnection {
 interface Cluster {
   readonly ports: readonly number[];
   readonly commands: RedisCommands;
-  /** Number of claims that all nodes hold. */
-  claims(): number;
+  /** Returns the number of claims that all nodes hold. */
+  readonly claims: () => number;
 }
 
 async function startCluster(t: TestContext): Promise<Cluster> {
