@@ -10,12 +10,10 @@ export {
   SockJSRouter,
 } from './api/router.ts';
 export type { ResolvedSettings, SockJSSettings } from './api/settings.ts';
-export {
-  type ClusterOptions,
-  type ClusterStats,
-  createCluster,
-  type SockJSCluster,
-} from './cluster/cluster.ts';
+export { createCluster, type SockJSCluster } from './cluster/cluster.ts';
+export type { ClusterStats } from './cluster/cluster-stats.ts';
+export type { ClusterNodeInfo } from './cluster/node-directory.ts';
+export type { ClusterOptions } from './cluster/cluster-options.ts';
 export type { Backplane } from './backplane/backplane.ts';
 export { memoryBackplane, MemoryHub } from './backplane/memory-engine.ts';
 export type { CloseCause } from './base/close-reasons.ts';

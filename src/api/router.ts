@@ -21,7 +21,8 @@ import { HostGuard } from '../http/host-guard.ts';
 import { RouterState } from '../http/router-state.ts';
 import type { ServerHost } from '../http/server-host.ts';
 import { Dispatcher, type SessionStep } from '../routes/dispatcher.ts';
-import type { SessionRouting } from '../cluster/session-routing.ts';
+import type { ClusterRouter } from '../cluster/cluster.ts';
+import { SessionRouting } from '../cluster/session-routing.ts';
 import { RouteTable } from '../routes/route-table.ts';
 import { SessionRegistry } from '../sessions/session-registry.ts';
 import { type ConnectionSource, connectionCreator } from './connection-factory.ts';
@@ -81,6 +82,7 @@ export class SockJSRouter<C extends SockJSConnection = SockJSConnection> {
   readonly #dispatcher: Dispatcher;
   /** Set if this node is in a cluster. */
   readonly #routing: SessionRouting | undefined;
+  readonly #member: ClusterRouter | undefined;
   readonly #table: RouteTable;
   readonly #servers = new Map<Server, Attachment>();
   readonly #ownServers = new Set<Server>();
@@ -98,15 +100,22 @@ export class SockJSRouter<C extends SockJSConnection = SockJSConnection> {
     checkPrefix(prefix);
     this.prefix = prefix;
     this.settings = resolveSettings(settings);
+    this.settings.cluster?.checkRouter(prefix);
     const logger = new RouterLog(this.settings.logger, prefix);
     const mistakes = [findHandlerMistake(connection), ...findShortTimes(this.settings)];
     for (const mistake of mistakes) if (mistake !== undefined) logger.warn(mistake);
     this.#sessions = new SessionRegistry(prefix, this.settings, logger, createConnection);
     this.#state = new RouterState(prefix, this.settings, logger, this.#sessions);
     this.#table = new RouteTable(this.settings);
-    this.#routing = this.settings.cluster?.createRouting(this.#state);
+    const { cluster } = this.settings;
+    this.#routing = cluster && new SessionRouting(cluster, this.#state, this.settings);
     this.#dispatcher = this.#createDispatcher(new HostGuard(this.settings.allowedHosts));
-    this.settings.cluster?.addHandler(this.#dispatcher);
+    this.#member = this.#routing && {
+      routing: this.#routing,
+      handler: this.#dispatcher,
+      close: () => this.close(),
+    };
+    if (this.#member !== undefined) cluster?.addRouter(this.#member);
   }
 
   /** Statistics of the router. `stats.dump()` returns a snapshot. */
@@ -254,10 +263,13 @@ export class SockJSRouter<C extends SockJSConnection = SockJSConnection> {
 
   async #close({ code, reason, timeout }: Required<RouterCloseOptions>): Promise<void> {
     // The servers still listen: a client may need one more poll to receive its close frame.
-    await this.#sessions.drain({ code, reason, cause: 'goingAway' }, timeout);
+    const drained = this.#sessions.drain({ code, reason, cause: 'goingAway' }, timeout);
+    this.settings.cluster?.onDraining();
+    await drained;
     this.#state.decisions.close();
     await nextTurn(); // Promise callbacks refuse the pending requests first.
     await Promise.all([...this.#ownServers].map(closeHttpServer));
     for (const server of this.#servers.keys()) this.detach(server);
+    if (this.#member !== undefined) this.settings.cluster?.removeRouter(this.#member);
   }
 }

@@ -1,90 +1,65 @@
 import { once } from 'node:events';
 import type { Server } from 'node:http';
-import { networkInterfaces } from 'node:os';
 import { SockJSError } from '../base/errors.ts';
-import { CONSOLE_LOGGER, type SockJSLogger, describeError } from '../base/logging.ts';
+import { CONSOLE_LOGGER, describeError } from '../base/logging.ts';
+import { RouterLog } from '../base/router-log.ts';
 import { closeHttpServer } from '../hosts/node/node-host.ts';
-import { RelayClient, type RelayOutcome, type RelayTarget } from '../hosts/node/relay-client.ts';
+import type { RelayOutcome } from '../hosts/node/relay-call.ts';
+import { RelayClient, type RelayTarget } from '../hosts/node/relay-client.ts';
 import { type RelayHandler, createRelayListener } from '../hosts/node/relay-listener.ts';
 import type { RequestContext } from '../http/request-context.ts';
-import type { RouterState } from '../http/router-state.ts';
 import type { Backplane, BackplaneListener, NodeId } from '../backplane/backplane.ts';
-import { formatCard, parseCard } from './node-card.ts';
-import { type ClusterNode, SessionRouting } from './session-routing.ts';
+import { type ClusterOptions, checkOptions, findPrivateHost } from './cluster-options.ts';
+import type { ClusterStats } from './cluster-stats.ts';
+import { formatCard } from './node-card.ts';
+import { type ClusterNodeInfo, NodeDirectory } from './node-directory.ts';
+import type {
+  ClusterNode,
+  RelayOptions,
+  RoutingCounts,
+  SessionRouting,
+} from './session-routing.ts';
 
-/** Options of `createCluster`. */
-export interface ClusterOptions {
-  /** State that the nodes share, for example `redisBackplane(client)`. */
-  readonly backplane: Backplane;
-  /**
-   * Address of the private listener, on which this node receives the requests that other nodes relay. Only the other
-   * nodes should be able to reach it. `port`: default any free one. `host`: default the one private address of this
-   * machine.
-   */
-  readonly listen?: { readonly host?: string; readonly port?: number };
-  /** Address under which other nodes reach the listener, if it differs: behind NAT or in a container. */
-  readonly advertise?: { readonly host?: string; readonly port?: number };
-  /** Prefix of all keys and topics, which separates clusters that share a backplane. Default: 'sockjs'. */
-  readonly namespace?: string;
-  /** Default: the console, which shows warnings and errors. */
-  readonly logger?: SockJSLogger;
-}
-
-/** Statistics of one node. */
-export interface ClusterStats {
-  readonly backplaneUp: boolean;
-  /** Number of sessions for which this node holds the claim. */
-  readonly claims: number;
-  /** Number of nodes, this one included. */
-  readonly members: number;
-  /** Requests that other nodes have relayed to this one. */
-  readonly relayedIn: number;
-  /** Requests that this node has relayed. */
-  readonly relayedOut: number;
-  /** Messages that could not be published. */
-  readonly lostPublishes: number;
-}
-
-/** Returns the private IPv4 address of this machine. */
-function privateHost(): string {
-  const hosts = Object.values(networkInterfaces())
-    .flatMap((addresses) => addresses ?? [])
-    .filter(({ family, internal }) => family === 'IPv4' && !internal)
-    .map(({ address }) => address);
-  const [host] = hosts;
-  if (host !== undefined && hosts.length === 1) return host;
-  const found = hosts.length === 0 ? 'none' : hosts.join(', ');
-  throw new SockJSError(
-    'ERR_SETTING',
-    `Set listen.host of createCluster to an address that the other nodes can reach. This machine has ${found}.`,
-  );
+/** A router of this node. */
+export interface ClusterRouter {
+  readonly routing: SessionRouting;
+  readonly handler: RelayHandler;
+  /** Closes the router. */
+  close(): Promise<void>;
 }
 
 /** One node of a cluster. */
 export class SockJSCluster implements ClusterNode, BackplaneListener {
   readonly backplane: Backplane;
-  readonly #logger: SockJSLogger;
+  readonly #logger: RouterLog;
   readonly #options: ClusterOptions;
-  readonly #handlers = new Set<RelayHandler>();
-  readonly #routings = new Set<SessionRouting>();
-  readonly #relays = new RelayClient();
+  readonly #routers = new Set<ClusterRouter>();
+  readonly #relays: RelayClient;
   readonly #listener: Server;
   readonly #ready: Promise<void>;
-  /** Undefined for a node whose card this version does not understand. */
-  #members: ReadonlyMap<NodeId, RelayTarget | undefined> = new Map();
+  readonly #nodes: NodeDirectory;
   #closed: Promise<void> | undefined;
-  #hasWarnedOfVersion = false;
   #id: NodeId = '';
+  #state: 'joining' | 'joined' | 'failed' | 'left' = 'joining';
+  #isDraining = false;
+  /** Card that the other nodes read, or will read soon. */
+  #storedCard = '';
   #relayedIn = 0;
   #relayedOut = 0;
+  /** @internal */
+  readonly counts: RoutingCounts = { lookups: 0, ownersLost: 0 };
 
   constructor(options: ClusterOptions) {
+    checkOptions(options);
     this.#options = options;
     this.backplane = options.backplane;
-    this.#logger = options.logger ?? CONSOLE_LOGGER;
+    // Warnings are logged once.
+    this.#logger = new RouterLog(options.logger ?? CONSOLE_LOGGER, '');
+    this.#nodes = new NodeDirectory(this.#logger);
+    this.#relays = new RelayClient((target, error) => this.#warnOfNode(target, error));
     this.#listener = createRelayListener({
       secret: () => this.backplane.secret,
-      handlers: this.#handlers,
+      routers: this.#routers,
       onRelayed: () => {
         this.#relayedIn += 1;
       },
@@ -92,7 +67,10 @@ export class SockJSCluster implements ClusterNode, BackplaneListener {
     });
     this.#ready = this.#join();
     this.#ready.catch((error: unknown) => {
-      this.#logger.error(`This node could not join its cluster: ${describeError(error)}`);
+      this.#state = 'failed';
+      this.#logger.error(
+        `This node could not join its cluster. Until it is restarted, sessions over HTTP get 503: ${describeError(error)}`,
+      );
     });
   }
 
@@ -110,20 +88,26 @@ export class SockJSCluster implements ClusterNode, BackplaneListener {
 
   /** Names of all nodes, this one included. */
   get members(): readonly NodeId[] {
-    return [...this.#members.keys()];
+    return this.#nodes.ids;
+  }
+
+  /** All nodes, this one included. */
+  get nodes(): readonly ClusterNodeInfo[] {
+    return this.#nodes.infos;
   }
 
   /** Statistics of this node. */
   get stats(): ClusterStats {
     const { isUp, lostPublishes } = this.backplane;
     let claims = 0;
-    for (const { claimCount } of this.#routings) claims += claimCount;
+    for (const { routing } of this.#routers) claims += routing.claimCount;
     return {
       backplaneUp: isUp,
       claims,
-      members: this.#members.size,
+      members: this.#nodes.size,
       relayedIn: this.#relayedIn,
       relayedOut: this.#relayedOut,
+      ...this.counts,
       lostPublishes,
     };
   }
@@ -133,41 +117,78 @@ export class SockJSCluster implements ClusterNode, BackplaneListener {
     return this.#ready;
   }
 
-  /** Leaves the cluster. Close the routers of this node first. A second call returns the same promise. */
+  /**
+   * Closes the routers of this node that are not closed yet, and leaves the cluster. A second call returns the same
+   * promise.
+   */
   close(): Promise<void> {
     this.#closed ??= this.#leave();
     return this.#closed;
   }
 
-  /** @internal Creates the routing of a router's requests. */
-  createRouting(state: RouterState): SessionRouting {
-    const routing = new SessionRouting(this, state);
-    this.#routings.add(routing);
-    return routing;
+  /** @internal */
+  get hasFailed(): boolean {
+    return this.#state === 'failed';
+  }
+
+  /** @internal Checks whether a router may use this cluster. */
+  checkRouter(prefix: string): void {
+    if (this.#closed !== undefined) {
+      throw new SockJSError(
+        'ERR_SETTING',
+        'The setting cluster is a cluster that is closed. Create another one, with another backplane.',
+      );
+    }
+    for (const { routing } of this.#routers) {
+      if (routing.prefix !== prefix) continue;
+      throw new SockJSError(
+        'ERR_SETTING',
+        `The setting cluster is a cluster of another router with the prefix '${prefix}'. ` +
+          'Attach that router to both servers, or choose another prefix.',
+      );
+    }
   }
 
   /** @internal Adds a router, which gets the relayed requests below its prefix. */
-  addHandler(handler: RelayHandler): void {
-    this.#handlers.add(handler);
+  addRouter(router: ClusterRouter): void {
+    this.#routers.add(router);
+    this.#updateCard();
+  }
+
+  /** @internal Called when a router has begun to close. */
+  onDraining(): void {
+    if ([...this.#routers].every(({ routing }) => routing.isDraining)) this.#isDraining = true;
+    this.#updateCard();
+  }
+
+  /** @internal Removes a router that is closed. */
+  removeRouter(router: ClusterRouter): void {
+    this.#routers.delete(router);
   }
 
   /** @internal */
   isMember(node: NodeId): boolean {
-    return this.#members.has(node);
+    return this.#nodes.has(node);
   }
 
   /** @internal */
   relay(
     owner: NodeId,
     { exchange, client, state }: RequestContext,
-    body: Buffer | undefined,
+    { body, silenceLimit }: RelayOptions,
   ): Promise<RelayOutcome> {
-    const target = this.#members.get(owner);
-    if (target === undefined) return Promise.resolve('gone');
+    if (!this.#nodes.has(owner)) return Promise.resolve('gone');
+    const card = this.#nodes.cardOf(owner);
+    if (card === undefined) {
+      this.#warnOfVersion();
+      return Promise.resolve('refused');
+    }
     this.#relayedOut += 1;
     const query = exchange.query === '' ? '' : `?${exchange.query}`;
     const url = state.prefix + exchange.path + query;
-    return this.#relays.relay(target, this.backplane.secret, { exchange, client, url, body });
+    const target = { node: owner, host: card.host, port: card.port };
+    const { secret } = this.backplane;
+    return this.#relays.relay(target, secret, { exchange, client, url, body, silenceLimit });
   }
 
   /** @internal */
@@ -178,13 +199,12 @@ export class SockJSCluster implements ClusterNode, BackplaneListener {
 
   /** @internal */
   onMembers(cards: ReadonlyMap<NodeId, string>): void {
-    for (const node of this.#members.keys()) if (!cards.has(node)) this.#relays.abort(node);
-    this.#members = new Map([...cards].map(([node, card]) => [node, parseCard(node, card)]));
+    for (const node of this.#nodes.update(cards, this.#id)) this.#relays.abort(node);
   }
 
   /** @internal */
   onClaimLost(key: string): void {
-    for (const routing of this.#routings) routing.onClaimLost(key);
+    for (const { routing } of this.#routers) routing.onClaimLost(key);
   }
 
   /** @internal */
@@ -194,41 +214,76 @@ export class SockJSCluster implements ClusterNode, BackplaneListener {
   onDown(): void {}
 
   async #join(): Promise<void> {
-    const { listen = {}, advertise, namespace = 'sockjs' } = this.#options;
-    const host = listen.host ?? privateHost();
+    const { listen = {}, namespace = 'sockjs' } = this.#options;
+    const host = listen.host ?? findPrivateHost();
     this.#listener.listen(listen.port ?? 0, host);
     await once(this.#listener, 'listening');
-    const port = advertise?.port ?? this.address?.port ?? 0;
-    const card = formatCard({ host: advertise?.host ?? host, port });
+    // An error of a connection that could not be accepted.
+    this.#listener.on('error', (error) => {
+      this.#logger.error(`The relay listener has an error: ${describeError(error)}`);
+    });
+    const card = this.#card;
+    this.#storedCard = card;
     this.#id = await this.backplane.join({
       namespace,
       card,
       listener: this,
       logger: this.#logger,
     });
+    this.#state = 'joined';
+    this.#updateCard();
   }
 
   async #leave(): Promise<void> {
+    await Promise.all([...this.#routers].map((router) => router.close()));
     await this.#ready.catch(() => {});
+    this.#state = 'left';
     await this.backplane.leave();
     this.#relays.close();
     await closeHttpServer(this.#listener);
   }
 
+  get #card(): string {
+    const { listen, advertise } = this.#options;
+    return formatCard({
+      host: advertise?.host ?? listen?.host ?? this.address?.host ?? '',
+      port: advertise?.port ?? this.address?.port ?? 0,
+      isDraining: this.#isDraining,
+      prefixes: [...this.#routers].map(({ routing }) => routing.prefix),
+    });
+  }
+
+  /** Stores the card of this node if it has changed, once for all changes of this turn. */
+  #updateCard(): void {
+    setImmediate(() => {
+      const card = this.#card;
+      if (this.#state !== 'joined' || card === this.#storedCard) return;
+      this.#storedCard = card;
+      // A card that cannot be stored is stored by the next heartbeat.
+      this.backplane.setCard(card).catch(() => {});
+    });
+  }
+
   #warnOfVersion(): void {
-    if (this.#hasWarnedOfVersion) return;
-    this.#hasWarnedOfVersion = true;
     this.#logger.warn(
       'Another node of the cluster has a version of sockjs-server that this one does not understand. ' +
         'Requests between them get 503. Update all nodes.',
+    );
+  }
+
+  #warnOfNode({ node, host, port }: RelayTarget, error: Error): void {
+    if (!this.isMember(node)) return;
+    this.#logger.warn(
+      `A request could not be relayed to the node at ${host}:${port}: ${error.message}. If that node is running, ` +
+        'check its options listen and advertise, the firewalls between the nodes, and the namespace.',
     );
   }
 }
 
 /**
  * Joins a cluster. Pass the result to the routers of this node as the setting `cluster`.
- * @throws SockJSError `ERR_SETTING`, from `ready()`, if the machine has no single private address and `listen.host` is
- * missing
+ * @throws SockJSError `ERR_SETTING` for an invalid option. `ready()` rejects with it if `listen.host` is missing and the
+ * machine has no private address, or several
  */
 export function createCluster(options: ClusterOptions): SockJSCluster {
   return new SockJSCluster(options);

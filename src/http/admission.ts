@@ -35,6 +35,12 @@ const REFUSAL_REASONS = {
   timeout: 'pendingTimeout',
 } as const satisfies Readonly<Record<string, RefusalReason>>;
 
+/**
+ * Time limit for a look-up in the backplane, in milliseconds. A look-up takes up to 2 s while the backplane is away,
+ * and 2 s more after it has lost its records.
+ */
+const LOOKUP_TIMEOUT_MS = 4000;
+
 /** Turns the outcome of a decision into an admission. */
 function conclude<Value>(
   context: RequestContext,
@@ -110,9 +116,11 @@ export async function decideOwner<Claim>(
   context: RequestContext,
   ask: () => Promise<Claim>,
 ): Promise<{ readonly claim: Claim } | RefusalReason | undefined> {
-  const outcome = await context.state.decisions.decide(decisionRequest(context, 'owner'), ask);
+  const request = { ...decisionRequest(context, 'owner'), timeout: LOOKUP_TIMEOUT_MS };
+  const outcome = await context.state.decisions.decide(request, ask);
   if (context.exchange.isHandled || outcome.type === 'disconnected') return undefined;
-  return outcome.type === 'decided' ? { claim: outcome.value } : REFUSAL_REASONS[outcome.type];
+  if (outcome.type === 'decided') return { claim: outcome.value };
+  return outcome.type === 'timeout' ? 'clusterUnavailable' : REFUSAL_REASONS[outcome.type];
 }
 
 function authorize(

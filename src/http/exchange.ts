@@ -7,7 +7,7 @@ import type { SockJSError } from '../base/errors.ts';
 import type { ClientMemory } from '../base/memory-budget.ts';
 import type { Payload } from '../base/payload.ts';
 import type { Refusal, RefusalReason } from '../base/refusal.ts';
-import type { Hop } from './client-address.ts';
+import type { ClientAddress, Hop } from './client-address.ts';
 import type { OperatorWarning } from './operator-warnings.ts';
 import type { WebSocketConnection } from './websocket-connection.ts';
 
@@ -71,6 +71,8 @@ export interface Exchange extends Hop {
   /** The client's certificate, if the server requested one and verified it. */
   readonly certificate: PeerCertificate | undefined;
   readonly upgrade: Upgrade;
+  /** Client that another node of the cluster has seen, if that node has relayed the request. */
+  readonly relayedClient: ClientAddress | undefined;
   /** True once the client has disconnected. */
   readonly isDisconnected: boolean;
   /** True once a response has started, the upgrade was accepted, or the client has disconnected. */
@@ -88,8 +90,11 @@ export interface Exchange extends Hop {
   readBody(limits: BodyLimits, memory: ClientMemory): Promise<Buffer | SockJSError>;
   /** Sends a complete response. A client that reads it too slowly is aborted, or reported to the listener. */
   respond(status: number, headers: HeaderList, body?: Payload): void;
-  /** Starts a streaming response. Nothing is sent before the first `write`. */
-  startStream(headers: HeaderList): void;
+  /**
+   * Starts a streaming response. Nothing is sent before the first `write`.
+   * @param status default: 200
+   */
+  startStream(headers: HeaderList, status?: number): void;
   /** Sends one chunk of a streaming response. */
   write(chunk: Payload): void;
   /** Ends a streaming response. Written chunks are still delivered. */

@@ -25,8 +25,6 @@ const WARNINGS = {
     'authorize has been pending for 5 s. Its client waits, and gets 503 after authorizeTimeout.',
   allowedOriginsPending:
     'allowedOrigins has been pending for 5 s. Its client waits, and gets 503 after authorizeTimeout.',
-  ownerPending:
-    'the backplane has not named the owner of a session for 5 s. Its client waits, and gets 503.',
   bodyConsumed:
     'refused a message with 500: middleware has read the body before it reached the router. ' +
     'Use router.middleware before body parsers such as express.json() and express.text(), or attach(server).',
@@ -39,7 +37,7 @@ const WARNINGS = {
     'refused a request body with 503: more than maxTotalBufferedBytes are buffered in this process, ' +
     "or more than maxBufferedBytesPerAddress for the client's address.",
   pendingLimit:
-    'refused a request with 503: too many others wait for authorize or allowedOrigins; ' +
+    'refused a request with 503: too many others wait for authorize, allowedOrigins or the backplane; ' +
     'see maxPendingDecisions and maxPendingDecisionsPerAddress.',
   pendingTimeout:
     'refused a request with 503: authorize or allowedOrigins took longer than authorizeTimeout.',

@@ -3,7 +3,11 @@ import { Deadline } from '../base/deadline.ts';
 import { warnIfPending } from '../base/pending-warning.ts';
 import { isThenable, toPromise } from '../base/thenable.ts';
 
-/** Each kind has its own total, so that pending `authorize` calls delay no request of an open session. */
+/**
+ * Each kind has its own total, so that pending `authorize` calls delay no request of an open session. `owner` is a
+ * look-up in the backplane of a cluster, which also counts separately for each address: while the backplane is away,
+ * WebSockets of the address still open.
+ */
 export type DecisionKind = 'allowedOrigins' | 'authorize' | 'owner';
 
 export interface DecisionLimits {
@@ -11,7 +15,10 @@ export interface DecisionLimits {
   readonly timeout: number;
   /** Limit for pending calls of one kind. */
   readonly maxPending: number;
-  /** Limit for pending calls of both kinds for one address (IPv6: for one /64). See `networkLimit` for a /48. */
+  /**
+   * Limit for pending calls of `authorize` and `allowedOrigins` for one address (IPv6: for one /64), and for its
+   * look-ups. See `networkLimit` for a /48.
+   */
   readonly maxPendingPerAddress: number;
 }
 
@@ -29,6 +36,8 @@ export interface DecisionRequest {
   readonly kind: DecisionKind;
   /** Address of the client. */
   readonly address: string;
+  /** Time limit in milliseconds. Default: `DecisionLimits.timeout` */
+  readonly timeout?: number;
   /** See `Exchange.watchDisconnect`. */
   watchDisconnect(callback: () => void): () => void | Promise<void>;
 }
@@ -66,6 +75,7 @@ export class PendingDecisions {
     owner: 0,
   };
   readonly #pendingByAddress = new AddressCounts();
+  readonly #lookupsByAddress = new AddressCounts();
   /** Functions that end the pending calls. */
   readonly #closers = new Set<() => void>();
 
@@ -121,7 +131,7 @@ export class PendingDecisions {
       };
       const close = (): void => end('closed');
       const unwatch = request.watchDisconnect(() => stop('disconnected'));
-      const deadline = new Deadline(this.#limits.timeout, () => end('timeout'));
+      const deadline = new Deadline(request.timeout ?? this.#limits.timeout, () => end('timeout'));
       const onSettled = warnIfPending(() => this.#onSlow(request.kind));
       this.#closers.add(close);
       settle = () => {
@@ -145,19 +155,23 @@ export class PendingDecisions {
   #isFull({ kind, address }: DecisionRequest): boolean {
     const { maxPending, maxPendingPerAddress } = this.#limits;
     if (this.#pendingByKind[kind] >= maxPending) return true;
-    return this.#pendingByAddress.isFull(address, maxPendingPerAddress, maxPending);
+    return this.#countsOf(kind).isFull(address, maxPendingPerAddress, maxPending);
+  }
+
+  #countsOf(kind: DecisionKind): AddressCounts {
+    return kind === 'owner' ? this.#lookupsByAddress : this.#pendingByAddress;
   }
 
   /** Counts a call. Returns a function that stops counting it, and may be called more than once. */
   #count({ kind, address }: DecisionRequest): () => void {
     this.#pendingByKind[kind] += 1;
-    this.#pendingByAddress.add(address, 1);
+    this.#countsOf(kind).add(address, 1);
     let isCounted = true;
     return () => {
       if (!isCounted) return;
       isCounted = false;
       this.#pendingByKind[kind] -= 1;
-      this.#pendingByAddress.add(address, -1);
+      this.#countsOf(kind).add(address, -1);
     };
   }
 }

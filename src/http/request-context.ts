@@ -46,7 +46,7 @@ export class RequestContext {
   constructor(state: RouterState, exchange: Exchange, sessionId: string) {
     this.state = state;
     this.exchange = exchange;
-    this.client = state.addresses.read(exchange);
+    this.client = exchange.relayedClient ?? state.addresses.read(exchange);
     this.sessionId = sessionId;
   }
 

@@ -58,7 +58,10 @@ export class RouterState {
       maxPending: settings.maxPendingDecisions,
       maxPendingPerAddress: settings.maxPendingDecisionsPerAddress,
     };
-    this.decisions = new PendingDecisions(limits, (kind) => this.warnings.warn(`${kind}Pending`));
+    this.decisions = new PendingDecisions(limits, (kind) => {
+      // A look-up of the owner has a shorter time limit.
+      if (kind !== 'owner') this.warnings.warn(`${kind}Pending`);
+    });
     this.bodyLimits = { maxBytes: settings.maxMessageBytes, timeout: settings.bodyTimeout };
   }
 }

@@ -71,11 +71,14 @@ export class Dispatcher implements ExchangeHandler {
   /** Handles a request that another node has relayed, whose origin it has checked. */
   handleRelayed(exchange: Exchange): boolean {
     const match = this.#table.match(exchange.path);
-    if (match === undefined || exchange.isDisconnected) return false;
+    if (match === undefined || !match.route.cookie || exchange.isDisconnected) return false;
     const context = new RequestContext(this.#state, exchange, match.sessionId);
-    if (!match.route.cookie || context.session() === undefined) return false;
-    this.#run(exchange, () => this.#serve(match.route, context));
-    return true;
+    let isKnown = true;
+    this.#run(exchange, () => {
+      isKnown = context.session() !== undefined;
+      return isKnown ? this.#serve(match.route, context) : undefined;
+    });
+    return isKnown;
   }
 
   refuse(exchange: Exchange, reason: RefusalReason): void {

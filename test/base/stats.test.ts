@@ -122,6 +122,7 @@ test('the table above has every refusal except those that other tests cover', ()
     'draining',
     'pendingLimit',
     'pendingTimeout',
+    'clusterUnavailable',
     'sessionOpening',
     'rateLimited',
     'bodyTimeout',

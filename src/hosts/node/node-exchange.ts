@@ -13,6 +13,7 @@ import type {
   Upgrade,
   WebSocketUpgrade,
 } from '../../http/exchange.ts';
+import type { ClientAddress } from '../../http/client-address.ts';
 import type { RequestTarget } from '../../http/prefix.ts';
 import { watchUpgradedSocket } from './disconnect-watch.ts';
 import { createResponse, isChunked, needsDrain } from './node-internals.ts';
@@ -51,6 +52,11 @@ function writeSharedChunk(socket: Socket, pieces: readonly Buffer[]): boolean {
   return isWritable;
 }
 
+function joinPieces(pieces: readonly Buffer[]): Buffer {
+  const [first] = pieces;
+  return first !== undefined && pieces.length === 1 ? first : Buffer.concat(pieces);
+}
+
 /** Ends a response with pieces, which other responses share. */
 function endShared(response: ServerResponse, pieces: readonly Buffer[]): void {
   response.cork();
@@ -64,6 +70,7 @@ export class NodeExchange implements Exchange {
   readonly path: string;
   readonly query: string;
   readonly upgrade: Upgrade;
+  readonly relayedClient: ClientAddress | undefined;
   readonly #request: IncomingMessage;
   readonly #writeLimits: WriteLimits;
   /** Undefined for an upgrade, until it gets a response. */
@@ -160,12 +167,12 @@ export class NodeExchange implements Exchange {
     this.#watchRest(response);
   }
 
-  startStream(headers: HeaderList): void {
+  startStream(headers: HeaderList, status = 200): void {
     if (this.isHandled) return;
     const response = this.#openResponse();
     if (!countResponse(this.#request, response)) return this.abort();
     response.on('drain', () => this.#onDrain());
-    writeHead(response, 200, headers);
+    writeHead(response, status, headers);
   }
 
   write(chunk: Payload): void {
@@ -222,7 +229,7 @@ export class NodeExchange implements Exchange {
       return response.socket.write(encodeChunk(chunk));
     }
     this.#pendingWrites += 1;
-    const bytes = typeof chunk === 'string' ? chunk : Buffer.concat(chunk);
+    const bytes = typeof chunk === 'string' ? chunk : joinPieces(chunk);
     return response.write(bytes, () => this.#onWritten(response));
   }
 

@@ -1,25 +1,25 @@
-/** Headers between the nodes of a cluster. A request of a client never contains them. */
+/** Headers between the nodes of a cluster. A node removes them from the requests of clients. */
 import { timingSafeEqual } from 'node:crypto';
+import type { ClientAddress } from '../../http/client-address.ts';
+import type { HeaderList } from '../../http/exchange.ts';
 
 const VERSION = '1';
 
 /** Prefix of all headers below. */
-export const RELAY_PREFIX = 'sockjs-relay';
+const RELAY_PREFIX = 'sockjs-relay';
 
 /** Version of the protocol and secret of the cluster, in a request. */
 export const RELAY_SECRET = RELAY_PREFIX;
-/** Scheme and address of the client, in a request. */
+/** Scheme, address and host of the client, in a request. */
 export const RELAY_CLIENT = `${RELAY_PREFIX}-client`;
-/** Reason that the owner has not handled the request, in a response. */
-export const RELAY_REFUSED = `${RELAY_PREFIX}-refused`;
+/** A `RelayResult`, in every response to a request with the secret. */
+export const RELAY_RESULT = `${RELAY_PREFIX}-result`;
 
-/** Values of `RELAY_REFUSED`. */
-export type RelayRefusal = 'session' | 'version';
-
-export interface RelayedClient {
-  readonly address: string;
-  readonly secure: boolean;
-}
+/**
+ * `handled`: the response is that of the owner. `session`: the owner has no such session. `version`: it uses another
+ * version of the protocol.
+ */
+export type RelayResult = 'handled' | 'session' | 'version';
 
 export function formatSecret(secret: string): string {
   return `${VERSION} ${secret}`;
@@ -40,11 +40,32 @@ export function checkSecret(
   return version === VERSION ? 'valid' : 'version';
 }
 
-export function formatClient({ address, secure }: RelayedClient): string {
-  return `${secure ? 'https' : 'http'} ${address}`;
+export function formatClient({ address, host, secure }: ClientAddress): string {
+  const client = `${secure ? 'https' : 'http'} ${address}`;
+  return host === undefined ? client : `${client} ${host}`;
 }
 
-export function parseClient(value: string | undefined): RelayedClient {
-  const [scheme, address = ''] = (value ?? '').split(' ');
-  return { address, secure: scheme === 'https' };
+/** Reads the value of `formatClient`. A host may contain spaces. */
+export function parseClient(value: string): ClientAddress {
+  const [scheme = '', address = '', ...host] = value.split(' ');
+  return {
+    address,
+    host: host.length === 0 ? undefined : host.join(' '),
+    secure: scheme === 'https',
+  };
+}
+
+/** Copies headers without those between nodes, and without the given ones, in lower case. */
+export function copyHeaders(
+  rawHeaders: readonly string[],
+  dropped: ReadonlySet<string>,
+): HeaderList {
+  const copied: HeaderList = [];
+  for (let index = 0; index + 1 < rawHeaders.length; index += 2) {
+    const name = rawHeaders[index] ?? '';
+    const lower = name.toLowerCase();
+    if (!dropped.has(lower) && !lower.startsWith(RELAY_PREFIX))
+      copied.push(name, rawHeaders[index + 1] ?? '');
+  }
+  return copied;
 }
