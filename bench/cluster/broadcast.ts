@@ -51,7 +51,7 @@ export async function measureBroadcast(
   windows: Windows,
 ): Promise<BroadcastCosts> {
   const nodes = await start({ count: NODES });
-  await redis.heartbeats(NODES);
+  await redis.heartbeats(2 * NODES); // Each node has two backplanes: see cluster-node.ts.
   const options = { file: 'sockjs-server.ts', heartbeat: HEARTBEAT_MS, pinned, flags: [] };
   const alone = await ServerProcess.start(options);
   const single = await contender(alone, [alone.port]);

@@ -5,13 +5,14 @@ import type { Query, Results, Usage } from '../servers/measured.ts';
 
 export interface NodesOptions {
   readonly count: number;
-  /** In milliseconds. Default: that of the package */
+  /** In milliseconds. Default: long enough for a whole measurement */
   readonly disconnectDelay?: number;
   readonly flags?: readonly string[];
 }
 
 const HEARTBEAT_MS = 25_000;
-const DISCONNECT_DELAY_MS = 5000;
+/** Sessions wait for their next poll while others are measured. */
+export const DISCONNECT_DELAY_MS = 60_000;
 
 function sumUsages(usages: readonly Usage[]): Usage {
   return usages.reduce((sum, { user, system }) => ({

@@ -5,6 +5,7 @@ import { SocketClient } from '../scale/socket-client.ts';
 import { ServerProcess } from '../server-process.ts';
 import { type Contender, type Ratio, type Windows, alternate, compare } from './alternate.ts';
 import type { ClusterConditions } from './conditions.ts';
+import { DISCONNECT_DELAY_MS } from './nodes.ts';
 import { CLIENTS } from './relays.ts';
 
 const HEARTBEAT_MS = 25_000;
@@ -48,6 +49,7 @@ function startAlone(pinned: boolean, build?: string): Promise<ServerProcess> {
     heartbeat: HEARTBEAT_MS,
     pinned,
     flags: [],
+    args: [String(DISCONNECT_DELAY_MS)],
     env: build === undefined ? {} : { SOCKJS_SERVER_BUILD: build },
   });
 }

@@ -9,8 +9,6 @@ const WARM_UP_POLLS = 1000;
 const KIB = 1024;
 /** As in `cases.ts`: a young generation that grows would make up half of the measured memory. */
 const FLAGS = ['--min-semi-space-size=16', '--max-semi-space-size=16'];
-/** Sessions wait for their poll longer than the measurement takes. */
-const DISCONNECT_DELAY_MS = 60_000;
 /** More than the nodes take to handle all polls. */
 const SETTLE_MS = 3000;
 
@@ -45,7 +43,7 @@ export async function measureWaiting(
   { start }: ClusterConditions,
   polls: number,
 ): Promise<WaitingMemory> {
-  const options = { count: 2, disconnectDelay: DISCONNECT_DELAY_MS, flags: FLAGS };
+  const options = { count: 2, flags: FLAGS };
   const one = await start(options);
   const [local = 0] = await growth(one, polls, one.ports[0] ?? 0);
   await one.end();
