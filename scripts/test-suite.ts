@@ -1,6 +1,6 @@
 /**
- * Runs one of the suites that need other programs: `browsers` or `proxies`. If a program is missing, it names the
- * package to install and fails.
+ * Runs one of the suites that need other programs: `browsers`, `cluster` or `proxies`. If a program is missing, it names
+ * the package to install and fails. `--short` selects the short form of a suite that has one.
  */
 import { spawnSync } from 'node:child_process';
 import { accessSync, constants } from 'node:fs';
@@ -20,6 +20,14 @@ const SUITES: Readonly<Record<string, Suite>> = {
       'firefox-esr': 'firefox-esr',
       WebKitWebDriver: 'webkit2gtk-driver',
       Xvfb: 'xvfb',
+    },
+  },
+  cluster: {
+    files: ['e2e/cluster/**/*.test.ts'],
+    needs: {
+      haproxy: 'haproxy',
+      'redis-server': 'redis-server',
+      'nats-server': 'nats-server',
     },
   },
   proxies: {
@@ -46,7 +54,7 @@ function isInstalled(program: string): boolean {
   });
 }
 
-function run({ files, needs }: Suite): number {
+function run({ files, needs }: Suite, form: 'long' | 'short'): number {
   const missing = Object.entries(needs).filter(([program]) => !isInstalled(program));
   if (missing.length > 0) {
     const programs = missing.map(([program]) => program).join(', ');
@@ -55,7 +63,8 @@ function run({ files, needs }: Suite): number {
     return 1;
   }
   const options = ['--test', '--test-concurrency=2', '--test-timeout=300000'];
-  return spawnSync(process.execPath, [...options, ...files], { stdio: 'inherit' }).status ?? 1;
+  const env = { ...process.env, TEST_FORM: form };
+  return spawnSync(process.execPath, [...options, ...files], { stdio: 'inherit', env }).status ?? 1;
 }
 
 const suite = SUITES[process.argv[2] ?? ''];
@@ -63,5 +72,5 @@ if (suite === undefined) {
   console.error(`Usage: node scripts/test-suite.ts ${Object.keys(SUITES).join('|')}`);
   process.exitCode = 2;
 } else {
-  process.exitCode = run(suite);
+  process.exitCode = run(suite, process.argv.includes('--short') ? 'short' : 'long');
 }

@@ -127,8 +127,8 @@ class FaultyEngine implements Engine {
     return this.#do(() => this.#engine.readFields(key));
   }
 
-  removeFields(key: string): Promise<void> {
-    return this.#do(() => this.#engine.removeFields(key));
+  replaceFields(key: string, fields: ReadonlyMap<string, string>): Promise<void> {
+    return this.#do(() => this.#engine.replaceFields(key, fields));
   }
 
   publish(topic: string, data: string): Promise<void> {

@@ -82,28 +82,52 @@ class SocketPair implements RelayedConnection {
 }
 
 export class TcpRelay {
-  readonly port: number;
+  /** Port of the server on 127.0.0.1, for new connections. */
+  targetPort: number;
   readonly #server: Server;
-  readonly #pairs: ReadonlySet<SocketPair>;
+  readonly #pairs = new Set<SocketPair>();
+  #isCut = false;
 
-  private constructor(server: Server, pairs: ReadonlySet<SocketPair>) {
-    this.#server = server;
-    this.#pairs = pairs;
-    this.port = (server.address() as AddressInfo).port;
+  private constructor(targetPort: number, options: RelayOptions) {
+    this.targetPort = targetPort;
+    this.#server = createServer({ allowHalfOpen: true }, (client) => {
+      if (this.#isCut) {
+        client.resetAndDestroy();
+        return;
+      }
+      const target = { port: this.targetPort, host: '127.0.0.1', allowHalfOpen: true };
+      const pair = new SocketPair(this.#pairs.size, client, connect(target), options);
+      this.#pairs.add(pair);
+    });
   }
 
   /** @param targetPort port of the server on 127.0.0.1 */
   static async start(targetPort: number, options: RelayOptions = {}): Promise<TcpRelay> {
-    const pairs = new Set<SocketPair>();
-    const server = createServer({ allowHalfOpen: true }, (client) => {
-      const upstream = connect({ port: targetPort, host: '127.0.0.1', allowHalfOpen: true });
-      pairs.add(new SocketPair(pairs.size, client, upstream, options));
-    });
+    const relay = new TcpRelay(targetPort, options);
     await new Promise<void>((resolve, reject) => {
-      server.once('error', reject);
-      server.listen(0, '127.0.0.1', resolve);
+      relay.#server.once('error', reject);
+      relay.#server.listen(0, '127.0.0.1', resolve);
     });
-    return new TcpRelay(server, pairs);
+    return relay;
+  }
+
+  get port(): number {
+    return (this.#server.address() as AddressInfo).port;
+  }
+
+  /** Resets all connections, and every new one until `mend` is called. */
+  cut(): void {
+    this.#isCut = true;
+    this.reset();
+  }
+
+  mend(): void {
+    this.#isCut = false;
+  }
+
+  /** Resets all connections. */
+  reset(): void {
+    for (const pair of this.#pairs) pair.cut('RST');
   }
 
   /** Stops accepting connections, and destroys the open ones. */

@@ -1,8 +1,14 @@
 /**
- * Sends the counters of some routers, and its own, to all clients once per second. A message is a JSON array of
- * samples: first those of the last minutes, then each new one alone.
+ * Sends the counters of some routers, its own, and those of their cluster to all clients once per second. A message is
+ * a JSON array of samples: first those of the last minutes, then each new one alone.
  */
-import { SockJSConnection, SockJSRouter, type SockJSStatsDump } from 'sockjs-server';
+import {
+  type ClusterNodeInfo,
+  type ClusterStats,
+  SockJSConnection,
+  SockJSRouter,
+  type SockJSStatsDump,
+} from 'sockjs-server';
 import { serve } from '../site/serve.ts';
 
 interface Reading {
@@ -10,6 +16,20 @@ interface Reading {
   readonly time: number;
   /** Counters by prefix. */
   readonly routers: Readonly<Record<string, SockJSStatsDump>>;
+  /** Undefined without a cluster. */
+  readonly cluster: ClusterReading | undefined;
+}
+
+interface ClusterReading {
+  /** Node that has sent the reading. */
+  readonly id: string;
+  readonly nodes: readonly ClusterNodeInfo[];
+  readonly stats: ClusterStats;
+}
+
+function readCluster(routers: readonly SockJSRouter[]): ClusterReading | undefined {
+  const [cluster] = routers.flatMap(({ settings }) => settings.cluster ?? []);
+  return cluster && { id: cluster.id, nodes: cluster.nodes, stats: cluster.stats };
 }
 
 const INTERVAL = 1000;
@@ -29,7 +49,8 @@ export function statsOf(watched: readonly SockJSRouter[]): SockJSRouter {
 
   function read(): void {
     const dumps = [...watched, router].map(({ prefix, stats }) => [prefix, stats.dump()] as const);
-    const reading = { time: Date.now(), routers: Object.fromEntries(dumps) };
+    const routers = Object.fromEntries(dumps);
+    const reading: Reading = { time: Date.now(), routers, cluster: readCluster(watched) };
     readings.push(reading);
     if (readings.length > KEPT) readings.shift();
     router.broadcast(router.connections, JSON.stringify([reading]));

@@ -160,6 +160,32 @@ function showTable({ routers }) {
   table.replaceChildren(table.caption, table.tHead, ...groups);
 }
 
+function stateOf({ draining, address }) {
+  if (address === undefined) return 'incompatible version';
+  return draining ? 'draining' : 'open';
+}
+
+/** Shows the nodes of a cluster, if there is one. */
+function showNodes({ cluster }) {
+  if (cluster === undefined) return;
+  const { id: self, nodes, stats } = cluster;
+  document.querySelector('#cluster').hidden = false;
+  const table = document.querySelector('#nodes');
+  const names = ['Node', 'relay listener', 'state', 'prefixes'];
+  table.tHead.replaceChildren(row(...names.map((name) => cell('th', name, { scope: 'col' }))));
+  const rows = nodes.map((node) => {
+    const { id, address, prefixes } = node;
+    const listener = address === undefined ? '–' : `${address.host} ${address.port}`;
+    const name = id === self ? `${id} (this node)` : id;
+    const cells = [listener, stateOf(node), prefixes.join(' ')].map((text) => cell('td', text));
+    return row(cell('th', name, { scope: 'row' }), ...cells);
+  });
+  table.tBodies[0].replaceChildren(...rows);
+  document.querySelector('#cluster-stats').textContent =
+    `This node: ${stats.claims} claimed sessions, ${stats.relayedIn} requests relayed in, ` +
+    `${stats.relayedOut} relayed out, backplane ${stats.backplaneUp ? 'up' : 'down'}.`;
+}
+
 connect('/stats', (sockjs) => {
   let isFirst = true;
   sockjs.addEventListener('message', ({ data }) => {
@@ -168,6 +194,7 @@ connect('/stats', (sockjs) => {
     isFirst = false;
     for (const plot of plots) plot.update();
     showTable(readings.at(-1));
+    showNodes(readings.at(-1));
   });
 });
 

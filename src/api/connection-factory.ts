@@ -4,7 +4,8 @@ import { describeValue } from '../base/describe-value.ts';
 import { SockJSError } from '../base/errors.ts';
 import { ignoreRejection } from '../base/thenable.ts';
 import type { TransportName } from '../base/transport-name.ts';
-import { type ConnectionBackend, SockJSConnection, connect } from './connection.ts';
+import type { ConnectionBackend, ConnectionLink } from './connection-backend.ts';
+import { SockJSConnection, connect } from './connection.ts';
 import { findHandlerMistake } from './handler-check.ts';
 
 /** Argument of a connection factory: the client for which it creates a connection. */
@@ -29,7 +30,7 @@ export type ConnectionFactory<C extends SockJSConnection> = (init: ConnectionIni
 export type ConnectionSource<C extends SockJSConnection> = (new () => C) | ConnectionFactory<C>;
 
 /** Creates a connection and binds it to a session, or to a channel of one. */
-export type CreateConnection<C extends SockJSConnection> = (backend: ConnectionBackend) => C;
+export type CreateConnection<C extends SockJSConnection> = (link: ConnectionLink) => C;
 
 type FunctionValue = (...args: never[]) => unknown;
 
@@ -104,10 +105,10 @@ function handlerChecker(): (connection: SockJSConnection, backend: ConnectionBac
 function classCreator<C extends SockJSConnection>(Connection: new () => C): CreateConnection<C> {
   const checkHandlers = handlerChecker();
   const source = `The constructor of ${Connection.name || 'the connection class'}`;
-  return (backend) => {
+  return (link) => {
     const connection = createObject(source, () => new Connection());
-    connect(connection, backend);
-    checkHandlers(connection, backend);
+    connect(connection, link);
+    checkHandlers(connection, link.backend);
     return connection;
   };
 }
@@ -116,8 +117,8 @@ function factoryCreator<C extends SockJSConnection>(
   create: ConnectionFactory<C>,
 ): CreateConnection<C> {
   const checkHandlers = handlerChecker();
-  return (backend) => {
-    const { info, user, transport } = backend;
+  return (link) => {
+    const { info, user, transport } = link.backend;
     return createObject('The connection factory', () => {
       const connection = create({ info, user, transport });
       if (!(connection instanceof SockJSConnection)) {
@@ -127,8 +128,8 @@ function factoryCreator<C extends SockJSConnection>(
           `A connection factory must return an instance of SockJSConnection, not ${describeValue(connection)}.`,
         );
       }
-      connect(connection, backend);
-      checkHandlers(connection, backend);
+      connect(connection, link);
+      checkHandlers(connection, link.backend);
       return connection;
     });
   };

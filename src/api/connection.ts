@@ -1,50 +1,28 @@
 /** The connection class, which applications extend. */
 import { randomUUID } from 'node:crypto';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { CloseReason, CloseStatus } from '../base/close-reasons.ts';
 import type { ConnectionInfo } from '../base/connection-info.ts';
+import { checkCloseArguments } from '../base/close-arguments.ts';
 import { describeType } from '../base/describe-value.ts';
 import { SockJSError } from '../base/errors.ts';
-import type { ClientMemory } from '../base/memory-budget.ts';
 import type { TransportName } from '../base/transport-name.ts';
-import type { Message } from '../protocol/message.ts';
+import { Memberships } from '../groups/memberships.ts';
 import { createMessage, createSharedMessage } from '../sessions/create-message.ts';
-import type { HandlerContext } from '../sessions/handler-runner.ts';
-import { checkCloseArguments, checkConnections, checkSource } from './argument-checks.ts';
+import { checkConnections, checkSource } from './argument-checks.ts';
 import { AbortableIterator, type MessageSource } from './abortable-iterator.ts';
-
-/** The part of a session, or of a channel of a multiplexed session, that a connection uses. */
-export interface ConnectionBackend {
-  readonly info: ConnectionInfo;
-  /** Result of the setting `authorize`. */
-  readonly user: unknown;
-  readonly transport: TransportName;
-  /** Set once the connection is closing or closed. */
-  readonly closeReason: CloseStatus | undefined;
-  readonly bufferedBytes: number;
-  readonly context: HandlerContext;
-  readonly memory: ClientMemory;
-  /** Sends a message. Returns false when the client falls behind, or the connection is closed. */
-  send(message: Message): boolean;
-  /** Resolves to true once the client keeps up, or to false if the connection ends before that. */
-  whenDrained(): Promise<boolean>;
-  /**
-   * Calls `watcher` when the connection closes, or at once if it is closed.
-   * @returns a function that removes the watcher
-   */
-  watchClose(watcher: () => void): () => void;
-  /** Delays the client's input until a promise resolves, which must not reject. */
-  holdInput(until: Promise<unknown>): void;
-  close(reason: CloseReason): void;
-}
+import type { ConnectionBackend, ConnectionLink } from './connection-backend.ts';
 
 /** Number of messages after which `sendAll` yields to the event loop. */
 const MESSAGES_PER_TURN = 100;
 
 /** @param member name of the member of the connection that is used, for the error message */
-let backendOf: (connection: SockJSConnection, member?: string) => ConnectionBackend;
+let linkOf: (connection: SockJSConnection, member?: string) => ConnectionLink;
 let isConnection: (value: unknown) => value is SockJSConnection;
-let connect: (connection: SockJSConnection, backend: ConnectionBackend) => void;
+let connect: (connection: SockJSConnection, link: ConnectionLink) => void;
+
+function backendOf(connection: SockJSConnection, member?: string): ConnectionBackend {
+  return linkOf(connection, member).backend;
+}
 
 /** An alias, since the compiler moves overloads with literals to the front. */
 type OtherMessage = 'send() takes a string or bytes. Use JSON.stringify for other values.';
@@ -65,27 +43,28 @@ type OtherMessage = 'send() takes a string or bytes. Use JSON.stringify for othe
  */
 // oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- the router infers the return type of `authorize` from it
 export class SockJSConnection<User = unknown> {
-  #backend: ConnectionBackend | undefined;
+  #link: ConnectionLink | undefined;
   #id: string | undefined;
+  #memberships: Memberships | undefined;
 
   static {
-    connect = (connection, backend) => {
-      if (connection.#backend !== undefined) {
+    connect = (connection, link) => {
+      if (connection.#link !== undefined) {
         throw new SockJSError(
           'ERR_ARGUMENT',
           'A connection serves one client. The factory must return a new instance for each.',
         );
       }
-      connection.#backend = backend;
+      connection.#link = link;
     };
-    backendOf = (connection, member = 'it') => {
+    linkOf = (connection, member = 'it') => {
       if (!isConnection(connection)) {
         throw new SockJSError(
           'ERR_ARGUMENT',
           `${member} needs its connection as \`this\`. Call it as a method, and not through a Proxy.`,
         );
       }
-      if (connection.#backend !== undefined) return connection.#backend;
+      if (connection.#link !== undefined) return connection.#link;
       throw new SockJSError(
         'ERR_NOT_CONNECTED',
         `${connection.constructor.name || 'A connection'} uses this.${member} before it has a client. ` +
@@ -93,7 +72,7 @@ export class SockJSConnection<User = unknown> {
       );
     };
     isConnection = (value): value is SockJSConnection =>
-      typeof value === 'object' && value !== null && #backend in value;
+      typeof value === 'object' && value !== null && #link in value;
   }
 
   /**
@@ -162,6 +141,33 @@ export class SockJSConnection<User = unknown> {
    */
   broadcast(clients: Iterable<SockJSConnection>, message: string): void {
     broadcast(clients, message);
+  }
+
+  /**
+   * Joins a group of the router, whose members `router.group(name)` sends to. The connection leaves it when it closes.
+   * A second call joins once, and may change the presence.
+   * @param group name of 1 to 256 characters
+   * @param options `presence`: a value that JSON can represent, which all nodes can read and watch
+   * @returns a promise that resolves when messages of other nodes arrive as well. It never rejects
+   * @throws SockJSError `ERR_ARGUMENT`, or `ERR_GROUP_LIMIT` over `maxGroups` or `maxPresenceBytes`
+   *
+   * @example
+   * await this.join('news', { presence: { name: 'Ann' } });
+   */
+  join(group: string, { presence }: { readonly presence?: unknown } = {}): Promise<void> {
+    const { backend, groups } = linkOf(this, 'join');
+    this.#memberships ??= new Memberships(this, this.id, backend, groups);
+    return this.#memberships.join(group, presence);
+  }
+
+  /** Leaves a group. Without effect if the connection is not in it. */
+  leave(group: string): void {
+    this.#memberships?.leave(group);
+  }
+
+  /** Names of the groups that the connection is in. */
+  get groups(): readonly string[] {
+    return this.#memberships?.names ?? [];
   }
 
   /**
@@ -243,11 +249,11 @@ export class SockJSConnection<User = unknown> {
   }
 }
 
-/** Binds a new connection to its session. */
+/** Binds a new connection to its session, and to the groups of its router. */
 export { connect };
 
-/** Returns the session of a connection, for code that builds on it, such as `multiplex`. */
-export { backendOf };
+/** Returns what a connection is bound to, for code that builds on it, such as `multiplex`. */
+export { linkOf };
 
 /**
  * Sends a text to many clients, of any routers, which is encoded once. Closed connections are skipped.

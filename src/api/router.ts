@@ -2,6 +2,7 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { CLOSE_REASONS } from '../base/close-reasons.ts';
+import { checkCloseArguments } from '../base/close-arguments.ts';
 import { SockJSError } from '../base/errors.ts';
 import { RouterLog } from '../base/router-log.ts';
 import type { SockJSStats } from '../base/stats.ts';
@@ -15,6 +16,10 @@ import {
 import { explainServer } from '../hosts/explain-server.ts';
 import { startListening } from '../hosts/node/listen.ts';
 import { SERVER_HOSTS } from '../hosts/server-hosts.ts';
+import { checkText } from '../groups/group-arguments.ts';
+import { LOCAL_NETWORK } from '../groups/group-network.ts';
+import { SockJSGroup } from '../groups/group.ts';
+import { Groups } from '../groups/groups.ts';
 import type { Authorize } from '../http/authorize.ts';
 import { checkPrefix } from '../http/check-prefix.ts';
 import { HostGuard } from '../http/host-guard.ts';
@@ -26,7 +31,6 @@ import { SessionRouting } from '../cluster/session-routing.ts';
 import { RouteTable } from '../routes/route-table.ts';
 import { SessionRegistry } from '../sessions/session-registry.ts';
 import { type ConnectionSource, connectionCreator } from './connection-factory.ts';
-import { checkCloseArguments } from './argument-checks.ts';
 import { type SockJSConnection, broadcast } from './connection.ts';
 import { findHandlerMistake } from './handler-check.ts';
 import {
@@ -82,6 +86,9 @@ export class SockJSRouter<C extends SockJSConnection = SockJSConnection> {
   readonly #dispatcher: Dispatcher;
   /** Set if this node is in a cluster. */
   readonly #routing: SessionRouting | undefined;
+  readonly #groups: Groups;
+  /** Ends the delivery of broadcasts to all. */
+  readonly #leaveGroups: () => void;
   readonly #member: ClusterRouter | undefined;
   readonly #table: RouteTable;
   readonly #servers = new Map<Server, Attachment>();
@@ -104,10 +111,14 @@ export class SockJSRouter<C extends SockJSConnection = SockJSConnection> {
     const logger = new RouterLog(this.settings.logger, prefix);
     const mistakes = [findHandlerMistake(connection), ...findShortTimes(this.settings)];
     for (const mistake of mistakes) if (mistake !== undefined) logger.warn(mistake);
-    this.#sessions = new SessionRegistry(prefix, this.settings, logger, createConnection);
+    const { cluster } = this.settings;
+    this.#groups = cluster?.groups(prefix) ?? new Groups(prefix, LOCAL_NETWORK, logger);
+    const groups = { groups: this.#groups, settings: this.settings };
+    this.#sessions = new SessionRegistry(prefix, this.settings, logger, (session) =>
+      createConnection({ backend: session, groups }),
+    );
     this.#state = new RouterState(prefix, this.settings, logger, this.#sessions);
     this.#table = new RouteTable(this.settings);
-    const { cluster } = this.settings;
     this.#routing = cluster && new SessionRouting(cluster, this.#state, this.settings);
     this.#dispatcher = this.#createDispatcher(new HostGuard(this.settings.allowedHosts));
     this.#member = this.#routing && {
@@ -116,6 +127,7 @@ export class SockJSRouter<C extends SockJSConnection = SockJSConnection> {
       close: () => this.close(),
     };
     if (this.#member !== undefined) cluster?.addRouter(this.#member);
+    this.#leaveGroups = this.#groups.addRouter((text) => broadcast(this.connections, text));
   }
 
   /** Statistics of the router. `stats.dump()` returns a snapshot. */
@@ -129,7 +141,16 @@ export class SockJSRouter<C extends SockJSConnection = SockJSConnection> {
   }
 
   /**
-   * Sends a text to every connection of this router, which is encoded once.
+   * Returns the group of the connections that have joined it with `join(name)`, on every node of the cluster.
+   * @param name name of 1 to 256 characters
+   * @throws SockJSError `ERR_ARGUMENT` for another name
+   */
+  group(name: string): SockJSGroup<C> {
+    return new SockJSGroup(this.#groups, name);
+  }
+
+  /**
+   * Sends a text to every connection of this router, on every node of the cluster. Each node encodes it once.
    * @throws SockJSError `ERR_MESSAGE_TYPE` if the message is not a string
    */
   broadcast(message: string): void;
@@ -139,8 +160,10 @@ export class SockJSRouter<C extends SockJSConnection = SockJSConnection> {
    */
   broadcast(connections: Iterable<SockJSConnection>, message: string): void;
   broadcast(first: Iterable<SockJSConnection> | string, ...rest: [message?: string]): void {
-    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- checked by the function
-    if (rest.length === 0) return broadcast(this.connections, first as string);
+    if (rest.length === 0) {
+      checkText(first);
+      return this.#groups.broadcastToAll(first);
+    }
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- checked by the function
     return broadcast(first as Iterable<SockJSConnection>, rest[0] as string);
   }
@@ -267,6 +290,7 @@ export class SockJSRouter<C extends SockJSConnection = SockJSConnection> {
     this.settings.cluster?.onDraining();
     await drained;
     this.#state.decisions.close();
+    this.#leaveGroups();
     await nextTurn(); // Promise callbacks refuse the pending requests first.
     await Promise.all([...this.#ownServers].map(closeHttpServer));
     for (const server of this.#servers.keys()) this.detach(server);

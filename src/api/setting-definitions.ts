@@ -79,11 +79,6 @@ const PROXIES = {
    */
   trustedProxies: setting(SUBNET_LIST, []),
   /**
-   * This node of a cluster, from `createCluster`. Requests of a session may then reach any node, and the load balancer
-   * need not be sticky.
-   */
-  cluster: optional(instanceOf(SockJSCluster, 'a cluster from createCluster()')),
-  /**
    * Headers that the trusted proxies write: `'x-forwarded'` for `X-Forwarded-For`, `X-Forwarded-Proto` and
    * `X-Forwarded-Host`, or `'forwarded'` for `Forwarded`. With `'auto'`, `Forwarded` is read if a request has no
    * `X-Forwarded-For`. Use `'forwarded'` if your proxies write `Forwarded`. They pass on an `X-Forwarded-For` that a
@@ -208,6 +203,18 @@ const OUTPUT_LIMITS = {
   ),
 };
 
+const GROUPS_AND_CLUSTER = {
+  /**
+   * This node of a cluster, from `createCluster`. Requests of a session may then reach any node, and the load balancer
+   * need not be sticky.
+   */
+  cluster: optional(instanceOf(SockJSCluster, 'a cluster from createCluster()')),
+  /** Number of groups that one connection may join. A further `join` throws `ERR_GROUP_LIMIT`. */
+  maxGroups: setting(integer('groups', 1, MAX_COUNT), 1000),
+  /** Limit for the length of a presence as JSON, in bytes. A longer one throws `ERR_GROUP_LIMIT`. */
+  maxPresenceBytes: setting(BYTES, 4 * KIBIBYTE),
+};
+
 const SESSIONS = {
   /** Limit for open sessions. Further sessions get 503. A WebSocket session takes about 6 KiB. */
   maxSessions: setting(integer('sessions', 1, MAX_COUNT), 100_000),
@@ -270,6 +277,7 @@ export const SETTING_GROUPS: Readonly<Record<string, Readonly<Record<string, Set
     'Input limits': INPUT_LIMITS,
     'Output limits and slow clients': OUTPUT_LIMITS,
     Sessions: SESSIONS,
+    'Groups and cluster': GROUPS_AND_CLUSTER,
     'Transports and compatibility': TRANSPORTS,
     Logging: LOGGING,
   };
@@ -281,6 +289,7 @@ export const SETTING_DEFINITIONS = {
   ...INPUT_LIMITS,
   ...OUTPUT_LIMITS,
   ...SESSIONS,
+  ...GROUPS_AND_CLUSTER,
   ...TRANSPORTS,
   ...LOGGING,
 };

@@ -62,7 +62,8 @@ export interface Engine {
    */
   writeFields(key: string, changes: ReadonlyMap<string, string | undefined>): Promise<void>;
   readFields(key: string): Promise<ReadonlyMap<string, string>>;
-  removeFields(key: string): Promise<void>;
+  /** Replaces the set of fields. An empty set is removed. */
+  replaceFields(key: string, fields: ReadonlyMap<string, string>): Promise<void>;
   /** Publishes to all subscribers, this node included. */
   publish(topic: string, data: string): Promise<void>;
   subscribe(topic: string): Promise<void>;

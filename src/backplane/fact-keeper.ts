@@ -5,6 +5,8 @@ import { withDeadline } from './with-deadline.ts';
 /** Facts are renewed when a third of their lifetime has passed. */
 const RENEWAL_INTERVAL_MS = 20_000;
 
+const MAX_FAILED_TOPICS = 10_000;
+
 type Fields = Map<string, string>;
 
 /** Returns the key of the facts of a node. */
@@ -18,6 +20,8 @@ export class FactKeeper {
   readonly #node: NodeId;
   readonly #onError: (error: unknown) => void;
   readonly #facts = new Map<string, Fields>();
+  /** Topics with changes that could not be stored. */
+  readonly #failed = new Set<string>();
   readonly #changes = new Map<string, Map<string, string | undefined>>();
   #flushed: Promise<void> = Promise.resolve();
   #renewed = 0;
@@ -62,16 +66,15 @@ export class FactKeeper {
   /** Stores all facts again. */
   async republish(now: number): Promise<void> {
     this.#renewed = now;
-    await Promise.all([...this.#facts].map(([topic, fields]) => this.#write(topic, fields)));
+    const topics = new Set([...this.#facts.keys(), ...this.#failed]);
+    await Promise.all(Array.from(topics, (topic) => this.#replace(topic)));
   }
 
   /** Removes all facts. */
   async clear(): Promise<void> {
     const topics = [...this.#facts.keys()];
     this.#facts.clear();
-    await Promise.all(
-      topics.map((topic) => this.#engine.removeFields(factsKey(topic, this.#node))),
-    );
+    await Promise.all(topics.map((topic) => this.#replace(topic)));
   }
 
   #update(topic: string, field: string, value: string | undefined): void {
@@ -85,15 +88,23 @@ export class FactKeeper {
   async #flush(): Promise<void> {
     const changes = [...this.#changes];
     this.#changes.clear();
-    const writes = changes.map(([topic, fields]) => withDeadline(this.#write(topic, fields)));
+    await Promise.all(changes.map(([topic, fields]) => this.#write(topic, fields)));
+  }
+
+  async #write(topic: string, fields: ReadonlyMap<string, string | undefined>): Promise<void> {
     try {
-      await Promise.all(writes);
+      await withDeadline(this.#engine.writeFields(factsKey(topic, this.#node), fields));
     } catch (error) {
+      // Facts of further topics expire, or are replaced with the next renewal.
+      if (this.#failed.size < MAX_FAILED_TOPICS) this.#failed.add(topic);
       this.#onError(error);
     }
   }
 
-  #write(topic: string, fields: ReadonlyMap<string, string | undefined>): Promise<void> {
-    return this.#engine.writeFields(factsKey(topic, this.#node), fields);
+  /** Replaces all facts of a topic, so that a removal that was not stored takes effect. */
+  async #replace(topic: string): Promise<void> {
+    const fields = this.#facts.get(topic) ?? new Map<string, string>();
+    await this.#engine.replaceFields(factsKey(topic, this.#node), fields);
+    this.#failed.delete(topic);
   }
 }

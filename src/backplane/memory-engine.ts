@@ -131,8 +131,10 @@ export class MemoryEngine implements Engine {
     return this.#hub.fields.get(this.#path('facts', key)) ?? new Map();
   }
 
-  async removeFields(key: string): Promise<void> {
-    this.#hub.fields.delete(this.#path('facts', key));
+  async replaceFields(key: string, fields: ReadonlyMap<string, string>): Promise<void> {
+    const path = this.#path('facts', key);
+    if (fields.size === 0) this.#hub.fields.delete(path);
+    else this.#hub.fields.set(path, new Map(fields), RECORD_TTL_MS.facts);
   }
 
   async publish(topic: string, data: string): Promise<void> {

@@ -129,9 +129,11 @@ export class NatsEngine implements Engine {
     return this.#readAll('facts', encode(key));
   }
 
-  async removeFields(key: string): Promise<void> {
-    const fields = await this.readFields(key);
-    await this.writeFields(key, new Map([...fields.keys()].map((field) => [field, undefined])));
+  async replaceFields(key: string, fields: ReadonlyMap<string, string>): Promise<void> {
+    const changes = new Map<string, string | undefined>(fields);
+    for (const field of (await this.readFields(key)).keys())
+      if (!fields.has(field)) changes.set(field, undefined);
+    await this.writeFields(key, changes);
   }
 
   async publish(topic: string, data: string): Promise<void> {

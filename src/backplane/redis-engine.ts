@@ -27,6 +27,12 @@ for _, node in ipairs(redis.call('SMEMBERS', KEYS[1])) do
 end
 return members`;
 
+/** Replaces all fields. */
+const REPLACE_FIELDS = `
+redis.call('DEL', KEYS[1])
+for i = 2, #ARGV, 2 do redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1]) end
+return redis.call('PEXPIRE', KEYS[1], ARGV[1])`;
+
 /** Sets and removes fields. The set gets its lifetime with its first field, or it would outlive its node. */
 const WRITE_FIELDS = `
 local set = tonumber(ARGV[2])
@@ -134,8 +140,9 @@ export class RedisEngine implements Engine {
     return toMap(await this.#eval(READ_FIELDS, this.#key('facts', key), []));
   }
 
-  async removeFields(key: string): Promise<void> {
-    await this.#commands.command(['DEL', this.#key('facts', key)]);
+  async replaceFields(key: string, fields: ReadonlyMap<string, string>): Promise<void> {
+    const args = [String(RECORD_TTL_MS.facts), ...[...fields].flat()];
+    await this.#eval(REPLACE_FIELDS, this.#key('facts', key), args);
   }
 
   async publish(topic: string, data: string): Promise<void> {

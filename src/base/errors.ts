@@ -19,6 +19,8 @@ export type SockJSErrorCode =
   | 'ERR_BACKPLANE'
   /** `attach()` or `listen()` was called after `close()` of the router. */
   | 'ERR_CLOSED'
+  /** A connection joins more than `maxGroups` groups, or its presence is longer than `maxPresenceBytes`. */
+  | 'ERR_GROUP_LIMIT'
   /** A request body is longer than `maxMessageBytes`. */
   | 'ERR_BODY_TOO_LARGE'
   /** The client disconnected before its request body was complete. */

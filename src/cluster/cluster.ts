@@ -7,8 +7,13 @@ import { closeHttpServer } from '../hosts/node/node-host.ts';
 import type { RelayOutcome } from '../hosts/node/relay-call.ts';
 import { RelayClient, type RelayTarget } from '../hosts/node/relay-client.ts';
 import { type RelayHandler, createRelayListener } from '../hosts/node/relay-listener.ts';
+import { checkText } from '../groups/group-arguments.ts';
+import { SockJSGroup } from '../groups/group.ts';
+import type { Groups } from '../groups/groups.ts';
+import { checkPrefix } from '../http/check-prefix.ts';
 import type { RequestContext } from '../http/request-context.ts';
 import type { Backplane, BackplaneListener, NodeId } from '../backplane/backplane.ts';
+import { ClusterGroups } from './cluster-groups.ts';
 import { type ClusterOptions, checkOptions, findPrivateHost } from './cluster-options.ts';
 import type { ClusterStats } from './cluster-stats.ts';
 import { formatCard } from './node-card.ts';
@@ -34,6 +39,7 @@ export class SockJSCluster implements ClusterNode, BackplaneListener {
   readonly #logger: RouterLog;
   readonly #options: ClusterOptions;
   readonly #routers = new Set<ClusterRouter>();
+  readonly #groups: ClusterGroups;
   readonly #relays: RelayClient;
   readonly #listener: Server;
   readonly #ready: Promise<void>;
@@ -55,10 +61,12 @@ export class SockJSCluster implements ClusterNode, BackplaneListener {
     this.backplane = options.backplane;
     // Warnings are logged once.
     this.#logger = new RouterLog(options.logger ?? CONSOLE_LOGGER, '');
+    this.#groups = new ClusterGroups(this, this.#logger);
     this.#nodes = new NodeDirectory(this.#logger);
     this.#relays = new RelayClient((target, error) => this.#warnOfNode(target, error));
     this.#listener = createRelayListener({
       secret: () => this.backplane.secret,
+      node: () => this.#id,
       routers: this.#routers,
       onRelayed: () => {
         this.#relayedIn += 1;
@@ -72,6 +80,11 @@ export class SockJSCluster implements ClusterNode, BackplaneListener {
         `This node could not join its cluster. Until it is restarted, sessions over HTTP get 503: ${describeError(error)}`,
       );
     });
+  }
+
+  /** Prefix of all keys and topics. */
+  get namespace(): string {
+    return this.#options.namespace ?? 'sockjs';
   }
 
   /** Random name of this node. '' before it has joined. */
@@ -115,6 +128,25 @@ export class SockJSCluster implements ClusterNode, BackplaneListener {
   /** Resolves when this node has joined, and rejects with the reason if it cannot. */
   ready(): Promise<void> {
     return this.#ready;
+  }
+
+  /**
+   * Returns a group of the routers with a prefix, for example to publish from a process without a router.
+   * @throws SockJSError `ERR_SETTING` for an invalid prefix, `ERR_ARGUMENT` for an invalid name
+   */
+  group(prefix: string, name: string): SockJSGroup {
+    checkPrefix(prefix);
+    return new SockJSGroup(this.groups(prefix), name);
+  }
+
+  /**
+   * Sends a text to every connection of the routers with a prefix, on every node.
+   * @throws SockJSError `ERR_SETTING` for an invalid prefix, `ERR_MESSAGE_TYPE` if the text is not a string
+   */
+  broadcast(prefix: string, text: string): void {
+    checkPrefix(prefix);
+    checkText(text);
+    this.groups(prefix).broadcastToAll(text);
   }
 
   /**
@@ -191,15 +223,25 @@ export class SockJSCluster implements ClusterNode, BackplaneListener {
     return this.#relays.relay(target, secret, { exchange, client, url, body, silenceLimit });
   }
 
-  /** @internal */
-  onMessage(): void {}
+  /** @internal Returns the groups of the routers with a prefix. */
+  groups(prefix: string): Groups {
+    return this.#groups.of(prefix);
+  }
 
   /** @internal */
-  onMissed(): void {}
+  onMessage(topic: string, from: NodeId, data: string): void {
+    this.#groups.onMessage(topic, from, data);
+  }
+
+  /** @internal */
+  onMissed(topic: string | undefined): void {
+    this.#groups.onMissed(topic);
+  }
 
   /** @internal */
   onMembers(cards: ReadonlyMap<NodeId, string>): void {
     for (const node of this.#nodes.update(cards, this.#id)) this.#relays.abort(node);
+    this.#groups.onNodes(new Set(cards.keys()));
   }
 
   /** @internal */
@@ -214,7 +256,7 @@ export class SockJSCluster implements ClusterNode, BackplaneListener {
   onDown(): void {}
 
   async #join(): Promise<void> {
-    const { listen = {}, namespace = 'sockjs' } = this.#options;
+    const { listen = {} } = this.#options;
     const host = listen.host ?? findPrivateHost();
     this.#listener.listen(listen.port ?? 0, host);
     await once(this.#listener, 'listening');
@@ -225,7 +267,7 @@ export class SockJSCluster implements ClusterNode, BackplaneListener {
     const card = this.#card;
     this.#storedCard = card;
     this.#id = await this.backplane.join({
-      namespace,
+      namespace: this.namespace,
       card,
       listener: this,
       logger: this.#logger,

@@ -9,7 +9,8 @@ import {
   type CreateConnection,
   connectionCreator,
 } from '../api/connection-factory.ts';
-import { type ConnectionBackend, SockJSConnection, backendOf } from '../api/connection.ts';
+import type { ConnectionBackend, ConnectionLink } from '../api/connection-backend.ts';
+import { SockJSConnection, linkOf } from '../api/connection.ts';
 import { SockJSError } from '../base/errors.ts';
 import type { ConnectionInfo } from '../base/connection-info.ts';
 import type { Message } from '../protocol/message.ts';
@@ -62,11 +63,11 @@ class Channel implements ConnectionBackend, HandlerOwner {
   readonly #handlers: HandlerRunner;
   #closeReason: CloseStatus | undefined;
 
-  /** @param session session that carries the channel */
-  constructor(session: ConnectionBackend, spelling: ChannelSpelling) {
-    this.#session = session;
+  /** @param link session that carries the channel, and groups of its router */
+  constructor({ backend, groups }: ConnectionLink, spelling: ChannelSpelling) {
+    this.#session = backend;
     this.#spelling = spelling;
-    const connection = spelling.definition.createConnection(this);
+    const connection = spelling.definition.createConnection({ backend: this, groups });
     this.#handlers = new HandlerRunner(connection, this);
   }
 
@@ -202,7 +203,7 @@ class MultiplexConnection extends SockJSConnection {
       this.#refuse(spelling.name, CHANNEL_CLOSE_REASONS.opening);
       return;
     }
-    const channel = new Channel(backendOf(this), spelling);
+    const channel = new Channel(linkOf(this), spelling);
     this.#channels.set(definition, channel);
     channel.open();
   }

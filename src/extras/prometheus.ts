@@ -1,39 +1,42 @@
 /**
- * `sockjs-server/prometheus`: the statistics of routers as metrics of `prom-client`, an optional peer dependency. The
+ * `sockjs-server/prometheus`: the statistics of routers and clusters as metrics of `prom-client`, an optional peer dependency. The
  * metrics are read from `stats` at each scrape.
  */
 /// <reference types="node" preserve="true" />
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { Counter, type Registry, Gauge, register } from 'prom-client';
+import { Counter, type Registry, Gauge, register as globalRegistry } from 'prom-client';
 import { describeError } from '../base/logging.ts';
 import type { SockJSRouter } from '../api/router.ts';
 import type { SockJSStatsDump } from '../base/stats.ts';
+import type { SockJSCluster } from '../cluster/cluster.ts';
+import type { ClusterStats } from '../cluster/cluster-stats.ts';
 
-/** Reads the values of one metric from the statistics of one router, each with its labels. */
-type ReadValues = (
-  dump: SockJSStatsDump,
+/** Reads the values of one metric from the statistics of one router or cluster, each with its labels. */
+type ReadValues<Stats> = (
+  stats: Stats,
 ) => readonly (readonly [labels: Record<string, string>, number])[];
 
-interface Metric {
+interface Metric<Stats> {
   readonly name: string;
   readonly help: string;
-  /** Label in addition to `prefix`. */
+  /** Label in addition to `prefix` or `namespace`. */
   readonly label?: string;
-  readonly values: ReadValues;
+  readonly values: ReadValues<Stats>;
 }
 
-function single(value: (dump: SockJSStatsDump) => number): ReadValues {
-  return (dump) => [[{}, value(dump)]];
+function single<Stats>(value: (stats: Stats) => number): ReadValues<Stats> {
+  return (stats) => [[{}, value(stats)]];
 }
 
-function labelled(
+function labelled<Stats>(
   label: string,
-  values: (dump: SockJSStatsDump) => Readonly<Record<string, number>>,
-): ReadValues {
-  return (dump) => Object.entries(values(dump)).map(([name, value]) => [{ [label]: name }, value]);
+  values: (stats: Stats) => Readonly<Record<string, number>>,
+): ReadValues<Stats> {
+  return (stats) =>
+    Object.entries(values(stats)).map(([name, value]) => [{ [label]: name }, value]);
 }
 
-const GAUGES: readonly Metric[] = [
+const GAUGES: readonly Metric<SockJSStatsDump>[] = [
   {
     name: 'sockjs_sessions',
     help: 'Open sessions, by transport.',
@@ -61,7 +64,7 @@ const GAUGES: readonly Metric[] = [
   },
 ];
 
-const COUNTERS: readonly Metric[] = [
+const COUNTERS: readonly Metric<SockJSStatsDump>[] = [
   {
     name: 'sockjs_requests_total',
     help: 'Requests and upgrades of every kind.',
@@ -119,9 +122,57 @@ const COUNTERS: readonly Metric[] = [
   },
 ];
 
+const CLUSTER_GAUGES: readonly Metric<ClusterStats>[] = [
+  {
+    name: 'sockjs_cluster_backplane_up',
+    help: '1 while this node can use the backplane.',
+    values: single(({ backplaneUp }) => Number(backplaneUp)),
+  },
+  {
+    name: 'sockjs_cluster_members',
+    help: 'Nodes of the cluster, as this node sees them.',
+    values: single(({ members }) => members),
+  },
+  {
+    name: 'sockjs_cluster_claims',
+    help: 'HTTP sessions that this node has claimed.',
+    values: single(({ claims }) => claims),
+  },
+];
+
+const CLUSTER_COUNTERS: readonly Metric<ClusterStats>[] = [
+  {
+    name: 'sockjs_cluster_relayed_total',
+    help: 'Relayed requests, from other nodes (in) and to them (out).',
+    label: 'direction',
+    values: labelled('direction', ({ relayedIn, relayedOut }) => ({
+      in: relayedIn,
+      out: relayedOut,
+    })),
+  },
+  {
+    name: 'sockjs_cluster_lookups_total',
+    help: 'Claims and look-ups of owners in the backplane.',
+    values: single(({ lookups }) => lookups),
+  },
+  {
+    name: 'sockjs_cluster_owners_lost_total',
+    help: 'Requests of sessions whose owner was gone.',
+    values: single(({ ownersLost }) => ownersLost),
+  },
+  {
+    name: 'sockjs_cluster_lost_publishes_total',
+    help: 'Messages that could not be published to the other nodes.',
+    values: single(({ lostPublishes }) => lostPublishes),
+  },
+];
+
 const COLLECT_ERROR = 'The metrics cannot be read.';
 
-type Routers = Iterable<Pick<SockJSRouter, 'prefix' | 'stats'>>;
+type Routers = Iterable<Pick<SockJSRouter, 'prefix' | 'settings' | 'stats'>>;
+
+/** Statistics with the label of their router or cluster. */
+type Source<Stats> = readonly [labels: Record<string, string>, stats: Stats];
 
 /** Copies an iterator, which can be read only once. A collection is read again at each scrape. */
 function toCollection(routers: Routers): Routers {
@@ -129,37 +180,60 @@ function toCollection(routers: Routers): Routers {
   return iterator === routers ? [...routers] : routers;
 }
 
-/** Sets a metric to the current values. The values of routers with the same prefix are added up. */
-function collect(metric: Gauge | Counter, values: ReadValues, routers: Routers): void {
-  metric.reset();
-  for (const { prefix, stats } of routers) {
-    for (const [labels, value] of values(stats.dump())) metric.inc({ prefix, ...labels }, value);
+function readRouters(routers: Routers): readonly Source<SockJSStatsDump>[] {
+  return [...routers].map(({ prefix, stats }) => [{ prefix }, stats.dump()]);
+}
+
+/** Returns the statistics of each cluster once, however many routers it has. */
+function readClusters(routers: Routers): readonly Source<ClusterStats>[] {
+  const clusters = new Set([...routers].map(({ settings }) => settings.cluster));
+  return [...clusters]
+    .filter((cluster): cluster is SockJSCluster => cluster !== undefined)
+    .map(({ namespace, stats }) => [{ namespace }, stats]);
+}
+
+/**
+ * Registers metrics with their current values at each scrape. Values with the same labels are added up.
+ * @param sourceLabel label that every metric has
+ */
+function register<Stats>(
+  registry: Registry,
+  Kind: typeof Counter | typeof Gauge,
+  metrics: readonly Metric<Stats>[],
+  sourceLabel: string,
+  read: () => readonly Source<Stats>[],
+): void {
+  for (const { name, help, label, values } of metrics) {
+    const metric: Gauge | Counter = new Kind({
+      name,
+      help,
+      labelNames: label === undefined ? [sourceLabel] : [sourceLabel, label],
+      registers: [registry],
+      collect() {
+        metric.reset();
+        for (const [source, stats] of read())
+          for (const [labels, value] of values(stats)) metric.inc({ ...source, ...labels }, value);
+      },
+    });
   }
 }
 
 /**
- * Registers the metrics `sockjs_*` of routers, with the label `prefix`. The values of routers with the same prefix are
- * added up. Call it once for each registry.
+ * Registers the metrics `sockjs_*` of routers, with the label `prefix`, and the metrics `sockjs_cluster_*` of their
+ * clusters, with the label `namespace`. The values of routers with the same prefix are added up. Call it once for each
+ * registry.
  * @param routers a collection, which is read at each scrape and may change, or an iterator, which is read at once
  * @param registry by default the global registry of prom-client
  * @returns the registry
  */
-export function registerMetrics(routers: Routers, registry: Registry = register): Registry {
+export function registerMetrics(routers: Routers, registry: Registry = globalRegistry): Registry {
   const collection = toCollection(routers);
-  for (const [Kind, metrics] of [
-    [Gauge, GAUGES],
-    [Counter, COUNTERS],
-  ] as const) {
-    for (const { name, help, label, values } of metrics) {
-      const metric: Gauge | Counter = new Kind({
-        name,
-        help,
-        labelNames: label === undefined ? ['prefix'] : ['prefix', label],
-        registers: [registry],
-        collect: () => collect(metric, values, collection),
-      });
-    }
-  }
+  const ofRouters = (): readonly Source<SockJSStatsDump>[] => readRouters(collection);
+  const ofClusters = (): readonly Source<ClusterStats>[] => readClusters(collection);
+  register(registry, Gauge, GAUGES, 'prefix', ofRouters);
+  register(registry, Counter, COUNTERS, 'prefix', ofRouters);
+  register(registry, Gauge, CLUSTER_GAUGES, 'namespace', ofClusters);
+  register(registry, Counter, CLUSTER_COUNTERS, 'namespace', ofClusters);
   return registry;
 }
 
@@ -179,7 +253,7 @@ function warn(error: unknown): void {
  */
 export function metricsHandler(
   routers: Routers,
-  registry: Registry = register,
+  registry: Registry = globalRegistry,
 ): (request: IncomingMessage, response: ServerResponse) => Promise<void> {
   registerMetrics(routers, registry);
   return async (_request, response) => {

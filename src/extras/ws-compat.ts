@@ -2,7 +2,7 @@
 /// <reference types="node" preserve="true" />
 import { isUtf8 } from 'node:buffer';
 import { EventEmitter } from 'node:events';
-import { SockJSConnection, backendOf } from '../api/connection.ts';
+import { SockJSConnection, linkOf } from '../api/connection.ts';
 import type { ConnectionInfo } from '../base/connection-info.ts';
 import { describeError } from '../base/logging.ts';
 import { CLOSE_REASONS } from '../base/close-reasons.ts';
@@ -134,7 +134,7 @@ export class CompatWebSocket extends EventEmitter<Events> {
   }
 
   #closeAfterError(source: string, error: unknown): void {
-    const backend = backendOf(this.#connection);
+    const { backend } = linkOf(this.#connection);
     backend.close(CLOSE_REASONS.internalError);
     backend.context.logger.error(
       `${source} failed; its connection is closed with ${CLOSE_REASONS.internalError.code}: ${describeError(error)}`,

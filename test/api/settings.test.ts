@@ -52,6 +52,9 @@ test('an empty object resolves to the defaults', () => {
     writeTimeout: 30_000,
     sendTimeLimit: 180_000,
     highWaterMark: 65_536,
+    cluster: undefined,
+    maxGroups: 1000,
+    maxPresenceBytes: 4096,
   });
   assert.notEqual(logger, false);
 });

@@ -245,6 +245,30 @@ export function testContract(name: string, startEngine: () => Promise<EngineUnde
     await until(async () => (await read()) === '', 'the end of the facts');
   });
 
+  define('facts that changed during an outage are stored after it', 2, async (nodes, engine) => {
+    const [one, two] = pair(nodes);
+    await until(() => two.members.size === 2, 'both members');
+    await Promise.all(
+      ['ann', 'bob', 'eve'].map((field) => one.backplane.setFact('topic', field, 'x')),
+    );
+    await one.backplane.setFact('other', 'ann', 'x');
+    await engine.stop();
+    await until(() => one.downs === 1 && two.downs === 1, 'the outage');
+    const changes = [
+      one.backplane.setFact('topic', 'ann', undefined),
+      one.backplane.setFact('topic', 'bob', 'y'),
+      one.backplane.setFact('other', 'ann', undefined),
+    ];
+    await engine.start();
+    await until(() => one.ups === 1 && two.ups === 1, 'the recovery', { timeout: 5000 });
+    await Promise.all(changes);
+    const read = async (topic: string): Promise<unknown> => [
+      ...((await two.backplane.facts(topic)).get(one.id) ?? []),
+    ];
+    await until(async () => String(await read('topic')) === 'bob,y,eve,x', 'the changes');
+    await until(async () => String(await read('other')) === '', 'the removal');
+  });
+
   define('a frozen engine delays operations', 2, async (nodes, engine) => {
     const [one, two] = pair(nodes);
     await two.backplane.subscribe('topic');

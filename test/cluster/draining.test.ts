@@ -71,7 +71,10 @@ test('a closed router gets no relayed requests, and its prefix is free again', a
     message: /another router with the prefix '\/echo'/,
   });
   await router.close({ timeout: 0 });
-  const headers = [['sockjs-relay', `1 ${cluster.backplane.secret}`]] as const;
+  const headers = [
+    ['sockjs-relay', `1 ${cluster.backplane.secret}`],
+    ['sockjs-relay-owner', cluster.id],
+  ] as const;
   const { head } = await httpRequest(relayPort, { ...POLL, headers });
   assert.equal(head.header('sockjs-relay-result'), 'session');
   const next = new SockJSRouter(Echo, '/echo', { cluster, logger: false });
@@ -205,8 +208,7 @@ const INVALID: readonly (readonly [options: object, message: RegExp])[] = [
 for (const [options, message] of INVALID)
   test(`createCluster refuses ${JSON.stringify(options)}`, () => {
     const all = { backplane: memoryBackplane(new MemoryHub()), ...options };
-    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- as a program in JavaScript would
-    assert.throws(() => createCluster(all as never), { code: 'ERR_SETTING', message });
+    assert.throws(() => createCluster(all), { code: 'ERR_SETTING', message });
   });
 
 function addresses(...texts: string[]): Parameters<typeof findPrivateHost>[0] {

@@ -78,7 +78,10 @@ test('another version of the protocol gets 503, and one warning', async (t) => {
 
 test('a request with the secret reaches only requests of sessions', async (t) => {
   const { relayPort, cluster, router } = await startNode(t, {});
-  const headers = [['sockjs-relay', `1 ${cluster.backplane.secret}`]] as const;
+  const headers = [
+    ['sockjs-relay', `1 ${cluster.backplane.secret}`],
+    ['sockjs-relay-owner', cluster.id],
+  ] as const;
   for (const path of ['/echo', '/echo/info', '/echo/websocket', '/echo/000/x/xhr', '/other', '*'])
     for (const method of ['GET', 'POST', 'OPTIONS']) {
       const response = await httpRequest(relayPort, { method, path, headers });
@@ -97,7 +100,10 @@ test('an error of the application in a relayed request ends only this request', 
   const { port, relayPort, cluster, logger } = await startNode(t, { settings: { verifyIp } });
   assert.equal((await httpRequest(port, POLL)).body, 'o\n');
   fails = true;
-  const headers = [['sockjs-relay', `1 ${cluster.backplane.secret}`]] as const;
+  const headers = [
+    ['sockjs-relay', `1 ${cluster.backplane.secret}`],
+    ['sockjs-relay-owner', cluster.id],
+  ] as const;
   assert.equal((await httpRequest(relayPort, { ...POLL, headers })).status, 500);
   assert.match(logger.take()[0]?.line ?? '', /verifyIp has failed/);
 });

@@ -10,6 +10,7 @@ import { CLIENT_TRANSPORTS, openOfficial } from '../../testkit/official-client.t
 import { httpConnection, httpRequest } from '../../testkit/raw-http.ts';
 import { startRoundRobin } from '../../testkit/round-robin.ts';
 import { portOf } from '../../testkit/server.ts';
+import { TcpRelay } from '../../testkit/tcp-relay.ts';
 import { until } from '../../testkit/until.ts';
 import { once } from 'node:events';
 
@@ -31,11 +32,13 @@ async function startNode(
   t: TestContext,
   hub: MemoryHub,
   settings: SockJSSettings,
+  advertise?: { readonly port: number },
 ): Promise<TestNode> {
   const logger = new RecordingLogger();
   const cluster = createCluster({
     backplane: memoryBackplane(hub),
     listen: { host: '127.0.0.1' },
+    ...(advertise === undefined ? {} : { advertise }),
     logger,
   });
   const router = new SockJSRouter(Echo, '/echo', {
@@ -58,8 +61,8 @@ async function startNodes(
   t: TestContext,
   count: number,
   settings: SockJSSettings = {},
+  hub = new MemoryHub(),
 ): Promise<[TestNode, TestNode, ...TestNode[]]> {
-  const hub = new MemoryHub();
   const start = (): Promise<TestNode> => startNode(t, hub, settings);
   const nodes = await Promise.all(Array.from({ length: count }, start));
   await until(() => nodes.every(({ cluster }) => cluster.members.length === count), 'all members');
@@ -143,6 +146,39 @@ test('a request without the secret of the cluster is 404 on the relay listener',
     [['sockjs-relay', '1']],
   ] as const)
     assert.equal((await httpRequest(relayPort, { ...POLL, headers })).status, 404);
+});
+
+test('a relayed stream ends when its connection breaks, so that the client polls again', async (t) => {
+  const hub = new MemoryHub();
+  const [edge] = await startNodes(t, 2, {}, hub);
+  const path = await TcpRelay.start(0);
+  t.after(() => path.close());
+  const owner = await startNode(t, hub, {}, { port: path.port });
+  path.targetPort = owner.cluster.address?.port ?? 0;
+  await until(() => edge.cluster.members.length === 3, 'all members');
+  await httpRequest(owner.port, POLL);
+  const stream = httpConnection(t, edge.port);
+  stream.send({ method: 'POST', path: '/echo/000/session/xhr_streaming' });
+  await stream.readHead();
+  await stream.nextChunk();
+  assert.equal((await httpRequest(owner.port, send('a'))).status, 204);
+  assert.equal(await stream.nextChunk(), 'a["a"]\n');
+  path.reset();
+  assert.equal(await stream.nextChunk(), undefined);
+  assert.equal((await httpRequest(edge.port, POLL)).body, 'c[1002,"Connection interrupted"]\n');
+});
+
+test('a session of an ended node is closed when a new node has the address of the ended one', async (t) => {
+  const hub = new MemoryHub();
+  const [edge, successor] = await startNodes(t, 2, {}, hub);
+  const port = successor.cluster.address?.port ?? 0;
+  const ended = await startNode(t, hub, {}, { port });
+  await until(() => edge.cluster.members.length === 3, 'all members');
+  assert.equal((await httpRequest(ended.port, POLL)).body, 'o\n');
+  for (const { port: other } of [edge, edge, successor]) {
+    assert.equal((await httpRequest(other, POLL)).body, 'c[1001,"Node is gone"]\n');
+    assert.equal((await httpRequest(other, send('late'))).status, 404);
+  }
 });
 
 test('a late poll gets the close frame of a node that has shut down', async (t) => {

@@ -27,6 +27,7 @@ test('the groups are those that readers look for', () => {
     'Input limits',
     'Output limits and slow clients',
     'Sessions',
+    'Groups and cluster',
     'Transports and compatibility',
     'Logging',
   ]);

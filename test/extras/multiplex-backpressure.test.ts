@@ -1,7 +1,7 @@
 /** `multiplex` with slow clients: memoized messages, and `drained()`. */
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
-import { backendOf } from '../../src/api/connection.ts';
+import { linkOf } from '../../src/api/connection.ts';
 import { multiplex } from '../../src/extras/multiplex.ts';
 import { SockJSConnection } from '../../src/index.ts';
 import type { Message } from '../../src/protocol/message.ts';
@@ -23,7 +23,7 @@ for (const [length, isMemoized] of [
       override onOpen(): void {
         const message = createMessage('x'.repeat(length));
         sent.push(new WeakRef(message));
-        backendOf(this).send(message);
+        linkOf(this).backend.send(message);
       }
     }
     const { port } = await startRouter(t, {}, multiplex({ echo: Sender }));

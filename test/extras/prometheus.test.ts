@@ -9,7 +9,8 @@ import { metricsHandler, registerMetrics } from '../../src/extras/prometheus.ts'
 import { CLOSE_REASONS } from '../../src/base/close-reasons.ts';
 import { REFUSALS } from '../../src/base/refusal.ts';
 import { httpRequest } from '../../testkit/raw-http.ts';
-import { listen, startRouter, stop } from '../../testkit/server.ts';
+import { startNodes } from '../../testkit/cluster-nodes.ts';
+import { Echo, createRouter, listen, startRouter, stop } from '../../testkit/server.ts';
 import { newSession } from '../../testkit/transports.ts';
 import { openWebSocket } from '../../testkit/raw-websocket.ts';
 import { poll, postBody } from '../../testkit/sockjs-http.ts';
@@ -144,6 +145,33 @@ test('a collection of routers is read at each scrape, so routers may be added an
     routers.delete(router);
     assert.equal(valueOf(await registry.metrics(), line), undefined);
   }
+});
+
+test('the metrics of a cluster are those of its statistics, once for all its routers', async (t) => {
+  const [one, two] = await startNodes(t, 2, { options: { namespace: 'shop' } });
+  const extra = createRouter(t, { cluster: one.cluster }, Echo, { prefix: '/extra' });
+  await until(() => one.cluster.nodes.length === 2, 'both nodes');
+  const session = newSession();
+  assert.equal(await poll(one.port, session), 'o');
+  await postBody(two.port, session, '["abc"]');
+  await postBody(one.port, newSession(), '["abc"]');
+  const registry = registerMetrics([one.router, extra], new Registry());
+  for (const scrape of ['first', 'second']) {
+    const text = await registry.metrics();
+    const expected: readonly (readonly [string, number])[] = [
+      ['sockjs_cluster_backplane_up{namespace="shop"}', 1],
+      ['sockjs_cluster_members{namespace="shop"}', 2],
+      ['sockjs_cluster_claims{namespace="shop"}', 1],
+      ['sockjs_cluster_relayed_total{namespace="shop",direction="in"}', 1],
+      ['sockjs_cluster_relayed_total{namespace="shop",direction="out"}', 0],
+      ['sockjs_cluster_lookups_total{namespace="shop"}', 2],
+      ['sockjs_cluster_owners_lost_total{namespace="shop"}', 0],
+      ['sockjs_cluster_lost_publishes_total{namespace="shop"}', 0],
+    ];
+    for (const [line, value] of expected) assert.equal(valueOf(text, line), value, scrape + line);
+  }
+  one.logger.take();
+  two.logger.take();
 });
 
 function brokenRegistry(): Registry {

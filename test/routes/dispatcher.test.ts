@@ -9,6 +9,7 @@ import { RouterState } from '../../src/http/router-state.ts';
 import { Dispatcher, type SessionStep } from '../../src/routes/dispatcher.ts';
 import { RouteTable } from '../../src/routes/route-table.ts';
 import { SessionRegistry } from '../../src/sessions/session-registry.ts';
+import { localGroups } from '../../testkit/local-groups.ts';
 import { RecordingLogger } from '../../testkit/logger.ts';
 import { httpRequest } from '../../testkit/raw-http.ts';
 import { Echo, startServer } from '../../testkit/server.ts';
@@ -20,7 +21,10 @@ async function serve(
   const settings = resolveSettings({ jsessionid: false });
   const logger = new RecordingLogger();
   const create = connectionCreator(Echo, 'The class');
-  const sessions = new SessionRegistry('/echo', settings, logger, create);
+  const groups = localGroups();
+  const sessions = new SessionRegistry('/echo', settings, logger, (session) =>
+    create({ backend: session, groups }),
+  );
   const state = new RouterState('/echo', settings, logger, sessions);
   const dispatcher = new Dispatcher(
     state,

@@ -6,6 +6,7 @@ import { type SockJSSettings, resolveSettings } from '../../src/api/settings.ts'
 import { SessionRegistry } from '../../src/sessions/session-registry.ts';
 import type { Session } from '../../src/sessions/session.ts';
 import { INFO } from './fake-receiver.ts';
+import { localGroups } from '../../testkit/local-groups.ts';
 import { RecordingLogger } from '../../testkit/logger.ts';
 import { VirtualProcess } from '../../testkit/virtual-process.ts';
 
@@ -53,7 +54,7 @@ export function createRegistry(
   const logger = new RecordingLogger();
   const createConnection = (session: Session): RecordingConnection => {
     const connection = new RecordingConnection();
-    connect(connection, session);
+    connect(connection, { backend: session, groups: localGroups() });
     created.push(connection);
     return connection;
   };

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { type Socket, connect, createServer } from 'node:net';
+import { type Server, type Socket, connect, createServer } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import { AsyncQueue } from '../../testkit/async-queue.ts';
 import {
@@ -12,7 +12,7 @@ import {
 import { testEach } from '../../testkit/node-test.ts';
 import { SeededRandom } from '../../testkit/random.ts';
 import { listen } from '../../testkit/server.ts';
-import { type RelayOptions, startRelay } from '../../testkit/tcp-relay.ts';
+import { type RelayOptions, TcpRelay, startRelay } from '../../testkit/tcp-relay.ts';
 import { until } from '../../testkit/until.ts';
 
 /** One end of a relayed connection. */
@@ -168,4 +168,49 @@ test('random numbers repeat with their seed, whichever order the parts run in', 
   const all = new Set(Array.from({ length: 200 }, () => one.integer(1, 6)));
   assert.deepEqual(all, new Set([1, 2, 3, 4, 5, 6]));
   assert.ok(['x', 'y'].includes(one.pick(['x', 'y'])));
+});
+
+test('a cut relay resets open and new connections until it is mended', async (t) => {
+  const server = createServer((socket) => socket.on('error', () => {}).pipe(socket));
+  const relay = await TcpRelay.start(await listen(server));
+  t.after(async () => {
+    await relay.close();
+    server.close();
+  });
+  const open = (): End => {
+    const socket = connect({ port: relay.port, host: '127.0.0.1' });
+    socket.write('hello');
+    t.after(() => void socket.destroy());
+    return new End(socket);
+  };
+  const first = open();
+  await until(() => first.text === 'hello', 'the echo');
+  relay.cut();
+  await until(() => first.isClosed, 'the end of the open connection');
+  assert.match(first.error ?? '', /ECONNRESET/);
+  const second = open();
+  await until(() => second.isClosed, 'the end of the new connection');
+  assert.equal(second.text, '');
+  relay.mend();
+  const third = open();
+  await until(() => third.text === 'hello', 'the echo');
+});
+
+test('a relay sends new connections to another server', async (t) => {
+  const greet = (text: string): Server => createServer((socket) => socket.end(text));
+  const [one, two] = [greet('one'), greet('two')];
+  const relay = await TcpRelay.start(await listen(one));
+  t.after(async () => {
+    await relay.close();
+    one.close();
+    two.close();
+  });
+  const read = async (): Promise<string> => {
+    const end = new End(connect({ port: relay.port, host: '127.0.0.1' }));
+    await until(() => end.hasEnded, 'the end');
+    return end.text;
+  };
+  assert.equal(await read(), 'one');
+  relay.targetPort = await listen(two);
+  assert.equal(await read(), 'two');
 });

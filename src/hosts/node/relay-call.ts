@@ -1,7 +1,7 @@
 /** One relayed request, from its start to the end of its response. */
 import type { ClientRequest, IncomingMessage } from 'node:http';
 import type { Exchange, ResponseListener } from '../../http/exchange.ts';
-import { RELAY_RESULT, copyHeaders } from './relay-headers.ts';
+import { RELAY_RESULT, type RelayResult, copyHeaders } from './relay-headers.ts';
 
 /**
  * `responded`: the response has started. `disconnected`: the client has gone. Otherwise the client has no response yet.
@@ -9,6 +9,11 @@ import { RELAY_RESULT, copyHeaders } from './relay-headers.ts';
  * it has ended. `failed`: it cannot be reached, or does not respond in time.
  */
 export type RelayOutcome = 'disconnected' | 'failed' | 'gone' | 'refused' | 'responded' | 'unknown';
+
+const OUTCOMES: ReadonlyMap<string, RelayOutcome> = new Map<RelayResult, RelayOutcome>([
+  ['owner', 'gone'],
+  ['session', 'unknown'],
+]);
 
 /** Codes of errors of a connection whose other end is a living machine without the process. */
 const GONE_CODES = new Set(['ECONNREFUSED', 'ECONNRESET', 'EPIPE']);
@@ -104,8 +109,7 @@ export class RelayCall implements ResponseListener {
     const result = response.headers[RELAY_RESULT];
     if (result === 'handled') return this.#passOn(response);
     response.resume();
-    if (result === 'session') return this.#settle('unknown');
-    this.#settle('refused');
+    this.#settle(OUTCOMES.get(String(result)) ?? 'refused');
     if (result === undefined) this.#onFailed(new Error(`its status is ${response.statusCode}`));
     return undefined;
   }
@@ -125,6 +129,10 @@ export class RelayCall implements ResponseListener {
       if (!this.#exchange.writable) response.pause();
     });
     response.on('end', () => this.#exchange.end());
-    response.on('error', () => this.#exchange.abort());
+    response.on('error', () => {
+      // After the end of a stream, the client polls and gets a close frame. An abort would be an error for it.
+      if (response.headers['content-length'] === undefined) this.#exchange.end();
+      else this.#exchange.abort();
+    });
   }
 }

@@ -6,6 +6,7 @@ import type { Exchange, HeaderList } from '../../http/exchange.ts';
 import { RelayCall, type RelayOutcome } from './relay-call.ts';
 import {
   RELAY_CLIENT,
+  RELAY_OWNER,
   RELAY_SECRET,
   copyHeaders,
   formatClient,
@@ -82,6 +83,8 @@ export class RelayClient {
       formatSecret(secret),
       RELAY_CLIENT,
       formatClient(client),
+      RELAY_OWNER,
+      node,
     ];
     if (method === 'POST') headers.push('Content-Length', String(body?.length ?? 0));
     headers.push(...copyHeaders(exchange.rawHeaders, DROPPED_REQUEST_HEADERS));

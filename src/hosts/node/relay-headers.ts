@@ -12,14 +12,16 @@ const RELAY_PREFIX = 'sockjs-relay';
 export const RELAY_SECRET = RELAY_PREFIX;
 /** Scheme, address and host of the client, in a request. */
 export const RELAY_CLIENT = `${RELAY_PREFIX}-client`;
+/** Name of the node for which a request is meant. A new process may have the address of one that has ended. */
+export const RELAY_OWNER = `${RELAY_PREFIX}-owner`;
 /** A `RelayResult`, in every response to a request with the secret. */
 export const RELAY_RESULT = `${RELAY_PREFIX}-result`;
 
 /**
- * `handled`: the response is that of the owner. `session`: the owner has no such session. `version`: it uses another
- * version of the protocol.
+ * `handled`: the response is that of the owner. `session`: the owner has no such session. `owner`: another node has the
+ * address of the owner now. `version`: the node uses another version of the protocol.
  */
-export type RelayResult = 'handled' | 'session' | 'version';
+export type RelayResult = 'handled' | 'owner' | 'session' | 'version';
 
 export function formatSecret(secret: string): string {
   return `${VERSION} ${secret}`;

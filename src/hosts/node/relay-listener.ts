@@ -20,6 +20,7 @@ import { NodeExchange } from './node-exchange.ts';
 import type { WriteLimits } from './write-watchdog.ts';
 import {
   RELAY_CLIENT,
+  RELAY_OWNER,
   RELAY_RESULT,
   RELAY_SECRET,
   type RelayResult,
@@ -34,6 +35,9 @@ const UNAVAILABLE = 503;
 /** Time for the head of a request, in milliseconds. */
 const HEADERS_TIMEOUT_MS = 10_000;
 const CHECKS_PER_TIMEOUT = 5;
+
+/** Idle time of a connection after which the system checks it once per second, in milliseconds. */
+const KEEP_ALIVE_DELAY_MS = 5000;
 
 /** Limit for the head of a request. Servers of the application may take longer heads than Node's default. */
 const MAX_HEADER_BYTES: number = Math.max(maxHeaderSize, 64 * 1024) + 4096;
@@ -96,6 +100,8 @@ function refuseStranger(response: ServerResponse): void {
 export interface RelayListenerOptions {
   /** Returns the secret of the cluster. */
   readonly secret: () => string;
+  /** Returns the name of this node. */
+  readonly node: () => string;
   readonly routers: Iterable<{ readonly handler: RelayHandler }>;
   /** Called with each request of another node. */
   readonly onRelayed: () => void;
@@ -128,8 +134,9 @@ class Strangers {
 function serve(
   request: IncomingMessage,
   response: ServerResponse,
-  { routers, onRelayed }: RelayListenerOptions,
+  { node, routers, onRelayed }: RelayListenerOptions,
 ): void {
+  if (request.headers[RELAY_OWNER] !== node()) return refuse(response, NOT_FOUND, 'owner');
   onRelayed();
   const target = splitTarget(request.url ?? '');
   for (const { handler } of routers) {
@@ -165,6 +172,9 @@ export function createRelayListener(options: RelayListenerOptions): Server {
       headersTimeout,
       // A node sends the body of a client at once, and a slow network must not end a session.
       requestTimeout: 0,
+      // Detects the end of a machine of another node.
+      keepAlive: true,
+      keepAliveInitialDelay: KEEP_ALIVE_DELAY_MS,
       connectionsCheckingInterval: headersTimeout / CHECKS_PER_TIMEOUT,
     },
     onRequest,

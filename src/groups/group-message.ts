@@ -1,0 +1,56 @@
+/** Messages of a group between nodes. The first character of a message is its kind. */
+import type { CloseStatus } from '../base/close-reasons.ts';
+
+/** Presence of members by their id, as JSON. It is null for a member that has left. */
+export type PresenceChanges = readonly (readonly [id: string, presence: string | null])[];
+
+export type GroupMessage =
+  | { readonly kind: 'broadcast'; readonly text: string }
+  | { readonly kind: 'close'; readonly status: CloseStatus }
+  | { readonly kind: 'presence'; readonly changes: PresenceChanges };
+
+const BROADCAST = 'b';
+const CLOSE = 'c';
+const PRESENCE = 'p';
+
+export function formatBroadcast(text: string): string {
+  return BROADCAST + text;
+}
+
+export function formatClose({ code, reason }: CloseStatus): string {
+  return CLOSE + JSON.stringify([code, reason]);
+}
+
+export function formatPresence(changes: PresenceChanges): string {
+  return PRESENCE + JSON.stringify(changes);
+}
+
+/** Returns undefined if the text is not the JSON of an array. */
+function parseArray(text: string): readonly unknown[] | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    return Array.isArray(value) ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function isChange(value: unknown): value is PresenceChanges[number] {
+  if (!Array.isArray(value)) return false;
+  const [id, presence] = value.map((item: unknown) => item);
+  return typeof id === 'string' && (typeof presence === 'string' || presence === null);
+}
+
+/** Parses a message. Returns undefined for one of another version of the package. */
+export function parseGroupMessage(data: string): GroupMessage | undefined {
+  const content = data.slice(1);
+  if (data.startsWith(BROADCAST)) return { kind: 'broadcast', text: content };
+  const value = parseArray(content);
+  if (value === undefined) return undefined;
+  if (data.startsWith(PRESENCE) && value.every(isChange))
+    return { kind: 'presence', changes: value };
+  const [code, reason] = value;
+  if (data.startsWith(CLOSE) && typeof code === 'number' && typeof reason === 'string')
+    return { kind: 'close', status: { code, reason } };
+  return undefined;
+}
