@@ -1,6 +1,6 @@
 /** Faults of an engine for the backplane of a cluster, which tests switch on and off. */
 import type { Engine, EngineListener, RecordKind } from '../src/backplane/engine.ts';
-import { deferred } from './until.ts';
+import { type Deferred, deferred } from './until.ts';
 
 /** Faults that the engines of one test share. */
 export class EngineFaults {
@@ -8,6 +8,7 @@ export class EngineFaults {
   #thawed: Promise<void> = Promise.resolve();
   #thaw: () => void = () => {};
   #isCut = false;
+  #severed: Deferred<never> = deferred<never>();
 
   get isCut(): boolean {
     return this.#isCut;
@@ -24,6 +25,11 @@ export class EngineFaults {
     return this.#thawed;
   }
 
+  /** Rejects when all connections are closed. */
+  get severed(): Promise<never> {
+    return this.#severed.promise;
+  }
+
   /** Lets every operation wait until `thaw` is called. */
   freeze(): void {
     const { promise, resolve } = deferred();
@@ -35,9 +41,12 @@ export class EngineFaults {
     this.#thaw();
   }
 
-  /** Closes every connection to the engine, and refuses new ones until `mend` is called. */
+  /** Closes every connection to the engine, rejects what is pending, and refuses new ones until `mend` is called. */
   cut(): void {
     this.#isCut = true;
+    this.#severed.promise.catch(() => {}); // Perhaps nothing is pending.
+    this.#severed.reject(new Error('The connection to the engine was closed.'));
+    this.#severed = deferred<never>();
     for (const engine of this.#engines) engine.disconnect();
   }
 
@@ -84,9 +93,11 @@ class FaultyEngine implements Engine {
     const onMessage = (topic: string, data: string): void => {
       if (!this.#isDeaf && !this.#faults.isCut) listener.onMessage(topic, data);
     };
+    const onMissed = (): void => listener.onMissed();
     const onUp = (): void => listener.onUp();
     const onDown = (): void => listener.onDown();
-    return this.#do(() => this.#engine.connect(namespace, { onMessage, onUp, onDown }));
+    const inner = { onMessage, onMissed, onUp, onDown };
+    return this.#do(() => this.#engine.connect(namespace, inner));
   }
 
   create(kind: RecordKind, key: string, value: string): Promise<string> {
@@ -153,8 +164,8 @@ class FaultyEngine implements Engine {
   }
 
   async #do<Value>(operation: () => Promise<Value>): Promise<Value> {
-    await this.#faults.thawed;
     if (this.#faults.isCut) throw new Error('The connection to the engine is closed.');
-    return operation();
+    const { severed, thawed } = this.#faults;
+    return Promise.race([severed, thawed.then(operation)]);
   }
 }

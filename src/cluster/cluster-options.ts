@@ -2,14 +2,17 @@
 import { networkInterfaces } from 'node:os';
 import type { NetworkInterfaceInfo } from 'node:os';
 import { closestName } from '../base/closest-name.ts';
-import { describeValue } from '../base/describe-value.ts';
+import { describeType, describeValue } from '../base/describe-value.ts';
 import { SockJSError } from '../base/errors.ts';
 import type { SockJSLogger } from '../base/logging.ts';
 import type { Backplane } from '../backplane/backplane.ts';
 
 /** Options of `createCluster`. */
 export interface ClusterOptions {
-  /** State that the nodes share, for example `redisBackplane(client)`. */
+  /**
+   * State that the nodes share: `redisBackplane(client)`, `natsBackplane(connection)`, `ipcBackplane()` or
+   * `memoryBackplane(hub)`. No other node uses the same object.
+   */
   readonly backplane: Backplane;
   /**
    * Address of the private listener, on which this node receives the requests that other nodes relay. Only the other
@@ -74,8 +77,9 @@ export function checkOptions(options: ClusterOptions): void {
   checkNames(options, OPTION_NAMES, '');
   const { backplane, listen, advertise, namespace }: Partial<ClusterOptions> = options;
   if (typeof backplane?.join !== 'function') {
+    // A value in its place, such as a URL, may contain a password.
     throw invalid(
-      `backplane must be a backplane such as redisBackplane(client), not ${describeValue(backplane)}.`,
+      `backplane must be a backplane such as redisBackplane(client), not ${describeType(backplane)}.`,
     );
   }
   checkAddress('listen', listen);

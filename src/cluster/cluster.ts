@@ -258,7 +258,8 @@ export class SockJSCluster implements ClusterNode, BackplaneListener {
   async #join(): Promise<void> {
     const { listen = {} } = this.#options;
     const host = listen.host ?? findPrivateHost();
-    this.#listener.listen(listen.port ?? 0, host);
+    // Otherwise the workers of `node:cluster` would share one port.
+    this.#listener.listen({ port: listen.port ?? 0, host, exclusive: true });
     await once(this.#listener, 'listening');
     // An error of a connection that could not be accepted.
     this.#listener.on('error', (error) => {
