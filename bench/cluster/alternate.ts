@@ -10,24 +10,27 @@ export interface Contender {
   readonly units?: number;
 }
 
-/** Times in milliseconds. */
+/** Short windows, so that no connection is idle for the 5 s after which a server closes it. */
 export interface Windows {
-  readonly warm: number;
-  readonly measured: number;
+  /** Length of a window in milliseconds. */
+  readonly length: number;
+  readonly warmUps: number;
+  /** Number of measured windows. */
   readonly count: number;
 }
 
 /** Measures all contenders once in each window. */
 export async function alternate(
   contenders: readonly Contender[],
-  { warm, measured, count }: Windows,
+  { length, warmUps, count }: Windows,
 ): Promise<Measurement[][]> {
   const results = contenders.map((): Measurement[] => []);
-  for (let window = 0; window < count; window += 1) {
+  const scale = { warm: 0, measured: length, idleShare: 1, idleHeartbeat: 0 };
+  for (let window = -warmUps; window < count; window += 1) {
     for (const [index, { server, actors, units = 1 }] of contenders.entries()) {
-      const scale = { warm: window === 0 ? warm : 0, measured, idleShare: 1, idleHeartbeat: 0 };
       const conditions = { server, dialect: SOCKJS, scale, profiled: false };
-      results[index]?.push(await repeat(conditions, actors, units));
+      const measurement = await repeat(conditions, actors, units);
+      if (window >= 0) results[index]?.push(measurement);
     }
   }
   return results;

@@ -1,4 +1,4 @@
-/** Broadcast to a group of WebSockets on several nodes, beside a node without a cluster. */
+/** Broadcast to a group of WebSockets on several nodes, beside a node without a cluster that has all of them. */
 import { SOCKJS } from '../load/dialects.ts';
 import { Expected, ROTATION, plainTexts } from '../load/inbox.ts';
 import { type Actor, type MeasuredServer, openMany } from '../load/measure.ts';
@@ -51,10 +51,13 @@ export async function measureBroadcast(
   windows: Windows,
 ): Promise<BroadcastCosts> {
   const nodes = await start({ count: NODES });
-  await redis.heartbeats(2 * NODES); // Each node has two backplanes: see cluster-node.ts.
+  await redis.heartbeats(NODES);
   const options = { file: 'sockjs-server.ts', heartbeat: HEARTBEAT_MS, pinned, flags: [] };
   const alone = await ServerProcess.start(options);
-  const single = await contender(alone, [alone.port]);
+  const single = await contender(
+    alone,
+    nodes.ports.map(() => alone.port),
+  );
   const group = await contender(nodes, nodes.ports);
   let results: Awaited<ReturnType<typeof alternate>> = [];
   const { publishes } = await redis.during(NODES, async () => {

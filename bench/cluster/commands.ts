@@ -28,7 +28,7 @@ function perSession({ claims, lookups, releases }: SessionCommands): number {
 
 export async function countCommands({ start, redis }: ClusterConditions): Promise<CommandCounts> {
   const nodes = await start({ count: NODES, disconnectDelay: DISCONNECT_DELAY_MS });
-  await redis.heartbeats(2 * NODES); // Each node has two backplanes: see cluster-node.ts.
+  await redis.heartbeats(NODES);
   const during = async (run: () => Promise<unknown>): Promise<number> =>
     perSession(await redis.during(NODES, run));
   const webSocket = await during(async () => {

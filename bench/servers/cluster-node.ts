@@ -11,7 +11,14 @@ import { HEARTBEAT_MS, serveMeasured } from './measured.ts';
 
 const [, , , url = '', namespace = '', nodes = '', disconnectDelay = ''] = process.argv;
 
+/** Group of all WebSockets. */
+const GROUP = 'all';
+
 class Echo extends SockJSConnection {
+  override onOpen(): void {
+    if (this.transport === 'websocket') void this.join(GROUP);
+  }
+
   override onMessage(message: string): void {
     this.send(message);
   }
@@ -36,31 +43,9 @@ const router = new SockJSRouter(Echo, '/echo', {
   maxPendingDecisionsPerAddress: 1_000_000,
 }).attach(server);
 await cluster.ready();
-
-// Broadcasts go over a backplane of their own: a cluster does not publish them yet.
-const TOPIC = 'all';
-const ignore = (): void => {};
-const topics = redisBackplane(createClient({ url }));
-await topics.join({
-  namespace: `${namespace}-topics`,
-  card: '',
-  listener: {
-    onMessage: (_topic, _from, text) => router.broadcast(router.connections, text),
-    onMissed: ignore,
-    onMembers: ignore,
-    onClaimLost: ignore,
-    onUp: ignore,
-    onDown: ignore,
-  },
-  logger: console,
-});
-await topics.subscribe(TOPIC);
 while (cluster.members.length < Number(nodes)) await setTimeout(20);
 serveMeasured(
   server,
-  (text) => {
-    router.broadcast(router.connections, text);
-    topics.publish(TOPIC, text);
-  },
+  (text) => router.group(GROUP).broadcast(text),
   () => cluster.stats.relayedOut,
 );
