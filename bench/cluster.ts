@@ -2,8 +2,8 @@
  * Measures a cluster over Redis on one machine. Nodes are processes and share a core, the load has another one where
  * the system allows it. `redis-server` has to be in the `PATH`.
  *
- *   npm run bench:cluster                       all cases, about four minutes
- *   npm run bench:cluster -- --quick            all cases, smaller and shorter, in less than a minute
+ *   npm run bench:cluster                       all cases, about eight minutes
+ *   npm run bench:cluster -- --quick            all cases, smaller and shorter, in about a minute
  *   npm run bench:cluster -- --only relay       the cases whose names contain this; may be repeated
  *   npm run bench:cluster -- --before FILE      compares this build with another one, of which FILE is the main file
  *   npm run bench:cluster -- --write            replaces the section "Cluster" of RESULTS.md
