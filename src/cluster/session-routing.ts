@@ -78,16 +78,17 @@ export class SessionRouting {
   /** Serves a request here, or relays it to the owner of its session. */
   async route(context: RequestContext, route: SessionRequestRoute): Promise<void> {
     if (context.session() !== undefined) return route.serve();
-    const key = claimKeyOf(this.#state.prefix, context.key);
-    const cached = this.#owners.get(key);
+    const sessionKey = context.key;
+    const cached = this.#owners.get(sessionKey);
     if (cached !== undefined) {
       const isMember = this.#node.isMember(cached);
       if (isMember && (await this.#relays.forward(cached, context, route))) return undefined;
-      this.#owners.delete(key);
+      this.#owners.delete(sessionKey);
       // The body of a sending request has been read.
       if (isMember && route.receives === undefined)
         return route.serve(refuseWith('sessionNotFound'));
     }
+    const key = claimKeyOf(this.#state.prefix, sessionKey);
     this.#hold(key);
     try {
       const found = await this.#find(key, context, route);
@@ -124,7 +125,7 @@ export class SessionRouting {
       const isClosed = route.receives !== undefined && !this.#claims.has(key);
       return route.serve(isClosed ? refuseWith('sessionOpening') : undefined);
     }
-    this.#owners.set(key, owner);
+    this.#owners.set(context.key, owner);
     if (await this.#relays.forward(owner, context, route)) return undefined;
     // The owner has claimed the session, but not opened it yet.
     const reason = route.receives === undefined ? 'sessionNotFound' : 'sessionOpening';
