@@ -9,9 +9,10 @@ import type { RefusalReason } from '../base/refusal.ts';
 import { decideOwner, sessionLimit } from '../http/admission.ts';
 import type { Handler, RequestContext } from '../http/request-context.ts';
 import type { RouterState } from '../http/router-state.ts';
-import { type CloseFrame, closeFrame } from '../protocol/frame.ts';
+import type { CloseFrame } from '../protocol/frame.ts';
 import { endReceiver } from '../transports/http-receive.ts';
 import type { Claim } from '../backplane/backplane.ts';
+import { lateCloseFrame } from './late-close-frame.ts';
 import { OwnerCache } from './owner-cache.ts';
 import {
   type ClusterNode,
@@ -52,9 +53,7 @@ export class SessionRouting {
     state.sessions.onForgotten = (session) => {
       const { key } = session.init;
       if (key === undefined) return;
-      const { closeReason } = session;
-      const isLeaving = state.sessions.isDraining && closeReason !== undefined;
-      const frame = isLeaving ? closeFrame(closeReason.code, closeReason.reason) : undefined;
+      const frame = state.sessions.isDraining ? lateCloseFrame(session) : undefined;
       this.#release(claimKeyOf(state.prefix, key), frame);
     };
   }
