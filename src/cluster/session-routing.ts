@@ -76,8 +76,12 @@ export class SessionRouting {
   }
 
   /** Serves a request here, or relays it to the owner of its session. */
-  async route(context: RequestContext, route: SessionRequestRoute): Promise<void> {
-    if (context.session() !== undefined) return route.serve();
+  route(context: RequestContext, route: SessionRequestRoute): void | Promise<void> {
+    return context.session() === undefined ? this.#routeMissing(context, route) : route.serve();
+  }
+
+  /** Routes a request whose session is not on this node. */
+  async #routeMissing(context: RequestContext, route: SessionRequestRoute): Promise<void> {
     const sessionKey = context.key;
     const cached = this.#owners.get(sessionKey);
     if (cached !== undefined) {
