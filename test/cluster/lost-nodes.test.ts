@@ -47,7 +47,7 @@ async function startSite(t: TestContext): Promise<Site> {
   assert.equal((await httpRequest(owner.port, POLL)).body, 'o\n');
   const cutOff = (): void => {
     faults.cut();
-    hub.records.delete(`sockjs member ${owner.cluster.id}`);
+    hub.members.delete(`sockjs member ${owner.cluster.id}`);
   };
   return { edge, other, owner, path, stalling, faults, cutOff };
 }
