@@ -76,6 +76,30 @@ export async function freePorts(count: number): Promise<number[]> {
   return ports;
 }
 
+/** Ports that Linux does not choose for connections and for servers on port 0. */
+const RESERVED_PORTS = { first: 20_000, count: 12_000 };
+
+async function isFree(port: number): Promise<boolean> {
+  const server = createServer();
+  try {
+    await listen(server, port);
+    await stop(server);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Free ports that the system gives to nobody else, for a program that starts again on its port. */
+export async function reservedPorts(count: number): Promise<number[]> {
+  const ports = new Set<number>();
+  while (ports.size < count) {
+    const port = RESERVED_PORTS.first + Math.floor(Math.random() * RESERVED_PORTS.count);
+    if (await isFree(port)) ports.add(port);
+  }
+  return [...ports];
+}
+
 export interface RouterOptions {
   /** Default: `/echo`. */
   readonly prefix?: string;

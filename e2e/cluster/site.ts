@@ -5,7 +5,7 @@ import { Program } from '../../testkit/process.ts';
 import { httpRequest } from '../../testkit/raw-http.ts';
 import { RedisServer } from '../../testkit/redis-server.ts';
 import type { TestScope } from '../../testkit/scope.ts';
-import { freePorts } from '../../testkit/server.ts';
+import { reservedPorts } from '../../testkit/server.ts';
 import { TcpRelay } from '../../testkit/tcp-relay.ts';
 import { StallingStage } from '../../testkit/network-faults.ts';
 import { until } from '../../testkit/until.ts';
@@ -224,7 +224,7 @@ export async function startSite(
   const engine: EngineServer =
     engineName === 'redis' ? await RedisServer.start() : await NatsServer.start();
   scope.after(() => engine.close());
-  const ports = await freePorts(2 * NAMES.length);
+  const ports = await reservedPorts(2 * NAMES.length);
   const nodePaths = new Map<string, NetworkPath>();
   const enginePaths: NetworkPath[] = [];
   const start = async (name: string, index: number): Promise<NodeProcess> => {

@@ -284,7 +284,7 @@ export class SockJSRouter<C extends SockJSConnection = SockJSConnection> {
   async #close({ code, reason, timeout }: Required<RouterCloseOptions>): Promise<void> {
     // The servers still listen: a client may need one more poll to receive its close frame.
     const drained = this.#sessions.drain({ code, reason, cause: 'goingAway' }, timeout);
-    await Promise.all([drained, this.#member?.drain(timeout)]);
+    await (this.#member?.drain(timeout, drained) ?? drained);
     this.#state.decisions.close();
     this.#leaveGroups();
     await nextTurn(); // Promise callbacks refuse the pending requests first.

@@ -8,12 +8,14 @@ import { SessionRouting } from './session-routing.ts';
 /** The part of a router that belongs to the cluster. */
 export class ClusterRouter {
   readonly #node: LocalNode;
+  readonly #state: RouterState;
   readonly #routing: SessionRouting;
   /** Entry of the router at its node. */
   #entry: NodeRouter | undefined;
 
   constructor(node: LocalNode, state: RouterState, settings: RoutingSettings) {
     this.#node = node;
+    this.#state = state;
     this.#routing = new SessionRouting(node, state, settings);
   }
 
@@ -30,10 +32,16 @@ export class ClusterRouter {
     this.#node.addRouter(this.#entry);
   }
 
-  /** Gives the relayed requests of a router that closes back to their clients. */
-  async drain(timeout: number): Promise<void> {
+  /**
+   * Gives the relayed requests of a router that closes back to their clients.
+   * @param timeout in milliseconds
+   * @param sessions resolves when the sessions of the router have drained
+   */
+  async drain(timeout: number, sessions?: Promise<void>): Promise<void> {
     this.#node.onDraining();
-    await this.#routing.releaseRelays(timeout);
+    const finished = Promise.all([sessions, this.#routing.releaseRelays(timeout)]);
+    this.#state.sessions.whenFinished = finished;
+    await finished;
   }
 
   leave(): void {

@@ -16,6 +16,9 @@ export const NODE_GONE = closeFrame(1001, 'Node is gone');
 /** Time that a relay may take in addition to the longest time in which an owner sends nothing, in milliseconds. */
 const RELAY_MARGIN_MS = 10_000;
 
+/** Time without a request after which a load balancer seems to have noticed that this node drains, in milliseconds. */
+const QUIET_MS = 1000;
+
 /** Interval at which owners are asked to end responses. A request may reach its owner after that. */
 const RELEASE_INTERVAL_MS = 100;
 
@@ -86,6 +89,8 @@ export class SessionRelays {
   readonly #receivers = new Map<RequestContext, NodeId>();
   /** Number of relayed sending requests without a response. */
   #sends = 0;
+  /** Time of the last relayed request. */
+  #relayedAt = -Infinity;
 
   constructor(node: ClusterNode, state: RouterState, settings: RoutingSettings) {
     this.#node = node;
@@ -106,6 +111,7 @@ export class SessionRelays {
     { receives, serve }: SessionRequestRoute,
   ): Promise<boolean> {
     let isKnown = true;
+    this.#relayedAt = performance.now();
     await serve(async () => {
       const outcome = await (receives === undefined
         ? this.#relaySend(owner, context)
@@ -119,15 +125,21 @@ export class SessionRelays {
   }
 
   /**
-   * Waits for the responses of all relayed requests. Asks the owners to end those of receiving requests, so that their
+   * Waits for the responses of all relayed requests, and until the load balancer sends no more. Asks the owners to end those of receiving requests, so that their
    * clients send the next ones to other nodes. Their sessions go on.
    * @param timeout maximum waiting time in milliseconds
    */
   async release(timeout: number): Promise<void> {
-    if (timeout <= 0 || (this.#receivers.size === 0 && this.#sends === 0)) return;
+    if (timeout <= 0 || this.#isQuiet) return;
     for (const [context, owner] of this.#receivers) this.#node.release(owner, context);
     await sleep(Math.min(RELEASE_INTERVAL_MS, timeout));
     await this.release(timeout - RELEASE_INTERVAL_MS);
+  }
+
+  /** True if no request is being relayed, and the load balancer seems to send no more to this node. */
+  get #isQuiet(): boolean {
+    const isIdle = this.#receivers.size === 0 && this.#sends === 0;
+    return isIdle && performance.now() - this.#relayedAt >= QUIET_MS;
   }
 
   #relayReceive(owner: NodeId, context: RequestContext): Promise<RelayOutcome> {

@@ -8,6 +8,7 @@ export interface InfoSettings {
   readonly baseUrl: string | URL | undefined;
   readonly jsessionid: boolean;
   readonly disabledTransports: readonly string[];
+  readonly cluster: object | undefined;
 }
 
 export const greeting: Handler = ({ exchange, headers, state }) => {
@@ -21,8 +22,12 @@ function entropy(): number {
   return getRandomValues(new Uint32Array(1))[0] ?? 0;
 }
 
-export function info({ baseUrl, jsessionid, disabledTransports }: InfoSettings): Handler {
-  return ({ exchange, headers }) => {
+export function info(settings: InfoSettings): Handler {
+  const { baseUrl, jsessionid, disabledTransports, cluster } = settings;
+  return (context) => {
+    const { exchange, headers, state } = context;
+    // The load balancer then sends requests to the other nodes. Without a cluster, they do not have the sessions.
+    if (cluster !== undefined && state.sessions.isDraining) return context.refuse('draining');
     const body = {
       websocket: !disabledTransports.includes('websocket'),
       cookie_needed: jsessionid,
@@ -31,6 +36,6 @@ export function info({ baseUrl, jsessionid, disabledTransports }: InfoSettings):
       ...(baseUrl === undefined ? {} : { base_url: baseUrl }),
     };
     headers.push('Content-Type', JSON_TYPE);
-    exchange.respond(200, headers, JSON.stringify(body));
+    return exchange.respond(200, headers, JSON.stringify(body));
   };
 }

@@ -52,7 +52,8 @@ export async function readSendBody(context: RequestContext): Promise<Buffer | un
  * Passes the messages of a body to the session. The session is looked up before the body is read, so that a body
  * without a session costs nothing. The response is sent after the application has received the messages, because the
  * client then sends the next ones. A client that has not received the close frame yet gets the usual response, and its
- * messages are dropped. A refusal would make sockjs-client close before it reads the close frame.
+ * messages are dropped. A refusal would make sockjs-client close before it reads the close frame. While a node of a
+ * cluster drains, the refusal follows when the client has the close frame.
  */
 async function deliver(
   context: RequestContext,
@@ -73,6 +74,12 @@ async function deliver(
   const messages = isUtf8(json) ? decodeBody(json.toString('utf8'))?.messages : undefined;
   if (messages === undefined) return context.refuse('bodyInvalid');
   if (messages.length > maxMessages) return context.refuse('tooManyMessages');
+  const { whenFinished } = state.sessions;
+  if (whenFinished !== undefined && session.closeReason !== undefined) {
+    // A rolling deploy must not acknowledge messages that it drops. The client gets the close frame before the refusal.
+    await whenFinished;
+    return context.refuse('sessionNotFound');
+  }
   if (!session.receive(exchange, messages, body.length)) return context.refuse('sessionNotFound');
   headers.push('Content-Type', PLAIN_TEXT);
   return exchange.respond(sender.status, headers, sender.responseBody);

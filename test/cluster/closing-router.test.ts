@@ -1,6 +1,8 @@
 /** A router that closes gives the requests that it has relayed back to their clients, whose sessions go on. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { SockJSConnection } from '../../src/index.ts';
 import { type TestNode, startNodes } from '../../testkit/cluster-nodes.ts';
 import { httpConnection, httpRequest } from '../../testkit/raw-http.ts';
 import { until } from '../../testkit/until.ts';
@@ -59,6 +61,50 @@ test('a poll that arrives while the router closes is answered at once', async (t
   await httpRequest(two.port, { method: 'POST', path: '/echo/000/own/xhr' });
   await closed;
   assert.equal(interruptions(one), 0);
+});
+
+test('a router goes on while the load balancer sends requests', async (t) => {
+  const [one, two] = await startNodes(t, 2);
+  await httpRequest(one.port, POLL);
+  await httpRequest(two.port, send('a'));
+  let isClosed = false;
+  const start = performance.now();
+  const closed = two.router.close().then(() => {
+    isClosed = true;
+  });
+  while (performance.now() - start < 1500) {
+    assert.equal((await httpRequest(two.port, send('b'))).status, 204);
+    assert.equal(isClosed, false);
+    await sleep(100);
+  }
+  await closed;
+});
+
+test('/info is refused while a router closes, so that a load balancer leaves the node', async (t) => {
+  const [one] = await startNodes(t, 2);
+  const info = { path: '/echo/info' };
+  assert.equal((await httpRequest(one.port, info)).status, 200);
+  await httpRequest(one.port, POLL);
+  const closed = one.router.close({ timeout: 500 });
+  assert.equal((await httpRequest(one.port, info)).status, 503);
+  await closed;
+});
+
+test('a router that closes acknowledges no message that it drops', async (t) => {
+  const received: string[] = [];
+  class Recorder extends SockJSConnection {
+    override onMessage(text: string): void {
+      received.push(text);
+    }
+  }
+  const [owner, edge] = await startNodes(t, 2, { connection: Recorder });
+  await httpRequest(owner.port, POLL);
+  const closed = owner.router.close({ timeout: 2000 });
+  const responses = [owner, edge].map(({ port }) => httpRequest(port, send('late')));
+  assert.equal((await httpRequest(edge.port, POLL)).body, 'c[1001,"Server is going away"]\n');
+  for (const response of responses) assert.equal((await response).status, 404);
+  await closed;
+  assert.deepEqual(received, []);
 });
 
 test('a router closes in time if the owner does not respond', async (t) => {
