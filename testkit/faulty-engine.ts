@@ -1,6 +1,6 @@
 /** Faults of an engine for the backplane of a cluster, which tests switch on and off. */
 import type { Engine, EngineListener, RecordKind } from '../src/backplane/engine.ts';
-import { deferred } from './until.ts';
+import { type Deferred, deferred } from './until.ts';
 
 /** Way between a node and its engine, for a test in which the node is a process of a simulation. */
 export interface EngineLink {
@@ -22,6 +22,7 @@ export class EngineFaults {
   #thawed: Promise<void> = Promise.resolve();
   #thaw: () => void = () => {};
   #isCut = false;
+  #severed: Deferred<never> = deferred<never>();
 
   /** @param link way between the nodes and the engine. By default it takes no time */
   constructor(link: EngineLink = DIRECT_LINK) {
@@ -43,6 +44,11 @@ export class EngineFaults {
     return this.#thawed;
   }
 
+  /** Rejects when all connections are closed. */
+  get severed(): Promise<never> {
+    return this.#severed.promise;
+  }
+
   /** Lets every operation wait until `thaw` is called. */
   freeze(): void {
     const { promise, resolve } = deferred();
@@ -54,9 +60,12 @@ export class EngineFaults {
     this.#thaw();
   }
 
-  /** Closes every connection to the engine, and refuses new ones until `mend` is called. */
+  /** Closes every connection to the engine, rejects what is pending, and refuses new ones until `mend` is called. */
   cut(): void {
     this.#isCut = true;
+    this.#severed.promise.catch(() => {}); // Perhaps nothing is pending.
+    this.#severed.reject(new Error('The connection to the engine was closed.'));
+    this.#severed = deferred<never>();
     for (const engine of this.#engines) engine.disconnect();
   }
 
@@ -110,9 +119,11 @@ class FaultyEngine implements Engine {
         if (cuts === this.#cuts) listener.onMessage(topic, data);
       });
     };
+    const onMissed = (): void => listener.onMissed();
     const onUp = (): void => listener.onUp();
     const onDown = (): void => listener.onDown();
-    return this.#do(() => this.#engine.connect(namespace, { onMessage, onUp, onDown }));
+    const inner = { onMessage, onMissed, onUp, onDown };
+    return this.#do(() => this.#engine.connect(namespace, inner));
   }
 
   create(kind: RecordKind, key: string, value: string): Promise<string> {
@@ -179,14 +190,18 @@ class FaultyEngine implements Engine {
   }
 
   async #do<Value>(operation: () => Promise<Value>): Promise<Value> {
+    const { link, severed, thawed } = this.#faults;
     const cuts = this.#cuts;
-    const value = await this.#faults.link.perform(async () => {
-      await this.#faults.thawed;
+    this.#requireConnection(cuts);
+    const performed = link.perform(async () => {
+      await thawed;
       this.#requireConnection(cuts);
       return operation();
     });
-    this.#requireConnection(cuts);
-    return value;
+    const lost = new Promise<never>((_resolve, reject) => {
+      severed.catch((error: Error) => link.deliver(() => reject(error)));
+    });
+    return Promise.race([lost, performed]);
   }
 
   #requireConnection(cuts: number): void {

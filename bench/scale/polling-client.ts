@@ -17,7 +17,7 @@ export class PollingClient {
   #isEnded = false;
 
   private constructor(port: number) {
-    // Three digits as sockjs-client chooses them. In a cluster they select the worker.
+    // Three digits as sockjs-client chooses them.
     const server = String(opened % SERVERS).padStart(3, '0');
     this.#path = `/echo/${server}/session-${opened}`;
     opened += 1;

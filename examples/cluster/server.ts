@@ -1,37 +1,31 @@
 /**
- * A cluster on all cores of one machine. One worker per core (or WORKERS) shares PORT (9999), each with its own
- * sessions. A WebSocket stays with the worker that accepts it. Requests of the other transports contain their session,
- * and `<server>` in `/echo/<server>/<session>/<transport>` selects the worker that owns it. Any other worker relays
- * such a request to the owner (relay.ts).
+ * A cluster on all cores of one machine. One worker per core (or WORKERS) shares PORT (9999), and any worker serves any
+ * request: a session is on the worker that got its first request, and the others relay its further requests to it.
  *
- * This is the primary process. It starts workers, replaces those that end, and sends the ports of all workers to each.
- * On SIGTERM all workers close their sessions before any of them exits.
+ * This is the primary process. It has the hub of the cluster, starts workers, and replaces those that end. On SIGTERM
+ * all workers close their sessions before any of them exits.
  */
 import cluster, { type Worker } from 'node:cluster';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
+import { startIpcHub } from 'sockjs-server/ipc';
 
 const count = Number(process.env['WORKERS'] ?? availableParallelism());
 const workers: Worker[] = [];
-/** The private port of each worker. */
-const ports: number[] = [];
 const drained = new Set<Worker>();
 let isStopping = false;
 
-function tellAll(message: 'drain' | 'end' | readonly number[]): void {
+function tellAll(message: 'drain' | 'end'): void {
   // A worker that has just ended cannot receive messages, and its 'exit' event follows.
   for (const worker of workers) if (worker.isConnected()) worker.send(message, () => {});
 }
 
 function start(index: number): void {
-  const worker = cluster.fork({ INDEX: String(index), WORKERS: String(count) });
+  const worker = cluster.fork();
   let isListening = false;
   workers[index] = worker;
   worker.on('message', (message: unknown) => {
     if (message === 'drained') noteDrained(worker);
-    if (typeof message !== 'number') return;
-    ports[index] = message;
-    if (Object.keys(ports).length === count) tellAll(ports);
   });
   worker.on('listening', ({ port }) => {
     isListening = true;
@@ -58,6 +52,7 @@ function stop(): void {
   tellAll('drain');
 }
 
+startIpcHub();
 cluster.setupPrimary({ exec: join(import.meta.dirname, 'worker.ts') });
 process.on('SIGINT', stop);
 process.on('SIGTERM', stop);

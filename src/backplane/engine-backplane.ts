@@ -91,8 +91,7 @@ export class EngineBackplane implements Backplane, EngineListener {
         );
       },
       onMembersChanged: () => {
-        if (this.#isBeating) this.#beatsAgain = true;
-        else if (this.isUp) void this.#beat();
+        if (this.isUp) this.#beatSoon();
       },
     });
   }
@@ -199,8 +198,12 @@ export class EngineBackplane implements Backplane, EngineListener {
     this.#topics.receive(topic, data);
   }
 
+  onMissed(): void {
+    this.#listener.onMissed(undefined, undefined);
+  }
+
   onUp(): void {
-    if (!this.isUp) void this.#beat();
+    if (!this.isUp) this.#beatSoon();
   }
 
   onDown(): void {
@@ -218,6 +221,11 @@ export class EngineBackplane implements Backplane, EngineListener {
     if (this.#hasLeft) return;
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => void this.#beat(), delay);
+  }
+
+  #beatSoon(): void {
+    if (this.#isBeating) this.#beatsAgain = true;
+    else void this.#beat();
   }
 
   /** Renews everything. An error takes the backplane down, and the next success up again. */

@@ -20,11 +20,23 @@ export const RECORD_TTL_MS: Readonly<Record<RecordKind, number>> = {
 export interface EngineListener {
   /** Called with each message of a subscribed topic. */
   onMessage(topic: string, data: string): void;
+  /** Called when the engine has dropped messages of subscribed topics. */
+  onMissed(): void;
   /** Called when the engine is connected again and its subscriptions are restored. */
   onUp(): void;
   /** Called when the connection to the engine is lost. */
   onDown(): void;
 }
+
+function ignore(): void {}
+
+/** Listener of an engine that is not connected. */
+export const NO_ENGINE_LISTENER: EngineListener = {
+  onMessage: ignore,
+  onMissed: ignore,
+  onUp: ignore,
+  onDown: ignore,
+};
 
 /** Every promise rejects if the engine cannot be reached. None needs a timeout of its own. */
 export interface Engine {

@@ -1,11 +1,17 @@
 /** The engine for several nodes in one process: for tests, and for trying out a cluster. */
+import { describeType } from '../base/describe-value.ts';
+import { SockJSError } from '../base/errors.ts';
 import type { Backplane } from './backplane.ts';
 import { EngineBackplane } from './engine-backplane.ts';
-import { type Engine, type EngineListener, RECORD_TTL_MS, type RecordKind } from './engine.ts';
+import {
+  type Engine,
+  type EngineListener,
+  NO_ENGINE_LISTENER,
+  RECORD_TTL_MS,
+  type RecordKind,
+} from './engine.ts';
 
 const MAX_PUBLISH_BYTES = 1024 * 1024;
-
-function ignore(): void {}
 
 /** Values that expire. */
 class ExpiringMap<Value> {
@@ -36,15 +42,17 @@ class ExpiringMap<Value> {
   }
 }
 
-/** Records and topics that the nodes of one process share. */
+/** Records and topics that nodes share. */
 export class MemoryHub {
   readonly records = new ExpiringMap<string>();
+  readonly members = new ExpiringMap<string>();
   readonly fields = new ExpiringMap<Map<string, string>>();
   readonly subscribers = new Map<string, Set<EngineListener>>();
 
   /** Removes all records, as an engine does that is restarted. */
   clear(): void {
     this.records.clear();
+    this.members.clear();
     this.fields.clear();
   }
 }
@@ -55,7 +63,7 @@ export class MemoryEngine implements Engine {
   readonly #hub: MemoryHub;
   readonly #topics = new Set<string>();
   #namespace = '';
-  #listener: EngineListener = { onMessage: ignore, onUp: ignore, onDown: ignore };
+  #listener: EngineListener = NO_ENGINE_LISTENER;
 
   constructor(hub: MemoryHub) {
     this.#hub = hub;
@@ -102,18 +110,18 @@ export class MemoryEngine implements Engine {
   }
 
   async keepMember(node: string, card: string): Promise<ReadonlyMap<string, string>> {
-    this.#hub.records.set(this.#path('member', node), card, RECORD_TTL_MS.member);
+    this.#hub.members.set(this.#path('member', node), card, RECORD_TTL_MS.member);
     const prefix = this.#path('member', '');
     const members = new Map<string, string>();
-    for (const path of this.#hub.records.keys()) {
-      const value = path.startsWith(prefix) ? this.#hub.records.get(path) : undefined;
+    for (const path of this.#hub.members.keys()) {
+      const value = path.startsWith(prefix) ? this.#hub.members.get(path) : undefined;
       if (value !== undefined) members.set(path.slice(prefix.length), value);
     }
     return members;
   }
 
   async removeMember(node: string): Promise<void> {
-    this.#hub.records.delete(this.#path('member', node));
+    this.#hub.members.delete(this.#path('member', node));
   }
 
   async writeFields(key: string, changes: ReadonlyMap<string, string | undefined>): Promise<void> {
@@ -175,7 +183,21 @@ export class MemoryEngine implements Engine {
   }
 }
 
-/** Creates the backplane of one node. Nodes with the same hub form a cluster. */
+/**
+ * Creates the backplane of one node. Nodes with the same hub form a cluster within this process.
+ *
+ * ```ts
+ * const hub = new MemoryHub();
+ * const one = createCluster({ backplane: memoryBackplane(hub), listen: { host: '127.0.0.1' } });
+ * const two = createCluster({ backplane: memoryBackplane(hub), listen: { host: '127.0.0.1' } });
+ * ```
+ *
+ * @throws SockJSError `ERR_ARGUMENT` if the value is not a `MemoryHub`
+ */
 export function memoryBackplane(hub: MemoryHub): Backplane {
+  if (!(hub instanceof MemoryHub)) {
+    const text = `memoryBackplane(hub) takes a hub that the nodes share, new MemoryHub(), not ${describeType(hub)}.`;
+    throw new SockJSError('ERR_ARGUMENT', text);
+  }
   return new EngineBackplane(new MemoryEngine(hub));
 }

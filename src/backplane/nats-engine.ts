@@ -1,7 +1,13 @@
 import { type KV, type KvEntry, Kvm } from '@nats-io/kv';
 import type { NatsConnection, Subscription } from '@nats-io/transport-node';
 import { SockJSError } from '../base/errors.ts';
-import { type Engine, type EngineListener, RECORD_TTL_MS, type RecordKind } from './engine.ts';
+import {
+  type Engine,
+  type EngineListener,
+  NO_ENGINE_LISTENER,
+  RECORD_TTL_MS,
+  type RecordKind,
+} from './engine.ts';
 
 /** Default limit of a NATS server for a message, less the space for headers. */
 const MAX_PUBLISH_BYTES = 1024 * 1024 - 4096;
@@ -10,6 +16,11 @@ const MAX_PUBLISH_BYTES = 1024 * 1024 - 4096;
 const WRONG_REVISION = 10_071;
 
 const MEMBER_KEY = 'member';
+
+const CLOSED =
+  'The connection to NATS is closed. Pass `maxReconnectAttempts: -1` to connect(), so that it does not give up.';
+
+type Buckets = Readonly<Record<RecordKind, KV>>;
 
 function ignore(): void {}
 
@@ -32,14 +43,28 @@ function valueOf(entry: KvEntry | null): string | undefined {
   return entry?.operation === 'PUT' ? entry.string() : undefined;
 }
 
+/** Reads all records below a key. */
+async function readAll(bucket: KV, prefix: string): Promise<ReadonlyMap<string, string>> {
+  const records = new Map<string, string>();
+  const keys = await bucket.keys(`${prefix}.*`);
+  for await (const key of keys) {
+    const value = valueOf(await bucket.get(key));
+    if (value !== undefined) records.set(decode(key.slice(prefix.length + 1)), value);
+  }
+  return records;
+}
+
 /** The engine for NATS with JetStream. It uses the connection of the application. */
 export class NatsEngine implements Engine {
   readonly maxPublishBytes: number = MAX_PUBLISH_BYTES;
   readonly #connection: NatsConnection;
   readonly #subscriptions = new Map<string, Subscription>();
   readonly #timers = new Set<NodeJS.Timeout>();
-  #buckets: ReadonlyMap<RecordKind, KV> = new Map();
-  #listener: EngineListener = { onMessage: ignore, onUp: ignore, onDown: ignore };
+  /** Rejects each pending operation. */
+  readonly #pending = new Set<(error: Error) => void>();
+  /** Undefined until an operation opens them. */
+  #buckets: Promise<Buckets> | undefined;
+  #listener: EngineListener = NO_ENGINE_LISTENER;
   #namespace = '';
   #isConnected = true;
   #isClosed = false;
@@ -50,14 +75,15 @@ export class NatsEngine implements Engine {
 
   async connect(namespace: string, listener: EngineListener): Promise<void> {
     this.#namespace = namespace;
-    await this.#openBuckets();
+    this.#buckets = this.#openBuckets();
+    await this.#buckets;
     this.#listener = listener;
     void this.#watchStatus();
   }
 
   async create(kind: RecordKind, key: string, value: string): Promise<string> {
     try {
-      await this.#bucket(kind).create(encode(key), value);
+      await this.#use(kind, (bucket) => bucket.create(encode(key), value));
       return value;
     } catch (error) {
       if (!isConflict(error)) throw error;
@@ -68,7 +94,7 @@ export class NatsEngine implements Engine {
   }
 
   async read(kind: RecordKind, key: string): Promise<string | undefined> {
-    return valueOf(await this.#bucket(kind).get(encode(key)));
+    return valueOf(await this.#use(kind, (bucket) => bucket.get(encode(key))));
   }
 
   async replace(
@@ -78,15 +104,15 @@ export class NatsEngine implements Engine {
     next: string | undefined,
     ttl: number,
   ): Promise<void> {
-    const bucket = this.#bucket(kind);
-    const entry = await bucket.get(encode(key));
-    if (entry === null || valueOf(entry) !== current) return;
-    const { revision } = entry;
-    if (next === undefined) {
-      await bucket.delete(encode(key), { previousSeq: revision });
-      return;
-    }
-    await bucket.update(encode(key), next, revision);
+    const isReplaced = await this.#use(kind, async (bucket) => {
+      const entry = await bucket.get(encode(key));
+      if (entry === null || valueOf(entry) !== current) return false;
+      const { revision } = entry;
+      if (next === undefined) await bucket.delete(encode(key), { previousSeq: revision });
+      else await bucket.update(encode(key), next, revision);
+      return true;
+    });
+    if (!isReplaced || next === undefined) return;
     // Buckets have one lifetime for all records. A record whose node is gone keeps that of its bucket.
     const timer = setTimeout(() => {
       this.#timers.delete(timer);
@@ -98,35 +124,47 @@ export class NatsEngine implements Engine {
   async keep(kind: RecordKind, records: ReadonlyMap<string, string>): Promise<readonly string[]> {
     const keep = async ([key, value]: readonly [string, string]): Promise<string[]> => {
       if ((await this.create(kind, key, value)) !== value) return [key];
-      const entry = await this.#bucket(kind).get(encode(key));
-      if (entry === null || valueOf(entry) !== value) return [key];
-      await this.#bucket(kind).update(encode(key), value, entry.revision);
-      return [];
+      try {
+        const entry = await this.#use(kind, (bucket) => bucket.get(encode(key)));
+        if (entry === null || valueOf(entry) !== value) return [key];
+        await this.#use(kind, (bucket) => bucket.update(encode(key), value, entry.revision));
+        return [];
+      } catch (error) {
+        if (!isConflict(error)) throw error;
+        // Another node has renewed the same value, or taken the key.
+        return (await this.read(kind, key)) === value ? [] : [key];
+      }
     };
     return (await Promise.all([...records].map(keep))).flat();
   }
 
-  async keepMember(node: string, card: string): Promise<ReadonlyMap<string, string>> {
-    await this.#bucket('member').put(`${MEMBER_KEY}.${encode(node)}`, card);
-    return this.#readAll('member', MEMBER_KEY);
+  keepMember(node: string, card: string): Promise<ReadonlyMap<string, string>> {
+    return this.#use('member', async (bucket) => {
+      await bucket.put(`${MEMBER_KEY}.${encode(node)}`, card);
+      return readAll(bucket, MEMBER_KEY);
+    });
   }
 
   async removeMember(node: string): Promise<void> {
-    await this.#bucket('member').delete(`${MEMBER_KEY}.${encode(node)}`);
+    await this.#use('member', (bucket) => bucket.delete(`${MEMBER_KEY}.${encode(node)}`));
   }
 
   async writeFields(key: string, changes: ReadonlyMap<string, string | undefined>): Promise<void> {
-    const bucket = this.#bucket('facts');
-    const write = async ([field, value]: readonly [string, string | undefined]): Promise<void> => {
-      const path = `${encode(key)}.${encode(field)}`;
-      if (value === undefined) await bucket.delete(path);
-      else await bucket.put(path, value);
-    };
-    await Promise.all([...changes].map(write));
+    await this.#use('facts', async (bucket) => {
+      const write = async ([field, value]: readonly [
+        string,
+        string | undefined,
+      ]): Promise<void> => {
+        const path = `${encode(key)}.${encode(field)}`;
+        if (value === undefined) await bucket.delete(path);
+        else await bucket.put(path, value);
+      };
+      await Promise.all([...changes].map(write));
+    });
   }
 
   readFields(key: string): Promise<ReadonlyMap<string, string>> {
-    return this.#readAll('facts', encode(key));
+    return this.#use('facts', (bucket) => readAll(bucket, encode(key)));
   }
 
   async replaceFields(key: string, fields: ReadonlyMap<string, string>): Promise<void> {
@@ -161,7 +199,7 @@ export class NatsEngine implements Engine {
 
   async close(): Promise<void> {
     this.#isClosed = true;
-    this.#listener = { onMessage: ignore, onUp: ignore, onDown: ignore };
+    this.#listener = NO_ENGINE_LISTENER;
     for (const timer of this.#timers) clearTimeout(timer);
     for (const subscription of this.#subscriptions.values()) subscription.unsubscribe();
   }
@@ -175,26 +213,19 @@ export class NatsEngine implements Engine {
     this.#subscriptions.set(topic, subscription);
   }
 
-  /** Reads all records below a key. */
-  async #readAll(kind: RecordKind, prefix: string): Promise<ReadonlyMap<string, string>> {
-    const bucket = this.#bucket(kind);
-    const records = new Map<string, string>();
-    const keys = await bucket.keys(`${prefix}.*`);
-    for await (const key of keys) {
-      const value = valueOf(await bucket.get(key));
-      if (value !== undefined) records.set(decode(key.slice(prefix.length + 1)), value);
-    }
-    return records;
-  }
-
-  async #openBuckets(): Promise<void> {
+  async #openBuckets(): Promise<Buckets> {
     const manager = new Kvm(this.#connection);
-    const open = async (kind: RecordKind): Promise<[RecordKind, KV]> => {
+    const open = (kind: RecordKind): Promise<KV> => {
       const options = { history: 1, ttl: RECORD_TTL_MS[kind] };
-      return [kind, await manager.create(`${this.#namespace}-${kind}`, options)];
+      return manager.create(`${this.#namespace}-${kind}`, options);
     };
-    const kinds: readonly RecordKind[] = ['claim', 'cluster', 'facts', 'member'];
-    this.#buckets = new Map(await Promise.all(kinds.map(open)));
+    const [claim, cluster, facts, member] = await Promise.all([
+      open('claim'),
+      open('cluster'),
+      open('facts'),
+      open('member'),
+    ]);
+    return { claim, cluster, facts, member };
   }
 
   async #watchStatus(): Promise<void> {
@@ -202,35 +233,52 @@ export class NatsEngine implements Engine {
       if (this.#isClosed) return;
       if (type === 'disconnect') {
         this.#isConnected = false;
+        this.#rejectPending();
         this.#listener.onDown();
       } else if (type === 'reconnect') {
         this.#isConnected = true;
-        await this.#restore();
+        this.#listener.onUp();
       }
     }
   }
 
-  /** A restarted server may have lost the buckets. */
-  async #restore(): Promise<void> {
-    try {
-      await this.#openBuckets();
-    } catch {
-      // The next operation fails, and is tried again.
-    }
-    this.#listener.onUp();
+  /** After a disconnection, the client would let a request wait for its timeout. */
+  #rejectPending(): void {
+    const error = new SockJSError('ERR_BACKPLANE', 'The connection to NATS was lost.');
+    for (const reject of this.#pending) reject(error);
+    // A restarted server may have lost the buckets.
+    this.#buckets = undefined;
   }
 
-  #bucket(kind: RecordKind): KV {
+  /** Calls an operation with a bucket. */
+  async #use<Value>(kind: RecordKind, operation: (bucket: KV) => Promise<Value>): Promise<Value> {
     this.#requireConnection();
-    const bucket = this.#buckets.get(kind);
-    if (bucket === undefined) throw new SockJSError('ERR_BACKPLANE', 'The backplane is closed.');
-    return bucket;
+    this.#buckets ??= this.#openBuckets();
+    const opened = this.#buckets;
+    try {
+      return await this.#untilDisconnected(async () => operation((await opened)[kind]));
+    } catch (error) {
+      // The buckets may be missing. The next operation opens them again.
+      if (!isConflict(error) && this.#buckets === opened) this.#buckets = undefined;
+      throw error;
+    }
+  }
+
+  /** Rejects when the connection is lost before the operation has settled. */
+  #untilDisconnected<Value>(operation: () => Promise<Value>): Promise<Value> {
+    return new Promise((resolve, reject) => {
+      this.#pending.add(reject);
+      operation()
+        .then(resolve, reject)
+        .finally(() => this.#pending.delete(reject));
+    });
   }
 
   /** While it reconnects, the client would queue messages without a limit. */
   #requireConnection(): void {
-    if (this.#isConnected && !this.#connection.isClosed()) return;
-    throw new SockJSError('ERR_BACKPLANE', 'The connection to NATS is closed.');
+    if (this.#connection.isClosed()) throw new SockJSError('ERR_BACKPLANE', CLOSED);
+    if (this.#isConnected) return;
+    throw new SockJSError('ERR_BACKPLANE', 'The connection to NATS is lost.');
   }
 
   #subject(topic: string): string {

@@ -1,4 +1,10 @@
-import { type Engine, type EngineListener, RECORD_TTL_MS, type RecordKind } from './engine.ts';
+import {
+  type Engine,
+  type EngineListener,
+  NO_ENGINE_LISTENER,
+  RECORD_TTL_MS,
+  type RecordKind,
+} from './engine.ts';
 import { type RedisClient, type RedisConnection, createConnection } from './redis-connection.ts';
 
 /** Longer messages are split, since Redis closes the connection of a subscriber that falls 32 MiB behind. */
@@ -60,7 +66,7 @@ export class RedisEngine implements Engine {
   readonly #commands: RedisConnection;
   readonly #topics = new Set<string>();
   #subscriptions: RedisConnection;
-  #listener: EngineListener = { onMessage: ignore, onUp: ignore, onDown: ignore };
+  #listener: EngineListener = NO_ENGINE_LISTENER;
   #namespace = '';
 
   /** @param client gives the options of the connections */
@@ -168,7 +174,7 @@ export class RedisEngine implements Engine {
   }
 
   async close(): Promise<void> {
-    this.#listener = { onMessage: ignore, onUp: ignore, onDown: ignore };
+    this.#listener = NO_ENGINE_LISTENER;
     this.#commands.close();
     this.#subscriptions.close();
   }

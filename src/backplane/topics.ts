@@ -7,7 +7,7 @@ const MAX_PENDING_PUBLISHES = 10_000;
 const MAX_LOST_PROBES = 2;
 
 /** Topic on which nodes announce that their card has changed, or that they join or leave. */
-const MEMBERS_TOPIC = 'members';
+export const MEMBERS_TOPIC = 'members';
 
 function ignore(): void {}
 

@@ -3,9 +3,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { BackplaneListener, NodeId } from '../../src/backplane/backplane.ts';
 import { EngineBackplane } from '../../src/backplane/engine-backplane.ts';
-import type { Engine } from '../../src/backplane/engine.ts';
+import { type Engine, NO_ENGINE_LISTENER } from '../../src/backplane/engine.ts';
 import { RecordingLogger } from '../../testkit/logger.ts';
-import { until } from '../../testkit/until.ts';
+import { until, within } from '../../testkit/until.ts';
 import { SockJSError } from '../../src/base/errors.ts';
 
 /** An engine under test, with the faults that its tests cause. */
@@ -208,10 +208,14 @@ export function testContract(name: string, startEngine: () => Promise<EngineUnde
     assert.deepEqual(two.missed, []);
   });
 
-  define('a subscription has a beginning and an end', 2, async (nodes) => {
-    const [one, two] = pair(nodes);
+  define('a subscription has a beginning and an end', 3, async (nodes) => {
+    const [one, two, three] = nodes;
+    assert.ok(one !== undefined && two !== undefined && three !== undefined);
     await one.backplane.subscribe('topic');
+    await three.backplane.subscribe('topic');
     one.backplane.publish('topic', 'before');
+    // The engine has the message, although it may take the connections of its clients in any order.
+    await until(() => three.messages.length === 1, 'the first message');
     await two.backplane.subscribe('topic');
     await two.backplane.subscribe('fence');
     one.backplane.publish('topic', 'during');
@@ -222,6 +226,17 @@ export function testContract(name: string, startEngine: () => Promise<EngineUnde
     await until(() => two.data('fence').length === 1, 'the last message');
     assert.deepEqual(two.data('topic'), ['during']);
     assert.deepEqual(one.messages, [], 'a node does not receive its own messages');
+  });
+
+  define('records that two nodes renew at once are kept', 2, async (_, engine, namespace) => {
+    const engines = [await engine.createEngine(), await engine.createEngine()];
+    for (const each of engines) await each.connect(namespace, NO_ENGINE_LISTENER);
+    for (let round = 0; round < 20; round += 1) {
+      const records = new Map([['shared', 'value']]);
+      const taken = await Promise.all(engines.map((each) => each.keep('cluster', records)));
+      assert.deepEqual(taken, [[], []]);
+    }
+    await Promise.all(engines.map((each) => each.close()));
   });
 
   define('facts are read by other nodes until they are removed', 2, async (nodes) => {
@@ -281,6 +296,19 @@ export function testContract(name: string, startEngine: () => Promise<EngineUnde
     assert.deepEqual([one.downs, two.downs], [0, 0]);
   });
 
+  define('a lost connection rejects pending operations', 1, async ([node], engine, namespace) => {
+    const client = await engine.createEngine();
+    await client.connect(namespace, NO_ENGINE_LISTENER);
+    const frozen = engine.freeze(500);
+    const rejected = assert.rejects(client.read('claim', 'key'));
+    await engine.stop();
+    await within(rejected, 'the rejection', { timeout: 3000 });
+    await frozen;
+    await engine.start();
+    await until(() => node?.ups === 1, 'the recovery', { timeout: 5000 });
+    await client.close();
+  });
+
   define(
     'claims and facts return after the engine has lost its records',
     2,
@@ -298,6 +326,7 @@ export function testContract(name: string, startEngine: () => Promise<EngineUnde
       const claims = await Promise.all(keys.map((key) => two.backplane.claim(key)));
       assert.deepEqual(new Set(claims.map(({ owner }) => owner)), new Set([one.id]));
       assert.deepEqual(one.lostClaims, []);
+      await until(() => two.members.size === 2, 'both members');
       assert.equal((await two.backplane.facts('topic')).get(one.id)?.get('ann'), 'x');
       assert.ok(two.missed.includes(undefined));
       one.backplane.publish('topic', 'again');
@@ -323,14 +352,20 @@ export function testContract(name: string, startEngine: () => Promise<EngineUnde
       await one.backplane.claim('key');
       // As after a restart of the engine that the first node notices too late.
       const thief = await engine.createEngine();
-      await thief.connect(namespace, { onMessage() {}, onUp() {}, onDown() {} });
+      await thief.connect(namespace, NO_ENGINE_LISTENER);
       await thief.replace('claim', 'key', one.id, two.id, 60_000);
       await engine.stop();
       await until(() => one.downs === 1, 'the outage');
       await engine.start();
       await until(() => one.lostClaims.length === 1, 'the loss', { timeout: 5000 });
       assert.deepEqual(one.lostClaims, ['key']);
-      await thief.replace('claim', 'key', two.id, undefined, 0);
+      await until(() => one.ups === 1 && two.ups === 1, 'the recovery', { timeout: 5000 });
+      // Both nodes have reconnected, the thief perhaps not.
+      const remove = async (): Promise<true> => {
+        await thief.replace('claim', 'key', two.id, undefined, 0);
+        return true;
+      };
+      await until(() => remove().catch(() => false), 'the removal of the record');
       await thief.close();
     },
   );

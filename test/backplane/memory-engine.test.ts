@@ -21,7 +21,7 @@ async function start(): Promise<EngineUnderTest> {
     },
     deafen: async () => faults.deafen(),
     countRecords: async (namespace) =>
-      [...hub.records.keys(), ...hub.fields.keys()].filter(
+      [...hub.records.keys(), ...hub.members.keys(), ...hub.fields.keys()].filter(
         (key) => key.startsWith(`${namespace} `) && !key.startsWith(`${namespace} cluster `),
       ).length,
     close: async () => {},

@@ -5,7 +5,7 @@ import { type TestContext, test } from 'node:test';
 import type { Claim } from '../../src/backplane/backplane.ts';
 import { MemoryEngine } from '../../src/backplane/memory-engine.ts';
 import { TopicPublisher } from '../../src/backplane/topic-messages.ts';
-import { SockJSCluster } from '../../src/cluster/cluster.ts';
+import { LocalNode } from '../../src/cluster/local-node.ts';
 import { parseClaim } from '../../src/backplane/claim-keeper.ts';
 import type { RequestContext } from '../../src/http/request-context.ts';
 import { Session } from '../../src/sessions/session.ts';
@@ -54,8 +54,8 @@ const PLANTED: Readonly<
   'a relay that repeats a POST': {
     rule: /the session received "c\d+-\d+" as message/,
     plant: ({ mock }) => {
-      const original = SockJSCluster.prototype.relay;
-      const repeat: Replacement<SockJSCluster, typeof original> = async function repeat(
+      const original = LocalNode.prototype.relay;
+      const repeat: Replacement<LocalNode, typeof original> = async function repeat(
         owner,
         context,
         options,
@@ -68,7 +68,7 @@ const PLANTED: Readonly<
         }
         return outcome;
       };
-      mock.method(SockJSCluster.prototype, 'relay', repeat);
+      mock.method(LocalNode.prototype, 'relay', repeat);
     },
   },
   'a node that opens a session which it does not own': {
