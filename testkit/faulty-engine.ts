@@ -190,17 +190,18 @@ class FaultyEngine implements Engine {
   }
 
   async #do<Value>(operation: () => Promise<Value>): Promise<Value> {
+    const { link, severed, thawed } = this.#faults;
     const cuts = this.#cuts;
     this.#requireConnection(cuts);
-    const { link, severed, thawed } = this.#faults;
     const performed = link.perform(async () => {
       await thawed;
       this.#requireConnection(cuts);
       return operation();
     });
-    const value = await Promise.race([severed, performed]);
-    this.#requireConnection(cuts);
-    return value;
+    const lost = new Promise<never>((_resolve, reject) => {
+      severed.catch((error: Error) => link.deliver(() => reject(error)));
+    });
+    return Promise.race([lost, performed]);
   }
 
   #requireConnection(cuts: number): void {
