@@ -17,6 +17,7 @@ export type { ClusterOptions } from './cluster/cluster-options.ts';
 export type { Backplane } from './backplane/backplane.ts';
 export { memoryBackplane, MemoryHub } from './backplane/memory-engine.ts';
 export type { CloseCause } from './base/close-reasons.ts';
+export type { GroupEvent, GroupMissedEvent } from './groups/group-events.ts';
 export { type GroupBroadcastOptions, SockJSGroup } from './groups/group.ts';
 export type { PresenceMember, PresenceWatcher } from './groups/presence-view.ts';
 export { ConnectionInfo } from './base/connection-info.ts';

@@ -8,29 +8,18 @@ import {
   type ClusterOptions,
   type SockJSCluster,
   type SockJSConnection,
-  SockJSRouter,
+  type SockJSRouter,
   type SockJSSettings,
   createCluster,
 } from '../src/index.ts';
 import { EngineFaults } from './faulty-engine.ts';
 import { RecordingLogger } from './logger.ts';
 import type { TestScope } from './scope.ts';
-import { Echo, portOf } from './server.ts';
+import { type Echo, createRouter, portOf } from './server.ts';
 import { until } from './until.ts';
 
-export interface TestNode {
-  readonly port: number;
-  readonly server: Server;
-  /** Port of the relay listener. */
-  readonly relayPort: number;
-  readonly cluster: SockJSCluster;
-  readonly router: SockJSRouter;
-  readonly logger: RecordingLogger;
-}
-
-export interface TestNodeOptions {
-  readonly settings?: SockJSSettings;
-  readonly connection?: new () => SockJSConnection;
+/** A node without a router. */
+export interface TestMemberOptions {
   readonly options?: Partial<ClusterOptions>;
   /** Nodes with the same hub are in one cluster. */
   readonly hub?: MemoryHub;
@@ -38,28 +27,57 @@ export interface TestNodeOptions {
   readonly heartbeatInterval?: number;
 }
 
-/** Starts a node with a router at `/echo`, which closes at the end of the test. */
-export async function startNode(
-  scope: TestScope,
+export interface TestNode<C extends SockJSConnection = SockJSConnection> {
+  readonly port: number;
+  readonly server: Server;
+  /** Port of the relay listener. */
+  readonly relayPort: number;
+  readonly cluster: SockJSCluster;
+  readonly router: SockJSRouter<C>;
+  readonly logger: RecordingLogger;
+}
+
+export interface TestNodeOptions<C extends SockJSConnection> extends TestMemberOptions {
+  readonly settings?: SockJSSettings;
+  /** Default: `Echo`. */
+  readonly connection?: new () => C;
+}
+
+function createMember(
+  logger: RecordingLogger,
   {
-    settings = {},
-    connection = Echo,
     options = {},
     hub = new MemoryHub(),
     faults = new EngineFaults(),
     heartbeatInterval = 3000,
-  }: TestNodeOptions,
-): Promise<TestNode> {
-  const logger = new RecordingLogger();
+  }: TestMemberOptions,
+): SockJSCluster {
   const engine = faults.wrap(new MemoryEngine(hub));
-  const cluster = createCluster({
-    backplane: new EngineBackplane(engine, { heartbeatInterval }),
-    listen: { host: '127.0.0.1' },
-    logger,
-    ...options,
-  });
-  const all = { cluster, logger, jsessionid: false, ...settings };
-  const router = new SockJSRouter(connection, '/echo', all);
+  const backplane = new EngineBackplane(engine, { heartbeatInterval });
+  return createCluster({ backplane, listen: { host: '127.0.0.1' }, logger, ...options });
+}
+
+/** Joins a cluster without a router. The node leaves at the end of the test. */
+export async function joinCluster(
+  scope: TestScope,
+  options: TestMemberOptions,
+): Promise<SockJSCluster> {
+  const cluster = createMember(new RecordingLogger(), options);
+  scope.after(() => cluster.close());
+  await cluster.ready();
+  return cluster;
+}
+
+/** Starts a node with a router at `/echo`, which closes at the end of the test. */
+export async function startNode<C extends SockJSConnection = Echo>(
+  scope: TestScope,
+  { settings = {}, connection, ...member }: TestNodeOptions<C>,
+): Promise<TestNode<C>> {
+  const logger = new RecordingLogger();
+  const cluster = createMember(logger, member);
+  const all = { cluster, jsessionid: false, ...settings };
+  // A test may expect warnings, which `createRouter` would not allow.
+  const router = createRouter<C>({ after() {} }, all, connection, { logger });
   const server = router.listen(0, '127.0.0.1');
   await once(server, 'listening');
   scope.after(async () => {
@@ -72,13 +90,13 @@ export async function startNode(
 }
 
 /** Starts nodes of one cluster, and waits until they know each other. */
-export async function startNodes(
+export async function startNodes<C extends SockJSConnection = Echo>(
   scope: TestScope,
   count: number,
-  options: TestNodeOptions = {},
-): Promise<[TestNode, TestNode, ...TestNode[]]> {
+  options: TestNodeOptions<C> = {},
+): Promise<[TestNode<C>, TestNode<C>, ...TestNode<C>[]]> {
   const { hub = new MemoryHub(), faults = new EngineFaults() } = options;
-  const start = (): Promise<TestNode> => startNode(scope, { ...options, hub, faults });
+  const start = (): Promise<TestNode<C>> => startNode(scope, { ...options, hub, faults });
   const nodes = await Promise.all(Array.from({ length: count }, start));
   await until(() => nodes.every(({ cluster }) => cluster.members.length === count), 'all members');
   const [one, two, ...others] = nodes;

@@ -25,9 +25,9 @@ import { checkPrefix } from '../http/check-prefix.ts';
 import { HostGuard } from '../http/host-guard.ts';
 import { RouterState } from '../http/router-state.ts';
 import type { ServerHost } from '../http/server-host.ts';
-import { Dispatcher, type SessionStep } from '../routes/dispatcher.ts';
-import type { ClusterRouter } from '../cluster/cluster.ts';
-import { SessionRouting } from '../cluster/session-routing.ts';
+import { Dispatcher } from '../routes/dispatcher.ts';
+import { nodeOf } from '../cluster/cluster.ts';
+import { ClusterRouter } from '../cluster/cluster-router.ts';
 import { RouteTable } from '../routes/route-table.ts';
 import { SessionRegistry } from '../sessions/session-registry.ts';
 import { type ConnectionSource, connectionCreator } from './connection-factory.ts';
@@ -69,6 +69,9 @@ export type SockJSMiddleware = (
 
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
+/** Time for the requests that were relayed while the router shut down, in milliseconds. */
+const LAST_RELAYS_MS = 500;
+
 /**
  * Serves SockJS below a prefix, on one or more servers, with an instance of a connection class for each client.
  *
@@ -84,12 +87,11 @@ export class SockJSRouter<C extends SockJSConnection = SockJSConnection> {
   readonly #sessions: SessionRegistry<C>;
   readonly #state: RouterState;
   readonly #dispatcher: Dispatcher;
-  /** Set if this node is in a cluster. */
-  readonly #routing: SessionRouting | undefined;
+  /** Set if this process is a node of a cluster. */
+  readonly #member: ClusterRouter | undefined;
   readonly #groups: Groups;
   /** Ends the delivery of broadcasts to all. */
   readonly #leaveGroups: () => void;
-  readonly #member: ClusterRouter | undefined;
   readonly #table: RouteTable;
   readonly #servers = new Map<Server, Attachment>();
   readonly #ownServers = new Set<Server>();
@@ -107,26 +109,22 @@ export class SockJSRouter<C extends SockJSConnection = SockJSConnection> {
     checkPrefix(prefix);
     this.prefix = prefix;
     this.settings = resolveSettings(settings);
-    this.settings.cluster?.checkRouter(prefix);
+    const { cluster } = this.settings;
+    const node = cluster && nodeOf(cluster);
+    node?.checkRouter(prefix);
     const logger = new RouterLog(this.settings.logger, prefix);
     const mistakes = [findHandlerMistake(connection), ...findShortTimes(this.settings)];
     for (const mistake of mistakes) if (mistake !== undefined) logger.warn(mistake);
-    const { cluster } = this.settings;
-    this.#groups = cluster?.groups(prefix) ?? new Groups(prefix, LOCAL_NETWORK, logger);
+    this.#groups = node?.groups(prefix) ?? new Groups(prefix, LOCAL_NETWORK, logger);
     const groups = { groups: this.#groups, settings: this.settings };
     this.#sessions = new SessionRegistry(prefix, this.settings, logger, (session) =>
       createConnection({ backend: session, groups }),
     );
     this.#state = new RouterState(prefix, this.settings, logger, this.#sessions);
     this.#table = new RouteTable(this.settings);
-    this.#routing = cluster && new SessionRouting(cluster, this.#state, this.settings);
+    this.#member = node && new ClusterRouter(node, this.#state, this.settings);
     this.#dispatcher = this.#createDispatcher(new HostGuard(this.settings.allowedHosts));
-    this.#member = this.#routing && {
-      routing: this.#routing,
-      handler: this.#dispatcher,
-      close: () => this.close(),
-    };
-    if (this.#member !== undefined) cluster?.addRouter(this.#member);
+    this.#member?.join(this.#dispatcher, () => this.close());
     this.#leaveGroups = this.#groups.addRouter((text) => broadcast(this.connections, text));
   }
 
@@ -258,8 +256,7 @@ export class SockJSRouter<C extends SockJSConnection = SockJSConnection> {
   }
 
   #createDispatcher(hostGuard: HostGuard): Dispatcher {
-    const routing = this.#routing;
-    const step = routing && ((...args: Parameters<SessionStep>) => routing.route(...args));
+    const step = this.#member?.route;
     return new Dispatcher(this.#state, this.#table, this.settings, hostGuard, step);
   }
 
@@ -287,13 +284,15 @@ export class SockJSRouter<C extends SockJSConnection = SockJSConnection> {
   async #close({ code, reason, timeout }: Required<RouterCloseOptions>): Promise<void> {
     // The servers still listen: a client may need one more poll to receive its close frame.
     const drained = this.#sessions.drain({ code, reason, cause: 'goingAway' }, timeout);
-    this.settings.cluster?.onDraining();
-    await drained;
+    await Promise.all([drained, this.#member?.drain(timeout)]);
     this.#state.decisions.close();
     this.#leaveGroups();
     await nextTurn(); // Promise callbacks refuse the pending requests first.
+    for (const server of this.#ownServers) server.close();
+    // The last requests of sessions of other nodes.
+    await this.#member?.drain(LAST_RELAYS_MS);
     await Promise.all([...this.#ownServers].map(closeHttpServer));
     for (const server of this.#servers.keys()) this.detach(server);
-    if (this.#member !== undefined) this.settings.cluster?.removeRouter(this.#member);
+    this.#member?.leave();
   }
 }

@@ -1,129 +1,60 @@
-import { once } from 'node:events';
-import type { Server } from 'node:http';
-import { SockJSError } from '../base/errors.ts';
-import { CONSOLE_LOGGER, describeError } from '../base/logging.ts';
-import { RouterLog } from '../base/router-log.ts';
-import { closeHttpServer } from '../hosts/node/node-host.ts';
-import type { RelayOutcome } from '../hosts/node/relay-call.ts';
-import { RelayClient, type RelayTarget } from '../hosts/node/relay-client.ts';
-import { type RelayHandler, createRelayListener } from '../hosts/node/relay-listener.ts';
+import type { NodeId } from '../backplane/backplane.ts';
 import { checkText } from '../groups/group-arguments.ts';
 import { SockJSGroup } from '../groups/group.ts';
-import type { Groups } from '../groups/groups.ts';
 import { checkPrefix } from '../http/check-prefix.ts';
-import type { RequestContext } from '../http/request-context.ts';
-import type { Backplane, NodeId } from '../backplane/backplane.ts';
-import { ClusterGroups } from './cluster-groups.ts';
-import { type ClusterOptions, checkOptions, findPrivateHost } from './cluster-options.ts';
+import { type ClusterOptions, checkClusterOptions } from './cluster-options.ts';
 import type { ClusterStats } from './cluster-stats.ts';
-import { formatCard } from './node-card.ts';
-import { type ClusterNodeInfo, NodeDirectory } from './node-directory.ts';
-import type { RelayOptions, RoutingCounts, SessionRouting } from './session-routing.ts';
+import { LocalNode } from './local-node.ts';
+import type { ClusterNodeInfo } from './node-directory.ts';
 
-/** A router of this node. */
-export interface ClusterRouter {
-  readonly routing: SessionRouting;
-  readonly handler: RelayHandler;
-  /** Closes the router. */
-  close(): Promise<void>;
-}
+let nodeOf: (cluster: SockJSCluster) => LocalNode;
 
-/** One node of a cluster. */
-// Its declaration has no internal methods, and therefore cannot name the interfaces that it implements.
+/** This process as a node of a cluster. */
 export class SockJSCluster {
-  readonly backplane: Backplane;
-  readonly #logger: RouterLog;
-  readonly #options: ClusterOptions;
-  readonly #routers = new Set<ClusterRouter>();
-  readonly #groups: ClusterGroups;
-  readonly #relays: RelayClient;
-  readonly #listener: Server;
-  readonly #ready: Promise<void>;
-  readonly #nodes: NodeDirectory;
-  #closed: Promise<void> | undefined;
-  #id: NodeId = '';
-  #state: 'joining' | 'joined' | 'failed' | 'left' = 'joining';
-  #isDraining = false;
-  /** Card that the other nodes read, or will read soon. */
-  #storedCard = '';
-  #relayedIn = 0;
-  #relayedOut = 0;
-  /** @internal */
-  readonly counts: RoutingCounts = { lookups: 0, ownersLost: 0 };
+  readonly #node: LocalNode;
 
-  constructor(options: ClusterOptions) {
-    checkOptions(options);
-    this.#options = options;
-    this.backplane = options.backplane;
-    // Warnings are logged once.
-    this.#logger = new RouterLog(options.logger ?? CONSOLE_LOGGER, '');
-    this.#groups = new ClusterGroups(this, this.#logger);
-    this.#nodes = new NodeDirectory(this.#logger);
-    this.#relays = new RelayClient((target, error) => this.#warnOfNode(target, error));
-    this.#listener = createRelayListener({
-      secret: () => this.backplane.secret,
-      node: () => this.#id,
-      routers: this.#routers,
-      onRelayed: () => {
-        this.#relayedIn += 1;
-      },
-      onOtherVersion: () => this.#warnOfVersion(),
-    });
-    this.#ready = this.#join();
-    this.#ready.catch((error: unknown) => {
-      this.#state = 'failed';
-      this.#logger.error(
-        `This node could not join its cluster. Until it is restarted, sessions over HTTP get 503: ${describeError(error)}`,
-      );
-    });
+  static {
+    nodeOf = (cluster) => cluster.#node;
   }
 
-  /** Prefix of all keys and topics. */
-  get namespace(): string {
-    return this.#options.namespace ?? 'sockjs';
+  constructor(options: ClusterOptions) {
+    checkClusterOptions(options);
+    this.#node = new LocalNode(options);
   }
 
   /** Random name of this node. '' before it has joined. */
   get id(): NodeId {
-    return this.#id;
+    return this.#node.id;
   }
 
   /** Address of the relay listener, or undefined before it listens. */
   get address(): { readonly host: string; readonly port: number } | undefined {
-    const address = this.#listener.address();
-    if (typeof address !== 'object' || address === null) return undefined;
-    return { host: address.address, port: address.port };
+    return this.#node.address;
+  }
+
+  /** Prefix of all keys and topics. */
+  get namespace(): string {
+    return this.#node.namespace;
   }
 
   /** Names of all nodes, this one included. */
   get members(): readonly NodeId[] {
-    return this.#nodes.ids;
+    return this.#node.members;
   }
 
   /** All nodes, this one included. */
   get nodes(): readonly ClusterNodeInfo[] {
-    return this.#nodes.infos;
+    return this.#node.nodes;
   }
 
   /** Statistics of this node. */
   get stats(): ClusterStats {
-    const { isUp, lostPublishes } = this.backplane;
-    let claims = 0;
-    for (const { routing } of this.#routers) claims += routing.claimCount;
-    return {
-      backplaneUp: isUp,
-      claims,
-      members: this.#nodes.size,
-      relayedIn: this.#relayedIn,
-      relayedOut: this.#relayedOut,
-      ...this.counts,
-      lostPublishes,
-    };
+    return this.#node.stats;
   }
 
   /** Resolves when this node has joined, and rejects with the reason if it cannot. */
   ready(): Promise<void> {
-    return this.#ready;
+    return this.#node.ready();
   }
 
   /**
@@ -132,7 +63,7 @@ export class SockJSCluster {
    */
   group(prefix: string, name: string): SockJSGroup {
     checkPrefix(prefix);
-    return new SockJSGroup(this.groups(prefix), name);
+    return new SockJSGroup(this.#node.groups(prefix), name);
   }
 
   /**
@@ -142,7 +73,7 @@ export class SockJSCluster {
   broadcast(prefix: string, text: string): void {
     checkPrefix(prefix);
     checkText(text);
-    this.groups(prefix).broadcastToAll(text);
+    this.#node.groups(prefix).broadcastToAll(text);
   }
 
   /**
@@ -150,174 +81,12 @@ export class SockJSCluster {
    * promise.
    */
   close(): Promise<void> {
-    this.#closed ??= this.#leave();
-    return this.#closed;
-  }
-
-  /** @internal */
-  get hasFailed(): boolean {
-    return this.#state === 'failed';
-  }
-
-  /** @internal Checks whether a router may use this cluster. */
-  checkRouter(prefix: string): void {
-    if (this.#closed !== undefined) {
-      throw new SockJSError(
-        'ERR_SETTING',
-        'The setting cluster is a cluster that is closed. Create another one, with another backplane.',
-      );
-    }
-    for (const { routing } of this.#routers) {
-      if (routing.prefix !== prefix) continue;
-      throw new SockJSError(
-        'ERR_SETTING',
-        `The setting cluster is a cluster of another router with the prefix '${prefix}'. ` +
-          'Attach that router to both servers, or choose another prefix.',
-      );
-    }
-  }
-
-  /** @internal Adds a router, which gets the relayed requests below its prefix. */
-  addRouter(router: ClusterRouter): void {
-    this.#routers.add(router);
-    this.#updateCard();
-  }
-
-  /** @internal Called when a router has begun to close. */
-  onDraining(): void {
-    if ([...this.#routers].every(({ routing }) => routing.isDraining)) this.#isDraining = true;
-    this.#updateCard();
-  }
-
-  /** @internal Removes a router that is closed. */
-  removeRouter(router: ClusterRouter): void {
-    this.#routers.delete(router);
-  }
-
-  /** @internal */
-  isMember(node: NodeId): boolean {
-    return this.#nodes.has(node);
-  }
-
-  /** @internal */
-  relay(
-    owner: NodeId,
-    { exchange, client, state }: RequestContext,
-    { body, silenceLimit }: RelayOptions,
-  ): Promise<RelayOutcome> {
-    if (!this.#nodes.has(owner)) return Promise.resolve('gone');
-    const card = this.#nodes.cardOf(owner);
-    if (card === undefined) {
-      this.#warnOfVersion();
-      return Promise.resolve('refused');
-    }
-    this.#relayedOut += 1;
-    const query = exchange.query === '' ? '' : `?${exchange.query}`;
-    const url = state.prefix + exchange.path + query;
-    const target = { node: owner, host: card.host, port: card.port };
-    const { secret } = this.backplane;
-    return this.#relays.relay(target, secret, { exchange, client, url, body, silenceLimit });
-  }
-
-  /** @internal Returns the groups of the routers with a prefix. */
-  groups(prefix: string): Groups {
-    return this.#groups.of(prefix);
-  }
-
-  /** @internal */
-  onMessage(topic: string, from: NodeId, data: string): void {
-    this.#groups.onMessage(topic, from, data);
-  }
-
-  /** @internal */
-  onMissed(topic: string | undefined): void {
-    this.#groups.onMissed(topic);
-  }
-
-  /** @internal */
-  onMembers(cards: ReadonlyMap<NodeId, string>): void {
-    for (const node of this.#nodes.update(cards, this.#id)) this.#relays.abort(node);
-    this.#groups.onNodes(new Set(cards.keys()));
-  }
-
-  /** @internal */
-  onClaimLost(key: string): void {
-    for (const { routing } of this.#routers) routing.onClaimLost(key);
-  }
-
-  /** @internal */
-  onUp(): void {}
-
-  /** @internal */
-  onDown(): void {}
-
-  async #join(): Promise<void> {
-    const { listen = {} } = this.#options;
-    const host = listen.host ?? findPrivateHost();
-    // Otherwise the workers of `node:cluster` would share one port.
-    this.#listener.listen({ port: listen.port ?? 0, host, exclusive: true });
-    await once(this.#listener, 'listening');
-    // An error of a connection that could not be accepted.
-    this.#listener.on('error', (error) => {
-      this.#logger.error(`The relay listener has an error: ${describeError(error)}`);
-    });
-    const card = this.#card;
-    this.#storedCard = card;
-    this.#id = await this.backplane.join({
-      namespace: this.namespace,
-      card,
-      listener: this,
-      logger: this.#logger,
-    });
-    this.#state = 'joined';
-    this.#updateCard();
-  }
-
-  async #leave(): Promise<void> {
-    await Promise.all([...this.#routers].map((router) => router.close()));
-    await this.#ready.catch(() => {});
-    this.#state = 'left';
-    await this.backplane.leave();
-    this.#relays.close();
-    await closeHttpServer(this.#listener);
-  }
-
-  get #card(): string {
-    const { listen, advertise } = this.#options;
-    return formatCard({
-      host: advertise?.host ?? listen?.host ?? this.address?.host ?? '',
-      port: advertise?.port ?? this.address?.port ?? 0,
-      isDraining: this.#isDraining,
-      prefixes: [...this.#routers].map(({ routing }) => routing.prefix),
-    });
-  }
-
-  /** Stores the card of this node if it has changed, once for all changes of this turn. */
-  #updateCard(): void {
-    setImmediate(() => {
-      const card = this.#card;
-      if (this.#state !== 'joined' || card === this.#storedCard) return;
-      this.#storedCard = card;
-      // A card that cannot be stored is stored by the next heartbeat.
-      this.backplane.setCard(card).catch(() => {});
-    });
-  }
-
-  #warnOfVersion(): void {
-    this.#logger.warn(
-      'Another node of the cluster has a version of sockjs-server that this one does not understand. ' +
-        'Requests between them get 503. Update all nodes.',
-    );
-  }
-
-  #warnOfNode({ node, host, port }: RelayTarget, error: Error): void {
-    if (!this.isMember(node)) return;
-    this.#logger.warn(
-      `A request could not be relayed to the node at ${host}:${port}: ${error.message}. If that node is running, ` +
-        'check its options listen and advertise, the firewalls between the nodes, and the namespace.',
-    );
+    return this.#node.close();
   }
 }
+
+/** Returns the node of a cluster, for the routers. */
+export { nodeOf };
 
 /**
  * Joins a cluster. Pass the result to the routers of this node as the setting `cluster`.

@@ -1,4 +1,5 @@
 import type { SockJSLogger } from '../base/logging.ts';
+import type { RelayTarget } from '../hosts/node/relay-client.ts';
 import type { NodeId } from '../backplane/backplane.ts';
 import { type NodeCard, parseCard } from './node-card.ts';
 
@@ -48,9 +49,10 @@ export class NodeDirectory {
     return this.#cards.has(node);
   }
 
-  /** Returns the card of a node, or undefined if another version of the package has written it. */
-  cardOf(node: NodeId): NodeCard | undefined {
-    return this.#cards.get(node);
+  /** Returns the relay listener of a node, or undefined if the node is gone or incompatible. */
+  targetOf(node: NodeId): RelayTarget | undefined {
+    const card = this.#cards.get(node);
+    return card && { node, host: card.host, port: card.port };
   }
 
   /**

@@ -6,21 +6,20 @@ import { createHash } from 'node:crypto';
 import { CLOSE_REASONS } from '../base/close-reasons.ts';
 import { describeError } from '../base/logging.ts';
 import type { RefusalReason } from '../base/refusal.ts';
-import type { RelayOutcome } from '../hosts/node/relay-call.ts';
 import { decideOwner, sessionLimit } from '../http/admission.ts';
 import type { Handler, RequestContext } from '../http/request-context.ts';
 import type { RouterState } from '../http/router-state.ts';
 import { type CloseFrame, closeFrame } from '../protocol/frame.ts';
 import { endReceiver } from '../transports/http-receive.ts';
-import { readSendBody } from '../transports/http-send.ts';
-import type { HttpTransport } from '../transports/transport.ts';
-import type { Backplane, Claim, NodeId } from '../backplane/backplane.ts';
+import type { Claim } from '../backplane/backplane.ts';
 import { OwnerCache } from './owner-cache.ts';
-
-const NODE_GONE = closeFrame(1001, 'Node is gone');
-
-/** Time that a relay may take in addition to the longest time in which an owner sends nothing, in milliseconds. */
-const RELAY_MARGIN_MS = 10_000;
+import {
+  type ClusterNode,
+  NODE_GONE,
+  type RoutingSettings,
+  SessionRelays,
+  type SessionRequestRoute,
+} from './session-relays.ts';
 
 /** Length of a claim key: 128 bits in base64url. */
 const CLAIM_KEY_LENGTH = 22;
@@ -35,58 +34,6 @@ function refuseWith(reason: RefusalReason): Handler {
   return (context) => context.refuse(reason);
 }
 
-/** Responds for an owner that has not responded. */
-function respondFor(
-  outcome: RelayOutcome,
-  context: RequestContext,
-  receives: HttpTransport | undefined,
-): void {
-  if (outcome === 'refused') context.refuse('clusterUnavailable');
-  if (outcome !== 'gone' && outcome !== 'failed') return;
-  if (receives !== undefined) return endReceiver(context, receives, NODE_GONE);
-  context.refuse(outcome === 'gone' ? 'sessionNotFound' : 'clusterUnavailable');
-}
-
-/** The node as its routers see it. */
-export interface ClusterNode {
-  readonly id: NodeId;
-  readonly backplane: Backplane;
-  /** True if this node could not join its cluster. */
-  readonly hasFailed: boolean;
-  readonly counts: RoutingCounts;
-  isMember(node: NodeId): boolean;
-  /** Relays a request of a session to its owner. */
-  relay(owner: NodeId, context: RequestContext, options: RelayOptions): Promise<RelayOutcome>;
-}
-
-/** Counters of the routers of a node. */
-export interface RoutingCounts {
-  /** Claims and look-ups of owners in the backplane. */
-  lookups: number;
-  /** Requests of sessions whose owner was gone. */
-  ownersLost: number;
-}
-
-export interface RelayOptions {
-  readonly body: Buffer | undefined;
-  /** Time in milliseconds in which the owner has to send something. */
-  readonly silenceLimit: number;
-}
-
-/** Settings of all routers, which the owner of a session applies. Times in milliseconds. */
-export interface RoutingSettings {
-  readonly heartbeatDelay: number;
-  readonly openTimeout: number;
-}
-
-/** A request of a session that is not a WebSocket. */
-export interface SessionRequestRoute {
-  /** Transport of a receiving request, undefined for a sending one. */
-  readonly receives: HttpTransport | undefined;
-  /** Applies the policies of the route, and then calls the handler, by default that of the route. */
-  readonly serve: (handler?: Handler) => void | Promise<void>;
-}
-
 /** Routes the requests of one router. */
 export class SessionRouting {
   readonly #node: ClusterNode;
@@ -96,15 +43,12 @@ export class SessionRouting {
   readonly #claims = new Map<string, string>();
   /** Numbers of requests that may still open the session of a claim key. */
   readonly #opening = new Map<string, number>();
-  readonly #silenceLimits: { readonly receive: number; readonly send: number };
+  readonly #relays: SessionRelays;
 
   constructor(node: ClusterNode, state: RouterState, settings: RoutingSettings) {
     this.#node = node;
     this.#state = state;
-    this.#silenceLimits = {
-      receive: settings.heartbeatDelay + RELAY_MARGIN_MS,
-      send: settings.openTimeout + RELAY_MARGIN_MS,
-    };
+    this.#relays = new SessionRelays(node, state, settings);
     state.sessions.onForgotten = (session) => {
       const { key } = session.init;
       if (key === undefined) return;
@@ -127,6 +71,11 @@ export class SessionRouting {
     return this.#claims.size;
   }
 
+  /** Gives the relayed requests back to their clients. See `SessionRelays.release`. */
+  releaseRelays(timeout: number): Promise<void> {
+    return this.#relays.release(timeout);
+  }
+
   /** Serves a request here, or relays it to the owner of its session. */
   async route(context: RequestContext, route: SessionRequestRoute): Promise<void> {
     if (context.session() !== undefined) return route.serve();
@@ -134,7 +83,7 @@ export class SessionRouting {
     const cached = this.#owners.get(key);
     if (cached !== undefined) {
       const isMember = this.#node.isMember(cached);
-      if (isMember && (await this.#forward(cached, context, route))) return undefined;
+      if (isMember && (await this.#relays.forward(cached, context, route))) return undefined;
       this.#owners.delete(key);
       // The body of a sending request has been read.
       if (isMember && route.receives === undefined)
@@ -177,7 +126,7 @@ export class SessionRouting {
       return route.serve(isClosed ? refuseWith('sessionOpening') : undefined);
     }
     this.#owners.set(key, owner);
-    if (await this.#forward(owner, context, route)) return undefined;
+    if (await this.#relays.forward(owner, context, route)) return undefined;
     // The owner has claimed the session, but not opened it yet.
     const reason = route.receives === undefined ? 'sessionNotFound' : 'sessionOpening';
     return route.serve(refuseWith(reason));
@@ -235,59 +184,6 @@ export class SessionRouting {
     const isUnused =
       sessionKey !== undefined && this.#state.sessions.find(sessionKey) === undefined;
     if (isUnused) this.#release(key);
-  }
-
-  /**
-   * Relays a request, and responds for an owner that cannot.
-   * @returns false if the owner has no such session. The client has no response then
-   */
-  async #forward(
-    owner: NodeId,
-    context: RequestContext,
-    route: SessionRequestRoute,
-  ): Promise<boolean> {
-    const { receives } = route;
-    let isKnown = true;
-    await route.serve(async () => {
-      const outcome =
-        receives === undefined
-          ? await this.#relaySend(owner, context)
-          : await this.#relay(owner, context, undefined, this.#silenceLimits.receive);
-      if (outcome === undefined) return;
-      if (outcome === 'gone') this.#node.counts.ownersLost += 1;
-      isKnown = outcome !== 'unknown';
-      respondFor(outcome, context, receives);
-    });
-    return isKnown;
-  }
-
-  /**
-   * Relays a request with its body, which counts as buffered until the owner has handled it.
-   * @returns undefined if the body has been refused
-   */
-  async #relaySend(owner: NodeId, context: RequestContext): Promise<RelayOutcome | undefined> {
-    const body = await readSendBody(context);
-    if (body === undefined) return undefined;
-    const reservation = context.memory.reserve('bodies', () => context.exchange.abort());
-    if (!reservation.resize(body.length)) {
-      reservation.release();
-      context.refuse('memoryLimit');
-      return undefined;
-    }
-    try {
-      return await this.#relay(owner, context, body, this.#silenceLimits.send);
-    } finally {
-      reservation.release();
-    }
-  }
-
-  #relay(
-    owner: NodeId,
-    context: RequestContext,
-    body: Buffer | undefined,
-    silenceLimit: number,
-  ): Promise<RelayOutcome> {
-    return this.#node.relay(owner, context, { body, silenceLimit });
   }
 
   #release(key: string, frame?: CloseFrame): void {

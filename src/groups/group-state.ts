@@ -2,6 +2,7 @@ import type { NodeId } from '../backplane/backplane.ts';
 import type { CloseReason } from '../base/close-reasons.ts';
 import type { SockJSLogger } from '../base/logging.ts';
 import type { Message } from '../protocol/message.ts';
+import type { GroupEvents } from './group-events.ts';
 import { type PresenceChanges, formatPresence } from './group-message.ts';
 import type { GroupNetwork } from './group-network.ts';
 import {
@@ -23,6 +24,15 @@ export interface GroupMember {
   close(reason: CloseReason): void;
 }
 
+export interface GroupInit {
+  readonly topic: string;
+  readonly network: GroupNetwork;
+  readonly logger: SockJSLogger;
+  readonly events: GroupEvents;
+  /** Called when there is no member and no watcher left. */
+  readonly onUnused: () => void;
+}
+
 /** Members of one group on this node, and the presence of its members on all nodes while it is watched. */
 export class GroupState {
   readonly members = new Set<GroupMember>();
@@ -33,6 +43,7 @@ export class GroupState {
   readonly #topic: string;
   readonly #network: GroupNetwork;
   readonly #logger: SockJSLogger;
+  readonly #events: GroupEvents;
   readonly #onUnused: () => void;
   /** Members whose presence has changed since it was stored. */
   readonly #changed = new Set<string>();
@@ -43,11 +54,11 @@ export class GroupState {
   #readsAgain = false;
   #retry: NodeJS.Timeout | undefined;
 
-  /** @param onUnused called when there is no member and no watcher left */
-  constructor(topic: string, network: GroupNetwork, logger: SockJSLogger, onUnused: () => void) {
+  constructor({ topic, network, logger, events, onUnused }: GroupInit) {
     this.#topic = topic;
     this.#network = network;
     this.#logger = logger;
+    this.#events = events;
     this.#onUnused = onUnused;
     this.subscribed = network.subscribe(topic).catch(() => this.missed());
   }
@@ -58,12 +69,13 @@ export class GroupState {
 
   /** @param presence JSON, or undefined to keep the present value */
   add(member: GroupMember, presence: string | undefined): void {
+    if (!this.members.has(member)) this.#events.joined(member.id);
     this.members.add(member);
     if (presence !== undefined) this.#setPresence(member.id, presence);
   }
 
   remove(member: GroupMember): void {
-    this.members.delete(member);
+    if (this.members.delete(member)) this.#events.left(member.id);
     this.#setPresence(member.id, undefined);
     this.#checkUse();
   }
@@ -89,6 +101,7 @@ export class GroupState {
 
   /** Reports lost messages to the watchers, and reads the presence again. */
   missed(): void {
+    if (this.members.size > 0) this.#events.missed();
     this.#view?.missed();
     this.#read();
   }

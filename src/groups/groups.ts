@@ -2,6 +2,7 @@ import type { NodeId } from '../backplane/backplane.ts';
 import type { CloseReason } from '../base/close-reasons.ts';
 import { type SockJSLogger, describeError } from '../base/logging.ts';
 import { createSharedMessage } from '../sessions/create-message.ts';
+import { GroupEvents } from './group-events.ts';
 import {
   type GroupMessage,
   formatBroadcast,
@@ -23,6 +24,7 @@ export function prefixOf(topic: string): string {
 
 /** Groups of the routers with one prefix: their members on this node, and the messages of other nodes. */
 export class Groups {
+  readonly #prefix: string;
   readonly #network: GroupNetwork;
   readonly #logger: SockJSLogger;
   readonly #groups = new Map<string, GroupState>();
@@ -32,6 +34,7 @@ export class Groups {
   readonly #topicPrefix: string;
 
   constructor(prefix: string, network: GroupNetwork, logger: SockJSLogger) {
+    this.#prefix = prefix;
     this.#network = network;
     this.#logger = logger;
     this.#topicOfAll = `${ALL} ${prefix}`;
@@ -63,10 +66,16 @@ export class Groups {
     const existing = this.#groups.get(name);
     if (existing !== undefined) return existing;
     const topic = this.#topicPrefix + name;
-    const group = new GroupState(topic, this.#network, this.#logger, () => {
-      if (this.#groups.get(name) !== group) return;
-      this.#groups.delete(name);
-      this.#network.unsubscribe(topic);
+    const group = new GroupState({
+      topic,
+      network: this.#network,
+      logger: this.#logger,
+      events: new GroupEvents(this.#prefix, name),
+      onUnused: () => {
+        if (this.#groups.get(name) !== group) return;
+        this.#groups.delete(name);
+        this.#network.unsubscribe(topic);
+      },
     });
     this.#groups.set(name, group);
     return group;

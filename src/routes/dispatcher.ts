@@ -3,7 +3,8 @@ import { describeError, quoteForLog } from '../base/logging.ts';
 import { REFUSALS, Refusal, type RefusalReason } from '../base/refusal.ts';
 import { type Admission, admitOrigin, enforce } from '../http/admission.ts';
 import type { Exchange, ExchangeHandler, HostSettings } from '../http/exchange.ts';
-import type { SessionRequestRoute } from '../cluster/session-routing.ts';
+import type { SessionRequestRoute } from '../cluster/session-relays.ts';
+import type { RelayMode } from '../hosts/node/relay-headers.ts';
 import { addCors, addNoCache, addPreflight, addSessionCookie } from '../http/headers.ts';
 import type { OperatorWarning } from '../http/operator-warnings.ts';
 import type { HostGuard } from '../http/host-guard.ts';
@@ -69,14 +70,19 @@ export class Dispatcher implements ExchangeHandler {
   }
 
   /** Handles a request that another node has relayed, whose origin it has checked. */
-  handleRelayed(exchange: Exchange): boolean {
+  handleRelayed(exchange: Exchange, mode: RelayMode | undefined): boolean {
     const match = this.#table.match(exchange.path);
     if (match === undefined || !match.route.cookie || exchange.isDisconnected) return false;
     const context = new RequestContext(this.#state, exchange, match.sessionId);
     let isKnown = true;
     this.#run(exchange, () => {
-      isKnown = context.session() !== undefined;
-      return isKnown ? this.#serve(match.route, context) : undefined;
+      const session = context.session();
+      isKnown = session !== undefined;
+      const isServed = isKnown && mode !== 'release';
+      const served = isServed ? this.#serve(match.route, context) : undefined;
+      if (mode !== undefined) session?.renewReceiver();
+      if (mode === 'release' && isKnown) exchange.respond(204, []);
+      return served;
     });
     return isKnown;
   }

@@ -1,6 +1,6 @@
 import { CLOSE_REASONS } from '../base/close-reasons.ts';
 import type { ClientMemory } from '../base/memory-budget.ts';
-import type { Frame } from '../protocol/frame.ts';
+import { type Frame, HEARTBEAT_FRAME } from '../protocol/frame.ts';
 import { MESSAGE_OVERHEAD_BYTES, type Message } from '../protocol/message.ts';
 import type { SessionStateMachine } from '../protocol/state-machine.ts';
 import { Backpressure, type SlowConsumer } from './backpressure.ts';
@@ -84,6 +84,14 @@ export class FrameWriter {
       const isLast = frame.type === 'close' || receiver.full || machine.isStale(now);
       if (isLast) return this.#endReceiver(receiver, now);
     }
+  }
+
+  /** Ends an HTTP response that waits for frames, so that the client sends its next request. */
+  renewReceiver(now: number): void {
+    const receiver = this.#slot.ready;
+    if (receiver?.renewable !== true || this.#machine.state !== 'open') return;
+    receiver.write(HEARTBEAT_FRAME);
+    this.#endReceiver(receiver, now);
   }
 
   /**

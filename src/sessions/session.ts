@@ -187,6 +187,11 @@ export class Session implements Flushable, HandlerOwner {
     this.#flush(now);
   }
 
+  /** Ends the HTTP response that waits for frames, so that the client sends its next request. */
+  renewReceiver(): void {
+    this.#writer.renewReceiver(this.#owner.clock());
+  }
+
   /** Queues a message. Returns false if the sender should wait for `onDrain`, or the session is not open. */
   send(message: Message): boolean {
     if (!this.#machine.isOpen) return false;

@@ -1,9 +1,9 @@
 /** Nodes that join, drain and leave, and mistakes of their operators. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { nodeOf } from '../../src/cluster/cluster.ts';
 import { EngineBackplane } from '../../src/backplane/engine-backplane.ts';
 import { MemoryEngine, MemoryHub, memoryBackplane } from '../../src/backplane/memory-engine.ts';
-import { findPrivateHost } from '../../src/cluster/cluster-options.ts';
 import { SockJSRouter, createCluster } from '../../src/index.ts';
 import { type TestNode, startNode, startNodes } from '../../testkit/cluster-nodes.ts';
 import { EngineFaults } from '../../testkit/faulty-engine.ts';
@@ -72,7 +72,7 @@ test('a closed router gets no relayed requests, and its prefix is free again', a
   });
   await router.close({ timeout: 0 });
   const headers = [
-    ['sockjs-relay', `1 ${cluster.backplane.secret}`],
+    ['sockjs-relay', `1 ${nodeOf(cluster).backplane.secret}`],
     ['sockjs-relay-owner', cluster.id],
   ] as const;
   const { head } = await httpRequest(relayPort, { ...POLL, headers });
@@ -188,54 +188,4 @@ test('a node on an IPv6 address gets relayed requests', async (t) => {
   await httpRequest(one.port, POLL);
   assert.equal((await httpRequest(two.port, SEND)).status, 204);
   assert.equal((await httpRequest(two.port, POLL)).body, 'a["a"]\n');
-});
-
-const INVALID: readonly (readonly [options: object, message: RegExp])[] = [
-  [{ backplane: undefined }, /backplane must be/],
-  [{ listen: { host: '0.0.0.0' } }, /advertise\.host/],
-  [{ listen: { host: '::' } }, /advertise\.host/],
-  [{ listen: { host: '[::1]' } }, /without port and brackets/],
-  [{ listen: { host: '10.0.0.1/8' } }, /without port/],
-  [{ listen: { port: 70_000 } }, /0 to 65535/],
-  [{ listen: { port: '7400' } }, /0 to 65535/],
-  [{ listen: '10.0.0.1:7400' }, /\{ host, port \}/],
-  [{ listen: { adress: 'x' } }, /no option listen\.adress/],
-  [{ namespaces: 'x' }, /Did you mean namespace\?/],
-  [{ namespace: 'a b' }, /letters, digits/],
-  [{ namespace: '' }, /letters, digits/],
-];
-
-for (const [options, message] of INVALID)
-  test(`createCluster refuses ${JSON.stringify(options)}`, () => {
-    const all = { backplane: memoryBackplane(new MemoryHub()), ...options };
-    assert.throws(() => createCluster(all), { code: 'ERR_SETTING', message });
-  });
-
-function addresses(...texts: string[]): Parameters<typeof findPrivateHost>[0] {
-  const infos = texts.map((address) => ({
-    address,
-    family: address.includes(':') ? 'IPv6' : 'IPv4',
-    internal: address === '127.0.0.1' || address === '::1',
-    netmask: '',
-    mac: '',
-    cidr: null,
-    scopeid: 0,
-  }));
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the family fits the address
-  return { eth0: infos as never };
-}
-
-test('the listener chooses the only private address, and never a public one', () => {
-  const found: readonly (readonly [string, readonly string[]])[] = [
-    ['10.0.0.5', ['127.0.0.1', '10.0.0.5', '203.0.113.9', '2001:db8::1', 'fe80::1']],
-    ['172.31.0.1', ['172.31.0.1', '172.32.0.1', 'fd00::1']],
-    ['100.64.0.1', ['100.64.0.1', '100.128.0.1']],
-    ['fd00::1', ['203.0.113.9', 'fd00::1', 'fe80::1']],
-  ];
-  for (const [host, all] of found) assert.equal(findPrivateHost(addresses(...all)), host);
-  for (const all of [[], ['203.0.113.9'], ['10.0.0.5', '172.17.0.1'], ['2001:db8::1']])
-    assert.throws(() => findPrivateHost(addresses('127.0.0.1', ...all)), {
-      code: 'ERR_SETTING',
-      message: /Set listen\.host/,
-    });
 });

@@ -1,6 +1,7 @@
 /** The relay listener gives nothing to strangers. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { nodeOf } from '../../src/cluster/cluster.ts';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { startNode, startNodes } from '../../testkit/cluster-nodes.ts';
 import { httpRequest } from '../../testkit/raw-http.ts';
@@ -68,7 +69,7 @@ test('of too many connections without the secret, the oldest one is closed', asy
 
 test('another version of the protocol gets 503, and one warning', async (t) => {
   const { relayPort, cluster, logger } = await startNode(t, {});
-  const headers = [['sockjs-relay', `2 ${cluster.backplane.secret}`]] as const;
+  const headers = [['sockjs-relay', `2 ${nodeOf(cluster).backplane.secret}`]] as const;
   for (let count = 0; count < 3; count += 1)
     assert.equal((await httpRequest(relayPort, { ...POLL, headers })).status, 503);
   const warnings = logger.take().filter(({ level }) => level === 'warn');
@@ -79,7 +80,7 @@ test('another version of the protocol gets 503, and one warning', async (t) => {
 test('a request with the secret reaches only requests of sessions', async (t) => {
   const { relayPort, cluster, router } = await startNode(t, {});
   const headers = [
-    ['sockjs-relay', `1 ${cluster.backplane.secret}`],
+    ['sockjs-relay', `1 ${nodeOf(cluster).backplane.secret}`],
     ['sockjs-relay-owner', cluster.id],
   ] as const;
   for (const path of ['/echo', '/echo/info', '/echo/websocket', '/echo/000/x/xhr', '/other', '*'])
@@ -100,10 +101,7 @@ test('an error of the application in a relayed request ends only this request', 
   const { port, relayPort, cluster, logger } = await startNode(t, { settings: { verifyIp } });
   assert.equal((await httpRequest(port, POLL)).body, 'o\n');
   fails = true;
-  const headers = [
-    ['sockjs-relay', `1 ${cluster.backplane.secret}`],
-    ['sockjs-relay-owner', cluster.id],
-  ] as const;
+  const headers = [['sockjs-relay', `1 ${nodeOf(cluster).backplane.secret}`]] as const;
   assert.equal((await httpRequest(relayPort, { ...POLL, headers })).status, 500);
   assert.match(logger.take()[0]?.line ?? '', /verifyIp has failed/);
 });

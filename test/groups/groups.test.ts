@@ -1,9 +1,11 @@
 /** Groups of connections, without a cluster and across its nodes. */
 import assert from 'node:assert/strict';
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { type TestContext, test } from 'node:test';
 import { SockJSConnection, type SockJSRouter } from '../../src/index.ts';
 import { multiplex } from '../../src/extras/multiplex.ts';
-import { TestCluster } from '../../testkit/cluster.ts';
+import { joinCluster, startNode, startNodes } from '../../testkit/cluster-nodes.ts';
+import { MemoryHub } from '../../src/index.ts';
 import { EngineFaults } from '../../testkit/faulty-engine.ts';
 import { type RawWebSocket, openWebSocket } from '../../testkit/raw-websocket.ts';
 import { startRouter } from '../../testkit/server.ts';
@@ -170,8 +172,8 @@ test('wrong names, texts and presences are refused with an error', async (t) => 
 });
 
 test('a group sends to its members on every node, in order', async (t) => {
-  const cluster = new TestCluster(t, { connection: Member });
-  const [one, two, three] = await cluster.startAll(3);
+  const options = { connection: Member, hub: new MemoryHub(), heartbeatInterval: 200 };
+  const [one, two, three] = await startNodes(t, 3, options);
   assert.ok(three !== undefined);
   const clients = await Promise.all(
     [one, two, three].map(({ port }) => open(t, port, 'news', 'a room with spaces')),
@@ -193,9 +195,9 @@ test('a group sends to its members on every node, in order', async (t) => {
 });
 
 test('a node subscribes to a group only while it has members', async (t) => {
-  const cluster = new TestCluster(t, { connection: Member });
-  const [one, two] = await cluster.startAll();
-  const topics = (): number => cluster.hub.subscribers.size;
+  const options = { connection: Member, hub: new MemoryHub(), heartbeatInterval: 200 };
+  const [one, two] = await startNodes(t, 2, options);
+  const topics = (): number => options.hub.subscribers.size;
   const before = topics();
   const client = await open(t, two.port, 'news');
   assert.equal(topics(), before + 1);
@@ -208,7 +210,7 @@ test('a node subscribes to a group only while it has members', async (t) => {
 });
 
 test('router.broadcast(text) reaches every connection on every node', async (t) => {
-  const [one, two] = await new TestCluster(t).startAll();
+  const [one, two] = await startNodes(t, 2);
   const clients = [await open(t, one.port), await open(t, two.port)];
   await until(() => [...two.router.connections].length === 1, 'both connections');
   one.router.broadcast('to all');
@@ -216,10 +218,9 @@ test('router.broadcast(text) reaches every connection on every node', async (t) 
 });
 
 test('a process without a router publishes to groups', async (t) => {
-  const cluster = new TestCluster(t, { connection: Member });
-  const [one] = await cluster.startAll();
-  const publisher = cluster.join();
-  await publisher.ready();
+  const options = { connection: Member, hub: new MemoryHub(), heartbeatInterval: 200 };
+  const [one] = await startNodes(t, 2, options);
+  const publisher = await joinCluster(t, options);
   const client = await open(t, one.port, 'news');
   publisher.group('/echo', 'news').broadcast('hello');
   publisher.broadcast('/echo', 'to all');
@@ -232,10 +233,10 @@ test('a process without a router publishes to groups', async (t) => {
 });
 
 test('members on this node get broadcasts while the backplane is away, and others learn that they missed some', async (t) => {
-  const cluster = new TestCluster(t, { connection: Member });
+  const options = { connection: Member, hub: new MemoryHub(), heartbeatInterval: 200 };
   const faults = new EngineFaults();
-  const one = await cluster.start(faults);
-  const two = await cluster.start();
+  const one = await startNode(t, { ...options, faults });
+  const two = await startNode(t, options);
   const local = await open(t, one.port, 'news');
   const remote = await open(t, two.port, 'news');
   let missed = 0;
@@ -252,4 +253,31 @@ test('members on this node get broadcasts while the backplane is away, and other
   await until(() => missed > 0, 'the report');
   two.router.group('news').broadcast('after');
   for (const client of [local, remote, joined]) assert.equal(await client.next(), 'after');
+});
+
+test('channels of node:diagnostics_channel publish the events of groups', async (t) => {
+  const options = { connection: Member, hub: new MemoryHub(), heartbeatInterval: 200 };
+  const faults = new EngineFaults();
+  const { port, router, cluster: node } = await startNode(t, { ...options, faults });
+  const events: unknown[] = [];
+  const record = (message: unknown, channel: string | symbol): void => {
+    events.push([channel, message]);
+  };
+  for (const name of ['join', 'leave', 'missed']) {
+    subscribe(`sockjs-server:${name}`, record);
+    t.after(() => unsubscribe(`sockjs-server:${name}`, record));
+  }
+  const client = await open(t, port, 'news', 'news');
+  const { id } = firstOf(router);
+  faults.cut();
+  await until(() => !node.stats.backplaneUp, 'the outage');
+  await faults.mend();
+  await until(() => events.length === 2, 'the report');
+  await say(client, 'leave news');
+  await say(client, 'leave news');
+  assert.deepEqual(events, [
+    ['sockjs-server:join', { prefix: '/echo', group: 'news', id }],
+    ['sockjs-server:missed', { prefix: '/echo', group: 'news' }],
+    ['sockjs-server:leave', { prefix: '/echo', group: 'news', id }],
+  ]);
 });

@@ -3,7 +3,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { PresenceMember, SockJSRouter } from '../../src/index.ts';
 import { SockJSConnection } from '../../src/index.ts';
-import { type TestNode, TestCluster } from '../../testkit/cluster.ts';
+import { type TestNode, startNode, startNodes } from '../../testkit/cluster-nodes.ts';
+import { MemoryHub } from '../../src/index.ts';
 import { EngineFaults } from '../../testkit/faulty-engine.ts';
 import { type RawWebSocket, openWebSocket } from '../../testkit/raw-websocket.ts';
 import { startRouter } from '../../testkit/server.ts';
@@ -77,8 +78,8 @@ test('presence without a cluster', async (t) => {
 });
 
 test('presence across nodes', async (t) => {
-  const cluster = new TestCluster(t, { connection: Present });
-  const [one, two, three] = await cluster.startAll(3);
+  const options = { connection: Present, hub: new MemoryHub(), heartbeatInterval: 200 };
+  const [one, two, three] = await startNodes(t, 3, options);
   assert.ok(three !== undefined);
   const ann = await openWebSocket(t, one.port, '/echo/websocket');
   await be(ann, 'ann');
@@ -98,7 +99,7 @@ test('presence across nodes', async (t) => {
 });
 
 test('the node of a member is its name in the cluster', async (t) => {
-  const [one, two] = await new TestCluster(t, { connection: Present }).startAll();
+  const [one, two] = await startNodes(t, 2, { connection: Present });
   await be(await openWebSocket(t, one.port, '/echo/websocket'), 'ann');
   const members = await two.router.group('news').presence();
   assert.deepEqual(
@@ -108,7 +109,7 @@ test('the node of a member is its name in the cluster', async (t) => {
 });
 
 test('the members of a node that leaves are gone', async (t) => {
-  const [one, two] = await new TestCluster(t, { connection: Present }).startAll();
+  const [one, two] = await startNodes(t, 2, { connection: Present });
   await be(await openWebSocket(t, one.port, '/echo/websocket'), 'ann');
   const { lines } = record(two.router);
   await until(() => lines.length === 1, 'the member');
@@ -118,10 +119,10 @@ test('the members of a node that leaves are gone', async (t) => {
 });
 
 test('presence is complete again after an outage of one node', async (t) => {
-  const cluster = new TestCluster(t, { connection: Present });
+  const options = { connection: Present, hub: new MemoryHub(), heartbeatInterval: 200 };
   const faults = new EngineFaults();
-  const one = await cluster.start(faults);
-  const two = await cluster.start();
+  const one = await startNode(t, { ...options, faults });
+  const two = await startNode(t, options);
   const ann = await openWebSocket(t, one.port, '/echo/websocket');
   const eve = await openWebSocket(t, one.port, '/echo/websocket');
   const bob = await openWebSocket(t, two.port, '/echo/websocket');
@@ -146,17 +147,17 @@ test('presence is complete again after an outage of one node', async (t) => {
 });
 
 test('presence is complete again after a restart of an engine that has lost its records', async (t) => {
-  const cluster = new TestCluster(t, { connection: Present });
+  const options = { connection: Present, hub: new MemoryHub(), heartbeatInterval: 200 };
   const faults = new EngineFaults();
-  const one = await cluster.start(faults);
-  const two = await cluster.start(faults);
+  const one = await startNode(t, { ...options, faults });
+  const two = await startNode(t, { ...options, faults });
   await be(await openWebSocket(t, one.port, '/echo/websocket'), 'ann');
   await be(await openWebSocket(t, two.port, '/echo/websocket'), 'bob');
   const { lines } = record(one.router);
   await until(() => lines.length === 2, 'the members');
   faults.cut();
   await until(() => !one.cluster.stats.backplaneUp, 'the outage');
-  cluster.hub.clear();
+  options.hub.clear();
   await faults.mend();
   await assertPresent([one, two], 'ann,bob');
   assert.deepEqual(
@@ -167,9 +168,9 @@ test('presence is complete again after a restart of an engine that has lost its 
 });
 
 test('reading the presence fails while the backplane is away', async (t) => {
-  const cluster = new TestCluster(t, { connection: Present });
+  const options = { connection: Present, hub: new MemoryHub(), heartbeatInterval: 200 };
   const faults = new EngineFaults();
-  const one = await cluster.start(faults);
+  const one = await startNode(t, { ...options, faults });
   faults.cut();
   await until(() => !one.cluster.stats.backplaneUp, 'the outage');
   await assert.rejects(one.router.group('news').presence(), { code: 'ERR_BACKPLANE' });

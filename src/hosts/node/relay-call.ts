@@ -1,19 +1,15 @@
 /** One relayed request, from its start to the end of its response. */
 import type { ClientRequest, IncomingMessage } from 'node:http';
 import type { Exchange, ResponseListener } from '../../http/exchange.ts';
-import { RELAY_RESULT, type RelayResult, copyHeaders } from './relay-headers.ts';
+import { RELAY_RESULT, copyHeaders } from './relay-headers.ts';
 
 /**
  * `responded`: the response has started. `disconnected`: the client has gone. Otherwise the client has no response yet.
- * `unknown`: the owner has no such session. `refused`: it has another version of the protocol or another secret. `gone`:
- * it has ended. `failed`: it cannot be reached, or does not respond in time.
+ * `unknown`: the owner has no such session. `refused`: it has another version of the protocol or another secret.
+ * `failed`: it cannot be reached, so it has not handled the request. `gone`: it has ended or does not respond in time,
+ * and may have handled the request.
  */
 export type RelayOutcome = 'disconnected' | 'failed' | 'gone' | 'refused' | 'responded' | 'unknown';
-
-const OUTCOMES: ReadonlyMap<string, RelayOutcome> = new Map<RelayResult, RelayOutcome>([
-  ['owner', 'gone'],
-  ['session', 'unknown'],
-]);
 
 /** Codes of errors of a connection whose other end is a living machine without the process. */
 const GONE_CODES = new Set(['ECONNREFUSED', 'ECONNRESET', 'EPIPE']);
@@ -24,8 +20,15 @@ const CONNECT_TIMEOUT_MS = 2000;
 /** Headers that belong to one connection. */
 const DROPPED_RESPONSE_HEADERS = new Set(['connection', 'date', 'keep-alive', 'transfer-encoding']);
 
-function outcomeOf(error: Error): RelayOutcome {
-  return GONE_CODES.has(String(Reflect.get(error, 'code'))) ? 'gone' : 'failed';
+function isRefused(error: Error): boolean {
+  return GONE_CODES.has(String(Reflect.get(error, 'code')));
+}
+
+export interface RelayEvents {
+  /** Called with the reason that a node has not responded. */
+  onFailed(error: Error): void;
+  /** Called when the response is complete, or the client has disconnected. */
+  onEnd(): void;
 }
 
 /** A request to the owner of a session, whose response is passed on to the client as it arrives. */
@@ -34,34 +37,33 @@ export class RelayCall implements ResponseListener {
   readonly #exchange: Exchange;
   readonly #request: ClientRequest;
   readonly #silenceLimit: number;
-  readonly #onFailed: (error: Error) => void;
+  readonly #events: RelayEvents;
   #settle: (outcome: RelayOutcome) => void = () => {};
   #response: IncomingMessage | undefined;
   /** Time without a byte of the owner in which the client could take one, in milliseconds. */
   #silence = 0;
-  #isConnecting = false;
+  #isConnecting = true;
 
   /**
    * @param silenceLimit time in milliseconds in which the owner has to send something
-   * @param onFailed called with the reason that a living node has not responded
    */
   constructor(
     exchange: Exchange,
     request: ClientRequest,
     silenceLimit: number,
-    onFailed: (error: Error) => void,
+    events: RelayEvents,
   ) {
     this.#exchange = exchange;
     this.#request = request;
     this.#silenceLimit = silenceLimit;
-    this.#onFailed = onFailed;
+    this.#events = events;
     this.outcome = new Promise((resolve) => {
       this.#settle = resolve;
     });
     exchange.listen(this);
     request.on('socket', (socket) => {
+      this.#isConnecting = socket.connecting;
       if (!socket.connecting) return;
-      this.#isConnecting = true;
       socket.once('connect', () => {
         this.#isConnecting = false;
         this.#silence = 0;
@@ -69,7 +71,7 @@ export class RelayCall implements ResponseListener {
     });
     request.on('response', (response) => this.#onResponse(response));
     request.on('error', (error) => this.#fail(error));
-    request.on('close', () => this.#settle('failed'));
+    request.on('close', () => this.#settle('gone'));
   }
 
   /** Adds to the time in which the owner was silent, and aborts the request when it is over its limit. */
@@ -88,11 +90,13 @@ export class RelayCall implements ResponseListener {
 
   onFinish(): void {
     this.#settle('responded');
+    this.#events.onEnd();
   }
 
   /** The owner notices the end of its connection as it would notice the end of the client's. */
   onDisconnect(): void {
     this.#settle('disconnected');
+    this.#events.onEnd();
     this.#request.destroy();
   }
 
@@ -101,16 +105,19 @@ export class RelayCall implements ResponseListener {
   }
 
   #fail(error: Error): void {
-    this.#settle(outcomeOf(error));
-    if (!this.#exchange.isDisconnected) this.#onFailed(error);
+    this.#settle(this.#isConnecting && !isRefused(error) ? 'failed' : 'gone');
+    if (!this.#exchange.isDisconnected) this.#events.onFailed(error);
   }
 
   #onResponse(response: IncomingMessage): void {
     const result = response.headers[RELAY_RESULT];
     if (result === 'handled') return this.#passOn(response);
     response.resume();
-    this.#settle(OUTCOMES.get(String(result)) ?? 'refused');
-    if (result === undefined) this.#onFailed(new Error(`its status is ${response.statusCode}`));
+    if (result === 'owner') return this.#settle('gone');
+    if (result === 'session') return this.#settle('unknown');
+    this.#settle('refused');
+    if (result === undefined)
+      this.#events.onFailed(new Error(`its status is ${response.statusCode}`));
     return undefined;
   }
 
@@ -129,10 +136,8 @@ export class RelayCall implements ResponseListener {
       if (!this.#exchange.writable) response.pause();
     });
     response.on('end', () => this.#exchange.end());
-    response.on('error', () => {
-      // After the end of a stream, the client polls and gets a close frame. An abort would be an error for it.
-      if (response.headers['content-length'] === undefined) this.#exchange.end();
-      else this.#exchange.abort();
-    });
+    // An abort would be an error for the client. After the end of a stream it polls again, and gets the close frame.
+    const isStream = response.headers['content-length'] === undefined;
+    response.on('error', () => (isStream ? this.#exchange.end() : this.#exchange.abort()));
   }
 }

@@ -1,13 +1,15 @@
 /** Relays requests of clients to the node that owns their session. */
-import { Agent, request as sendRequest } from 'node:http';
+import { Agent, type ClientRequest, request as sendRequest } from 'node:http';
 import { Ticker } from '../../base/ticker.ts';
 import type { ClientAddress } from '../../http/client-address.ts';
 import type { Exchange, HeaderList } from '../../http/exchange.ts';
 import { RelayCall, type RelayOutcome } from './relay-call.ts';
 import {
   RELAY_CLIENT,
+  RELAY_MODE,
   RELAY_OWNER,
   RELAY_SECRET,
+  type RelayMode,
   copyHeaders,
   formatClient,
   formatSecret,
@@ -46,15 +48,22 @@ export interface RelayTarget {
   readonly port: number;
 }
 
-/** A request to be relayed. */
-export interface RelayRequest {
+/** A request of a client. */
+export interface RelayedRequest {
   readonly exchange: Exchange;
   readonly client: ClientAddress;
   /** Path with the prefix, and query. */
   readonly url: string;
+}
+
+/** A request to be relayed. */
+export interface RelayRequest extends RelayedRequest {
+  readonly mode: RelayMode | undefined;
   readonly body: Buffer | undefined;
   /** Time in milliseconds in which the owner has to send something. */
   readonly silenceLimit: number;
+  /** Called when the response is complete, or the client has disconnected. */
+  readonly onEnd: () => void;
 }
 
 /** Relays requests over kept-alive connections. */
@@ -73,30 +82,26 @@ export class RelayClient {
 
   /** Relays a request. It is never repeated. */
   relay(target: RelayTarget, secret: string, relayed: RelayRequest): Promise<RelayOutcome> {
-    const { exchange, client, url, body, silenceLimit } = relayed;
-    if (exchange.isDisconnected) return Promise.resolve('disconnected');
-    const { host, port, node } = target;
-    const { method } = exchange;
-    // The node reads a limited number of headers.
-    const headers: HeaderList = [
-      RELAY_SECRET,
-      formatSecret(secret),
-      RELAY_CLIENT,
-      formatClient(client),
-      RELAY_OWNER,
-      node,
-    ];
-    if (method === 'POST') headers.push('Content-Length', String(body?.length ?? 0));
-    headers.push(...copyHeaders(exchange.rawHeaders, DROPPED_REQUEST_HEADERS));
-    const agent = this.#agentOf(node);
-    const request = sendRequest({ agent, host, port, method, path: url, headers });
-    const call = new RelayCall(exchange, request, silenceLimit, (error) =>
-      this.#onFailed(target, error),
-    );
+    const { exchange, body, silenceLimit, onEnd } = relayed;
+    if (exchange.isDisconnected) {
+      onEnd();
+      return Promise.resolve('disconnected');
+    }
+    const request = this.#open(target, secret, relayed);
+    const onFailed = (error: Error): void => this.#onFailed(target, error);
+    const call = new RelayCall(exchange, request, silenceLimit, { onFailed, onEnd });
     this.#add(call);
     request.on('close', () => this.#remove(call));
     request.end(body);
     return call.outcome;
+  }
+
+  /** Asks the owner to end the response of a receiving request that was relayed to it. */
+  release(target: RelayTarget, secret: string, relayed: RelayedRequest): void {
+    const request = this.#open(target, secret, { ...relayed, mode: 'release' });
+    request.on('error', () => {});
+    request.on('response', (response) => response.resume());
+    request.end();
   }
 
   /**
@@ -113,6 +118,28 @@ export class RelayClient {
   close(): void {
     for (const agent of this.#agents.values()) agent.destroy();
     this.#agents.clear();
+  }
+
+  #open(
+    { host, port, node }: RelayTarget,
+    secret: string,
+    { exchange, client, url, mode, body }: RelayedRequest & Partial<RelayRequest>,
+  ): ClientRequest {
+    const { method } = exchange;
+    // The node reads a limited number of headers.
+    const headers: HeaderList = [
+      RELAY_SECRET,
+      formatSecret(secret),
+      RELAY_OWNER,
+      node,
+      RELAY_CLIENT,
+      formatClient(client),
+    ];
+    if (mode !== undefined) headers.push(RELAY_MODE, mode);
+    if (method === 'POST') headers.push('Content-Length', String(body?.length ?? 0));
+    headers.push(...copyHeaders(exchange.rawHeaders, DROPPED_REQUEST_HEADERS));
+    const agent = this.#agentOf(node);
+    return sendRequest({ agent, host, port, method, path: url, headers });
   }
 
   #agentOf(node: string): Agent {

@@ -10,18 +10,30 @@ const RELAY_PREFIX = 'sockjs-relay';
 
 /** Version of the protocol and secret of the cluster, in a request. */
 export const RELAY_SECRET = RELAY_PREFIX;
+/** Name of the owner, in a request. A new process may have the address of one that has ended. */
+export const RELAY_OWNER = `${RELAY_PREFIX}-owner`;
 /** Scheme, address and host of the client, in a request. */
 export const RELAY_CLIENT = `${RELAY_PREFIX}-client`;
-/** Name of the node for which a request is meant. A new process may have the address of one that has ended. */
-export const RELAY_OWNER = `${RELAY_PREFIX}-owner`;
+/** A `RelayMode`, in a receiving request of a node that shuts down. */
+export const RELAY_MODE = `${RELAY_PREFIX}-mode`;
 /** A `RelayResult`, in every response to a request with the secret. */
 export const RELAY_RESULT = `${RELAY_PREFIX}-result`;
 
 /**
- * `handled`: the response is that of the owner. `session`: the owner has no such session. `owner`: another node has the
- * address of the owner now. `version`: the node uses another version of the protocol.
+ * `handled`: the response is that of the owner. `owner`: this node is not the owner. `session`: the owner has no such
+ * session. `version`: it uses another version of the protocol.
  */
 export type RelayResult = 'handled' | 'owner' | 'session' | 'version';
+
+/**
+ * `brief`: the owner sends what is queued or a heartbeat, and ends the response. `release`: it does so with the response
+ * that it has begun for the session, and the request itself gets an empty response.
+ */
+export type RelayMode = 'brief' | 'release';
+
+export function parseMode(value: unknown): RelayMode | undefined {
+  return value === 'brief' || value === 'release' ? value : undefined;
+}
 
 export function formatSecret(secret: string): string {
   return `${VERSION} ${secret}`;

@@ -20,13 +20,16 @@ import { NodeExchange } from './node-exchange.ts';
 import type { WriteLimits } from './write-watchdog.ts';
 import {
   RELAY_CLIENT,
+  RELAY_MODE,
   RELAY_OWNER,
   RELAY_RESULT,
   RELAY_SECRET,
+  type RelayMode,
   type RelayResult,
   checkSecret,
   copyHeaders,
   parseClient,
+  parseMode,
 } from './relay-headers.ts';
 
 const NOT_FOUND = 404;
@@ -53,7 +56,7 @@ export interface RelayHandler {
   readonly prefix: string;
   readonly settings: HostSettings;
   /** Handles a request of a session. Returns false if there is no such session, and the request is unchanged. */
-  handleRelayed(exchange: Exchange): boolean;
+  handleRelayed(exchange: Exchange, mode: RelayMode | undefined): boolean;
 }
 
 /** A relayed request. Its client is the one that the other node has seen. */
@@ -136,16 +139,17 @@ function serve(
   response: ServerResponse,
   { node, routers, onRelayed }: RelayListenerOptions,
 ): void {
-  if (request.headers[RELAY_OWNER] !== node()) return refuse(response, NOT_FOUND, 'owner');
   onRelayed();
   const target = splitTarget(request.url ?? '');
+  const mode = parseMode(request.headers[RELAY_MODE]);
   for (const { handler } of routers) {
     const below = stripPrefix(target, handler.prefix);
     if (below === undefined) continue;
     const exchange = new RelayedExchange(request, response, below, handler.settings);
-    if (handler.handleRelayed(exchange)) return undefined;
+    if (handler.handleRelayed(exchange, mode)) return undefined;
   }
-  return refuse(response, NOT_FOUND, 'session');
+  const isOwner = request.headers[RELAY_OWNER] === node();
+  return refuse(response, NOT_FOUND, isOwner ? 'session' : 'owner');
 }
 
 /**

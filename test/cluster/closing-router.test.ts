@@ -1,0 +1,71 @@
+/** A router that closes gives the requests that it has relayed back to their clients, whose sessions go on. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { type TestNode, startNodes } from '../../testkit/cluster-nodes.ts';
+import { httpConnection, httpRequest } from '../../testkit/raw-http.ts';
+import { until } from '../../testkit/until.ts';
+
+const SESSION = '/echo/000/session';
+const POLL = { method: 'POST', path: `${SESSION}/xhr` };
+
+function send(text: string): { method: string; path: string; body: string } {
+  return { method: 'POST', path: `${SESSION}/xhr_send`, body: JSON.stringify([text]) };
+}
+
+function interruptions({ router }: TestNode): number {
+  return router.stats.dump().closed.interrupted;
+}
+
+test('a relayed poll ends with a heartbeat, and the session goes on', async (t) => {
+  const [one, two, three] = await startNodes(t, 3);
+  assert.ok(three !== undefined);
+  await httpRequest(one.port, POLL);
+  const poll = httpConnection(t, two.port).send(POLL);
+  await until(() => one.cluster.stats.relayedIn === 1, 'the relayed poll');
+  const closed = two.router.close();
+  assert.equal((await poll.response()).body, 'h\n');
+  await closed;
+  assert.equal((await httpRequest(three.port, send('a'))).status, 204);
+  assert.equal((await httpRequest(three.port, POLL)).body, 'a["a"]\n');
+  assert.equal(interruptions(one), 0);
+});
+
+for (const transport of ['xhr_streaming', 'eventsource', 'htmlfile?c=x'])
+  test(`a relayed ${transport} ends, and the session goes on`, async (t) => {
+    const [one, two, three] = await startNodes(t, 3);
+    assert.ok(three !== undefined);
+    await httpRequest(one.port, POLL);
+    const method = transport === 'xhr_streaming' ? 'POST' : 'GET';
+    const stream = httpConnection(t, two.port).send({ method, path: `${SESSION}/${transport}` });
+    await stream.readHead();
+    const closed = two.router.close();
+    const chunks = await stream.chunks();
+    assert.match(chunks.at(-1) ?? '', /h/);
+    await closed;
+    await httpRequest(three.port, send('a'));
+    assert.equal((await httpRequest(three.port, POLL)).body, 'a["a"]\n');
+    assert.equal(interruptions(one), 0);
+  });
+
+test('a poll that arrives while the router closes is answered at once', async (t) => {
+  const [one, two] = await startNodes(t, 2);
+  await httpRequest(one.port, POLL);
+  // A session of this node keeps the router open until its client has the close frame.
+  await httpRequest(two.port, { method: 'POST', path: '/echo/000/own/xhr' });
+  const closed = two.router.close();
+  assert.equal((await httpRequest(two.port, POLL)).body, 'h\n');
+  await httpRequest(one.port, send('a'));
+  assert.equal((await httpRequest(two.port, POLL)).body, 'a["a"]\n');
+  await httpRequest(two.port, { method: 'POST', path: '/echo/000/own/xhr' });
+  await closed;
+  assert.equal(interruptions(one), 0);
+});
+
+test('a router closes in time if the owner does not respond', async (t) => {
+  const [one, two] = await startNodes(t, 2, { settings: { heartbeatDelay: 60_000 } });
+  await httpRequest(one.port, POLL);
+  httpConnection(t, two.port).send(send('a'));
+  const start = performance.now();
+  await two.router.close({ timeout: 300 });
+  assert.ok(performance.now() - start < 5000);
+});
