@@ -13,7 +13,6 @@ const { name, engine, engineUrl, port, relayPort, routes } = JSON.parse(
   process.argv[2] ?? '',
 ) as NodeOptions;
 
-const CLOSE_TIMEOUT_MS = 3000;
 const PUBLISH_INTERVAL_MS = 10;
 
 type PublishCommand = Extract<NodeCommand, { readonly type: 'publish' }>;
@@ -40,7 +39,8 @@ class Echo extends SockJSConnection {
 
   override onMessage(text: string): void {
     reportReceived(text);
-    this.send(text);
+    if (text === 'close') this.close(3000, 'closed by the client');
+    else this.send(text);
   }
 }
 
@@ -123,7 +123,7 @@ async function publish(command: PublishCommand): Promise<NodeReport> {
 }
 
 async function close(): Promise<void> {
-  await router.close({ timeout: CLOSE_TIMEOUT_MS });
+  await router.close();
   await cluster.close();
   report({ type: 'closed' });
   setImmediate(() => process.exit());

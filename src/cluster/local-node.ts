@@ -60,8 +60,8 @@ export class LocalNode implements ClusterNode, BackplaneListener {
     // Warnings are logged once.
     this.#logger = new RouterLog(options.logger ?? CONSOLE_LOGGER, '');
     this.#groups = new ClusterGroups(this, this.#logger);
-    this.#nodes = new NodeDirectory(this.#logger);
     this.#relays = new RelayClient((target, error) => this.#warnOfNode(target, error));
+    this.#nodes = new NodeDirectory(this.#logger, this.#relays, () => this.backplane.secret);
     this.#listener = createRelayListener({
       secret: () => this.backplane.secret,
       node: () => this.#id,
@@ -213,7 +213,7 @@ export class LocalNode implements ClusterNode, BackplaneListener {
   }
 
   onMembers(cards: ReadonlyMap<NodeId, string>): void {
-    for (const node of this.#nodes.update(cards, this.#id)) this.#relays.abort(node);
+    this.#nodes.update(cards, this.#id);
     this.#groups.onNodes(new Set(cards.keys()));
   }
 
@@ -252,6 +252,7 @@ export class LocalNode implements ClusterNode, BackplaneListener {
     await this.#ready.catch(() => {});
     this.#state = 'left';
     await this.backplane.leave();
+    this.#nodes.clear();
     this.#relays.close();
     await closeHttpServer(this.#listener);
   }

@@ -1,7 +1,16 @@
 import type { SockJSLogger } from '../base/logging.ts';
-import type { RelayTarget } from '../hosts/node/relay-client.ts';
 import type { NodeId } from '../backplane/backplane.ts';
+import type { RelayTarget } from '../hosts/node/relay-client.ts';
 import { type NodeCard, parseCard } from './node-card.ts';
+
+/** Interval at which a node that is not a member is probed, in milliseconds. */
+const PROBE_INTERVAL_MS = 3000;
+
+function wait(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => {
+    setTimeout(resolve, milliseconds).unref();
+  });
+}
 
 /** What the nodes of a cluster know about one of them. */
 export interface ClusterNodeInfo {
@@ -23,14 +32,28 @@ function describeNode(id: NodeId, card: NodeCard | undefined): ClusterNodeInfo {
   };
 }
 
+/** Connections to the relay listeners of other nodes. */
+export interface NodeConnections {
+  /** Returns whether a node responds. */
+  probe(target: RelayTarget, secret: string): Promise<boolean>;
+  /** Closes the connections to a node that is gone. */
+  abort(node: NodeId): void;
+}
+
 /** All nodes of a cluster, by their cards. */
 export class NodeDirectory {
   readonly #logger: SockJSLogger;
+  readonly #connections: NodeConnections;
+  readonly #secret: () => string;
   #cards: ReadonlyMap<NodeId, NodeCard | undefined> = new Map();
+  /** Nodes that are no longer members, but may be only cut off from the backplane. */
+  readonly #unlisted = new Map<NodeId, NodeCard>();
 
   /** @param logger logs each warning once */
-  constructor(logger: SockJSLogger) {
+  constructor(logger: SockJSLogger, connections: NodeConnections, secret: () => string) {
     this.#logger = logger;
+    this.#connections = connections;
+    this.#secret = secret;
   }
 
   get size(): number {
@@ -45,26 +68,56 @@ export class NodeDirectory {
     return [...this.#cards].map(([id, card]) => describeNode(id, card));
   }
 
+  /** Returns whether requests can be relayed to a node. */
   has(node: NodeId): boolean {
-    return this.#cards.has(node);
+    return this.#cards.has(node) || this.#unlisted.has(node);
   }
 
   /** Returns the relay listener of a node, or undefined if the node is gone or incompatible. */
   targetOf(node: NodeId): RelayTarget | undefined {
-    const card = this.#cards.get(node);
+    const card = this.#cards.get(node) ?? this.#unlisted.get(node);
     return card && { node, host: card.host, port: card.port };
   }
 
   /**
    * Replaces the cards of all nodes.
    * @param self this node
-   * @returns the nodes that are gone
    */
-  update(cards: ReadonlyMap<NodeId, string>, self: NodeId): readonly NodeId[] {
-    const gone = this.ids.filter((node) => !cards.has(node));
+  update(cards: ReadonlyMap<NodeId, string>, self: NodeId): void {
+    const before = this.#cards;
     this.#cards = new Map([...cards].map(([node, card]) => [node, parseCard(card)]));
+    for (const node of cards.keys()) this.#unlisted.delete(node);
+    for (const [node, card] of before) if (!cards.has(node)) this.#leave(node, card);
     this.#warnOfPrefixes(this.#cards.get(self)?.prefixes ?? []);
-    return gone;
+  }
+
+  clear(): void {
+    this.#cards = new Map();
+    this.#unlisted.clear();
+  }
+
+  /** A node that drained has left. Any other one has ended, hangs, or is cut off from the backplane. */
+  #leave(node: NodeId, card: NodeCard | undefined): void {
+    if (card === undefined || card.isDraining) return this.#connections.abort(node);
+    this.#unlisted.set(node, card);
+    void this.#watch(node, card);
+    return undefined;
+  }
+
+  /** Keeps a node that is not a member while its relay listener responds. */
+  async #watch(node: NodeId, card: NodeCard): Promise<void> {
+    const isWatched = (): boolean => this.#unlisted.get(node) === card;
+    const target = { node, host: card.host, port: card.port };
+    let responds = true;
+    while (responds && isWatched()) {
+      // oxlint-disable-next-line no-await-in-loop -- one probe after the other
+      responds = await this.#connections.probe(target, this.#secret());
+      // oxlint-disable-next-line no-await-in-loop
+      if (responds) await wait(PROBE_INTERVAL_MS);
+    }
+    if (!isWatched()) return;
+    this.#unlisted.delete(node);
+    this.#connections.abort(node);
   }
 
   /** @param own prefixes of this node */

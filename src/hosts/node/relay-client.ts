@@ -8,8 +8,10 @@ import {
   RELAY_CLIENT,
   RELAY_MODE,
   RELAY_OWNER,
+  RELAY_RESULT,
   RELAY_SECRET,
   type RelayMode,
+  type RelayResult,
   copyHeaders,
   formatClient,
   formatSecret,
@@ -40,6 +42,9 @@ const ABORT_DELAY_MS = 1000;
 
 /** Interval at which silent requests are counted, in milliseconds. */
 const CHECK_INTERVAL_MS = 500;
+
+/** Time in which a node responds to a probe, in milliseconds. */
+const PROBE_TIMEOUT_MS = 1000;
 
 /** Relay listener of a node. */
 export interface RelayTarget {
@@ -102,6 +107,24 @@ export class RelayClient {
     request.on('error', () => {});
     request.on('response', (response) => response.resume());
     request.end();
+  }
+
+  /** Returns whether a node responds within 1 s. */
+  async probe(target: RelayTarget, secret: string): Promise<boolean> {
+    const { host, port, node } = target;
+    const headers = [RELAY_SECRET, formatSecret(secret), RELAY_OWNER, node];
+    const agent = this.#agentOf(node);
+    const request = sendRequest({ agent, host, port, path: '*', method: 'HEAD', headers });
+    const timer = setTimeout(() => request.destroy(), PROBE_TIMEOUT_MS);
+    return new Promise((resolve) => {
+      request.on('response', (response) => {
+        response.resume();
+        resolve(response.headers[RELAY_RESULT] === ('session' satisfies RelayResult));
+      });
+      request.on('error', () => resolve(false));
+      request.on('close', () => clearTimeout(timer));
+      request.end();
+    });
   }
 
   /**

@@ -106,7 +106,7 @@ export interface RelayListenerOptions {
   /** Returns the name of this node. */
   readonly node: () => string;
   readonly routers: Iterable<{ readonly handler: RelayHandler }>;
-  /** Called with each request of another node. */
+  /** Called with each request that another node has relayed. */
   readonly onRelayed: () => void;
   /** Called when a node with another version of the protocol has sent a request. */
   readonly onOtherVersion: () => void;
@@ -139,14 +139,13 @@ function serve(
   response: ServerResponse,
   { node, routers, onRelayed }: RelayListenerOptions,
 ): void {
-  onRelayed();
   const target = splitTarget(request.url ?? '');
   const mode = parseMode(request.headers[RELAY_MODE]);
   for (const { handler } of routers) {
     const below = stripPrefix(target, handler.prefix);
     if (below === undefined) continue;
     const exchange = new RelayedExchange(request, response, below, handler.settings);
-    if (handler.handleRelayed(exchange, mode)) return undefined;
+    if (handler.handleRelayed(exchange, mode)) return onRelayed();
   }
   const isOwner = request.headers[RELAY_OWNER] === node();
   return refuse(response, NOT_FOUND, isOwner ? 'session' : 'owner');
