@@ -43,13 +43,14 @@ function valueOf(entry: KvEntry | null): string | undefined {
   return entry?.operation === 'PUT' ? entry.string() : undefined;
 }
 
-/** Reads all records below a key. */
+/** Reads all records below a key, in one stream. A request for each record would take too long for many. */
 async function readAll(bucket: KV, prefix: string): Promise<ReadonlyMap<string, string>> {
   const records = new Map<string, string>();
-  const keys = await bucket.keys(`${prefix}.*`);
-  for await (const key of keys) {
-    const value = valueOf(await bucket.get(key));
-    if (value !== undefined) records.set(decode(key.slice(prefix.length + 1)), value);
+  for await (const entry of await bucket.history({ key: `${prefix}.*` })) {
+    const name = decode(entry.key.slice(prefix.length + 1));
+    const value = valueOf(entry);
+    if (value === undefined) records.delete(name);
+    else records.set(name, value);
   }
   return records;
 }

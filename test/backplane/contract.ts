@@ -394,7 +394,8 @@ export function testContract(name: string, startEngine: () => Promise<EngineUnde
     await two.backplane.subscribe('topic');
     await engine.deafen();
     one.backplane.publish('topic', 'not delivered');
-    await until(() => two.missed.length > 0, 'the report', { timeout: 5000 });
+    // A gap in the numbers of one publisher can be reported before the subscriptions are open again.
+    await until(() => two.missed.includes(undefined), 'the report', { timeout: 5000 });
     one.backplane.publish('topic', 'delivered');
     await until(() => two.data('topic').includes('delivered'), 'a message');
     assert.deepEqual([one.downs, two.downs], [0, 0]);
