@@ -69,9 +69,6 @@ export type SockJSMiddleware = (
 
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
-/** Time for the requests that were relayed while the router shut down, in milliseconds. */
-const LAST_RELAYS_MS = 500;
-
 /**
  * Serves SockJS below a prefix, on one or more servers, with an instance of a connection class for each client.
  *
@@ -289,10 +286,8 @@ export class SockJSRouter<C extends SockJSConnection = SockJSConnection> {
     this.#leaveGroups();
     await nextTurn(); // Promise callbacks refuse the pending requests first.
     for (const server of this.#ownServers) server.close();
-    // The last requests of sessions of other nodes.
-    await this.#member?.drain(LAST_RELAYS_MS);
+    await this.#member?.leave();
     await Promise.all([...this.#ownServers].map(closeHttpServer));
     for (const server of this.#servers.keys()) this.detach(server);
-    this.#member?.leave();
   }
 }

@@ -5,6 +5,12 @@ import type { LocalNode, NodeRouter } from './local-node.ts';
 import type { RoutingSettings, SessionRequestRoute } from './session-relays.ts';
 import { SessionRouting } from './session-routing.ts';
 
+/** Time without a request after which a load balancer has noticed that this node drains, in milliseconds. */
+const SILENCE_MS = 1000;
+
+/** Time for the requests that were relayed while the router shut down, in milliseconds. */
+const LAST_RELAYS_MS = 500;
+
 /** The part of a router that belongs to the cluster. */
 export class ClusterRouter {
   readonly #node: LocalNode;
@@ -33,18 +39,22 @@ export class ClusterRouter {
   }
 
   /**
-   * Gives the relayed requests of a router that closes back to their clients.
+   * Waits until the load balancer sends no more requests to a router that closes, and gives those that it has relayed
+   * back to their clients.
    * @param timeout in milliseconds
    * @param sessions resolves when the sessions of the router have drained
    */
-  async drain(timeout: number, sessions?: Promise<void>): Promise<void> {
+  async drain(timeout: number, sessions: Promise<void>): Promise<void> {
     this.#node.onDraining();
-    const finished = Promise.all([sessions, this.#routing.releaseRelays(timeout)]);
+    const relays = this.#routing.releaseRelays(timeout, SILENCE_MS);
+    const finished = Promise.all([sessions, relays]);
     this.#state.sessions.whenFinished = finished;
     await finished;
   }
 
-  leave(): void {
+  /** Gives the last requests back, and leaves the node. */
+  async leave(): Promise<void> {
+    await this.#routing.releaseRelays(LAST_RELAYS_MS, 0);
     if (this.#entry !== undefined) this.#node.removeRouter(this.#entry);
   }
 }

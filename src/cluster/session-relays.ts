@@ -16,9 +16,6 @@ export const NODE_GONE = closeFrame(1001, 'Node is gone');
 /** Time that a relay may take in addition to the longest time in which an owner sends nothing, in milliseconds. */
 const RELAY_MARGIN_MS = 10_000;
 
-/** Time without a request after which a load balancer seems to have noticed that this node drains, in milliseconds. */
-const QUIET_MS = 1000;
-
 /** Interval at which owners are asked to end responses. A request may reach its owner after that. */
 const RELEASE_INTERVAL_MS = 100;
 
@@ -125,21 +122,21 @@ export class SessionRelays {
   }
 
   /**
-   * Waits for the responses of all relayed requests, and until the load balancer sends no more. Asks the owners to end those of receiving requests, so that their
+   * Waits for the responses of all relayed requests. Asks the owners to end those of receiving requests, so that their
    * clients send the next ones to other nodes. Their sessions go on.
    * @param timeout maximum waiting time in milliseconds
+   * @param silence time without a request after which no more are expected, in milliseconds
    */
-  async release(timeout: number): Promise<void> {
-    if (timeout <= 0 || this.#isQuiet) return;
+  async release(timeout: number, silence: number): Promise<void> {
+    if (timeout <= 0 || this.#isSilent(silence)) return;
     for (const [context, owner] of this.#receivers) this.#node.release(owner, context);
     await sleep(Math.min(RELEASE_INTERVAL_MS, timeout));
-    await this.release(timeout - RELEASE_INTERVAL_MS);
+    await this.release(timeout - RELEASE_INTERVAL_MS, silence);
   }
 
-  /** True if no request is being relayed, and the load balancer seems to send no more to this node. */
-  get #isQuiet(): boolean {
+  #isSilent(ms: number): boolean {
     const isIdle = this.#receivers.size === 0 && this.#sends === 0;
-    return isIdle && performance.now() - this.#relayedAt >= QUIET_MS;
+    return isIdle && performance.now() - this.#relayedAt >= ms;
   }
 
   #relayReceive(owner: NodeId, context: RequestContext): Promise<RelayOutcome> {

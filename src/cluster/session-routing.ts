@@ -71,8 +71,8 @@ export class SessionRouting {
   }
 
   /** Gives the relayed requests back to their clients. See `SessionRelays.release`. */
-  releaseRelays(timeout: number): Promise<void> {
-    return this.#relays.release(timeout);
+  releaseRelays(timeout: number, silence: number): Promise<void> {
+    return this.#relays.release(timeout, silence);
   }
 
   /** Serves a request here, or relays it to the owner of its session. */
