@@ -106,6 +106,15 @@ export class GroupState {
     this.#read();
   }
 
+  /**
+   * Publishes the presence of the members again. Other nodes may have read it while the backplane, which had lost its
+   * records, did not have it yet.
+   */
+  onUp(): void {
+    if (this.presence.size > 0)
+      this.#network.publish(this.#topic, formatPresence([...this.presence]));
+  }
+
   /** @param nodes names of all nodes */
   onNodes(nodes: ReadonlySet<NodeId>): void {
     const view = this.#view;

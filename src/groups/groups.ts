@@ -124,6 +124,11 @@ export class Groups {
     else for (const group of this.#groups.values()) group.missed();
   }
 
+  /** Called when the backplane is available again. */
+  onUp(): void {
+    for (const group of this.#groups.values()) group.onUp();
+  }
+
   /** @param nodes names of all nodes */
   onNodes(nodes: ReadonlySet<NodeId>): void {
     for (const group of this.#groups.values()) group.onNodes(nodes);
