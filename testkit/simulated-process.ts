@@ -56,7 +56,7 @@ export class SimulatedProcess implements TimerOwner {
     if (this.#state !== 'stalled') return;
     this.#state = 'running';
     this.#isResuming = true;
-    runOutside(() => setTimeout(() => this.#runHeld(), 1));
+    this.#runHeldSoon();
   }
 
   /** Kills the process, as by SIGKILL. Its timers and promises have no effect on others any more. */
@@ -65,10 +65,19 @@ export class SimulatedProcess implements TimerOwner {
     this.#held = [];
   }
 
+  /** Runs the events one after the other, each as an event of its own. */
+  #runHeldSoon(): void {
+    runOutside(() => setTimeout(() => this.#runHeld(), 1));
+  }
+
   #runHeld(): void {
-    this.#isResuming = false;
-    const held = this.#held;
-    this.#held = [];
-    for (const callback of held) this.run(callback);
+    if (this.#state !== 'running') return;
+    const callback = this.#held.shift();
+    if (callback === undefined) {
+      this.#isResuming = false;
+      return;
+    }
+    storage.run(this, callback);
+    this.#runHeldSoon();
   }
 }

@@ -34,6 +34,12 @@ function runFor({ owner, run }: Immediate): void {
   else owner.call(run);
 }
 
+function nextTick(): Promise<void> {
+  return new Promise((resolve) => {
+    process.nextTick(resolve);
+  });
+}
+
 /** The part of `t.mock` of `node:test` that this class uses. */
 export interface Mocks {
   method(object: object, name: string, implementation: (...args: never[]) => unknown): unknown;
@@ -122,13 +128,7 @@ export class VirtualProcess {
 
   /** Fires the timers that are due now. */
   fireTimers(): void {
-    const due = this.#running().filter(([, timer]) => timer.due <= this.#now);
-    for (const [handle, timer] of due.toSorted(([, a], [, b]) => a.due - b.due)) {
-      if (!this.#timers.has(handle) || !hasState(timer, 'running')) continue;
-      if (timer.interval === undefined) this.#timers.delete(handle);
-      runFor(timer);
-      if (timer.interval !== undefined) timer.due = this.#now + timer.interval;
-    }
+    for (const timer of this.#dueTimers()) this.#fire(timer);
   }
 
   /** Runs the immediates that were set before. */
@@ -145,7 +145,10 @@ export class VirtualProcess {
   async run(milliseconds: number): Promise<void> {
     const end = this.#now + milliseconds;
     do {
-      this.fireTimers();
+      for (const timer of this.#dueTimers()) {
+        this.#fire(timer);
+        await nextTick(); // As in Node, which calls `process.nextTick` callbacks after each timer.
+      }
       for (let turn = 0; turn < TURNS_PER_STEP; turn += 1) {
         await nextTurn();
         this.runImmediates();
@@ -160,6 +163,18 @@ export class VirtualProcess {
       this.fireTimers();
       for (let turn = 0; turn < TURNS_PER_STEP; turn += 1) this.runImmediates();
     } while (this.#advance(end));
+  }
+
+  #dueTimers(): readonly [object, Timer][] {
+    const due = this.#running().filter(([, timer]) => timer.due <= this.#now);
+    return due.toSorted(([, a], [, b]) => a.due - b.due);
+  }
+
+  #fire([handle, timer]: readonly [object, Timer]): void {
+    if (!this.#timers.has(handle) || !hasState(timer, 'running')) return;
+    if (timer.interval === undefined) this.#timers.delete(handle);
+    runFor(timer);
+    if (timer.interval !== undefined) timer.due = this.#now + timer.interval;
   }
 
   /** Moves the time to the next timer, or to the end. Returns false if no timer is due until then. */
