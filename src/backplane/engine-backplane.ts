@@ -274,7 +274,7 @@ export class EngineBackplane implements Backplane, EngineListener {
   }
 
   #goDown(cause: string): void {
-    if (!this.isUp) return;
+    if (!this.isUp || this.#hasLeft) return;
     this.#availability.setDown();
     this.#logger.warn(`The backplane is not available: ${cause}`);
     this.#listener.onDown();
