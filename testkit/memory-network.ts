@@ -167,6 +167,11 @@ export class MemoryNetwork {
     for (const { socket } of ends) socket.on('error', () => {});
     toServer.carry(() => {
       if (server.destroyed) return;
+      if (this.#servers.get(port) !== listening) {
+        // The server has closed before it accepted the connection.
+        toClient.carry(() => client.destroy(errorOf('ECONNRESET')));
+        return;
+      }
       EventEmitter.prototype.emit.call(listening.server, 'connection', server);
       toClient.carry(() => {
         client.connecting = false;

@@ -45,22 +45,24 @@ export interface ClusterViolation {
 interface NodeRecord {
   /** Times at which nodes were killed. */
   readonly killed: ReadonlyMap<string, number>;
-  /** Killed, or closed. */
+  /** Nodes that have begun to close, and perhaps were killed later. They release all claims at once. */
+  readonly closing: ReadonlySet<string>;
+  /** Killed, or closing. */
   readonly ended: ReadonlySet<string>;
   readonly emptiedAt: readonly number[];
 }
 
 function nodesOf(events: readonly ClusterEvent[]): NodeRecord {
   const killed = new Map<string, number>();
-  const ended = new Set<string>();
+  const closing = new Set<string>();
   const emptiedAt: number[] = [];
   for (const event of events) {
     if (event.source === 'engine' && event.event === 'emptied') emptiedAt.push(event.at);
     if (event.source !== 'node') continue;
     if (event.event === 'killed') killed.set(event.node, event.at);
-    if (event.event === 'killed' || event.event === 'closing') ended.add(event.node);
+    if (event.event === 'closing') closing.add(event.node);
   }
-  return { killed, ended, emptiedAt };
+  return { killed, closing, ended: new Set([...killed.keys(), ...closing]), emptiedAt };
 }
 
 function textsUntil(log: DeliveryLog, type: 'received' | 'sent', end: number): readonly string[] {
@@ -112,13 +114,14 @@ function* messageViolations(record: AttemptRecord): Generator<string> {
 function mayReopen(
   previous: SessionRecord,
   next: SessionRecord,
-  { killed, emptiedAt }: NodeRecord,
+  { killed, closing, emptiedAt }: NodeRecord,
   { disconnectDelay }: ClusterRules,
 ): boolean {
   if (emptiedAt.some((at) => at >= previous.openedAt && at <= next.openedAt)) return true;
   // A node that was killed has released the claims of the sessions that it had forgotten before.
   const forgottenAt = (previous.closedAt ?? Infinity) + disconnectDelay;
-  return forgottenAt <= Math.min(next.openedAt, killed.get(previous.node) ?? Infinity);
+  const killedAt = closing.has(previous.node) ? undefined : killed.get(previous.node);
+  return forgottenAt <= Math.min(next.openedAt, killedAt ?? Infinity);
 }
 
 function* openViolations(
