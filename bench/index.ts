@@ -14,6 +14,7 @@ import { parseArgs } from 'node:util';
 import { CASES, type Case, OURS, type Peer } from './cases.ts';
 import type { Measurement, Scale } from './load/measure.ts';
 import { drawPicture } from './picture.ts';
+import { readCluster } from './cluster/report.ts';
 import { CaseResult, formatResults } from './results.ts';
 import { ServerProcess, pinLoad } from './server-process.ts';
 
@@ -91,7 +92,8 @@ if (options.profile) {
   const text = formatResults(results, { rounds, quick: options.quick, pinned });
   console.log(text);
   if (options.write) {
-    writeFileSync(new URL('RESULTS.md', import.meta.url), text);
+    const file = new URL('RESULTS.md', import.meta.url);
+    writeFileSync(file, text + readCluster(file));
     writeFileSync(new URL('../docs/benchmark.svg', import.meta.url), drawPicture(results));
   }
 }

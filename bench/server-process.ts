@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { Program } from '../testkit/process.ts';
+import type { MeasuredServer } from './load/measure.ts';
 import type { Command, Query, Results } from './servers/measured.ts';
 
 const SERVER_CORE = '0';
@@ -22,16 +23,19 @@ export interface ServerOptions {
   readonly heartbeat: number;
   readonly pinned: boolean;
   readonly flags: readonly string[];
+  /** Further arguments of the server. */
+  readonly args?: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
 }
 
-function start({ file, heartbeat, pinned, flags }: ServerOptions): Program {
+function start({ file, heartbeat, pinned, flags, args = [], env = {} }: ServerOptions): Program {
   const script = fileURLToPath(new URL(`servers/${file}`, import.meta.url));
-  const node = [process.execPath, '--expose-gc', ...flags, script, String(heartbeat)];
-  const [command = '', ...args] = pinned ? ['taskset', '-c', SERVER_CORE, ...node] : node;
-  return new Program(command, args, { ipc: true });
+  const node = [process.execPath, '--expose-gc', ...flags, script, String(heartbeat), ...args];
+  const [command = '', ...rest] = pinned ? ['taskset', '-c', SERVER_CORE, ...node] : node;
+  return new Program(command, rest, { ipc: true, env });
 }
 
-export class ServerProcess {
+export class ServerProcess implements MeasuredServer {
   readonly port: number;
   readonly #program: Program;
 
@@ -59,7 +63,6 @@ export class ServerProcess {
     return (await this.#program.nextMessage()) as Results[Name];
   }
 
-  /** Broadcasts a text to all clients. @param receivers the number of clients */
   broadcast(text: string, receivers: number): void {
     this.#program.send({ text, receivers } satisfies Command);
   }

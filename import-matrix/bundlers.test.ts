@@ -8,13 +8,13 @@ import { nodeResolve } from '@rollup/plugin-node-resolve';
 import { build } from 'esbuild';
 import { type Plugin, rollup } from 'rollup';
 import webpack from 'webpack';
-import { assertRuns, compile, installation } from './installation.ts';
+import { IMPORTED_PEERS, assertRuns, compile, installation } from './installation.ts';
 
 // Required, because its declarations are those of a CommonJS module, and an `import` does not compile.
 const commonjs = createRequire(import.meta.url)('@rollup/plugin-commonjs') as () => Plugin;
 
-/** The optional peer is not bundled: it is CommonJS and requires modules of Node. */
-const EXTERNAL = ['prom-client'];
+/** The optional peers are not bundled: they are CommonJS and require modules of Node. */
+const EXTERNAL = [...IMPORTED_PEERS];
 
 /** @returns the files in the bundle */
 type Bundler = (input: string, output: string) => Promise<readonly string[]>;
@@ -65,6 +65,9 @@ const webpackBundler: Bundler = async (input, output) => {
 
 const BUNDLERS = { esbuild, rollup: rollupBundler, webpack: webpackBundler } as const;
 
+/** Files of entries that a bundle of the main entry does not contain. */
+const OTHER_ENTRIES = /extras.|backplane.(?:ipc|nats|redis)/;
+
 const installed = await installation();
 const programs = ['program.ts', 'imported-and-required.mjs', 'required.cjs'];
 const folder = installed.folder('bundles', 'module', ...programs);
@@ -85,6 +88,8 @@ describe('bundlers', { concurrency: 2 }, () => {
           ours.every((file) => /dist.esm./.test(file)),
           ours.join('\n'),
         );
+        const others = ours.filter((file) => OTHER_ENTRIES.test(file));
+        assert.equal(others.length > 0, program === 'program.js', others.join('\n'));
         await assertRuns(output);
       });
     }

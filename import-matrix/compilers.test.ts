@@ -90,7 +90,7 @@ describe('the package compiles and runs', { concurrency: 2 }, () => {
 
 const { files: FILES, options: NODENEXT } = asNode('nodenext');
 
-/** A new project with copies of the package and its peer, and with one version of the types of Node. */
+/** A new project with copies of the package and its peer for metrics, and with one version of the types of Node. */
 async function projectWith(t: TestContext, types?: string): Promise<string> {
   const directory = await temporaryDirectory(t);
   const modules = join(directory, 'node_modules');

@@ -19,7 +19,7 @@ interface EntryFiles {
 
 interface Manifest {
   readonly exports: Readonly<Record<string, string | EntryFiles>>;
-  readonly peerDependencies: Readonly<Record<string, string>>;
+  readonly peerDependencies: Readonly<Record<(typeof IMPORTED_PEERS)[number], string>>;
 }
 
 const { exports, peerDependencies } = JSON.parse(
@@ -32,6 +32,9 @@ export const ENTRIES: ReadonlyMap<string, EntryFiles> = new Map(
     typeof files === 'string' ? [] : [[subpath.replace('.', 'sockjs-server'), files]],
   ),
 );
+
+/** Optional peers that the entries import. */
+export const IMPORTED_PEERS = ['@nats-io/kv', '@nats-io/transport-node', 'prom-client'] as const;
 
 const PROGRAMS = fileURLToPath(new URL('programs', import.meta.url));
 
@@ -76,8 +79,8 @@ export class Installation {
 /** Installs the package for the tests of a file. The project is removed after them. */
 export async function installation(): Promise<Installation> {
   const directory = await temporaryDirectory({ after });
-  const promClient = `prom-client@${peerDependencies['prom-client']}`;
-  await createProject(directory, await pack(directory), promClient);
+  const peers = IMPORTED_PEERS.map((name) => `${name}@${peerDependencies[name]}`);
+  await createProject(directory, await pack(directory), ...peers);
   // A stand-in for sockjs-client, for the route that serves the client of the application.
   const client = join(directory, 'node_modules', 'sockjs-client');
   mkdirSync(join(client, 'dist'), { recursive: true });

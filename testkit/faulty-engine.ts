@@ -2,13 +2,32 @@
 import type { Engine, EngineListener, RecordKind } from '../src/backplane/engine.ts';
 import { type Deferred, deferred } from './until.ts';
 
+/** Way between a node and its engine, for a test in which the node is a process of a simulation. */
+export interface EngineLink {
+  /** Performs an operation at the engine, and returns its result to the node. Operations keep their order. */
+  perform<Value>(operation: () => Promise<Value>): Promise<Value>;
+  /** Passes an event to the node. Events keep their order. */
+  deliver(event: () => void): void;
+}
+
+const DIRECT_LINK: EngineLink = {
+  perform: (operation) => operation(),
+  deliver: (event) => event(),
+};
+
 /** Faults that the engines of one test share. */
 export class EngineFaults {
+  readonly link: EngineLink;
   readonly #engines = new Set<FaultyEngine>();
   #thawed: Promise<void> = Promise.resolve();
   #thaw: () => void = () => {};
   #isCut = false;
   #severed: Deferred<never> = deferred<never>();
+
+  /** @param link way between the nodes and the engine. By default it takes no time */
+  constructor(link: EngineLink = DIRECT_LINK) {
+    this.link = link;
+  }
 
   get isCut(): boolean {
     return this.#isCut;
@@ -68,6 +87,8 @@ class FaultyEngine implements Engine {
   readonly #faults: EngineFaults;
   #listener: EngineListener | undefined;
   #isDeaf = false;
+  /** Number of lost connections. Everything that was on its way is lost with its connection. */
+  #cuts = 0;
 
   constructor(engine: Engine, faults: EngineFaults) {
     this.maxPublishBytes = engine.maxPublishBytes;
@@ -76,12 +97,13 @@ class FaultyEngine implements Engine {
   }
 
   disconnect(): void {
-    this.#listener?.onDown();
+    this.#cuts += 1;
+    this.#faults.link.deliver(() => this.#listener?.onDown());
   }
 
   async reconnect(): Promise<void> {
     await this.resubscribe();
-    this.#listener?.onUp();
+    this.#faults.link.deliver(() => this.#listener?.onUp());
   }
 
   deafen(): void {
@@ -91,7 +113,11 @@ class FaultyEngine implements Engine {
   connect(namespace: string, listener: EngineListener): Promise<void> {
     this.#listener = listener;
     const onMessage = (topic: string, data: string): void => {
-      if (!this.#isDeaf && !this.#faults.isCut) listener.onMessage(topic, data);
+      if (this.#isDeaf || this.#faults.isCut) return;
+      const cuts = this.#cuts;
+      this.#faults.link.deliver(() => {
+        if (cuts === this.#cuts) listener.onMessage(topic, data);
+      });
     };
     const onMissed = (): void => listener.onMissed();
     const onUp = (): void => listener.onUp();
@@ -164,8 +190,22 @@ class FaultyEngine implements Engine {
   }
 
   async #do<Value>(operation: () => Promise<Value>): Promise<Value> {
-    if (this.#faults.isCut) throw new Error('The connection to the engine is closed.');
-    const { severed, thawed } = this.#faults;
-    return Promise.race([severed, thawed.then(operation)]);
+    const { link, severed, thawed } = this.#faults;
+    const cuts = this.#cuts;
+    this.#requireConnection(cuts);
+    const performed = link.perform(async () => {
+      await thawed;
+      this.#requireConnection(cuts);
+      return operation();
+    });
+    const lost = new Promise<never>((_resolve, reject) => {
+      severed.catch((error: Error) => link.deliver(() => reject(error)));
+    });
+    return Promise.race([lost, performed]);
+  }
+
+  #requireConnection(cuts: number): void {
+    if (this.#faults.isCut || cuts !== this.#cuts)
+      throw new Error('The connection to the engine is closed.');
   }
 }

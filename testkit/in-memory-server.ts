@@ -4,10 +4,10 @@
  * the public API, and no test runner.
  */
 import { type Server, createServer } from 'node:http';
-import { Duplex } from 'node:stream';
 import { type SockJSSettings, type SockJSConnection, SockJSRouter } from '../src/index.ts';
 import { AsyncQueue } from './async-queue.ts';
 import { RecordingLogger } from './logger.ts';
+import { MemorySocket } from './memory-socket.ts';
 import type { Headers } from './raw-http.ts';
 import { RawWebSocket } from './raw-websocket.ts';
 import {
@@ -20,89 +20,6 @@ import {
   wsPath,
 } from './transports.ts';
 import { type WaitOptions, deferred, until, within } from './until.ts';
-
-/** One end of an in-memory connection, with the members of a socket that `node:http` and the server use. */
-class MemorySocket extends Duplex {
-  readonly remoteAddress: string;
-  bytesWritten = 0;
-  #other: MemorySocket | undefined;
-  #accepted: (() => void) | undefined;
-
-  constructor(remoteAddress: string) {
-    super({ allowHalfOpen: true });
-    this.remoteAddress = remoteAddress;
-  }
-
-  static pair(remoteAddress: string): {
-    readonly client: MemorySocket;
-    readonly server: MemorySocket;
-  } {
-    const client = new MemorySocket('127.0.0.1');
-    const server = new MemorySocket(remoteAddress);
-    client.#other = server;
-    server.#other = client;
-    return { client, server };
-  }
-
-  /** This method and the next ones are required of a socket. In memory they have no effect. */
-  setNoDelay(): this {
-    return this;
-  }
-
-  setKeepAlive(): this {
-    return this;
-  }
-
-  setTimeout(): this {
-    return this;
-  }
-
-  ref(): this {
-    return this;
-  }
-
-  unref(): this {
-    return this;
-  }
-
-  destroySoon(): void {
-    if (this.writable) this.end();
-    if (this.writableFinished) this.destroy();
-    else this.once('finish', () => this.destroy());
-  }
-
-  resetAndDestroy(): this {
-    return this.destroy();
-  }
-
-  override _read(): void {
-    const other = this.#other;
-    const accepted = other === undefined ? undefined : other.#accepted;
-    if (other !== undefined) other.#accepted = undefined;
-    accepted?.();
-  }
-
-  /** A write is complete when the other end wants more, which gives a paused reader backpressure. */
-  override _write(chunk: Buffer, _encoding: BufferEncoding, done: () => void): void {
-    this.bytesWritten += chunk.length;
-    const other = this.#other;
-    if (other === undefined || other.destroyed) return done();
-    if (other.push(Buffer.from(chunk))) return done();
-    this.#accepted = done;
-    return undefined;
-  }
-
-  override _final(done: () => void): void {
-    this.#other?.push(null);
-    done();
-  }
-
-  override _destroy(error: Error | null, done: (error: Error | null) => void): void {
-    const other = this.#other;
-    if (other !== undefined && !other.destroyed) process.nextTick(() => other.destroy());
-    done(error);
-  }
-}
 
 export interface MemoryClientOptions {
   /** Query of the request: with `room=1`, `info.getArgument('room')` returns `'1'`. */
@@ -194,7 +111,7 @@ export class InMemoryServer<C extends SockJSConnection> {
 
   async #connect(options: MemoryClientOptions): Promise<MemoryClient<C>> {
     const { query = '', headers = [], address = '127.0.0.1', isRaw = false } = options;
-    const { client, server } = MemorySocket.pair(address);
+    const { client, server } = MemorySocket.pair({ remoteAddress: address });
     const messages = new AsyncQueue<string | Buffer>('a message');
     const before = new Set<SockJSConnection>(this.router.connections);
     const closed = deferred<CloseEvent>();

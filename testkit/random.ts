@@ -1,5 +1,5 @@
 /** Pseudo-random numbers that are reproducible with their seed. */
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 
 export class SeededRandom {
   readonly #seed: string;
@@ -17,7 +17,7 @@ export class SeededRandom {
   /** Returns an integer from `min` to `max`, both included. */
   integer(min: number, max: number): number {
     this.#count += 1;
-    const digest = createHash('sha1').update(`${this.#seed}#${this.#count}`).digest();
+    const digest = hash('sha1', `${this.#seed}#${this.#count}`, 'buffer');
     return min + (digest.readUInt32BE(0) % (max - min + 1));
   }
 

@@ -6,16 +6,65 @@ const TURNS_PER_STEP = 4;
 
 type Callback = (...args: unknown[]) => void;
 
+/** A process of a simulation that shares the real process with others. Its callbacks run only while it runs. */
+export interface TimerOwner {
+  readonly state: 'dead' | 'running' | 'stalled';
+  call(callback: () => void): void;
+}
+
 interface Timer {
   due: number;
+  readonly owner: TimerOwner | undefined;
   /** Undefined for a timer of `setTimeout`. */
   readonly interval: number | undefined;
   readonly run: () => void;
 }
 
+interface Immediate {
+  readonly owner: TimerOwner | undefined;
+  readonly run: () => void;
+}
+
+function hasState({ owner }: Immediate, state: TimerOwner['state']): boolean {
+  return (owner?.state ?? 'running') === state;
+}
+
+function runFor({ owner, run }: Immediate): void {
+  if (owner === undefined) run();
+  else owner.call(run);
+}
+
+function nextTick(): Promise<void> {
+  return new Promise((resolve) => {
+    process.nextTick(resolve);
+  });
+}
+
 /** The part of `t.mock` of `node:test` that this class uses. */
 export interface Mocks {
   method(object: object, name: string, implementation: (...args: never[]) => unknown): unknown;
+}
+
+/** `t.mock` for a program, or for a test that replaces methods again and again. */
+export class MethodMocks implements Mocks {
+  readonly #restorers: (() => void)[] = [];
+
+  method(object: object, name: string, implementation: (...args: never[]) => unknown): void {
+    const original = Reflect.getOwnPropertyDescriptor(object, name);
+    Reflect.defineProperty(object, name, {
+      value: implementation,
+      configurable: true,
+      writable: true,
+    });
+    this.#restorers.push(() => {
+      if (original === undefined) Reflect.deleteProperty(object, name);
+      else Reflect.defineProperty(object, name, original);
+    });
+  }
+
+  restore(): void {
+    for (const restore of this.#restorers.splice(0)) restore();
+  }
 }
 
 /**
@@ -24,11 +73,16 @@ export interface Mocks {
  */
 export class VirtualProcess {
   readonly #timers = new Map<object, Timer>();
-  #immediates = new Map<object, () => void>();
+  readonly #currentOwner: () => TimerOwner | undefined;
+  #immediates = new Map<object, Immediate>();
   #now = 0;
 
-  /** @param mocks `t.mock`, which restores the timers at the end of the test */
-  constructor(mocks: Mocks) {
+  /**
+   * @param mocks `t.mock`, which restores the timers at the end of the test
+   * @param currentOwner returns the owner of the timers that the running code sets
+   */
+  constructor(mocks: Mocks, currentOwner: () => TimerOwner | undefined = () => undefined) {
+    this.#currentOwner = currentOwner;
     const { clearTimeout: clearRealTimeout, clearImmediate: clearRealImmediate } = globalThis;
     const clearTimer = (handle: object | undefined): void => {
       if (handle === undefined || this.#timers.delete(handle)) return;
@@ -45,7 +99,7 @@ export class VirtualProcess {
     mocks.method(globalThis, 'clearInterval', clearTimer);
     mocks.method(globalThis, 'setImmediate', (callback: Callback, ...args: unknown[]) => {
       const handle = {};
-      this.#immediates.set(handle, () => callback(...args));
+      this.#immediates.set(handle, { owner: currentOwner(), run: () => callback(...args) });
       return handle;
     });
     mocks.method(globalThis, 'clearImmediate', (handle: object | undefined) => {
@@ -62,6 +116,11 @@ export class VirtualProcess {
     return this.#timers.size;
   }
 
+  /** Number of timers of one owner. */
+  timersOf(owner: TimerOwner): number {
+    return [...this.#timers.values()].filter((timer) => timer.owner === owner).length;
+  }
+
   /** Lets time pass in which the process does nothing. Timers that become due fire when it runs again. */
   stall(milliseconds: number): void {
     this.#now += milliseconds;
@@ -69,27 +128,27 @@ export class VirtualProcess {
 
   /** Fires the timers that are due now. */
   fireTimers(): void {
-    const due = [...this.#timers].filter(([, timer]) => timer.due <= this.#now);
-    for (const [handle, timer] of due.toSorted(([, a], [, b]) => a.due - b.due)) {
-      if (!this.#timers.has(handle)) continue;
-      if (timer.interval === undefined) this.#timers.delete(handle);
-      timer.run();
-      if (timer.interval !== undefined) timer.due = this.#now + timer.interval;
-    }
+    for (const timer of this.#dueTimers()) this.#fire(timer);
   }
 
   /** Runs the immediates that were set before. */
   runImmediates(): void {
     const immediates = this.#immediates;
     this.#immediates = new Map();
-    for (const run of immediates.values()) run();
+    for (const [handle, immediate] of immediates) {
+      if (hasState(immediate, 'stalled')) this.#immediates.set(handle, immediate);
+      else if (hasState(immediate, 'running')) runFor(immediate);
+    }
   }
 
   /** Lets time pass in which the event loop runs: timers fire when they are due, and sockets are read. */
   async run(milliseconds: number): Promise<void> {
     const end = this.#now + milliseconds;
     do {
-      this.fireTimers();
+      for (const timer of this.#dueTimers()) {
+        this.#fire(timer);
+        await nextTick(); // As in Node, which calls `process.nextTick` callbacks after each timer.
+      }
       for (let turn = 0; turn < TURNS_PER_STEP; turn += 1) {
         await nextTurn();
         this.runImmediates();
@@ -106,16 +165,40 @@ export class VirtualProcess {
     } while (this.#advance(end));
   }
 
+  #dueTimers(): readonly [object, Timer][] {
+    const due = this.#running().filter(([, timer]) => timer.due <= this.#now);
+    return due.toSorted(([, a], [, b]) => a.due - b.due);
+  }
+
+  #fire([handle, timer]: readonly [object, Timer]): void {
+    if (!this.#timers.has(handle) || !hasState(timer, 'running')) return;
+    if (timer.interval === undefined) this.#timers.delete(handle);
+    runFor(timer);
+    if (timer.interval !== undefined) timer.due = this.#now + timer.interval;
+  }
+
   /** Moves the time to the next timer, or to the end. Returns false if no timer is due until then. */
   #advance(end: number): boolean {
-    const next = Math.min(...[...this.#timers.values()].map(({ due }) => due));
+    const next = Math.min(...this.#running().map(([, { due }]) => due));
     this.#now = Math.max(this.#now, Math.min(next, end));
     return next <= end;
   }
 
+  /** Returns the timers of processes that run, and drops those of dead ones. */
+  #running(): [object, Timer][] {
+    const running: [object, Timer][] = [];
+    for (const entry of this.#timers) {
+      const [handle, timer] = entry;
+      if (hasState(timer, 'dead')) this.#timers.delete(handle);
+      else if (hasState(timer, 'running')) running.push(entry);
+    }
+    return running;
+  }
+
   #addTimer(run: () => void, delay: number, interval: number | undefined): object {
     const handle = { unref: () => handle };
-    this.#timers.set(handle, { due: this.#now + Math.max(1, delay), interval, run });
+    const due = this.#now + Math.max(1, delay);
+    this.#timers.set(handle, { due, owner: this.#currentOwner(), interval, run });
     return handle;
   }
 }

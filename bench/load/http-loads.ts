@@ -1,7 +1,7 @@
 /** Loads for the XHR transports. */
 import { SOCKJS_FRAMING } from './dialects.ts';
 import { HttpClient, post } from './http.ts';
-import { Expected, ROTATION, plainTexts } from './inbox.ts';
+import { Expected, Inbox, ROTATION, plainTexts } from './inbox.ts';
 import { type Actor, type Load, memory, openMany, repeat } from './measure.ts';
 
 const CLIENTS = 100;
@@ -9,13 +9,18 @@ const RECEIVERS = 1000;
 const OPENERS = 20;
 const IDLE_STREAMS = 5000;
 const TEXTS = plainTexts(32);
-const NO_MESSAGES = new Expected(SOCKJS_FRAMING, []);
+const NO_TEXTS = new Expected(SOCKJS_FRAMING, []);
+
+/** Returns an inbox for a connection that gets no messages. */
+function noInbox(): Inbox {
+  return new Inbox(NO_TEXTS);
+}
 
 function path(id: number | string, transport: string): string {
   return `/echo/000/client-${id}/${transport}`;
 }
 
-function end(clients: readonly HttpClient[]): void {
+export function end(clients: readonly { destroy(): void }[]): void {
   for (const client of clients) client.destroy();
 }
 
@@ -33,25 +38,83 @@ function greatestCommonDivisor(a: number, b: number): number {
   return b === 0 ? a : greatestCommonDivisor(b, a % b);
 }
 
+/** Ports at which the requests of a session arrive: the first one, and the others in turn. */
+export interface Arrival {
+  readonly opening: number;
+  readonly others: readonly number[];
+}
+
+/** A session that sends `messages` messages in one request, and then polls for them. */
+export class PollingSession {
+  readonly #messages: number;
+  readonly #inbox: Inbox;
+  readonly #poll: Buffer;
+  readonly #sends: readonly Buffer[];
+  readonly #opening: HttpClient;
+  readonly #others: readonly HttpClient[];
+  #lap = 0;
+
+  constructor(id: number | string, texts: readonly string[], messages: number, arrival: Arrival) {
+    this.#messages = messages;
+    this.#inbox = new Inbox(new Expected(SOCKJS_FRAMING, texts));
+    this.#poll = post(path(id, 'xhr'));
+    this.#sends = bodies(texts, messages).map((body) => post(path(id, 'xhr_send'), body));
+    this.#opening = new HttpClient(arrival.opening, this.#inbox);
+    this.#others = arrival.others.map((port) =>
+      port === arrival.opening ? this.#opening : new HttpClient(port, this.#inbox),
+    );
+  }
+
+  async open(): Promise<void> {
+    await this.#opening.open(this.#poll, true);
+  }
+
+  async roundTrip(): Promise<void> {
+    const lap = this.#lap;
+    this.#lap += 1;
+    await this.#connection(lap).request(this.#sends[lap % this.#sends.length] ?? this.#poll, 204);
+    const received = this.#inbox.messages(this.#messages);
+    await Promise.all([received, this.poll(lap + 1)]);
+  }
+
+  /** Settles with the next response. @param turn selects the connection */
+  async poll(turn: number): Promise<void> {
+    await this.#connection(turn).request(this.#poll, 200);
+  }
+
+  destroy(): void {
+    end([this.#opening, ...this.#others]);
+  }
+
+  #connection(turn: number): HttpClient {
+    return this.#others[turn % this.#others.length] ?? this.#opening;
+  }
+}
+
+/** Opens sessions with different texts. @param name distinguishes them from those of other calls */
+export function openPolling(
+  name: string,
+  count: number,
+  arrivalOf: (index: number) => Arrival,
+  messages = 1,
+): Promise<PollingSession[]> {
+  return openMany(count, async (index) => {
+    const texts = TEXTS(index);
+    const session = new PollingSession(`${name}${index}`, texts, messages, arrivalOf(index));
+    await session.open();
+    return session;
+  });
+}
+
 /** Each client sends `messages` messages in one request, and then polls for them. */
 export function roundTrip(messages: number): Load {
   return async (conditions) => {
     const { port } = conditions.server;
-    const clients: HttpClient[] = [];
-    const actors = await openMany(CLIENTS, async (id): Promise<Actor> => {
-      const texts = TEXTS(id);
-      const client = new HttpClient(port, new Expected(SOCKJS_FRAMING, texts));
-      clients.push(client);
-      const poll = post(path(id, 'xhr'));
-      const sends = bodies(texts, messages).map((body) => post(path(id, 'xhr_send'), body));
-      await client.open(poll, true);
-      return async (lap) => {
-        await client.request(sends[lap % sends.length] ?? poll, 204);
-        await Promise.all([client.inbox.messages(messages), client.request(poll, 200)]);
-      };
-    });
+    const arrival = { opening: port, others: [port] };
+    const sessions = await openPolling('', CLIENTS, () => arrival, messages);
+    const actors = sessions.map((session) => (): Promise<void> => session.roundTrip());
     const measurement = await repeat(conditions, actors, 1);
-    end(clients);
+    end(sessions);
     return measurement;
   };
 }
@@ -62,8 +125,8 @@ export const streamEcho: Load = async (conditions) => {
   const clients: HttpClient[] = [];
   const actors = await openMany(CLIENTS, async (id): Promise<Actor> => {
     const texts = TEXTS(id);
-    const stream = new HttpClient(port, new Expected(SOCKJS_FRAMING, texts));
-    const sender = new HttpClient(port, NO_MESSAGES);
+    const stream = new HttpClient(port, new Inbox(new Expected(SOCKJS_FRAMING, texts)));
+    const sender = new HttpClient(port, noInbox());
     clients.push(stream, sender);
     const sends = bodies(texts, 1).map((body) => post(path(id, 'xhr_send'), body));
     await stream.open(post(path(id, 'xhr_streaming')), false);
@@ -85,7 +148,7 @@ export function broadcast(transport: 'xhr' | 'xhr_streaming'): Load {
     const expected = new Expected(SOCKJS_FRAMING, texts);
     const polls = transport === 'xhr';
     const receivers = await openMany(RECEIVERS, async (id) => {
-      const client = new HttpClient(server.port, expected);
+      const client = new HttpClient(server.port, new Inbox(expected));
       const request = post(path(id, transport));
       await client.open(request, polls);
       return { client, request };
@@ -108,7 +171,7 @@ export function broadcast(transport: 'xhr' | 'xhr_streaming'): Load {
 /** Opens a session with each request, on persistent sockets. */
 export const openSession: Load = async (conditions) => {
   const { port } = conditions.server;
-  const clients = Array.from({ length: OPENERS }, () => new HttpClient(port, NO_MESSAGES));
+  const clients = Array.from({ length: OPENERS }, () => new HttpClient(port, noInbox()));
   const actors = clients.map(
     (client, index): Actor =>
       (lap) =>
@@ -125,7 +188,7 @@ export const idleMemory: Load = async (conditions) => {
     conditions,
     IDLE_STREAMS * scale.idleShare,
     async (id) => {
-      const client = new HttpClient(server.port, NO_MESSAGES);
+      const client = new HttpClient(server.port, noInbox());
       await client.open(post(path(id, 'xhr_streaming')), false);
       return client;
     },

@@ -1,5 +1,5 @@
 /** A client of the XHR transports on one raw socket, with one request at a time. */
-import { type Expected, Inbox, unexpected } from './inbox.ts';
+import { type Inbox, unexpected } from './inbox.ts';
 import { RawSocket } from './socket.ts';
 
 const END_OF_HEAD = '\r\n\r\n';
@@ -26,8 +26,9 @@ export class HttpClient {
   #responded: (status: number) => void = () => {};
   #opened: () => void = () => {};
 
-  constructor(port: number, expected: Expected) {
-    this.inbox = new Inbox(expected);
+  /** @param inbox several connections of a session may share it */
+  constructor(port: number, inbox: Inbox) {
+    this.inbox = inbox;
     this.#socket = new RawSocket(port, (data) => this.#take(data));
   }
 

@@ -1,8 +1,7 @@
 /** One measurement: the CPU time of the server during a load, and its messages. */
 import { setTimeout } from 'node:timers/promises';
 import type { SelfTime } from '../servers/profile.ts';
-import type { Usage } from '../servers/measured.ts';
-import type { ServerProcess } from '../server-process.ts';
+import type { Query, Results, Usage } from '../servers/measured.ts';
 import type { Dialect } from './dialects.ts';
 
 /** Scale of a run. Times are in milliseconds. */
@@ -14,9 +13,17 @@ export interface Scale {
   readonly idleHeartbeat: number;
 }
 
+/** The server under test: a process, or all nodes of a cluster together. */
+export interface MeasuredServer {
+  readonly port: number;
+  query<Name extends Query>(name: Name): Promise<Results[Name]>;
+  /** Broadcasts a text to all clients. @param receivers the number of clients */
+  broadcast(text: string, receivers: number): void;
+}
+
 /** Conditions of a load. */
 export interface Conditions {
-  readonly server: ServerProcess;
+  readonly server: MeasuredServer;
   readonly dialect: Dialect;
   readonly scale: Scale;
   readonly profiled: boolean;

@@ -29,7 +29,7 @@ export interface Held {
 }
 
 /** Replaces sessions by new ones for a time. @returns their number */
-async function churn<S extends Session>(
+export async function churn<S extends Session>(
   sessions: S[],
   open: () => Promise<S>,
   milliseconds: number,

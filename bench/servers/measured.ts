@@ -19,6 +19,8 @@ export interface Memory {
 export interface Results {
   readonly usage: Usage;
   readonly memory: Memory;
+  /** Requests that this node of a cluster has relayed to others. */
+  readonly relays: number;
   readonly 'profile-start': true;
   readonly 'profile-stop': readonly SelfTime[];
 }
@@ -41,21 +43,27 @@ function readMemory(): Memory {
   return { resident: rss, heap: heapUsed + external };
 }
 
-const QUERIES: { readonly [Name in Query]: () => Results[Name] | Promise<Results[Name]> } = {
-  usage: () => process.cpuUsage(),
-  memory: readMemory,
-  'profile-start': startProfile,
-  'profile-stop': stopProfile,
-};
+type Queries = { readonly [Name in Query]: () => Results[Name] | Promise<Results[Name]> };
 
-async function run(query: Query): Promise<void> {
-  process.send?.(await QUERIES[query]());
+async function run(query: Query, queries: Queries): Promise<void> {
+  process.send?.(await queries[query]());
 }
 
-export function serveMeasured(server: Server, broadcast: Broadcast): void {
+export function serveMeasured(
+  server: Server,
+  broadcast: Broadcast,
+  relays: () => number = () => 0,
+): void {
+  const queries: Queries = {
+    usage: () => process.cpuUsage(),
+    memory: readMemory,
+    relays,
+    'profile-start': startProfile,
+    'profile-stop': stopProfile,
+  };
   process.on('message', (command: Command) => {
     if (typeof command !== 'string') broadcast(command.text, command.receivers);
-    else void run(command);
+    else void run(command, queries);
   });
   process.on('disconnect', () => process.exit());
   process.on('SIGINT', () => {}); // The benchmark receives it too, and ends this process.

@@ -1,7 +1,14 @@
-/** The built package of this project. */
+/**
+ * The built package of this project, or another build of it: the main file in `SOCKJS_SERVER_BUILD`. Arguments: interval
+ * of heartbeats, `disconnectDelay`.
+ */
 import { createServer } from 'node:http';
-import { SockJSConnection, SockJSRouter } from 'sockjs-server';
+import type * as Package from 'sockjs-server';
 import { HEARTBEAT_MS, serveMeasured } from './measured.ts';
+
+const [, , , disconnectDelay = '5000'] = process.argv;
+const build = process.env['SOCKJS_SERVER_BUILD'] ?? 'sockjs-server';
+const { SockJSConnection, SockJSRouter } = (await import(build)) as typeof Package;
 
 class Echo extends SockJSConnection {
   override onMessage(message: string): void {
@@ -13,6 +20,7 @@ const server = createServer();
 const router = new SockJSRouter(Echo, '/echo', {
   jsessionid: false, // As in sockjs, where it is off by default.
   heartbeatDelay: HEARTBEAT_MS,
+  disconnectDelay: Number(disconnectDelay),
   responseLimit: 2 ** 30, // A stream lasts for a whole measurement.
   // All clients have one address, and sessions without a receiver stay for 5 s.
   maxSessions: 1_000_000,

@@ -9,10 +9,22 @@ import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Registry } from 'prom-client';
-import { type ConnectionInfo, SockJSConnection, SockJSError, SockJSRouter } from 'sockjs-server';
+import {
+  type ConnectionInfo,
+  MemoryHub,
+  type SockJSCluster,
+  SockJSConnection,
+  SockJSError,
+  SockJSRouter,
+  createCluster,
+  memoryBackplane,
+} from 'sockjs-server';
+import { ipcBackplane, startIpcHub } from 'sockjs-server/ipc';
 import { multiplex } from 'sockjs-server/multiplex';
 import { MultiplexClient, type MultiplexSocket } from 'sockjs-server/multiplex-client';
+import { natsBackplane } from 'sockjs-server/nats';
 import { registerMetrics } from 'sockjs-server/prometheus';
+import { redisBackplane } from 'sockjs-server/redis';
 import { webSocketHandler } from 'sockjs-server/ws-compat';
 
 /** `never` for `any`: a compiler that does not find a declaration uses `any` in its place. */
@@ -27,7 +39,13 @@ const known: [
   Known<ReturnType<MultiplexClient['channel']>>,
   Known<ReturnType<typeof registerMetrics>>,
   Known<Parameters<typeof webSocketHandler>[0]>,
-] = [true, true, true, true, true, true, true, true];
+  Known<ReturnType<SockJSCluster['ready']>>,
+  Known<ReturnType<typeof startIpcHub>>,
+  Known<ReturnType<typeof ipcBackplane>>,
+  Known<Parameters<typeof natsBackplane>[0]>,
+  Known<ReturnType<Parameters<typeof natsBackplane>[0]['isClosed']>>,
+  Known<Parameters<typeof redisBackplane>[0]>,
+] = [true, true, true, true, true, true, true, true, true, true, true, true, true, true];
 
 class Echo extends SockJSConnection {
   override onOpen(info: ConnectionInfo): boolean {
@@ -72,6 +90,37 @@ async function openChannel(): Promise<void> {
   strictEqual(sent.join(' '), 'sub,news msg,news,hello');
 }
 
+/** Joins a cluster of one node, and leaves it. */
+async function joinCluster(): Promise<void> {
+  const cluster = createCluster({
+    backplane: memoryBackplane(new MemoryHub()),
+    listen: { host: '127.0.0.1' },
+  });
+  await cluster.ready();
+  strictEqual(cluster.stats.members, 1);
+  strictEqual(startIpcHub().dropped, 0);
+  await cluster.close();
+}
+
+/** Every entry throws the error class of the main entry. */
+function checkErrors(): void {
+  const wrong: readonly (() => unknown)[] = [
+    () => multiplex({}),
+    () => ipcBackplane(),
+    () => natsBackplane(undefined as never),
+    () => redisBackplane(undefined as never),
+  ];
+  for (const call of wrong) {
+    let thrown: unknown;
+    try {
+      call();
+    } catch (error) {
+      thrown = error;
+    }
+    ok(thrown instanceof SockJSError, String(thrown));
+  }
+}
+
 export async function exercise(): Promise<void> {
   const echo = new SockJSRouter(Echo, '/echo');
   const server: Server = echo.listen(0, '127.0.0.1');
@@ -99,13 +148,8 @@ export async function exercise(): Promise<void> {
 
   const metrics = await registerMetrics([echo, channels, migrated], new Registry()).metrics();
   ok(metrics.includes('sockjs_sessions_opened_total{prefix="/migrated"} 1'), metrics);
-  let thrown: unknown;
-  try {
-    multiplex({});
-  } catch (error) {
-    thrown = error;
-  }
-  ok(thrown instanceof SockJSError, 'every entry throws the error class of the main entry');
+  checkErrors();
+  await joinCluster();
 
   await Promise.all([migrated.close(), channels.close(), echo.close()]);
   for (const { poll } of pending) strictEqual((await (await poll).text())[0], 'c');

@@ -59,13 +59,13 @@ const ORIGINS_AND_AUTHENTICATION = {
    */
   authorize: optional(functionOf<Authorize<unknown>>()),
   /**
-   * Limit for pending calls of `authorize`, and for pending calls of an `allowedOrigins` function. Further requests get
-   * 503.
+   * Limit for pending calls of `authorize`, for pending calls of an `allowedOrigins` function, and for requests that wait
+   * for the backplane of a cluster. Further requests get 503.
    */
   maxPendingDecisions: setting(integer('requests', 1, MAX_COUNT), 1000),
   /**
-   * Limit for pending calls of `authorize` and an `allowedOrigins` function for one address (IPv6: for one /64).
-   * Further requests get 503. An IPv6 /48 may have a quarter of `maxPendingDecisions`, or twice this limit if that is
+   * Limit for pending calls of `authorize` and an `allowedOrigins` function for one address (IPv6: for one /64), and for
+   * its requests that wait for the backplane of a cluster. Further requests get 503. An IPv6 /48 may have a quarter of `maxPendingDecisions`, or twice this limit if that is
    * more.
    */
   maxPendingDecisionsPerAddress: setting(integer('requests', 1, MAX_COUNT), 100),

@@ -212,6 +212,7 @@ export class EngineBackplane implements Backplane, EngineListener {
 
   async #removeRecords(): Promise<void> {
     await Promise.all([this.#facts.clear(), this.#engine.removeMember(this.#node)]);
+    await this.#topics.publishMarks();
     await this.#topics.announce();
   }
 
@@ -259,6 +260,8 @@ export class EngineBackplane implements Backplane, EngineListener {
     const now = this.#clock();
     await withDeadline(Promise.all([this.#claims.republish(now), this.#facts.republish(now)]));
     await this.#topics.restore();
+    // Before the next message: a subscriber that knows none of this node would not notice the gap.
+    await this.#topics.publishMarks();
     if (this.#hasLostRecords) this.#availability.startRecovery();
   }
 

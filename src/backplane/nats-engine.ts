@@ -1,4 +1,4 @@
-import { type KV, type KvEntry, Kvm } from '@nats-io/kv';
+import { Kvm } from '@nats-io/kv';
 import type { NatsConnection, Subscription } from '@nats-io/transport-node';
 import { SockJSError } from '../base/errors.ts';
 import {
@@ -8,6 +8,7 @@ import {
   RECORD_TTL_MS,
   type RecordKind,
 } from './engine.ts';
+import { NatsBucket, encodeToken, valueOf } from './nats-bucket.ts';
 
 /** Default limit of a NATS server for a message, less the space for headers. */
 const MAX_PUBLISH_BYTES = 1024 * 1024 - 4096;
@@ -20,38 +21,12 @@ const MEMBER_KEY = 'member';
 const CLOSED =
   'The connection to NATS is closed. Pass `maxReconnectAttempts: -1` to connect(), so that it does not give up.';
 
-type Buckets = Readonly<Record<RecordKind, KV>>;
+type Buckets = Readonly<Record<RecordKind, NatsBucket>>;
 
 function ignore(): void {}
 
-/** Keys and subjects allow few characters, and none of them is special in base64url. */
-function encode(text: string): string {
-  // An empty token is not allowed either.
-  return `_${Buffer.from(text).toString('base64url')}`;
-}
-
-function decode(token: string): string {
-  return Buffer.from(token.slice(1), 'base64url').toString();
-}
-
 function isConflict(error: unknown): boolean {
   return Reflect.get(Object(error), 'code') === WRONG_REVISION;
-}
-
-/** The value of an entry, or undefined if it was removed. */
-function valueOf(entry: KvEntry | null): string | undefined {
-  return entry?.operation === 'PUT' ? entry.string() : undefined;
-}
-
-/** Reads all records below a key. */
-async function readAll(bucket: KV, prefix: string): Promise<ReadonlyMap<string, string>> {
-  const records = new Map<string, string>();
-  const keys = await bucket.keys(`${prefix}.*`);
-  for await (const key of keys) {
-    const value = valueOf(await bucket.get(key));
-    if (value !== undefined) records.set(decode(key.slice(prefix.length + 1)), value);
-  }
-  return records;
 }
 
 /** The engine for NATS with JetStream. It uses the connection of the application. */
@@ -83,7 +58,7 @@ export class NatsEngine implements Engine {
 
   async create(kind: RecordKind, key: string, value: string): Promise<string> {
     try {
-      await this.#use(kind, (bucket) => bucket.create(encode(key), value));
+      await this.#use(kind, (bucket) => bucket.kv.create(encodeToken(key), value));
       return value;
     } catch (error) {
       if (!isConflict(error)) throw error;
@@ -94,7 +69,7 @@ export class NatsEngine implements Engine {
   }
 
   async read(kind: RecordKind, key: string): Promise<string | undefined> {
-    return valueOf(await this.#use(kind, (bucket) => bucket.get(encode(key))));
+    return valueOf(await this.#use(kind, (bucket) => bucket.kv.get(encodeToken(key))));
   }
 
   async replace(
@@ -105,11 +80,11 @@ export class NatsEngine implements Engine {
     ttl: number,
   ): Promise<void> {
     const isReplaced = await this.#use(kind, async (bucket) => {
-      const entry = await bucket.get(encode(key));
+      const entry = await bucket.kv.get(encodeToken(key));
       if (entry === null || valueOf(entry) !== current) return false;
       const { revision } = entry;
-      if (next === undefined) await bucket.delete(encode(key), { previousSeq: revision });
-      else await bucket.update(encode(key), next, revision);
+      if (next === undefined) await bucket.kv.delete(encodeToken(key), { previousSeq: revision });
+      else await bucket.kv.update(encodeToken(key), next, revision);
       return true;
     });
     if (!isReplaced || next === undefined) return;
@@ -125,9 +100,11 @@ export class NatsEngine implements Engine {
     const keep = async ([key, value]: readonly [string, string]): Promise<string[]> => {
       if ((await this.create(kind, key, value)) !== value) return [key];
       try {
-        const entry = await this.#use(kind, (bucket) => bucket.get(encode(key)));
+        const entry = await this.#use(kind, (bucket) => bucket.kv.get(encodeToken(key)));
         if (entry === null || valueOf(entry) !== value) return [key];
-        await this.#use(kind, (bucket) => bucket.update(encode(key), value, entry.revision));
+        await this.#use(kind, (bucket) =>
+          bucket.kv.update(encodeToken(key), value, entry.revision),
+        );
         return [];
       } catch (error) {
         if (!isConflict(error)) throw error;
@@ -140,13 +117,13 @@ export class NatsEngine implements Engine {
 
   keepMember(node: string, card: string): Promise<ReadonlyMap<string, string>> {
     return this.#use('member', async (bucket) => {
-      await bucket.put(`${MEMBER_KEY}.${encode(node)}`, card);
-      return readAll(bucket, MEMBER_KEY);
+      await bucket.kv.put(`${MEMBER_KEY}.${encodeToken(node)}`, card);
+      return bucket.readAll(MEMBER_KEY);
     });
   }
 
   async removeMember(node: string): Promise<void> {
-    await this.#use('member', (bucket) => bucket.delete(`${MEMBER_KEY}.${encode(node)}`));
+    await this.#use('member', (bucket) => bucket.kv.delete(`${MEMBER_KEY}.${encodeToken(node)}`));
   }
 
   async writeFields(key: string, changes: ReadonlyMap<string, string | undefined>): Promise<void> {
@@ -155,16 +132,16 @@ export class NatsEngine implements Engine {
         string,
         string | undefined,
       ]): Promise<void> => {
-        const path = `${encode(key)}.${encode(field)}`;
-        if (value === undefined) await bucket.delete(path);
-        else await bucket.put(path, value);
+        const path = `${encodeToken(key)}.${encodeToken(field)}`;
+        if (value === undefined) await bucket.kv.delete(path);
+        else await bucket.kv.put(path, value);
       };
       await Promise.all([...changes].map(write));
     });
   }
 
   readFields(key: string): Promise<ReadonlyMap<string, string>> {
-    return this.#use('facts', (bucket) => readAll(bucket, encode(key)));
+    return this.#use('facts', (bucket) => bucket.readAll(encodeToken(key)));
   }
 
   async replaceFields(key: string, fields: ReadonlyMap<string, string>): Promise<void> {
@@ -215,10 +192,8 @@ export class NatsEngine implements Engine {
 
   async #openBuckets(): Promise<Buckets> {
     const manager = new Kvm(this.#connection);
-    const open = (kind: RecordKind): Promise<KV> => {
-      const options = { history: 1, ttl: RECORD_TTL_MS[kind] };
-      return manager.create(`${this.#namespace}-${kind}`, options);
-    };
+    const open = (kind: RecordKind): Promise<NatsBucket> =>
+      NatsBucket.open(manager, `${this.#namespace}-${kind}`, RECORD_TTL_MS[kind]);
     const [claim, cluster, facts, member] = await Promise.all([
       open('claim'),
       open('cluster'),
@@ -251,7 +226,10 @@ export class NatsEngine implements Engine {
   }
 
   /** Calls an operation with a bucket. */
-  async #use<Value>(kind: RecordKind, operation: (bucket: KV) => Promise<Value>): Promise<Value> {
+  async #use<Value>(
+    kind: RecordKind,
+    operation: (bucket: NatsBucket) => Promise<Value>,
+  ): Promise<Value> {
     this.#requireConnection();
     this.#buckets ??= this.#openBuckets();
     const opened = this.#buckets;
@@ -282,6 +260,6 @@ export class NatsEngine implements Engine {
   }
 
   #subject(topic: string): string {
-    return `${this.#namespace}.topic.${encode(topic)}`;
+    return `${this.#namespace}.topic.${encodeToken(topic)}`;
   }
 }

@@ -98,7 +98,19 @@ export class Topics {
     await withDeadline(this.#engine.publish(MEMBERS_TOPIC, this.#node));
   }
 
-  /** Checks with a probe that the subscriptions deliver, and publishes the numbers of the last messages. */
+  /** Publishes the numbers of the last messages, so that subscribers notice those that are lost. */
+  async publishMarks(): Promise<void> {
+    const publish = async ([topic, mark]: readonly [string, string]): Promise<void> => {
+      try {
+        await this.#engine.publish(topic, mark);
+      } catch {
+        this.#publisher.lose(topic);
+      }
+    };
+    await withDeadline(Promise.all([...this.#publisher.takeMarks()].map(publish)));
+  }
+
+  /** Checks with a probe that the subscriptions deliver, and publishes marks. */
   async beat(): Promise<void> {
     if (this.#probesSent - this.#lastProbe >= MAX_LOST_PROBES) {
       this.#listener.onDeaf();
@@ -108,8 +120,7 @@ export class Topics {
     }
     this.#probesSent += 1;
     await withDeadline(this.#engine.publish(this.#probeTopic, String(this.#probesSent)));
-    for (const [topic, mark] of this.#publisher.takeMarks())
-      this.#engine.publish(topic, mark).catch(() => this.#publisher.lose(topic));
+    await this.publishMarks();
   }
 
   #lose(topic: string): void {

@@ -78,6 +78,10 @@ export class ClusterGroups implements GroupNetwork {
     else for (const groups of this.#groups.values()) groups.onMissed(undefined);
   }
 
+  onUp(): void {
+    for (const groups of this.#groups.values()) groups.onUp();
+  }
+
   /** @param nodes names of all nodes */
   onNodes(nodes: ReadonlySet<NodeId>): void {
     for (const groups of this.#groups.values()) groups.onNodes(nodes);

@@ -26,7 +26,7 @@ export class ClusterRouter {
   }
 
   /** Routes a request of a session. Bound, so that it can be passed to the dispatcher. */
-  readonly route = (context: RequestContext, route: SessionRequestRoute): Promise<void> =>
+  readonly route = (context: RequestContext, route: SessionRequestRoute): void | Promise<void> =>
     this.#routing.route(context, route);
 
   /**

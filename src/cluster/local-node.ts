@@ -221,7 +221,9 @@ export class LocalNode implements ClusterNode, BackplaneListener {
     for (const { routing } of this.#routers) routing.onClaimLost(key);
   }
 
-  onUp(): void {}
+  onUp(): void {
+    this.#groups.onUp();
+  }
 
   onDown(): void {}
 

@@ -1,5 +1,4 @@
 /** Relays of the requests of one router to the owners of their sessions. */
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Backplane, NodeId } from '../backplane/backplane.ts';
 import type { RelayOutcome } from '../hosts/node/relay-call.ts';
 import type { RelayMode } from '../hosts/node/relay-headers.ts';
@@ -130,7 +129,9 @@ export class SessionRelays {
   async release(timeout: number, silence: number): Promise<void> {
     if (timeout <= 0 || this.#isSilent(silence)) return;
     for (const [context, owner] of this.#receivers) this.#node.release(owner, context);
-    await sleep(Math.min(RELEASE_INTERVAL_MS, timeout));
+    await new Promise<void>((resolve) => {
+      setTimeout(resolve, Math.min(RELEASE_INTERVAL_MS, timeout));
+    });
     await this.release(timeout - RELEASE_INTERVAL_MS, silence);
   }
 

@@ -9,9 +9,10 @@ import type { RefusalReason } from '../base/refusal.ts';
 import { decideOwner, sessionLimit } from '../http/admission.ts';
 import type { Handler, RequestContext } from '../http/request-context.ts';
 import type { RouterState } from '../http/router-state.ts';
-import { type CloseFrame, closeFrame } from '../protocol/frame.ts';
+import type { CloseFrame } from '../protocol/frame.ts';
 import { endReceiver } from '../transports/http-receive.ts';
 import type { Claim } from '../backplane/backplane.ts';
+import { lateCloseFrame } from './late-close-frame.ts';
 import { OwnerCache } from './owner-cache.ts';
 import {
   type ClusterNode,
@@ -52,9 +53,7 @@ export class SessionRouting {
     state.sessions.onForgotten = (session) => {
       const { key } = session.init;
       if (key === undefined) return;
-      const { closeReason } = session;
-      const isLeaving = state.sessions.isDraining && closeReason !== undefined;
-      const frame = isLeaving ? closeFrame(closeReason.code, closeReason.reason) : undefined;
+      const frame = state.sessions.isDraining ? lateCloseFrame(session) : undefined;
       this.#release(claimKeyOf(state.prefix, key), frame);
     };
   }
@@ -77,18 +76,23 @@ export class SessionRouting {
   }
 
   /** Serves a request here, or relays it to the owner of its session. */
-  async route(context: RequestContext, route: SessionRequestRoute): Promise<void> {
-    if (context.session() !== undefined) return route.serve();
-    const key = claimKeyOf(this.#state.prefix, context.key);
-    const cached = this.#owners.get(key);
+  route(context: RequestContext, route: SessionRequestRoute): void | Promise<void> {
+    return context.session() === undefined ? this.#routeMissing(context, route) : route.serve();
+  }
+
+  /** Routes a request whose session is not on this node. */
+  async #routeMissing(context: RequestContext, route: SessionRequestRoute): Promise<void> {
+    const sessionKey = context.key;
+    const cached = this.#owners.get(sessionKey);
     if (cached !== undefined) {
       const isMember = this.#node.isMember(cached);
       if (isMember && (await this.#relays.forward(cached, context, route))) return undefined;
-      this.#owners.delete(key);
+      this.#owners.delete(sessionKey);
       // The body of a sending request has been read.
       if (isMember && route.receives === undefined)
         return route.serve(refuseWith('sessionNotFound'));
     }
+    const key = claimKeyOf(this.#state.prefix, sessionKey);
     this.#hold(key);
     try {
       const found = await this.#find(key, context, route);
@@ -125,7 +129,7 @@ export class SessionRouting {
       const isClosed = route.receives !== undefined && !this.#claims.has(key);
       return route.serve(isClosed ? refuseWith('sessionOpening') : undefined);
     }
-    this.#owners.set(key, owner);
+    this.#owners.set(context.key, owner);
     if (await this.#relays.forward(owner, context, route)) return undefined;
     // The owner has claimed the session, but not opened it yet.
     const reason = route.receives === undefined ? 'sessionNotFound' : 'sessionOpening';

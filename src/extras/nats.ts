@@ -9,10 +9,22 @@ import { isThenable } from '../base/thenable.ts';
 
 export type { Backplane } from '../backplane/backplane.ts';
 
+/**
+ * The part of a `NatsConnection` by which one is known. Older module resolutions do not find the types of the package
+ * itself.
+ */
+export interface NatsClient {
+  publish(subject: string, payload?: string): void;
+  subscribe(subject: string): { unsubscribe(): void };
+  flush(): Promise<void>;
+  status(): AsyncIterable<{ readonly type: string }>;
+  isClosed(): boolean;
+}
+
 const METHODS = ['publish', 'subscribe', 'flush', 'status', 'isClosed'];
 
-function isConnection(value: unknown): boolean {
-  if (typeof value !== 'object' || value === null) return false;
+function isConnection(value: unknown): value is NatsConnection {
+  if (typeof value !== 'object' || value === null || isThenable(value)) return false;
   return METHODS.every((name) => typeof Reflect.get(value, name) === 'function');
 }
 
@@ -32,8 +44,8 @@ function isConnection(value: unknown): boolean {
  * the cluster
  * @throws SockJSError `ERR_ARGUMENT` if the value is not a connection
  */
-export function natsBackplane(connection: NatsConnection): Backplane {
-  if (!isConnection(connection) || isThenable(connection)) {
+export function natsBackplane(connection: NatsClient): Backplane {
+  if (!isConnection(connection)) {
     const text =
       `natsBackplane(connection) takes an open connection, not ${describeType(connection)}. Pass ` +
       "await connect({ servers: 'nats://127.0.0.1:4222', maxReconnectAttempts: -1 }) of @nats-io/transport-node.";

@@ -7,11 +7,14 @@ export type PresenceChanges = readonly (readonly [id: string, presence: string |
 export type GroupMessage =
   | { readonly kind: 'broadcast'; readonly text: string }
   | { readonly kind: 'close'; readonly status: CloseStatus }
-  | { readonly kind: 'presence'; readonly changes: PresenceChanges };
+  | { readonly kind: 'presence'; readonly changes: PresenceChanges }
+  /** The presence has to be read again. */
+  | { readonly kind: 'refresh' };
 
 const BROADCAST = 'b';
 const CLOSE = 'c';
 const PRESENCE = 'p';
+const REFRESH = 'r';
 
 export function formatBroadcast(text: string): string {
   return BROADCAST + text;
@@ -23,6 +26,10 @@ export function formatClose({ code, reason }: CloseStatus): string {
 
 export function formatPresence(changes: PresenceChanges): string {
   return PRESENCE + JSON.stringify(changes);
+}
+
+export function formatRefresh(): string {
+  return REFRESH;
 }
 
 /** Returns undefined if the text is not the JSON of an array. */
@@ -45,6 +52,7 @@ function isChange(value: unknown): value is PresenceChanges[number] {
 export function parseGroupMessage(data: string): GroupMessage | undefined {
   const content = data.slice(1);
   if (data.startsWith(BROADCAST)) return { kind: 'broadcast', text: content };
+  if (data === REFRESH) return { kind: 'refresh' };
   const value = parseArray(content);
   if (value === undefined) return undefined;
   if (data.startsWith(PRESENCE) && value.every(isChange))

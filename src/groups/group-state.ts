@@ -3,7 +3,7 @@ import type { CloseReason } from '../base/close-reasons.ts';
 import type { SockJSLogger } from '../base/logging.ts';
 import type { Message } from '../protocol/message.ts';
 import type { GroupEvents } from './group-events.ts';
-import { type PresenceChanges, formatPresence } from './group-message.ts';
+import { type PresenceChanges, formatPresence, formatRefresh } from './group-message.ts';
 import type { GroupNetwork } from './group-network.ts';
 import {
   type NodePresence,
@@ -103,6 +103,19 @@ export class GroupState {
   missed(): void {
     if (this.members.size > 0) this.#events.missed();
     this.#view?.missed();
+    this.#read();
+  }
+
+  /**
+   * Lets other nodes read the presence again. They may have read it while the backplane, which had lost its records, did
+   * not have it yet.
+   */
+  onUp(): void {
+    if (this.presence.size > 0) this.#network.publish(this.#topic, formatRefresh());
+  }
+
+  /** Reads the presence again, since another node has stored its part again. */
+  refresh(): void {
     this.#read();
   }
 

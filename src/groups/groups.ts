@@ -17,6 +17,8 @@ import { type PresenceMember, createPresenceMember } from './presence-view.ts';
 const ALL = 'all';
 const GROUP = 'group';
 
+const NOBODY: ReadonlySet<object> = new Set();
+
 /** Returns the prefix of the routers to which a topic belongs. */
 export function prefixOf(topic: string): string {
   return topic.split(' ', 2)[1] ?? '';
@@ -124,6 +126,11 @@ export class Groups {
     else for (const group of this.#groups.values()) group.missed();
   }
 
+  /** Called when the backplane is available again. */
+  onUp(): void {
+    for (const group of this.#groups.values()) group.onUp();
+  }
+
   /** @param nodes names of all nodes */
   onNodes(nodes: ReadonlySet<NodeId>): void {
     for (const group of this.#groups.values()) group.onNodes(nodes);
@@ -131,9 +138,16 @@ export class Groups {
 
   #handle(topic: string, from: NodeId, message: GroupMessage): void {
     const name = this.#nameOf(topic);
-    if (message.kind === 'broadcast') this.#deliver(name, message.text, new Set());
-    else if (message.kind === 'presence') this.#groups.get(name)?.onPresence(from, message.changes);
-    else this.#closeMembers(name, { ...message.status, cause: 'application' });
+    switch (message.kind) {
+      case 'broadcast':
+        return this.#deliver(name, message.text, NOBODY);
+      case 'close':
+        return this.#closeMembers(name, { ...message.status, cause: 'application' });
+      case 'presence':
+        return this.#groups.get(name)?.onPresence(from, message.changes);
+      case 'refresh':
+        return this.#groups.get(name)?.refresh();
+    }
   }
 
   /** Encodes a text once for all members. */

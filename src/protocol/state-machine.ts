@@ -27,6 +27,8 @@ export interface SessionTimings {
 const MAX_FRAME_BYTES = 16 * 1024 * 1024;
 
 export class SessionStateMachine {
+  /** True if messages were still queued when the session ended. */
+  hasLostMessages = false;
   readonly #timings: SessionTimings;
   readonly #maxDetachedMs: number;
   #state: SessionState = 'new';
@@ -253,6 +255,7 @@ export class SessionStateMachine {
     const { to, reason, discards, clientGone } = transition;
     this.#state = to;
     if (to === 'detached') this.#deadline = now + this.#maxDetachedMs;
+    if (discards && this.#queue !== undefined) this.hasLostMessages = true;
     if (discards) this.#dropQueue();
     if (clientGone) this.#clientGone = true;
     if (reason !== undefined) {

@@ -13,7 +13,10 @@ import type { RouterState } from '../http/router-state.ts';
 import type { Route, RouteTable } from './route-table.ts';
 
 /** Routes a request of a session, other than a WebSocket, to the node of a cluster that has the session. */
-export type SessionStep = (context: RequestContext, route: SessionRequestRoute) => Promise<void>;
+export type SessionStep = (
+  context: RequestContext,
+  route: SessionRequestRoute,
+) => void | Promise<void>;
 
 export interface DispatcherSettings extends HostSettings {
   readonly jsessionid: boolean;

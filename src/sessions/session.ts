@@ -94,6 +94,11 @@ export class Session implements Flushable, HandlerOwner {
     return this.#machine.closeReason;
   }
 
+  /** True if messages were still queued when the session ended. */
+  get hasLostMessages(): boolean {
+    return this.#machine.hasLostMessages;
+  }
+
   /** Bytes buffered for the client, in the session and in its receiver. */
   get bufferedBytes(): number {
     return this.#writer.bufferedBytes;

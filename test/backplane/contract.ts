@@ -239,6 +239,26 @@ export function testContract(name: string, startEngine: () => Promise<EngineUnde
     await Promise.all(engines.map((each) => each.close()));
   });
 
+  define('records are read while another node replaces them', 0, async (_, engine, namespace) => {
+    const [one, two] = [await engine.createEngine(), await engine.createEngine()];
+    for (const each of [one, two]) await each.connect(namespace, NO_ENGINE_LISTENER);
+    for (let round = 0; round < 100; round += 1) {
+      const fields = new Map([['field', String(round)]]);
+      const operations = [
+        one.keepMember('one', String(round)),
+        two.keepMember('two', String(round)),
+        one.writeFields('key', fields),
+        two.readFields('key'),
+      ];
+      await within(Promise.all(operations), `round ${round}`, { timeout: 4000 });
+    }
+    assert.deepEqual((await two.readFields('key')).get('field'), '99');
+    assert.deepEqual([...(await two.keepMember('two', 'x')).keys()].toSorted(), ['one', 'two']);
+    await Promise.all([one.removeMember('one'), two.removeMember('two')]);
+    await one.replaceFields('key', new Map());
+    await Promise.all([one.close(), two.close()]);
+  });
+
   define('facts are read by other nodes until they are removed', 2, async (nodes) => {
     const [one, two] = pair(nodes);
     const read = async (): Promise<string> => {
@@ -394,7 +414,8 @@ export function testContract(name: string, startEngine: () => Promise<EngineUnde
     await two.backplane.subscribe('topic');
     await engine.deafen();
     one.backplane.publish('topic', 'not delivered');
-    await until(() => two.missed.length > 0, 'the report', { timeout: 5000 });
+    // A gap in the numbers of one publisher can be reported before the subscriptions are open again.
+    await until(() => two.missed.includes(undefined), 'the report', { timeout: 5000 });
     one.backplane.publish('topic', 'delivered');
     await until(() => two.data('topic').includes('delivered'), 'a message');
     assert.deepEqual([one.downs, two.downs], [0, 0]);

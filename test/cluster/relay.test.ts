@@ -206,3 +206,21 @@ test('a claim is released when the session is refused or has ended', async (t) =
   await until(() => two.cluster.stats.claims === 0, 'the release');
   assert.equal((await httpRequest(one.port, POLL)).body, 'o\n');
 });
+
+test('a late poll gets 1001 if its session had messages that its node has lost', async (t) => {
+  const [one, two] = await startNodes(t, 2);
+  await httpRequest(one.port, POLL);
+  await httpRequest(one.port, send('a', 'close'));
+  await one.router.close({ timeout: 0 });
+  await one.cluster.close();
+  assert.equal((await httpRequest(two.port, POLL)).body, 'c[1001,"Server is going away"]\n');
+});
+
+test("a late poll gets the application's close frame if no message is lost", async (t) => {
+  const [one, two] = await startNodes(t, 2);
+  await httpRequest(one.port, POLL);
+  await httpRequest(one.port, send('close'));
+  await one.router.close({ timeout: 0 });
+  await one.cluster.close();
+  assert.equal((await httpRequest(two.port, POLL)).body, 'c[3000,"Go away!"]\n');
+});

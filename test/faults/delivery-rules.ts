@@ -39,11 +39,17 @@ export interface History {
   readonly intact: boolean;
 }
 
-function* lifecycleViolations(end: string, { events }: DeliveryLog): Generator<string> {
+/** @param mayBeOpen true for an end whose process was killed, so that it may not have closed */
+export function* lifecycleViolations(
+  end: string,
+  { events }: DeliveryLog,
+  mayBeOpen = false,
+): Generator<string> {
   const count = (wanted: DeliveryEvent['type']): number =>
     events.filter(({ type }) => type === wanted).length;
   if (count('opened') > 1) yield `${end} opened ${count('opened')} times`;
-  if (count('closed') !== 1) yield `${end} closed ${count('closed')} times`;
+  const isOpen = mayBeOpen && count('closed') === 0;
+  if (count('closed') !== 1 && !isOpen) yield `${end} closed ${count('closed')} times`;
   const last = events.at(-1)?.type;
   if (count('closed') > 0 && last !== 'closed') yield `${end} has ${last} as its last event`;
   const message = events.findIndex(({ type }) => type === 'sent' || type === 'received');
@@ -56,7 +62,7 @@ function quote(text: string | undefined): string {
   return text === undefined ? 'nothing more' : JSON.stringify(text.slice(0, 40));
 }
 
-function* lossViolations(
+export function* lossViolations(
   end: string,
   received: readonly string[],
   sent: readonly string[],

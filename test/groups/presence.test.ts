@@ -202,3 +202,24 @@ test('one object may watch twice', async (t) => {
   await be(await openWebSocket(t, port, '/echo/websocket'), 'bob');
   assert.equal(joined, 3);
 });
+
+test('a watcher sees members whose node reconnects later to a backplane that lost its records', async (t) => {
+  const hub = new MemoryHub();
+  const [early, late] = [new EngineFaults(), new EngineFaults()];
+  const one = await startNode(t, { hub, faults: early, connection: Present });
+  const two = await startNode(t, { hub, faults: late, connection: Present });
+  await until(() => one.cluster.members.length === 2, 'both nodes');
+  const client = await openWebSocket(t, two.port, '/echo/websocket');
+  await be(client, 'ann');
+  const { lines } = record(one.router);
+  await until(() => lines.join() === 'joined ann', 'the member');
+  early.cut();
+  late.cut();
+  hub.clear();
+  await early.mend();
+  await until(() => lines.includes('left ann'), 'a view without the other node');
+  await late.mend();
+  await until(() => lines.at(-1) === 'joined ann', 'the member again', { state: () => lines });
+  one.logger.take();
+  two.logger.take();
+});
