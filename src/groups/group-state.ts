@@ -53,6 +53,8 @@ export class GroupState {
   #changesWhileReading: [node: NodeId, changes: PresenceChanges][] | undefined;
   #readsAgain = false;
   #retry: NodeJS.Timeout | undefined;
+  /** All nodes. Undefined until they change. */
+  #nodes: ReadonlySet<NodeId> | undefined;
 
   constructor({ topic, network, logger, events, onUnused }: GroupInit) {
     this.#topic = topic;
@@ -121,6 +123,7 @@ export class GroupState {
 
   /** @param nodes names of all nodes */
   onNodes(nodes: ReadonlySet<NodeId>): void {
+    this.#nodes = nodes;
     const view = this.#view;
     if (view === undefined) return;
     view.retain(nodes);
@@ -186,7 +189,9 @@ export class GroupState {
   }
 
   #onRead(facts: ReadonlyMap<NodeId, NodePresence>): void {
-    const members = new Map([...facts].map(([node, presence]) => [node, new Map(presence)]));
+    // A node may have ended since the backplane was asked for its members.
+    const present = [...facts].filter(([node]) => this.#nodes?.has(node) ?? true);
+    const members = new Map(present.map(([node, presence]) => [node, new Map(presence)]));
     for (const [node, changes] of this.#changesWhileReading ?? []) {
       const ofNode = members.get(node) ?? new Map<string, string>();
       for (const [id, value] of changes) {
