@@ -14,7 +14,7 @@ import { formatEvent, formatViolations } from './format-log.ts';
 import { HistoryTotals } from './history-totals.ts';
 import { runHistory } from './simulation.ts';
 
-const HISTORIES = Number(process.env['TEST_ROUNDS'] ?? 100);
+const HISTORIES = Number(process.env['TEST_ROUNDS'] ?? 60);
 const FIRST_SEED = Number(process.env['TEST_SEED'] ?? 1);
 /** Histories in which a planted fault has to show. */
 const MAX_HISTORIES = 60;
@@ -26,7 +26,7 @@ test('seeded histories keep all rules', async () => {
     assert.equal(result.violations.length, 0, formatViolations(result));
     totals.add(result);
   }
-  if (HISTORIES < 100) return;
+  if (HISTORIES < 60) return;
   // Histories in which nothing happens would prove nothing.
   for (const name of ['relayed requests', 'messages to the client', 'topic messages delivered'])
     assert.ok((totals.counts[name] ?? 0) > 3 * HISTORIES, `${name}: ${totals.counts[name]}`);
