@@ -168,9 +168,11 @@ async function testKills(t: TestContext, engine: 'nats' | 'redis', kills: number
     slowest = Math.max(slowest, ms);
     last = witnesses;
   }
-  // The record of the last killed process has expired.
-  await site.allMembers();
-  await last?.checkClosed();
+  if (!IS_SHORT) {
+    // The record of the last killed process has expired.
+    await site.allMembers();
+    await last?.checkClosed();
+  }
   record(
     `kill -9 of a node, ${kills} times, ${engine}`,
     'polls of its sessions get `c[1001,"Node is gone"]` at once, sends 404, no session opens again; sessions of other nodes continue, except those with a request at the killed node',

@@ -63,7 +63,7 @@ export function testNetwork(): void {
     assert.equal(await poll(b.port, ofA), 'a["again"]');
     record(
       'two nodes cut off from each other',
-      'polls for sessions of the other one get `c[1001]`, sends 503; a third node serves both',
+      'polls for sessions of the other one get `c[1001]`; sends 404 if the connection breaks, 503 if there is none; a third node serves both',
       `poll ${polled}, send ${status}; sessions used by way of the third node continued`,
     );
   });

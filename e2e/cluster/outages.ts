@@ -21,8 +21,8 @@ const REQUESTS_UNTIL_CACHED = 40;
 /** The echo of a session does not wait for the engine. The limit is generous for a loaded machine. */
 const MAX_GAP_MS = 2000;
 
-const ENGINES = ['redis', 'nats'] as const;
-type EngineName = (typeof ENGINES)[number];
+type EngineName = 'nats' | 'redis';
+const ENGINES: readonly EngineName[] = IS_SHORT ? ['redis'] : ['redis', 'nats'];
 
 /** Checks that all clients are open, and that each message has its echo. Returns a description. */
 async function assertSurvived(

@@ -4,6 +4,8 @@ import type { Engine } from './engine.ts';
 import { TopicPublisher, TopicSubscriber } from './topic-messages.ts';
 
 const MAX_PENDING_PUBLISHES = 10_000;
+/** Length of the messages that wait for the engine, in UTF-16 code units. One message of any length may wait alone. */
+const MAX_PENDING_UNITS = 32 * 1024 * 1024;
 const MAX_LOST_PROBES = 2;
 
 /** Topic on which nodes announce that their card has changed, or that they join or leave. */
@@ -31,6 +33,7 @@ export class Topics {
   readonly #probeTopic: string;
   readonly #subscribed = new Set<string>();
   #pendingPublishes = 0;
+  #pendingUnits = 0;
   #probesSent = 0;
   #lastProbe = 0;
   /** Number of messages that could not be published. */
@@ -48,15 +51,16 @@ export class Topics {
   /** @param isUp false counts the message as lost: nothing is queued for an engine that is away */
   publish(topic: string, data: string, isUp: boolean): void {
     const envelopes = this.#publisher.encode(topic, data);
-    const isFull = this.#pendingPublishes + envelopes.length > MAX_PENDING_PUBLISHES;
-    if (!isUp || isFull) return this.#lose(topic);
+    if (!isUp || this.#isFull(envelopes.length, data.length)) return this.#lose(topic);
     for (const envelope of envelopes) {
       this.#pendingPublishes += 1;
+      this.#pendingUnits += envelope.length;
       this.#engine
         .publish(topic, envelope)
         .catch(() => this.#lose(topic))
         .finally(() => {
           this.#pendingPublishes -= 1;
+          this.#pendingUnits -= envelope.length;
         });
     }
   }
@@ -121,6 +125,12 @@ export class Topics {
     this.#probesSent += 1;
     await withDeadline(this.#engine.publish(this.#probeTopic, String(this.#probesSent)));
     await this.publishMarks();
+  }
+
+  #isFull(count: number, units: number): boolean {
+    if (this.#pendingPublishes === 0) return false;
+    const isOverCount = this.#pendingPublishes + count > MAX_PENDING_PUBLISHES;
+    return isOverCount || this.#pendingUnits + units > MAX_PENDING_UNITS;
   }
 
   #lose(topic: string): void {

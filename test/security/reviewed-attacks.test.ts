@@ -287,6 +287,6 @@ test('requests that wait for allowedOrigins are limited', async (t) => {
   verdict.resolve();
   assert.match(
     logger.take()[0]?.line ?? '',
-    /too many others wait for authorize or allowedOrigins/,
+    /too many others wait for authorize, allowedOrigins or the backplane/,
   );
 });

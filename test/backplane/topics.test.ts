@@ -1,0 +1,46 @@
+/** Limits for messages that wait for an engine. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { MemoryEngine, MemoryHub } from '../../src/backplane/memory-engine.ts';
+import { Topics } from '../../src/backplane/topics.ts';
+import { EngineFaults } from '../../testkit/faulty-engine.ts';
+import { until } from '../../testkit/until.ts';
+
+const MEBIBYTE = 1024 * 1024;
+
+/** Returns topics over an engine that responds to nothing until `thaw` is called. */
+function frozenTopics(): { readonly topics: Topics; readonly thaw: () => void } {
+  const faults = new EngineFaults();
+  faults.freeze();
+  const listener = { onMessage() {}, onMissed() {}, onDeaf() {}, onMembersChanged() {} };
+  const topics = new Topics(faults.wrap(new MemoryEngine(new MemoryHub())), 'node', listener);
+  return { topics, thaw: () => faults.thaw() };
+}
+
+test('messages of 32 Mi characters wait for a frozen engine, and further ones are lost', async () => {
+  const { topics, thaw } = frozenTopics();
+  const text = 'x'.repeat(MEBIBYTE);
+  for (let count = 0; count < 40; count += 1) topics.publish('topic', text, true);
+  // Each message has a header too.
+  assert.equal(topics.lost, 9);
+  thaw();
+  await until(() => {
+    const { lost } = topics;
+    topics.publish('topic', text, true);
+    return topics.lost === lost;
+  }, 'the next message that is taken');
+});
+
+test('10,000 messages wait for a frozen engine, and further ones are lost', () => {
+  const { topics } = frozenTopics();
+  for (let count = 0; count < 10_010; count += 1) topics.publish('topic', 'x', true);
+  assert.equal(topics.lost, 10);
+});
+
+test('one long message waits alone', () => {
+  const { topics } = frozenTopics();
+  topics.publish('topic', 'x'.repeat(33 * MEBIBYTE), true);
+  assert.equal(topics.lost, 0);
+  topics.publish('topic', 'x', true);
+  assert.equal(topics.lost, 1);
+});
