@@ -30,7 +30,11 @@ async function filesBelow(root: string): Promise<string[]> {
 }
 
 test('the package contains the built sources in both formats, its documents, and nothing else', async () => {
-  const sources = [...(await filesBelow(join(ROOT, 'src'))), 'client/multiplex-client.ts'];
+  const client = (await filesBelow(join(ROOT, 'client'))).filter((name) => name.endsWith('.ts'));
+  const sources = [
+    ...(await filesBelow(join(ROOT, 'src'))),
+    ...client.map((name) => `client/${name}`),
+  ];
   const built = sources
     .map((name) => name.replace(/\.ts$/, ''))
     .flatMap((name) => [`dist/${name}.js`, `dist/${name}.d.ts`, `dist/esm/${name}.js`]);
