@@ -38,7 +38,7 @@ test('the package contains the built sources in both formats, its documents, and
   const built = sources
     .map((name) => name.replace(/\.ts$/, ''))
     .flatMap((name) => [`dist/${name}.js`, `dist/${name}.d.ts`, `dist/esm/${name}.js`]);
-  const formats = ['dist/package.json', 'dist/esm/package.json'];
+  const formats = ['dist/package.json', 'dist/esm/package.json', 'dist/esm/client.js'];
   const documents = ['CHANGELOG.md', 'LICENSE', 'README.md', 'package.json'];
   const packed = await filesBelow(join(directory, 'node_modules', 'sockjs-server'));
   assert.deepEqual(packed, [...built, ...formats, ...documents].toSorted());
