@@ -17,12 +17,18 @@ interface Script {
   readonly etag: string;
 }
 
-/** This file, where a package can find itself by its name. ES modules have no such name, and bundles may replace it. */
-const OWN_FILE = typeof __filename === 'string' ? __filename : undefined;
+/** Returns this file, from which a package finds itself. An ES module has none, and webpack believes that it has. */
+function ownFile(): string | undefined {
+  try {
+    return __filename;
+  } catch {
+    return undefined;
+  }
+}
 
 /** Finds a file of a package as an `import` of the application would, or returns undefined. */
 export function findPackageFile(specifier: string): URL | undefined {
-  for (const from of [process.argv[1], join(process.cwd(), 'index.js'), OWN_FILE]) {
+  for (const from of [process.argv[1], join(process.cwd(), 'index.js'), ownFile()]) {
     if (from === undefined) continue;
     try {
       return pathToFileURL(nodeModule.createRequire(from).resolve(specifier));
