@@ -1,12 +1,13 @@
 /**
  * Builds the package twice. `dist/` is CommonJS for both `import` and `require`, so that a process has one copy of
- * each class. `dist/esm/` has ES modules for bundlers.
+ * each class. `dist/esm/` has ES modules for bundlers, and `dist/esm/client.js` the browser client as one file.
  */
 import { execFile } from 'node:child_process';
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { build } from 'esbuild';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const TSC = join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc');
@@ -38,6 +39,16 @@ await Promise.all(
     PROGRAMS.map((program) => compile(program.config, join(folder, program.folder), options)),
   ),
 );
+// The browser client as one file, for pages without a bundler.
+await build({
+  entryPoints: [join(ROOT, 'client', 'index.ts')],
+  outfile: join(ROOT, 'dist', 'esm', 'client.js'),
+  bundle: true,
+  format: 'esm',
+  minify: true,
+  target: 'es2022',
+  logLevel: 'warning',
+});
 // Bundlers read both fields in the nearest `package.json`.
 for (const { folder, type } of FORMATS) {
   await writeFile(

@@ -6,6 +6,11 @@ const WARNINGS = {
     'run `npm install sockjs-client`, or set sockjsUrl to a URL or a file: URL.',
   clientScriptUnreadable:
     'sockjs.js was refused with 500, because its file cannot be read. It is tried again for each request.',
+  browserClient:
+    'client.js was requested, but the package sockjs-server is not installed where this process runs. ' +
+    'Serve node_modules/sockjs-server/dist/esm/client.js yourself, or bundle sockjs-server/client into the page.',
+  browserClientUnreadable:
+    'client.js was refused with 500, because its file cannot be read. It is tried again for each request.',
   upgradeByMiddleware:
     'a WebSocket request arrived as an ordinary request. Middleware does not see upgrades: call attach(server).',
   upgradeUnhandled:

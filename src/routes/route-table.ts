@@ -12,6 +12,7 @@ import { JSONP } from '../transports/jsonp.ts';
 import type { HttpTransport } from '../transports/transport.ts';
 import { rawWebSocket, websocket } from '../transports/websocket.ts';
 import { XHR, XHR_STREAMING } from '../transports/xhr.ts';
+import { browserClient } from './browser-client.ts';
 import { ClientScript } from './client-script.ts';
 import { iframePage } from './iframe-page.ts';
 import { type InfoSettings, greeting, info } from './info.ts';
@@ -102,6 +103,7 @@ function topRows(settings: RouteSettings, script: ClientScript): readonly Row[] 
     ['', [], { ...PAGE, get: greeting }],
     ['info', [], { ...INFO, get: info(settings) }],
     ['sockjs.js', [], { ...PAGE, get: script.handler }],
+    ['client.js', [], { ...PAGE, get: browserClient() }],
     ['websocket', ['rawwebsocket'], { ...SOCKET, get: rawWebSocket }],
   ];
 }

@@ -162,7 +162,13 @@ test('1.1: 204 has neither body nor length', async (t) => {
   assert.equal((await connection.request({ path: '/echo' })).body, GREETING);
 });
 
-for (const path of ['/echo', '/echo/info', '/echo/iframe.html', '/echo/sockjs.js']) {
+for (const path of [
+  '/echo',
+  '/echo/info',
+  '/echo/iframe.html',
+  '/echo/sockjs.js',
+  '/echo/client.js',
+]) {
   test(`1.1: HEAD ${path} has the head of GET and no body`, async (t) => {
     const connection = httpConnection(t, port);
     const get = await connection.request({ path });

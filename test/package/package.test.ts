@@ -30,11 +30,15 @@ async function filesBelow(root: string): Promise<string[]> {
 }
 
 test('the package contains the built sources in both formats, its documents, and nothing else', async () => {
-  const sources = [...(await filesBelow(join(ROOT, 'src'))), 'client/multiplex-client.ts'];
+  const client = (await filesBelow(join(ROOT, 'client'))).filter((name) => name.endsWith('.ts'));
+  const sources = [
+    ...(await filesBelow(join(ROOT, 'src'))),
+    ...client.map((name) => `client/${name}`),
+  ];
   const built = sources
     .map((name) => name.replace(/\.ts$/, ''))
     .flatMap((name) => [`dist/${name}.js`, `dist/${name}.d.ts`, `dist/esm/${name}.js`]);
-  const formats = ['dist/package.json', 'dist/esm/package.json'];
+  const formats = ['dist/package.json', 'dist/esm/package.json', 'dist/esm/client.js'];
   const documents = ['CHANGELOG.md', 'LICENSE', 'README.md', 'package.json'];
   const packed = await filesBelow(join(directory, 'node_modules', 'sockjs-server'));
   assert.deepEqual(packed, [...built, ...formats, ...documents].toSorted());

@@ -52,6 +52,7 @@ const PATHS_WITHOUT_SESSION = [
   '/iframe-.html',
   '/websocket',
   '/sockjs.js',
+  '/client.js',
 ];
 
 for (const path of PATHS_WITHOUT_SESSION) {

@@ -1,0 +1,113 @@
+/**
+ * One attempt to connect, and the session that it opens. It attempts one transport after the other, and aborts one
+ * before the next starts, since each opening request is a session and a call of `authorize` on the server.
+ */
+import { requestInfo } from './info.ts';
+import { type Loss, lossOf } from './loss.ts';
+import type { CompleteOptions } from './options.ts';
+import { Session, type SessionInit, type SessionListener, resourceUrl } from './session.ts';
+import type { Outlet, Transport } from './transport.ts';
+
+/** Time for `/info` and the function `token`. */
+const PREPARE_TIMEOUT_MS = 10_000;
+/** Time for a transport to open, in round trips of `/info`. */
+const OPEN_ROUND_TRIPS = 4;
+/** More time for the last transport, since `authorize` may be what takes long. */
+const LAST_TRANSPORT_MS = 10_000;
+
+export interface AttemptListener extends Omit<SessionListener, 'onOpen'> {
+  onOpen(outlet: Outlet, transport: Transport): void;
+}
+
+/** Transport that opened last, by service. */
+const best = new Map<string, Transport>();
+
+/** Returns whether another transport may open. The server responds with 404 if a transport is disabled. */
+function mayNextOpen({ wasClean, status = 404 }: Loss): boolean {
+  return wasClean !== true && status === 404;
+}
+
+/** Opens a session over a transport. @returns undefined once it is open, or the loss if it does not open */
+function openOver(
+  transport: Transport,
+  init: SessionInit,
+  timeout: number,
+  signal: AbortSignal,
+  listener: AttemptListener,
+): Promise<Loss | undefined> {
+  return new Promise((resolve) => {
+    let outlet: Outlet | undefined;
+    const session = new Session(init, {
+      onMessages: listener.onMessages,
+      onOpen: () => {
+        clearTimeout(timer);
+        resolve(undefined);
+        if (outlet !== undefined) listener.onOpen(outlet, transport);
+      },
+      onLost: (loss) => {
+        clearTimeout(timer);
+        if (session.isOpen) listener.onLost(loss);
+        else resolve(loss);
+      },
+    });
+    const timer = setTimeout(() => session.end(lossOf('Transport timed out')), timeout);
+    signal.addEventListener('abort', () => {
+      clearTimeout(timer);
+      session.abort(signal.reason);
+    });
+    try {
+      outlet = transport.open(session);
+    } catch (error) {
+      session.end(lossOf(error));
+    }
+  });
+}
+
+/** @returns undefined once a session is open, or the loss of the last transport */
+async function attempt(
+  url: string,
+  options: CompleteOptions,
+  signal: AbortSignal,
+  listener: AttemptListener,
+): Promise<Loss | undefined> {
+  const { transports, token, server, sessionId, timeout } = options;
+  const timer = setTimeout(() => listener.onLost(lossOf('/info timed out')), PREPARE_TIMEOUT_MS);
+  const [info, tokenText] = await Promise.all([requestInfo(url, options, signal), token()]).finally(
+    () => clearTimeout(timer),
+  );
+  if ('code' in info) return info;
+  const known = best.get(url);
+  const candidates = transports
+    .filter(({ name }) => info.allowsWebSocket || name !== 'websocket')
+    .toSorted((left, right) => Number(right === known) - Number(left === known));
+  const openTimeout = Math.max(timeout, OPEN_ROUND_TRIPS * info.roundTrip);
+  let loss: Loss | undefined = lossOf('No transport');
+  for (const transport of candidates) {
+    if (signal.aborted) break;
+    const more = transport === candidates.at(-1) ? LAST_TRANSPORT_MS : 0;
+    const init = {
+      url: resourceUrl(info.url, `${server}/${sessionId()}`),
+      token: tokenText,
+      request: options,
+    };
+    // oxlint-disable-next-line no-await-in-loop -- one opening request at a time
+    loss = await openOver(transport, init, openTimeout + more, signal, listener);
+    if (loss === undefined) best.set(url, transport);
+    if (loss === undefined || !mayNextOpen(loss)) break;
+  }
+  return loss;
+}
+
+/**
+ * Opens a session. Its end, or the failure to open one, is reported to the listener.
+ * @param signal aborts the attempt or its session, without a report. Its reason is the close status
+ */
+export async function connectSession(
+  url: string,
+  options: CompleteOptions,
+  signal: AbortSignal,
+  listener: AttemptListener,
+): Promise<void> {
+  const loss = await attempt(url, options, signal, listener).catch(lossOf);
+  if (loss !== undefined && !signal.aborted) listener.onLost(loss);
+}

@@ -1,0 +1,49 @@
+/** The browser client with all transports. */
+import type { CoreOptions } from './options.ts';
+import { ReconnectingSocket, type Socket } from './socket.ts';
+import type { Transport, TransportName } from './transport.ts';
+import { eventsource } from './transports/eventsource.ts';
+import { websocket } from './transports/websocket.ts';
+import { xhrPolling } from './transports/xhr-polling.ts';
+import { xhrStreaming } from './transports/xhr-streaming.ts';
+
+export type {
+  OpenEvent,
+  ReconnectingEvent,
+  SocketCloseEvent,
+  SocketEvents,
+  SocketMessageEvent,
+} from './events.ts';
+export type { LossDetails } from './options.ts';
+export type { Socket } from './socket.ts';
+export type { TransportName } from './transport.ts';
+
+/** Options of `connect`. */
+export interface ConnectOptions extends Omit<CoreOptions, 'transports'> {
+  /** Names of the transports in the order in which they are attempted. Default: all. */
+  readonly transports?: readonly TransportName[];
+}
+
+const TRANSPORTS: readonly Transport[] = [websocket, xhrStreaming, eventsource, xhrPolling];
+
+function findTransport(name: string): Transport {
+  const found = TRANSPORTS.find((transport) => transport.name === name);
+  if (found === undefined) throw new TypeError(`Unknown transport ${name}`);
+  return found;
+}
+
+/**
+ * Connects to a service, and connects again when the connection is lost.
+ * @param url URL of the service, which may be relative to the page
+ * @throws TypeError for an invalid URL, and an unknown or invalid option
+ *
+ * @example
+ * const socket = connect('/echo');
+ * socket.onopen = () => socket.send('Hello!');
+ * socket.onmessage = (event) => console.log(event.data);
+ */
+export function connect(url: string | URL, options: ConnectOptions = {}): Socket {
+  const { transports, ...others } = options;
+  const found = transports?.map(findTransport) ?? TRANSPORTS;
+  return new ReconnectingSocket(url, { ...others, transports: found });
+}

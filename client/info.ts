@@ -1,0 +1,39 @@
+import { type Loss, httpLoss } from './loss.ts';
+import type { RequestOptions } from './options.ts';
+import { readText } from './read-text.ts';
+import { resourceUrl } from './session.ts';
+
+/** Facts about a service that decide how to connect. */
+export interface Info {
+  /** URL for sessions. */
+  readonly url: string;
+  readonly allowsWebSocket: boolean;
+  /** Time to the response, in milliseconds. */
+  readonly roundTrip: number;
+}
+
+const MAX_INFO_LENGTH = 2 ** 16;
+
+/** Requests `/info`. @returns a loss if the service refuses. @throws an error if there is no service */
+export async function requestInfo(
+  url: string,
+  request: RequestOptions,
+  signal: AbortSignal,
+): Promise<Info | Loss> {
+  const start = Date.now();
+  const response = await fetch(resourceUrl(url, 'info'), { ...request, signal });
+  const roundTrip = Date.now() - start;
+  if (!response.ok) return httpLoss(response.status);
+  let text = '';
+  await readText(response, (chunk) => {
+    text += chunk;
+    if (text.length > MAX_INFO_LENGTH) throw new RangeError('/info is too long');
+  });
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a value without properties is an error
+  const info = JSON.parse(text) as { readonly websocket?: unknown; readonly base_url?: unknown };
+  return {
+    url: typeof info.base_url === 'string' ? new URL(info.base_url, url).href : url,
+    allowsWebSocket: info.websocket !== false,
+    roundTrip,
+  };
+}
