@@ -212,8 +212,9 @@ export class RelayedExchange implements Exchange, StreamListener {
     throw new Error('a response to a response');
   }
 
+  /** Not sent by the node that has sent the request. */
   onUnknown(): void {
-    throw new Error('a response to a response');
+    this.onAbort();
   }
 
   #readBytes(body: IncomingBody, bytes: Buffer): void {

@@ -1,11 +1,5 @@
 /** The private listener of a node, which receives the requests that other nodes relay. */
-import {
-  type IncomingMessage,
-  type Server,
-  type ServerResponse,
-  createServer,
-  maxHeaderSize,
-} from 'node:http';
+import { type IncomingMessage, type Server, type ServerResponse, createServer } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import {
@@ -31,8 +25,8 @@ const CHECKS_PER_TIMEOUT = 5;
 /** Idle time of a connection after which the system checks it once per second, in milliseconds. */
 const KEEP_ALIVE_DELAY_MS = 5000;
 
-/** Limit for the head of a request. Servers of the application may take longer heads than Node's default. */
-const MAX_HEADER_BYTES: number = Math.max(maxHeaderSize, 64 * 1024) + 4096;
+/** Limit for the head of a request. That of a link is short. */
+const MAX_HEADER_BYTES = 16 * 1024;
 
 /** Limit for connections that have sent no request with the secret. Above it, the oldest one is closed. */
 const MAX_STRANGERS = 2000;

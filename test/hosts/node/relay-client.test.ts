@@ -30,6 +30,7 @@ import {
 } from '../../../testkit/relay-link.ts';
 import { freePorts, portOf, startServer } from '../../../testkit/server.ts';
 import { deferred, until } from '../../../testkit/until.ts';
+import { VirtualProcess } from '../../../testkit/virtual-process.ts';
 
 interface Relay {
   readonly relays: RelayClient;
@@ -320,6 +321,59 @@ test('the link begins with the secret, and a request has its relayed headers onl
     bodyLength: 0,
     rawHeaders: ['Host', 'a', 'X-Kept', 'y'],
   });
+});
+
+/** Lets virtual time pass in small steps until a condition holds. */
+async function advance(virtual: VirtualProcess, condition: () => boolean): Promise<void> {
+  for (let step = 0; step < 10_000 && !condition(); step += 1) await virtual.run(1);
+  assert.ok(condition());
+}
+
+test('a link without requests is closed after 10 s, and one with a request stays', async (t) => {
+  const virtual = new VirtualProcess(t.mock);
+  const links: TestLink[] = [];
+  const port = await startOwner(t, (socket) => {
+    links.push(new TestLink(socket));
+  });
+  const { relays } = await startRelay(t, port, { silenceLimit: 100_000 });
+  await advance(virtual, () => links[0]?.available === 1);
+  const [link] = links;
+  assert.ok(link !== undefined);
+  for (let seconds = 0; seconds < 30; seconds += 1) {
+    link.send(encodeControl(FRAME_TYPES.pong, 0));
+    await virtual.run(1000);
+  }
+  assert.equal(link.socket.destroyed, false);
+  link.send(respond(await link.next(), [], '', true));
+  await virtual.run(9000);
+  assert.equal(link.socket.destroyed, false);
+  await virtual.run(3000);
+  await advance(virtual, () => link.socket.destroyed);
+  // The next request opens another link.
+  const target = { node: 'owner', host: '127.0.0.1', port };
+  const probed = relays.probe(target, 'secret');
+  await advance(virtual, () => links.length === 2);
+  links[1]?.send(encodeControl(FRAME_TYPES.pong, 0));
+  assert.equal(await probed, true);
+});
+
+test('a probe is answered by any bytes, and fails without them after 1 s', async (t) => {
+  const failures: string[] = [];
+  const relays = new RelayClient((_target, error) => failures.push(error.message));
+  t.after(() => relays.close());
+  const isResponding = { value: true };
+  const port = await startOwner(t, (socket) => {
+    socket.on('data', () => isResponding.value && socket.write(encodeControl(FRAME_TYPES.pong, 0)));
+  });
+  const target = { node: 'owner', host: '127.0.0.1', port };
+  assert.equal(await relays.probe(target, 'secret'), true);
+  isResponding.value = false;
+  assert.equal(await relays.probe(target, 'secret'), false);
+  const [closedPort = 0] = await freePorts(1);
+  assert.equal(await relays.probe({ ...target, node: 'a', port: closedPort }, 'secret'), false);
+  const other = await startTcpServer(t, (socket) => socket.end('HTTP/1.1 404 Not Found\r\n\r\n'));
+  assert.equal(await relays.probe({ ...target, node: 'b', port: other }, 'secret'), false);
+  assert.deepEqual(failures, []);
 });
 
 test('the listener closes connections that send no request, and keeps links', async (t) => {
