@@ -1,4 +1,4 @@
-import type { RelayHandler } from '../hosts/node/relay-listener.ts';
+import type { RelayHandler } from '../relay/relay-server.ts';
 import type { RequestContext } from '../http/request-context.ts';
 import type { RouterState } from '../http/router-state.ts';
 import type { LocalNode, NodeRouter } from './local-node.ts';

@@ -1,12 +1,12 @@
 import { once } from 'node:events';
-import type { Server } from 'node:http';
 import { SockJSError } from '../base/errors.ts';
 import { CONSOLE_LOGGER, describeError } from '../base/logging.ts';
 import { RouterLog } from '../base/router-log.ts';
-import { closeHttpServer } from '../hosts/node/node-host.ts';
-import type { RelayOutcome } from '../hosts/node/relay-call.ts';
-import { RelayClient, type RelayTarget, type RelayedRequest } from '../hosts/node/relay-client.ts';
-import { type RelayHandler, createRelayListener } from '../hosts/node/relay-listener.ts';
+import type { RelayOutcome } from '../relay/relay-call.ts';
+import type { RelayTarget } from '../hosts/node/outgoing-link.ts';
+import { RelayClient, type RelayedRequest } from '../hosts/node/relay-client.ts';
+import { RelayListener } from '../hosts/node/relay-listener.ts';
+import type { RelayHandler } from '../relay/relay-server.ts';
 import type { Groups } from '../groups/groups.ts';
 import type { RequestContext } from '../http/request-context.ts';
 import type { Backplane, BackplaneListener, NodeId } from '../backplane/backplane.ts';
@@ -41,7 +41,7 @@ export class LocalNode implements ClusterNode, BackplaneListener {
   readonly #routers = new Set<NodeRouter>();
   readonly #groups: ClusterGroups;
   readonly #relays: RelayClient;
-  readonly #listener: Server;
+  readonly #listener: RelayListener;
   readonly #ready: Promise<void>;
   readonly #nodes: NodeDirectory;
   #closed: Promise<void> | undefined;
@@ -62,7 +62,7 @@ export class LocalNode implements ClusterNode, BackplaneListener {
     this.#groups = new ClusterGroups(this, this.#logger);
     this.#relays = new RelayClient((target, error) => this.#warnOfNode(target, error));
     this.#nodes = new NodeDirectory(this.#logger, this.#relays, () => this.backplane.secret);
-    this.#listener = createRelayListener({
+    this.#listener = new RelayListener({
       secret: () => this.backplane.secret,
       node: () => this.#id,
       routers: this.#routers,
@@ -92,7 +92,7 @@ export class LocalNode implements ClusterNode, BackplaneListener {
 
   /** Address of the relay listener, or undefined before it listens. */
   get address(): { readonly host: string; readonly port: number } | undefined {
-    const address = this.#listener.address();
+    const address = this.#listener.server.address();
     if (typeof address !== 'object' || address === null) return undefined;
     return { host: address.address, port: address.port };
   }
@@ -231,10 +231,10 @@ export class LocalNode implements ClusterNode, BackplaneListener {
     const { listen = {} } = this.#options;
     const host = listen.host ?? findPrivateHost();
     // Otherwise the workers of `node:cluster` would share one port.
-    this.#listener.listen({ port: listen.port ?? 0, host, exclusive: true });
-    await once(this.#listener, 'listening');
+    this.#listener.server.listen({ port: listen.port ?? 0, host, exclusive: true });
+    await once(this.#listener.server, 'listening');
     // An error of a connection that could not be accepted.
-    this.#listener.on('error', (error) => {
+    this.#listener.server.on('error', (error) => {
       this.#logger.error(`The relay listener has an error: ${describeError(error)}`);
     });
     const card = this.#card;
@@ -256,7 +256,7 @@ export class LocalNode implements ClusterNode, BackplaneListener {
     await this.backplane.leave();
     this.#nodes.clear();
     this.#relays.close();
-    await closeHttpServer(this.#listener);
+    await this.#listener.close();
   }
 
   get #card(): string {

@@ -1,6 +1,6 @@
 import type { SockJSLogger } from '../base/logging.ts';
 import type { NodeId } from '../backplane/backplane.ts';
-import type { RelayTarget } from '../hosts/node/relay-client.ts';
+import type { RelayTarget } from '../hosts/node/outgoing-link.ts';
 import { type NodeCard, parseCard } from './node-card.ts';
 
 /** Interval at which a node that is not a member is probed, in milliseconds. */

@@ -1,7 +1,7 @@
 /** Relays of the requests of one router to the owners of their sessions. */
 import type { Backplane, NodeId } from '../backplane/backplane.ts';
-import type { RelayOutcome } from '../hosts/node/relay-call.ts';
-import type { RelayMode } from '../hosts/node/relay-headers.ts';
+import type { RelayOutcome } from '../relay/relay-call.ts';
+import type { RelayMode } from '../relay/relay-head.ts';
 import type { Handler, RequestContext } from '../http/request-context.ts';
 import type { RouterState } from '../http/router-state.ts';
 import { closeFrame } from '../protocol/frame.ts';
@@ -64,6 +64,12 @@ export interface SessionRequestRoute {
 }
 
 function ignore(): void {}
+
+function sleep(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => {
+    setTimeout(resolve, milliseconds);
+  });
+}
 
 /** Responds for an owner that has not responded. */
 function respondFor(

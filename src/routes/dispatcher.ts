@@ -4,7 +4,7 @@ import { REFUSALS, Refusal, type RefusalReason } from '../base/refusal.ts';
 import { type Admission, admitOrigin, enforce } from '../http/admission.ts';
 import type { Exchange, ExchangeHandler, HostSettings } from '../http/exchange.ts';
 import type { SessionRequestRoute } from '../cluster/session-relays.ts';
-import type { RelayMode } from '../hosts/node/relay-headers.ts';
+import type { RelayMode } from '../relay/relay-head.ts';
 import { addCors, addNoCache, addPreflight, addSessionCookie } from '../http/headers.ts';
 import type { OperatorWarning } from '../http/operator-warnings.ts';
 import type { HostGuard } from '../http/host-guard.ts';

@@ -4,11 +4,13 @@ import { test } from 'node:test';
 import { nodeOf } from '../../src/cluster/cluster.ts';
 import { EngineBackplane } from '../../src/backplane/engine-backplane.ts';
 import { MemoryEngine, MemoryHub, memoryBackplane } from '../../src/backplane/memory-engine.ts';
+import { FRAME_TYPES } from '../../src/relay/frames.ts';
 import { SockJSRouter, createCluster } from '../../src/index.ts';
 import { type TestNode, startNode, startNodes } from '../../testkit/cluster-nodes.ts';
 import { EngineFaults } from '../../testkit/faulty-engine.ts';
 import { RecordingLogger } from '../../testkit/logger.ts';
 import { httpConnection, httpRequest } from '../../testkit/raw-http.ts';
+import { connectLink, encodeRequestFrame } from '../../testkit/relay-link.ts';
 import { openWebSocket } from '../../testkit/raw-websocket.ts';
 import { Echo, freePorts } from '../../testkit/server.ts';
 import { until } from '../../testkit/until.ts';
@@ -71,12 +73,10 @@ test('a closed router gets no relayed requests, and its prefix is free again', a
     message: /another router with the prefix '\/echo'/,
   });
   await router.close({ timeout: 0 });
-  const headers = [
-    ['sockjs-relay', `1 ${nodeOf(cluster).backplane.secret}`],
-    ['sockjs-relay-owner', cluster.id],
-  ] as const;
-  const { head } = await httpRequest(relayPort, { ...POLL, headers });
-  assert.equal(head.header('sockjs-relay-result'), 'session');
+  const { secret } = nodeOf(cluster).backplane;
+  const link = await connectLink(t, relayPort, { secret, node: cluster.id });
+  link.send(encodeRequestFrame(1, POLL.method, POLL.path));
+  assert.equal((await link.next()).type, FRAME_TYPES.unknown);
   const next = new SockJSRouter(Echo, '/echo', { cluster, logger: false });
   await next.close();
 });

@@ -1,11 +1,14 @@
 /** The relay listener gives nothing to strangers. */
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { type TestContext, test } from 'node:test';
 import { nodeOf } from '../../src/cluster/cluster.ts';
+import { FRAME_TYPES, splitHead } from '../../src/relay/frames.ts';
+import { parseResponse } from '../../src/relay/relay-head.ts';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { startNode, startNodes } from '../../testkit/cluster-nodes.ts';
+import { type TestNode, startNode, startNodes } from '../../testkit/cluster-nodes.ts';
 import { httpRequest } from '../../testkit/raw-http.ts';
 import { RawConnection, rawConnection } from '../../testkit/raw-connection.ts';
+import { type TestLink, connectLink, encodeRequestFrame } from '../../testkit/relay-link.ts';
 import { until } from '../../testkit/until.ts';
 
 const POLL = { method: 'POST', path: '/echo/000/session/xhr' };
@@ -25,7 +28,13 @@ const STRANGERS = {
   'another expectation': 'POST / HTTP/1.1\r\nHost: a\r\nExpect: tea\r\n\r\n',
   'HTTP/1.0': 'GET / HTTP/1.0\r\n\r\n',
   'a line without a version': 'GET /\r\n\r\n',
-  'two secrets': 'GET / HTTP/1.1\r\nSockjs-Relay: 1 a\r\nSockjs-Relay: 1 b\r\n\r\n',
+  'two secrets': 'GET / HTTP/1.1\r\nSockjs-Relay: 2 a\r\nSockjs-Relay: 2 b\r\n\r\n',
+  'a link without the secret':
+    'GET / HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: sockjs-relay\r\n\r\n',
+  'a link with a wrong secret':
+    'GET / HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: sockjs-relay\r\nSockjs-Relay: 2 wrong\r\n\r\n',
+  'a link with bytes behind it':
+    'GET / HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: sockjs-relay\r\n\r\nGET / HTTP/1.1\r\n\r\n',
 };
 
 for (const [name, bytes] of Object.entries(STRANGERS))
@@ -69,27 +78,56 @@ test('of too many connections without the secret, the oldest one is closed', asy
 
 test('another version of the protocol gets 503, and one warning', async (t) => {
   const { relayPort, cluster, logger } = await startNode(t, {});
-  const headers = [['sockjs-relay', `2 ${nodeOf(cluster).backplane.secret}`]] as const;
-  for (let count = 0; count < 3; count += 1)
-    assert.equal((await httpRequest(relayPort, { ...POLL, headers })).status, 503);
+  const { secret } = nodeOf(cluster).backplane;
+  const upgrade = [
+    ['Connection', 'Upgrade'],
+    ['Upgrade', 'sockjs-relay'],
+  ] as const;
+  // The first version relayed each request as one of HTTP.
+  for (const [version, others] of [
+    ['1', []],
+    ['3', []],
+    ['3', upgrade],
+  ] as const) {
+    const headers = [['sockjs-relay', `${version} ${secret}`], ...others] as const;
+    const { status, head } = await httpRequest(relayPort, { ...POLL, headers });
+    assert.deepEqual([status, head.header('sockjs-relay-result')], [503, 'version']);
+  }
   const warnings = logger.take().filter(({ level }) => level === 'warn');
   assert.equal(warnings.length, 1);
   assert.match(warnings[0]?.line ?? '', /version of sockjs-server/);
 });
 
-test('a request with the secret reaches only requests of sessions', async (t) => {
-  const { relayPort, cluster, router } = await startNode(t, {});
+test('a link with the secret opens only to the node for which it is meant', async (t) => {
+  const { relayPort, cluster } = await startNode(t, {});
   const headers = [
-    ['sockjs-relay', `1 ${nodeOf(cluster).backplane.secret}`],
-    ['sockjs-relay-owner', cluster.id],
+    ['sockjs-relay', `2 ${nodeOf(cluster).backplane.secret}`],
+    ['sockjs-relay-owner', 'other'],
+    ['Connection', 'Upgrade'],
+    ['Upgrade', 'sockjs-relay'],
   ] as const;
+  const { status, head } = await httpRequest(relayPort, { path: '/', headers });
+  assert.deepEqual([status, head.header('sockjs-relay-result')], [404, 'owner']);
+});
+
+/** Opens a link to a node. */
+function linkTo(t: TestContext, { relayPort, cluster }: TestNode): Promise<TestLink> {
+  const { secret } = nodeOf(cluster).backplane;
+  return connectLink(t, relayPort, { secret, node: cluster.id });
+}
+
+test('a request with the secret reaches only requests of sessions', async (t) => {
+  const node = await startNode(t, {});
+  const link = await linkTo(t, node);
+  let stream = 0;
   for (const path of ['/echo', '/echo/info', '/echo/websocket', '/echo/000/x/xhr', '/other', '*'])
-    for (const method of ['GET', 'POST', 'OPTIONS']) {
-      const response = await httpRequest(relayPort, { method, path, headers });
-      assert.equal(response.status, 404, `${method} ${path}`);
-      assert.equal(response.head.header('sockjs-relay-result'), 'session');
+    for (const method of ['GET', 'POST', 'OPTIONS', '']) {
+      stream += 1;
+      link.send(encodeRequestFrame(stream, method, path));
+      const frame = await link.next();
+      assert.deepEqual([frame.stream, frame.type], [stream, FRAME_TYPES.unknown], path);
     }
-  assert.equal(router.stats.dump().sessionsTotal, 0);
+  assert.equal(node.router.stats.dump().sessionsTotal, 0);
 });
 
 test('an error of the application in a relayed request ends only this request', async (t) => {
@@ -98,12 +136,17 @@ test('an error of the application in a relayed request ends only this request', 
     if (fails) throw new Error('verifyIp has failed');
     return '';
   };
-  const { port, relayPort, cluster, logger } = await startNode(t, { settings: { verifyIp } });
-  assert.equal((await httpRequest(port, POLL)).body, 'o\n');
+  const node = await startNode(t, { settings: { verifyIp } });
+  assert.equal((await httpRequest(node.port, POLL)).body, 'o\n');
   fails = true;
-  const headers = [['sockjs-relay', `1 ${nodeOf(cluster).backplane.secret}`]] as const;
-  assert.equal((await httpRequest(relayPort, { ...POLL, headers })).status, 500);
-  assert.match(logger.take()[0]?.line ?? '', /verifyIp has failed/);
+  const link = await linkTo(t, node);
+  for (const stream of [1, 2]) {
+    link.send(encodeRequestFrame(stream, POLL.method, POLL.path));
+    const { type, payload } = await link.next();
+    assert.equal(type, FRAME_TYPES.response);
+    assert.equal(parseResponse(splitHead(payload).head).status, 500);
+  }
+  assert.match(node.logger.take()[0]?.line ?? '', /verifyIp has failed/);
 });
 
 test('connections of nodes are kept, and closed when the node has left', async (t) => {

@@ -141,9 +141,9 @@ test('a request without the secret of the cluster is 404 on the relay listener',
   const relayPort = one.cluster.address?.port ?? 0;
   for (const headers of [
     [],
-    [['sockjs-relay', '1 wrong']],
-    [['sockjs-relay', '1 ']],
-    [['sockjs-relay', '1']],
+    [['sockjs-relay', '2 wrong']],
+    [['sockjs-relay', '2 ']],
+    [['sockjs-relay', '2']],
   ] as const)
     assert.equal((await httpRequest(relayPort, { ...POLL, headers })).status, 404);
 });

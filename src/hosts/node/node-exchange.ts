@@ -14,13 +14,14 @@ import type {
   WebSocketUpgrade,
 } from '../../http/exchange.ts';
 import type { ClientAddress } from '../../http/client-address.ts';
+import type { WriteLimits } from '../../http/output-watchdog.ts';
 import type { RequestTarget } from '../../http/prefix.ts';
 import { watchUpgradedSocket } from './disconnect-watch.ts';
 import { createResponse, isChunked, needsDrain } from './node-internals.ts';
 import { readBody } from './request-body.ts';
 import { isWriteWrapped, writeHead } from './response-head.ts';
 import { countResponse } from './response-queue.ts';
-import { type WriteLimits, WriteWatchdog } from './write-watchdog.ts';
+import { WriteWatchdog } from './write-watchdog.ts';
 
 const LINE_END = '\r\n';
 

@@ -1,57 +1,19 @@
 /** Relays requests of clients to the node that owns their session. */
-import { Agent, type ClientRequest, request as sendRequest } from 'node:http';
 import { Ticker } from '../../base/ticker.ts';
 import type { ClientAddress } from '../../http/client-address.ts';
-import type { Exchange, HeaderList } from '../../http/exchange.ts';
-import { RelayCall, type RelayOutcome } from './relay-call.ts';
-import {
-  RELAY_CLIENT,
-  RELAY_MODE,
-  RELAY_OWNER,
-  RELAY_RESULT,
-  RELAY_SECRET,
-  type RelayMode,
-  type RelayResult,
-  copyHeaders,
-  formatClient,
-  formatSecret,
-} from './relay-headers.ts';
-
-/**
- * Headers that belong to one connection. All others stay, those of proxies included, so that `verifyIp` returns the
- * same on every node.
- */
-const DROPPED_REQUEST_HEADERS = new Set([
-  'connection',
-  'content-length',
-  'expect',
-  'keep-alive',
-  'proxy-authorization',
-  'proxy-connection',
-  'te',
-  'trailer',
-  'transfer-encoding',
-  'upgrade',
-]);
-
-/** Time after which an idle connection is closed, in milliseconds. */
-const IDLE_TIMEOUT_MS = 10_000;
+import type { Exchange } from '../../http/exchange.ts';
+import { MAX_HEAD_BYTES } from '../../relay/frames.ts';
+import { ProbeCall } from '../../relay/probe-call.ts';
+import { type LinkUser, RelayCall, type RelayOutcome } from '../../relay/relay-call.ts';
+import { type RelayMode, formatRequest } from '../../relay/relay-head.ts';
+import { ReleaseCall } from '../../relay/release-call.ts';
+import { OutgoingLink, type RelayTarget } from './outgoing-link.ts';
 
 /** Time in which the last responses of a node that has left may arrive, in milliseconds. */
 const ABORT_DELAY_MS = 1000;
 
 /** Interval at which silent requests are counted, in milliseconds. */
 const CHECK_INTERVAL_MS = 500;
-
-/** Time in which a node responds to a probe, in milliseconds. */
-const PROBE_TIMEOUT_MS = 1000;
-
-/** Relay listener of a node. */
-export interface RelayTarget {
-  readonly node: string;
-  readonly host: string;
-  readonly port: number;
-}
 
 /** A request of a client. */
 export interface RelayedRequest {
@@ -71,12 +33,13 @@ export interface RelayRequest extends RelayedRequest {
   readonly onEnd: () => void;
 }
 
-/** Relays requests over kept-alive connections. */
+/** Relays requests over one link to each node. */
 export class RelayClient {
-  readonly #agents = new Map<string, Agent>();
-  readonly #calls = new Set<RelayCall>();
+  /** Links for new requests, by node. */
+  readonly #byNode = new Map<string, OutgoingLink>();
+  readonly #links = new Set<OutgoingLink>();
   readonly #ticker = new Ticker(CHECK_INTERVAL_MS, (counted) => {
-    for (const call of this.#calls) call.addSilence(counted);
+    for (const link of this.#links) link.addTime(counted);
   });
   readonly #onFailed: (target: RelayTarget, error: Error) => void;
 
@@ -87,100 +50,89 @@ export class RelayClient {
 
   /** Relays a request. It is never repeated. */
   relay(target: RelayTarget, secret: string, relayed: RelayRequest): Promise<RelayOutcome> {
-    const { exchange, body, silenceLimit, onEnd } = relayed;
+    const { exchange, client, url, mode, body, silenceLimit, onEnd } = relayed;
     if (exchange.isDisconnected) {
       onEnd();
       return Promise.resolve('disconnected');
     }
-    const request = this.#open(target, secret, relayed);
-    const onFailed = (error: Error): void => this.#onFailed(target, error);
-    const call = new RelayCall(exchange, request, silenceLimit, { onFailed, onEnd });
-    this.#add(call);
-    request.on('close', () => this.#remove(call));
-    request.end(body);
+    const bodyLength = body?.length ?? 0;
+    const head = formatRequest(exchange, url, client, { mode: mode ?? '', bodyLength });
+    if (head.length > MAX_HEAD_BYTES) {
+      onEnd();
+      this.#onFailed(target, new Error(`its headers are longer than ${MAX_HEAD_BYTES} bytes`));
+      return Promise.resolve('refused');
+    }
+    const link = this.#linkTo(target, secret);
+    const request = { exchange, head, body, silenceLimit };
+    const call: RelayCall = new RelayCall(request, {
+      onFailed: (error) => this.#onFailed(target, error),
+      onEnd,
+      onReleased: () => link.delete(call),
+    });
+    link.add(call);
     return call.outcome;
   }
 
   /** Asks the owner to end the response of a receiving request that was relayed to it. */
-  release(target: RelayTarget, secret: string, relayed: RelayedRequest): void {
-    const request = this.#open(target, secret, { ...relayed, mode: 'release' });
-    request.on('error', () => {});
-    request.on('response', (response) => response.resume());
-    request.end();
+  release(target: RelayTarget, secret: string, { exchange, url, client }: RelayedRequest): void {
+    const head = formatRequest(exchange, url, client, { mode: 'release' });
+    this.#use(target, secret, (onReleased) => new ReleaseCall(head, onReleased));
   }
 
   /** Returns whether a node responds within 1 s. */
-  async probe(target: RelayTarget, secret: string): Promise<boolean> {
-    const { host, port, node } = target;
-    const headers = [RELAY_SECRET, formatSecret(secret), RELAY_OWNER, node];
-    const agent = this.#agentOf(node);
-    const request = sendRequest({ agent, host, port, path: '*', method: 'HEAD', headers });
-    const timer = setTimeout(() => request.destroy(), PROBE_TIMEOUT_MS);
+  probe(target: RelayTarget, secret: string): Promise<boolean> {
     return new Promise((resolve) => {
-      request.on('response', (response) => {
-        response.resume();
-        resolve(response.headers[RELAY_RESULT] === ('session' satisfies RelayResult));
+      this.#use(target, secret, (onReleased) => {
+        return new ProbeCall((responds) => {
+          resolve(responds);
+          onReleased();
+        });
       });
-      request.on('error', () => resolve(false));
-      request.on('close', () => clearTimeout(timer));
-      request.end();
     });
   }
 
   /**
-   * Closes the connections to a node that is gone, and aborts the requests to it. The last responses of a node that has
-   * left may still arrive during the next second.
+   * Closes the link to a node that is gone, and aborts the requests to it. The last responses of a node that has left
+   * may still arrive during the next second.
    */
   abort(node: string): void {
-    const agent = this.#agents.get(node);
-    this.#agents.delete(node);
-    if (agent !== undefined) setTimeout(() => agent.destroy(), ABORT_DELAY_MS).unref();
+    const link = this.#byNode.get(node);
+    this.#byNode.delete(node);
+    if (link !== undefined) setTimeout(() => link.close(), ABORT_DELAY_MS).unref();
   }
 
   /** Aborts all requests. */
   close(): void {
-    for (const agent of this.#agents.values()) agent.destroy();
-    this.#agents.clear();
+    for (const link of this.#links) link.close();
   }
 
-  #open(
-    { host, port, node }: RelayTarget,
+  #use(
+    target: RelayTarget,
     secret: string,
-    { exchange, client, url, mode, body }: RelayedRequest & Partial<RelayRequest>,
-  ): ClientRequest {
-    const { method } = exchange;
-    // The node reads a limited number of headers.
-    const headers: HeaderList = [
-      RELAY_SECRET,
-      formatSecret(secret),
-      RELAY_OWNER,
-      node,
-      RELAY_CLIENT,
-      formatClient(client),
-    ];
-    if (mode !== undefined) headers.push(RELAY_MODE, mode);
-    if (method === 'POST') headers.push('Content-Length', String(body?.length ?? 0));
-    headers.push(...copyHeaders(exchange.rawHeaders, DROPPED_REQUEST_HEADERS));
-    const agent = this.#agentOf(node);
-    return sendRequest({ agent, host, port, method, path: url, headers });
+    createUser: (onReleased: () => void) => LinkUser,
+  ): void {
+    const link = this.#linkTo(target, secret);
+    const user: LinkUser = createUser(() => link.delete(user));
+    link.add(user);
   }
 
-  #agentOf(node: string): Agent {
-    let agent = this.#agents.get(node);
-    if (agent === undefined) {
-      agent = new Agent({ keepAlive: true, timeout: IDLE_TIMEOUT_MS });
-      this.#agents.set(node, agent);
-    }
-    return agent;
-  }
-
-  #add(call: RelayCall): void {
-    this.#calls.add(call);
+  #linkTo(target: RelayTarget, secret: string): OutgoingLink {
+    const { node } = target;
+    const known = this.#byNode.get(node);
+    if (known !== undefined) return known;
+    const link: OutgoingLink = new OutgoingLink(target, secret, {
+      onFailed: (error) => this.#onFailed(target, error),
+      onEnd: () => this.#remove(node, link),
+    });
+    this.#byNode.set(node, link);
+    this.#links.add(link);
     this.#ticker.start();
+    return link;
   }
 
-  #remove(call: RelayCall): void {
-    this.#calls.delete(call);
-    if (this.#calls.size === 0) this.#ticker.stop();
+  #remove(node: string, link: OutgoingLink): void {
+    if (this.#byNode.get(node) === link) this.#byNode.delete(node);
+    this.#links.delete(link);
+    if (this.#links.size === 0) this.#ticker.stop();
   }
 }

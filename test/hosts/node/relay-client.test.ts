@@ -1,4 +1,4 @@
-/** Relays to nodes that fail in every way. The owner is a server whose bytes the test controls. */
+/** Relays to nodes that fail in every way. The test controls the frames of the owner. */
 import assert from 'node:assert/strict';
 import { type IncomingMessage, type ServerResponse, createServer } from 'node:http';
 import { type Socket, createServer as createTcpServer } from 'node:net';
@@ -6,14 +6,31 @@ import { type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { NO_UPGRADE } from '../../../src/http/exchange.ts';
 import { NodeExchange } from '../../../src/hosts/node/node-exchange.ts';
-import type { RelayOutcome } from '../../../src/hosts/node/relay-call.ts';
 import { RelayClient } from '../../../src/hosts/node/relay-client.ts';
-import { createRelayListener } from '../../../src/hosts/node/relay-listener.ts';
+import { RelayListener } from '../../../src/hosts/node/relay-listener.ts';
+import {
+  FRAME_TYPES,
+  FrameParser,
+  type RelayFrame,
+  encodeControl,
+  encodeHead,
+  splitHead,
+} from '../../../src/relay/frames.ts';
+import type { RelayOutcome } from '../../../src/relay/relay-call.ts';
+import { formatResponse, parseRequest } from '../../../src/relay/relay-head.ts';
+import { RelayLink } from '../../../src/relay/relay-link.ts';
 import { Program } from '../../../testkit/process.ts';
 import { rawConnection } from '../../../testkit/raw-connection.ts';
 import { type RawHttpConnection, httpConnection } from '../../../testkit/raw-http.ts';
-import { freePorts, startServer } from '../../../testkit/server.ts';
-import { deferred, until, within } from '../../../testkit/until.ts';
+import {
+  TestLink,
+  connectLink,
+  encodeRequestFrame,
+  startOwner,
+} from '../../../testkit/relay-link.ts';
+import { freePorts, portOf, startServer } from '../../../testkit/server.ts';
+import { deferred, until } from '../../../testkit/until.ts';
+import { VirtualProcess } from '../../../testkit/virtual-process.ts';
 
 interface Relay {
   readonly relays: RelayClient;
@@ -43,14 +60,17 @@ async function startRelay(
     const relayed = { ...head, silenceLimit, onEnd: () => {} };
     outcome.resolve(await relays.relay(owner, 'secret', relayed));
   };
-  const edge = createServer((incoming, response) => void relay(incoming, response));
+  const edge = createServer(
+    { maxHeaderSize: 400_000 },
+    (incoming, response) => void relay(incoming, response),
+  );
   const client = httpConnection(t, await startServer(t, edge));
   client.send(request);
   return { relays, client, outcome: outcome.promise, failures };
 }
 
-/** Starts an owner that gets the bytes of each connection. @returns its port */
-async function startOwner(
+/** Starts a server that gets the bytes of each connection. @returns its port */
+async function startTcpServer(
   t: TestContext,
   onData: (socket: Socket, data: Buffer) => void,
 ): Promise<number> {
@@ -67,49 +87,77 @@ async function startOwner(
     for (const socket of sockets) socket.destroy();
     server.close();
   });
-  const address = server.address();
-  assert.ok(typeof address === 'object' && address !== null);
-  return address.port;
+  return portOf(server);
 }
 
-const HANDLED = 'HTTP/1.1 200 OK\r\nSockjs-Relay-Result: handled\r\n';
+/** Starts an owner that gets the first request of each link. @returns its port */
+function startTestOwner(
+  t: TestContext,
+  onRequest: (link: TestLink, request: RelayFrame) => void,
+): Promise<number> {
+  return startOwner(t, (socket) => {
+    const link = new TestLink(socket);
+    link.next().then(
+      (request) => onRequest(link, request),
+      () => {},
+    );
+  });
+}
+
+/** Encodes the head of a response, and the first bytes of its body. */
+function respond({ stream }: RelayFrame, headers: string[], body: string, isLast = false): Buffer {
+  return encodeHead(FRAME_TYPES.response, stream, formatResponse(200, headers), body, isLast);
+}
 
 test('a response with a length that the owner cuts off is cut off for the client', async (t) => {
-  const head = 'Content-Length: 9\r\n\r\nabc';
-  const port = await startOwner(t, (socket) => socket.end(`${HANDLED}${head}`));
+  const port = await startTestOwner(t, (link, request) => {
+    link.send(respond(request, ['Content-Length', '9'], 'abc')).socket.end();
+  });
   const { client, outcome } = await startRelay(t, port);
   assert.equal(await outcome, 'responded');
   await client.raw.closed();
   assert.match((await client.raw.readToEnd()).toString(), /abc$/);
 });
 
-test('a stream that the owner cuts off ends for the client', async (t) => {
-  const head = 'Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n';
-  const port = await startOwner(t, (socket) => socket.end(`${HANDLED}${head}`));
-  const { client, outcome } = await startRelay(t, port);
-  assert.equal(await outcome, 'responded');
-  assert.equal((await client.response()).body, 'abc');
-});
+for (const [name, end] of [
+  ['the end of the link', (link: TestLink) => link.socket.end()],
+  ['an abort', (link: TestLink) => link.send(encodeControl(FRAME_TYPES.abort, 1))],
+] as const)
+  test(`a stream that the owner cuts off by ${name} ends for the client`, async (t) => {
+    const port = await startTestOwner(t, (link, request) => {
+      end(link.send(respond(request, [], 'abc')));
+    });
+    const { client, outcome } = await startRelay(t, port);
+    assert.equal(await outcome, 'responded');
+    assert.equal((await client.response()).body, 'abc');
+  });
 
-test('a connection that the owner closes without a response means that it is gone', async (t) => {
-  const port = await startOwner(t, (socket) => socket.destroy());
+test('a link that the owner ends without a response means that it is gone', async (t) => {
+  const port = await startTcpServer(t, (socket) => socket.destroy());
   assert.equal(await (await startRelay(t, port)).outcome, 'gone');
   const [closedPort = 0] = await freePorts(1);
-  const { outcome, failures } = await startRelay(t, closedPort);
-  assert.equal(await outcome, 'gone');
-  assert.match(failures.join(), /ECONNREFUSED/);
+  const refused = await startRelay(t, closedPort);
+  assert.equal(await refused.outcome, 'gone');
+  assert.match(refused.failures.join(), /ECONNREFUSED/);
+  const cut = await startRelay(t, await startTestOwner(t, (link) => link.socket.destroy()));
+  assert.equal(await cut.outcome, 'gone');
+  assert.equal(cut.failures.length, 1);
+  const abort = encodeControl(FRAME_TYPES.abort, 1);
+  const aborted = await startRelay(t, await startTestOwner(t, (link) => void link.send(abort)));
+  assert.equal(await aborted.outcome, 'gone');
 });
 
 test('an owner without a response is given up after the limit, and may have handled the request', async (t) => {
-  const port = await startOwner(t, () => {});
-  const { outcome, failures } = await startRelay(t, port, { silenceLimit: 1000 });
-  assert.equal(await outcome, 'gone');
-  assert.deepEqual(failures, ['no response within 1000 ms']);
+  for (const port of [await startTestOwner(t, () => {}), await startTcpServer(t, () => {})]) {
+    const { outcome, failures } = await startRelay(t, port, { silenceLimit: 1000 });
+    assert.equal(await outcome, 'gone');
+    assert.deepEqual(failures, ['no response within 1000 ms']);
+  }
 });
 
 test('an owner that becomes silent in a response is given up after the limit', async (t) => {
-  const port = await startOwner(t, (socket) => {
-    socket.write(`${HANDLED}Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n`);
+  const port = await startTestOwner(t, (link, request) => {
+    link.send(respond(request, [], 'abc'));
   });
   const { client, outcome } = await startRelay(t, port, { silenceLimit: 1000 });
   assert.equal(await outcome, 'responded');
@@ -118,8 +166,14 @@ test('an owner that becomes silent in a response is given up after the limit', a
 
 test('a silent owner is not given up while the client reads nothing', async (t) => {
   const port = await startOwner(t, (socket) => {
-    socket.write(`${HANDLED}Content-Length: 50000000\r\n\r\n`);
-    socket.write(Buffer.alloc(50_000_000));
+    const link = new RelayLink(socket, {
+      onRequest: (stream) => {
+        const head = formatResponse(200, ['Content-Length', '50000000']);
+        stream.respond(head, [Buffer.alloc(50_000_000)], true);
+      },
+      onEnd() {},
+    });
+    t.after(() => link.destroy());
   });
   const { client, outcome } = await startRelay(t, port, { silenceLimit: 1000 });
   client.raw.pause();
@@ -148,7 +202,7 @@ test('an owner that cannot be connected to in time has failed, and is not gone',
 
 for (const status of ['404 Not Found', '200 OK', '431 Too Large'])
   test(`a response ${status} of another server is not passed on`, async (t) => {
-    const port = await startOwner(t, (socket) => {
+    const port = await startTcpServer(t, (socket) => {
       socket.write(`HTTP/1.1 ${status}\r\nContent-Length: 3\r\n\r\nabc`);
     });
     const { client, outcome, failures } = await startRelay(t, port);
@@ -157,78 +211,173 @@ for (const status of ['404 Not Found', '200 OK', '431 Too Large'])
     assert.equal(client.raw.available, 0);
   });
 
-test('headers of the connection and of the relay are not passed on', async (t) => {
-  const port = await startOwner(t, (socket) => {
-    socket.write(
-      `${HANDLED}Connection: keep-alive\r\nKeep-Alive: timeout=5\r\nSockjs-Relay-Other: x\r\n` +
-        'X-Kept: y\r\nSet-Cookie: a=1\r\nSet-Cookie: b=2\r\nContent-Length: 3\r\n\r\nabc',
-    );
+test('headers of the owner are passed on', async (t) => {
+  const headers = ['X-Kept', 'y', 'Set-Cookie', 'a=1', 'Set-Cookie', 'b=2'];
+  const port = await startTestOwner(t, (link, request) => {
+    link.send(respond(request, headers, 'abc', true));
   });
   const { client } = await startRelay(t, port);
   const { head, body } = await client.response();
   assert.equal(body, 'abc');
-  const names = head.headers.map(([name]) => name.toLowerCase());
-  assert.equal(
-    names.some((name) => name.startsWith('sockjs-relay')),
-    false,
-  );
   assert.equal(head.header('x-kept'), 'y');
   assert.deepEqual(head.all('set-cookie'), ['a=1', 'b=2']);
-  assert.equal(head.header('keep-alive'), 'timeout=5');
   assert.equal(head.header('content-length'), '3');
 });
 
-test('a request to a node that is gone is aborted, and its connections are closed', async (t) => {
-  const closed = deferred();
-  const port = await startOwner(t, (socket) => {
-    socket.on('close', () => closed.resolve());
-  });
+test('a request to a node that is gone is aborted, and its link is closed', async (t) => {
+  const link = deferred<TestLink>();
+  const port = await startTestOwner(t, (opened) => link.resolve(opened));
   const { relays, outcome } = await startRelay(t, port);
-  await sleep(50);
+  await link.promise;
   relays.abort('owner');
   assert.equal(await outcome, 'gone');
-  await within(closed.promise, 'the end of the connection');
+  await (await link.promise).closed();
 });
 
 test('a client that disconnects aborts its relayed request', async (t) => {
-  const [requested, closed] = [deferred(), deferred()];
-  const port = await startOwner(t, (socket) => {
-    requested.resolve();
-    socket.on('close', () => closed.resolve());
-  });
+  const link = deferred<TestLink>();
+  const port = await startTestOwner(t, (opened) => link.resolve(opened));
   const { client, outcome, failures } = await startRelay(t, port);
-  await requested.promise;
+  const opened = await link.promise;
   client.abort();
   assert.equal(await outcome, 'disconnected');
-  await within(closed.promise, 'the end of the connection');
+  const { stream, type } = await opened.next();
+  assert.deepEqual([stream, type], [1, FRAME_TYPES.abort]);
   assert.deepEqual(failures, []);
 });
 
-test('the request begins with the secret, and has one length', async (t) => {
-  const request = deferred<string>();
-  const port = await startOwner(t, (_socket, data) => request.resolve(data.toString()));
+test('a client that disconnects before the link is open is not relayed', async (t) => {
+  const accept = deferred();
+  const frames: RelayFrame[] = [];
+  const server = createServer();
+  server.on('upgrade', (_request, socket) => {
+    void accept.promise.then(() => {
+      socket.write(
+        'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: sockjs-relay\r\n\r\n',
+      );
+      const parser = new FrameParser((frame) => frames.push(frame));
+      socket.on('data', (data: Buffer) => parser.push(data));
+    });
+    t.after(() => void socket.destroy());
+  });
+  const { client, relays, outcome } = await startRelay(t, await startServer(t, server));
+  await sleep(50);
+  client.abort();
+  assert.equal(await outcome, 'disconnected');
+  accept.resolve();
+  await sleep(100);
+  assert.deepEqual(frames, []);
+  relays.close();
+});
+
+test('an invalid header of a response ends only this response', async (t) => {
+  const link = deferred<TestLink>();
+  const port = await startTestOwner(t, (opened, request) => {
+    opened.send(respond(request, ['Odd', '\u007f'], '', true));
+    link.resolve(opened);
+  });
+  const { client, failures } = await startRelay(t, port);
+  await client.raw.closed();
+  assert.deepEqual(failures, ['its response is invalid']);
+  assert.equal((await (await link.promise).next()).type, FRAME_TYPES.abort);
+});
+
+test('a request with a head that is too long is refused', async (t) => {
+  const port = await startTestOwner(t, () => assert.fail('It was relayed.'));
+  const request = `POST /x HTTP/1.1\r\nHost: a\r\nLong: ${'x'.repeat(300_000)}\r\n\r\n`;
+  const { outcome, failures } = await startRelay(t, port, { request });
+  assert.equal(await outcome, 'refused');
+  assert.match(failures.join(), /longer than 262144 bytes/);
+});
+
+test('the link begins with the secret, and a request has its relayed headers only', async (t) => {
+  const upgrade = deferred<string>();
+  const listening = await startTcpServer(t, (_socket, data) => upgrade.resolve(data.toString()));
+  await startRelay(t, listening);
+  assert.deepEqual((await upgrade.promise).split('\r\n'), [
+    'GET / HTTP/1.1',
+    'sockjs-relay: 2 secret',
+    'sockjs-relay-owner: owner',
+    'Connection: Upgrade',
+    'Upgrade: sockjs-relay',
+    '',
+    '',
+  ]);
+  const request = deferred<RelayFrame>();
+  const port = await startTestOwner(t, (_link, frame) => request.resolve(frame));
   await startRelay(t, port, {
     request:
       'POST /x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nX-Kept: y\r\n' +
       'SOCKJS-RELAY: 1 forged\r\nProxy-Authorization: z\r\n\r\n0\r\n\r\n',
   });
-  const lines = (await request.promise).split('\r\n');
-  assert.deepEqual(lines, [
-    'POST /x HTTP/1.1',
-    'sockjs-relay: 1 secret',
-    'sockjs-relay-owner: owner',
-    'sockjs-relay-client: http 192.0.2.1 a',
-    'Content-Length: 0',
-    'Host: a',
-    'X-Kept: y',
-    'Connection: keep-alive',
-    '',
-    '',
-  ]);
+  const { payload, isLast } = await request.promise;
+  const { head, body } = splitHead(payload);
+  assert.deepEqual([body.length, isLast], [0, true]);
+  assert.deepEqual(parseRequest(head), {
+    method: 'POST',
+    url: '/x',
+    mode: undefined,
+    client: { address: '192.0.2.1', host: 'a', secure: false },
+    bodyLength: 0,
+    rawHeaders: ['Host', 'a', 'X-Kept', 'y'],
+  });
 });
 
-test('the listener closes connections that send no request', async (t) => {
-  const listener = createRelayListener({
+/** Lets virtual time pass in small steps until a condition holds. */
+async function advance(virtual: VirtualProcess, condition: () => boolean): Promise<void> {
+  for (let step = 0; step < 10_000 && !condition(); step += 1) await virtual.run(1);
+  assert.ok(condition());
+}
+
+test('a link without requests is closed after 10 s, and one with a request stays', async (t) => {
+  const virtual = new VirtualProcess(t.mock);
+  const links: TestLink[] = [];
+  const port = await startOwner(t, (socket) => {
+    links.push(new TestLink(socket));
+  });
+  const { relays } = await startRelay(t, port, { silenceLimit: 100_000 });
+  await advance(virtual, () => links[0]?.available === 1);
+  const [link] = links;
+  assert.ok(link !== undefined);
+  for (let seconds = 0; seconds < 30; seconds += 1) {
+    link.send(encodeControl(FRAME_TYPES.pong, 0));
+    await virtual.run(1000);
+  }
+  assert.equal(link.socket.destroyed, false);
+  link.send(respond(await link.next(), [], '', true));
+  await virtual.run(9000);
+  assert.equal(link.socket.destroyed, false);
+  await virtual.run(3000);
+  await advance(virtual, () => link.socket.destroyed);
+  // The next request opens another link.
+  const target = { node: 'owner', host: '127.0.0.1', port };
+  const probed = relays.probe(target, 'secret');
+  await advance(virtual, () => links.length === 2);
+  links[1]?.send(encodeControl(FRAME_TYPES.pong, 0));
+  assert.equal(await probed, true);
+});
+
+test('a probe is answered by any bytes, and fails without them after 1 s', async (t) => {
+  const failures: string[] = [];
+  const relays = new RelayClient((_target, error) => failures.push(error.message));
+  t.after(() => relays.close());
+  const isResponding = { value: true };
+  const port = await startOwner(t, (socket) => {
+    socket.on('data', () => isResponding.value && socket.write(encodeControl(FRAME_TYPES.pong, 0)));
+  });
+  const target = { node: 'owner', host: '127.0.0.1', port };
+  assert.equal(await relays.probe(target, 'secret'), true);
+  isResponding.value = false;
+  assert.equal(await relays.probe(target, 'secret'), false);
+  const [closedPort = 0] = await freePorts(1);
+  assert.equal(await relays.probe({ ...target, node: 'a', port: closedPort }, 'secret'), false);
+  const other = await startTcpServer(t, (socket) => socket.end('HTTP/1.1 404 Not Found\r\n\r\n'));
+  assert.equal(await relays.probe({ ...target, node: 'b', port: other }, 'secret'), false);
+  assert.deepEqual(failures, []);
+});
+
+test('the listener closes connections that send no request, and keeps links', async (t) => {
+  const listener = new RelayListener({
     secret: () => 'secret',
     node: () => 'owner',
     routers: [],
@@ -236,14 +385,14 @@ test('the listener closes connections that send no request', async (t) => {
     onOtherVersion: () => {},
     headersTimeout: 300,
   });
-  const port = await startServer(t, listener);
+  const port = await startServer(t, listener.server);
+  t.after(() => listener.close());
   const silent = rawConnection(t, port);
-  const slow = rawConnection(t, port).write('POST / HTTP/1.1\r\nSockjs-Relay: 1 secr');
-  const idle = httpConnection(t, port).send('POST / HTTP/1.1\r\nSockjs-Relay: 1 secret\r\n\r\n');
-  assert.equal((await idle.response()).status, 404);
+  const slow = rawConnection(t, port).write('POST / HTTP/1.1\r\nSockjs-Relay: 2 secr');
+  const link = await connectLink(t, port, { secret: 'secret', node: 'owner' });
   await silent.ended();
   await slow.ended();
   assert.equal((await slow.readToEnd()).length, 0);
-  // A node keeps its connections.
-  assert.equal(idle.raw.isEnded, false);
+  link.send(encodeRequestFrame(1, 'POST', '/x'));
+  assert.equal((await link.next()).type, FRAME_TYPES.unknown);
 });
