@@ -8,6 +8,9 @@ import type { NodeId } from './backplane.ts';
 const MAX_BYTES_PER_UNIT = 3;
 const MAX_HEADER_BYTES = 128;
 
+/** Topics of a generation. A publisher remembers two of them, since clients may choose the names of groups. */
+const MAX_GENERATION_TOPICS = 50_000;
+
 /** Characters of one message that a subscriber collects. A longer message is dropped and reported as missed. */
 const MAX_MESSAGE_UNITS = 64 * 1024 * 1024;
 
@@ -68,7 +71,13 @@ function* split(text: string, maxUnits: number): Generator<string, void, undefin
 export class TopicPublisher {
   readonly #node: NodeId;
   readonly #maxUnits: number;
-  readonly #numbers = new Map<string, number>();
+  /** Number of the last message of each topic that was used recently. */
+  #numbers = new Map<string, number>();
+  /** The same of the generation before. A topic that is used again moves. */
+  #olderNumbers: ReadonlyMap<string, number> = new Map();
+  #highest = 0;
+  /** Number of topics that were dropped, or more. With it, a subscriber takes no further message for a repetition. */
+  #dropped = 0;
   /** Topics with messages since the last call of `takeMarks`, and whether some could not be published. */
   readonly #unmarked = new Map<string, 'count' | 'lost'>();
 
@@ -84,11 +93,12 @@ export class TopicPublisher {
     const parts = [...split(isWellFormed ? data : JSON.stringify(data), this.#maxUnits)];
     const form = isWellFormed ? 'text' : 'json';
     if (!this.#unmarked.has(topic)) this.#unmarked.set(topic, 'count');
-    return parts.map((part, index) => {
-      const number = this.#numberOf(topic) + 1;
-      this.#numbers.set(topic, number);
-      return `${this.#node} ${number} ${form} ${index + 1}/${parts.length} ${part}`;
-    });
+    const last = this.#numberOf(topic);
+    this.#remember(topic, last + parts.length);
+    return parts.map(
+      (part, index) =>
+        `${this.#node} ${last + index + 1} ${form} ${index + 1}/${parts.length} ${part}`,
+    );
   }
 
   /** Remembers that a message could not be published. */
@@ -109,7 +119,16 @@ export class TopicPublisher {
   }
 
   #numberOf(topic: string): number {
-    return this.#numbers.get(topic) ?? 0;
+    return this.#numbers.get(topic) ?? this.#olderNumbers.get(topic) ?? this.#dropped;
+  }
+
+  #remember(topic: string, number: number): void {
+    this.#numbers.set(topic, number);
+    this.#highest = Math.max(this.#highest, number);
+    if (this.#numbers.size < MAX_GENERATION_TOPICS) return;
+    this.#olderNumbers = this.#numbers;
+    this.#numbers = new Map();
+    this.#dropped = this.#highest;
   }
 }
 
