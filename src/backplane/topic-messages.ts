@@ -2,14 +2,15 @@
  * Messages of topics as the engine carries them. Each one has a header with its publisher and its number in the topic,
  * so that a subscriber notices lost messages. A message that is too long for the engine is split into parts.
  */
+import { RecentMap } from '../base/recent-map.ts';
 import type { NodeId } from './backplane.ts';
 
 /** Bytes of UTF-8 for one UTF-16 code unit, at most. */
 const MAX_BYTES_PER_UNIT = 3;
 const MAX_HEADER_BYTES = 128;
 
-/** Topics of a generation. A publisher remembers two of them, since clients may choose the names of groups. */
-const MAX_GENERATION_TOPICS = 50_000;
+/** Limit for the topics whose numbers a publisher remembers. Clients may choose the names of groups. */
+const MAX_NUMBERED_TOPICS = 100_000;
 
 /** Characters of one message that a subscriber collects. A longer message is dropped and reported as missed. */
 const MAX_MESSAGE_UNITS = 64 * 1024 * 1024;
@@ -71,13 +72,14 @@ function* split(text: string, maxUnits: number): Generator<string, void, undefin
 export class TopicPublisher {
   readonly #node: NodeId;
   readonly #maxUnits: number;
-  /** Number of the last message of each topic that was used recently. */
-  #numbers = new Map<string, number>();
-  /** The same of the generation before. A topic that is used again moves. */
-  #olderNumbers: ReadonlyMap<string, number> = new Map();
+  /** Number of the last message of each topic. */
+  readonly #numbers = new RecentMap<string, number>(MAX_NUMBERED_TOPICS, () => {
+    this.#first = this.#highest;
+  });
+  /** Highest number of all topics. */
   #highest = 0;
-  /** Number of topics that were dropped, or more. With it, a subscriber takes no further message for a repetition. */
-  #dropped = 0;
+  /** Number from which an unknown topic continues. A subscriber may know a number of it that was dropped. */
+  #first = 0;
   /** Topics with messages since the last call of `takeMarks`, and whether some could not be published. */
   readonly #unmarked = new Map<string, 'count' | 'lost'>();
 
@@ -94,7 +96,8 @@ export class TopicPublisher {
     const form = isWellFormed ? 'text' : 'json';
     if (!this.#unmarked.has(topic)) this.#unmarked.set(topic, 'count');
     const last = this.#numberOf(topic);
-    this.#remember(topic, last + parts.length);
+    this.#numbers.set(topic, last + parts.length);
+    this.#highest = Math.max(this.#highest, last + parts.length);
     return parts.map(
       (part, index) =>
         `${this.#node} ${last + index + 1} ${form} ${index + 1}/${parts.length} ${part}`,
@@ -119,16 +122,7 @@ export class TopicPublisher {
   }
 
   #numberOf(topic: string): number {
-    return this.#numbers.get(topic) ?? this.#olderNumbers.get(topic) ?? this.#dropped;
-  }
-
-  #remember(topic: string, number: number): void {
-    this.#numbers.set(topic, number);
-    this.#highest = Math.max(this.#highest, number);
-    if (this.#numbers.size < MAX_GENERATION_TOPICS) return;
-    this.#olderNumbers = this.#numbers;
-    this.#numbers = new Map();
-    this.#dropped = this.#highest;
+    return this.#numbers.get(topic) ?? this.#first;
   }
 }
 
