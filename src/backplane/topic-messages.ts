@@ -2,11 +2,15 @@
  * Messages of topics as the engine carries them. Each one has a header with its publisher and its number in the topic,
  * so that a subscriber notices lost messages. A message that is too long for the engine is split into parts.
  */
+import { RecentMap } from '../base/recent-map.ts';
 import type { NodeId } from './backplane.ts';
 
 /** Bytes of UTF-8 for one UTF-16 code unit, at most. */
 const MAX_BYTES_PER_UNIT = 3;
 const MAX_HEADER_BYTES = 128;
+
+/** Limit for the topics whose numbers a publisher remembers. Clients may choose the names of groups. */
+const MAX_NUMBERED_TOPICS = 100_000;
 
 /** Characters of one message that a subscriber collects. A longer message is dropped and reported as missed. */
 const MAX_MESSAGE_UNITS = 64 * 1024 * 1024;
@@ -68,7 +72,14 @@ function* split(text: string, maxUnits: number): Generator<string, void, undefin
 export class TopicPublisher {
   readonly #node: NodeId;
   readonly #maxUnits: number;
-  readonly #numbers = new Map<string, number>();
+  /** Number of the last message of each topic. */
+  readonly #numbers = new RecentMap<string, number>(MAX_NUMBERED_TOPICS, () => {
+    this.#first = this.#highest;
+  });
+  /** Highest number of all topics. */
+  #highest = 0;
+  /** Number from which an unknown topic continues. A subscriber may know a number of it that was dropped. */
+  #first = 0;
   /** Topics with messages since the last call of `takeMarks`, and whether some could not be published. */
   readonly #unmarked = new Map<string, 'count' | 'lost'>();
 
@@ -84,11 +95,13 @@ export class TopicPublisher {
     const parts = [...split(isWellFormed ? data : JSON.stringify(data), this.#maxUnits)];
     const form = isWellFormed ? 'text' : 'json';
     if (!this.#unmarked.has(topic)) this.#unmarked.set(topic, 'count');
-    return parts.map((part, index) => {
-      const number = this.#numberOf(topic) + 1;
-      this.#numbers.set(topic, number);
-      return `${this.#node} ${number} ${form} ${index + 1}/${parts.length} ${part}`;
-    });
+    const last = this.#numberOf(topic);
+    this.#numbers.set(topic, last + parts.length);
+    this.#highest = Math.max(this.#highest, last + parts.length);
+    return parts.map(
+      (part, index) =>
+        `${this.#node} ${last + index + 1} ${form} ${index + 1}/${parts.length} ${part}`,
+    );
   }
 
   /** Remembers that a message could not be published. */
@@ -109,7 +122,7 @@ export class TopicPublisher {
   }
 
   #numberOf(topic: string): number {
-    return this.#numbers.get(topic) ?? 0;
+    return this.#numbers.get(topic) ?? this.#first;
   }
 }
 

@@ -65,11 +65,21 @@ export class Topics {
     }
   }
 
-  /** Subscribes, at the latest with the next `restore`. */
+  /** Subscribes, at the latest with the next `restore`. The engine may also succeed after the time limit. */
   async subscribe(topic: string): Promise<void> {
     this.#subscribed.add(topic);
-    await withDeadline(this.#engine.subscribe(topic));
-    if (this.#subscribed.has(topic)) this.#subscriber.subscribe(topic);
+    let isLate = false;
+    const subscribed = this.#engine.subscribe(topic).then(() => {
+      if (!this.#subscribed.has(topic)) return;
+      this.#subscriber.subscribe(topic);
+      if (isLate) this.#listener.onMissed(topic, undefined);
+    });
+    try {
+      await withDeadline(subscribed);
+    } catch (error) {
+      isLate = true;
+      throw error;
+    }
   }
 
   unsubscribe(topic: string): void {

@@ -5,15 +5,15 @@
 import { createHash } from 'node:crypto';
 import { CLOSE_REASONS } from '../base/close-reasons.ts';
 import { describeError } from '../base/logging.ts';
+import { RecentMap } from '../base/recent-map.ts';
 import type { RefusalReason } from '../base/refusal.ts';
 import { decideOwner, sessionLimit } from '../http/admission.ts';
 import type { Handler, RequestContext } from '../http/request-context.ts';
 import type { RouterState } from '../http/router-state.ts';
 import type { CloseFrame } from '../protocol/frame.ts';
 import { endReceiver } from '../transports/http-receive.ts';
-import type { Claim } from '../backplane/backplane.ts';
+import type { Claim, NodeId } from '../backplane/backplane.ts';
 import { lateCloseFrame } from './late-close-frame.ts';
-import { OwnerCache } from './owner-cache.ts';
 import {
   type ClusterNode,
   NODE_GONE,
@@ -24,6 +24,9 @@ import {
 
 /** Length of a claim key: 128 bits in base64url. */
 const CLAIM_KEY_LENGTH = 22;
+
+/** Limit for the owners that a router remembers. */
+const MAX_OWNERS = 100_000;
 
 /** Returns the key under which nodes claim a session. It does not reveal the session id. */
 function claimKeyOf(prefix: string, sessionKey: string): string {
@@ -39,7 +42,8 @@ function refuseWith(reason: RefusalReason): Handler {
 export class SessionRouting {
   readonly #node: ClusterNode;
   readonly #state: RouterState;
-  readonly #owners = new OwnerCache();
+  /** Owners of sessions of other nodes. */
+  readonly #owners = new RecentMap<string, NodeId>(MAX_OWNERS);
   /** Claim keys of this node, and the keys of their sessions. */
   readonly #claims = new Map<string, string>();
   /** Numbers of requests that may still open the session of a claim key. */

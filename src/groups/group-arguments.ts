@@ -1,6 +1,7 @@
 /** Checks of the arguments of groups. */
 import { describeType, describeValue } from '../base/describe-value.ts';
 import { SockJSError } from '../base/errors.ts';
+import { checkTextLength } from '../sessions/create-message.ts';
 
 const MAX_NAME_LENGTH = 256;
 
@@ -19,13 +20,58 @@ export function checkGroupName(name: unknown): asserts name is string {
   );
 }
 
-/** @throws SockJSError `ERR_MESSAGE_TYPE` unless a value is a string */
+/** @throws SockJSError `ERR_MESSAGE_TYPE` unless a value is a string that is not too long */
 export function checkText(text: unknown): asserts text is string {
-  if (typeof text === 'string') return;
+  if (typeof text === 'string') return checkTextLength(text);
   throw new SockJSError(
     'ERR_MESSAGE_TYPE',
     `broadcast() takes a string, not ${describeType(text)}. Use JSON.stringify for other values.`,
   );
+}
+
+const CALLBACKS = ['joined', 'updated', 'left', 'missed'] as const;
+
+/** @throws SockJSError `ERR_ARGUMENT` unless a value is an object whose callbacks are functions */
+export function checkWatcher(watcher: unknown): void {
+  if (typeof watcher !== 'object' || watcher === null) {
+    throw new SockJSError(
+      'ERR_ARGUMENT',
+      `watch() takes an object with the methods ${CALLBACKS.join(', ')}, not ${describeType(watcher)}.`,
+    );
+  }
+  for (const name of CALLBACKS) {
+    const callback: unknown = Reflect.get(watcher, name);
+    if (callback === undefined || typeof callback === 'function') continue;
+    throw new SockJSError(
+      'ERR_ARGUMENT',
+      `The callback ${name} of watch() is a function, not ${describeType(callback)}.`,
+    );
+  }
+}
+
+const NOBODY: ReadonlySet<object> = new Set();
+
+function isIterable(value: unknown): value is Iterable<unknown> {
+  return typeof value === 'object' && value !== null && Symbol.iterator in value;
+}
+
+/**
+ * Returns the connections that do not get a broadcast.
+ * @throws SockJSError `ERR_ARGUMENT` unless a value is an object, or an iterable of objects
+ */
+export function toExceptions(except: unknown): ReadonlySet<object> {
+  if (except === undefined) return NOBODY;
+  const exceptions = new Set<object>();
+  for (const connection of isIterable(except) ? except : [except]) {
+    if (typeof connection !== 'object' || connection === null) {
+      throw new SockJSError(
+        'ERR_ARGUMENT',
+        `The option except of broadcast() takes connections, not ${describeType(connection)}.`,
+      );
+    }
+    exceptions.add(connection);
+  }
+  return exceptions;
 }
 
 /**

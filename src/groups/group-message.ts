@@ -1,4 +1,5 @@
 /** Messages of a group between nodes. The first character of a message is its kind. */
+import { checkCloseArguments } from '../base/close-arguments.ts';
 import type { CloseStatus } from '../base/close-reasons.ts';
 
 /** Presence of members by their id, as JSON. It is null for a member that has left. */
@@ -48,7 +49,18 @@ function isChange(value: unknown): value is PresenceChanges[number] {
   return typeof id === 'string' && (typeof presence === 'string' || presence === null);
 }
 
-/** Parses a message. Returns undefined for one of another version of the package. */
+/** Returns undefined for a status that no close frame can carry. */
+function parseStatus([code, reason]: readonly unknown[]): CloseStatus | undefined {
+  if (typeof code !== 'number' || typeof reason !== 'string') return undefined;
+  try {
+    checkCloseArguments(code, reason);
+    return { code, reason };
+  } catch {
+    return undefined;
+  }
+}
+
+/** Parses a message. Returns undefined for one of another version of the package, and for a malformed one. */
 export function parseGroupMessage(data: string): GroupMessage | undefined {
   const content = data.slice(1);
   if (data.startsWith(BROADCAST)) return { kind: 'broadcast', text: content };
@@ -57,8 +69,6 @@ export function parseGroupMessage(data: string): GroupMessage | undefined {
   if (value === undefined) return undefined;
   if (data.startsWith(PRESENCE) && value.every(isChange))
     return { kind: 'presence', changes: value };
-  const [code, reason] = value;
-  if (data.startsWith(CLOSE) && typeof code === 'number' && typeof reason === 'string')
-    return { kind: 'close', status: { code, reason } };
-  return undefined;
+  const status = data.startsWith(CLOSE) ? parseStatus(value) : undefined;
+  return status && { kind: 'close', status };
 }

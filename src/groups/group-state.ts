@@ -97,6 +97,8 @@ export class GroupState {
   }
 
   onPresence(node: NodeId, changes: PresenceChanges): void {
+    // A late message of a node that has ended. The members of a node that is new here are read.
+    if (this.#nodes?.has(node) === false) return;
     this.#changesWhileReading?.push([node, changes]);
     for (const [id, value] of changes) this.#view?.set(node, id, value ?? undefined);
   }

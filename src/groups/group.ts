@@ -1,5 +1,5 @@
 import { checkCloseArguments } from '../base/close-arguments.ts';
-import { checkGroupName, checkText } from './group-arguments.ts';
+import { checkGroupName, checkText, checkWatcher, toExceptions } from './group-arguments.ts';
 import type { Groups } from './groups.ts';
 import type { PresenceMember, PresenceWatcher } from './presence-view.ts';
 
@@ -7,15 +7,6 @@ import type { PresenceMember, PresenceWatcher } from './presence-view.ts';
 export interface GroupBroadcastOptions<C extends object> {
   /** A connection that does not get the text, or several, for example the sender. */
   readonly except?: C | Iterable<C>;
-}
-
-function isIterable<C extends object>(value: C | Iterable<C>): value is Iterable<C> {
-  return Symbol.iterator in value;
-}
-
-function toSet<C extends object>(value: C | Iterable<C> | undefined): ReadonlySet<object> {
-  if (value === undefined) return new Set();
-  return new Set(isIterable(value) ? value : [value]);
 }
 
 /**
@@ -49,11 +40,12 @@ export class SockJSGroup<C extends object = object> {
   /**
    * Sends a text to every member on every node. Each node encodes it once. Members on this node get it even while the
    * backplane is not available. The others then miss it, which their nodes report to `watch`.
-   * @throws SockJSError `ERR_MESSAGE_TYPE` if the text is not a string or is too long
+   * @throws SockJSError `ERR_MESSAGE_TYPE` if the text is not a string or is too long, `ERR_ARGUMENT` for another
+   * `except`
    */
   broadcast(text: string, { except }: GroupBroadcastOptions<C> = {}): void {
     checkText(text);
-    this.#groups.broadcast(this.name, text, toSet(except));
+    this.#groups.broadcast(this.name, text, toExceptions(except));
   }
 
   /**
@@ -77,8 +69,10 @@ export class SockJSGroup<C extends object = object> {
   /**
    * Watches the members on all nodes that have joined with a presence.
    * @returns a function that stops watching
+   * @throws SockJSError `ERR_ARGUMENT` unless the watcher is an object with methods
    */
   watch(watcher: PresenceWatcher): () => void {
+    checkWatcher(watcher);
     return this.#groups.open(this.name).watch(watcher);
   }
 }

@@ -1,5 +1,6 @@
 import type { NodeId } from '../backplane/backplane.ts';
 import { type SockJSLogger, describeError } from '../base/logging.ts';
+import { isThenable, toPromise } from '../base/thenable.ts';
 
 /** A connection that has joined a group with a presence. */
 export interface PresenceMember {
@@ -11,16 +12,16 @@ export interface PresenceMember {
   readonly presence: unknown;
 }
 
-/** Receives changes of the presence of a group. An error that a method throws is logged. */
+/** Receives changes of the presence of a group. The methods may be async. Their errors are logged. */
 export interface PresenceWatcher {
   /** Called for each member that is present at the beginning, and for each that joins later. */
-  joined?(member: PresenceMember): void;
+  joined?(member: PresenceMember): unknown;
   /** Called when a member has joined again with another value. */
-  updated?(member: PresenceMember): void;
+  updated?(member: PresenceMember): unknown;
   /** Called when a member has left, or its node is gone, with its last value. */
-  left?(member: PresenceMember): void;
+  left?(member: PresenceMember): unknown;
   /** Called when messages of the group may have been lost. Changes of the presence are read again, and follow. */
-  missed?(): void;
+  missed?(): unknown;
 }
 
 /** Presence of the members of a node as JSON, by their id. */
@@ -36,6 +37,9 @@ export class PresenceView {
   readonly #nodes = new Map<NodeId, Map<string, string>>();
   /** Watchers, and whether they know the members. */
   readonly #watchers = new Map<PresenceWatcher, boolean>();
+  /** Calls of watchers, in order. A watcher may change the group while it is called. */
+  readonly #calls: (() => void)[] = [];
+  #isCalling = false;
   #isComplete = false;
 
   /** @param nodeName returns the name of this node */
@@ -99,7 +103,8 @@ export class PresenceView {
   }
 
   missed(): void {
-    for (const watcher of this.#watchers.keys()) this.#guard(() => watcher.missed?.());
+    for (const watcher of this.#watchers.keys()) this.#add(watcher, () => watcher.missed?.());
+    this.#deliver();
   }
 
   #start(watcher: PresenceWatcher): void {
@@ -108,25 +113,47 @@ export class PresenceView {
     const members = [...this.#nodes].flatMap(([node, presences]) =>
       [...presences].map(([id, value]) => this.#member(node, id, value)),
     );
-    for (const member of members) this.#guard(() => watcher.joined?.(member));
+    for (const member of members) this.#add(watcher, () => watcher.joined?.(member));
+    this.#deliver();
   }
 
   #call(name: 'joined' | 'left' | 'updated', node: NodeId, id: string, value = 'null'): void {
     const member = this.#member(node, id, value);
     for (const [watcher, knowsMembers] of this.#watchers)
-      if (knowsMembers) this.#guard(() => watcher[name]?.(member));
+      if (knowsMembers) this.#add(watcher, () => watcher[name]?.(member));
+    this.#deliver();
   }
 
   #member(node: NodeId, id: string, value: string): PresenceMember {
     return createPresenceMember(node === THIS_NODE ? this.#nodeName() : node, id, value);
   }
 
-  #guard(call: () => void): void {
+  #add(watcher: PresenceWatcher, call: () => unknown): void {
+    this.#calls.push(() => {
+      // The watcher may have been removed by an earlier call.
+      if (this.#watchers.has(watcher)) this.#guard(call);
+    });
+  }
+
+  #deliver(): void {
+    if (this.#isCalling) return;
+    this.#isCalling = true;
+    for (const call of this.#calls) call();
+    this.#calls.length = 0;
+    this.#isCalling = false;
+  }
+
+  #guard(call: () => unknown): void {
     try {
-      call();
+      const result = call();
+      if (isThenable(result)) toPromise(result).catch((error: unknown) => this.#logError(error));
     } catch (error) {
-      this.#logger.error(`A watcher of a group failed: ${describeError(error)}`);
+      this.#logError(error);
     }
+  }
+
+  #logError(error: unknown): void {
+    this.#logger.error(`A watcher of a group failed: ${describeError(error)}`);
   }
 }
 

@@ -5,7 +5,8 @@ import { Message } from '../protocol/message.ts';
 /** Limit for the length of a text. As JSON in a script, a character takes up to 7, and a string has at most 512 Mi. */
 const MAX_CHARACTERS = 64 * 1024 * 1024;
 
-function checkLength({ length }: string): void {
+/** @throws SockJSError `ERR_MESSAGE_TYPE` if a text is too long */
+export function checkTextLength({ length }: string): void {
   if (length <= MAX_CHARACTERS) return;
   throw new SockJSError(
     'ERR_MESSAGE_TYPE',
@@ -23,7 +24,7 @@ let lastLong: WeakRef<Message> | undefined;
 export function createMessage(data: string | Uint8Array): Message {
   if (typeof data !== 'string') return new Message(data, data.byteLength, false);
   if (data.length <= LONG_BYTES) return new Message(data, Buffer.byteLength(data), false);
-  checkLength(data);
+  checkTextLength(data);
   const last = lastLong?.deref();
   if (last?.data === data) return last;
   const message = new Message(data, Buffer.byteLength(data), false);
@@ -36,6 +37,6 @@ export function createMessage(data: string | Uint8Array): Message {
  * @throws SockJSError `ERR_MESSAGE_TYPE` if the text is too long
  */
 export function createSharedMessage(text: string): Message {
-  checkLength(text);
+  checkTextLength(text);
   return new Message(text, Buffer.byteLength(text), true);
 }

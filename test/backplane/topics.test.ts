@@ -44,3 +44,23 @@ test('one long message waits alone', () => {
   topics.publish('topic', 'x', true);
   assert.equal(topics.lost, 1);
 });
+
+test('a subscription that succeeds after its time limit delivers messages', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const faults = new EngineFaults();
+  const messages: string[] = [];
+  const topics = new Topics(faults.wrap(new MemoryEngine(new MemoryHub())), 'node', {
+    onMessage: (_topic, _from, data) => messages.push(data),
+    onMissed() {},
+    onDeaf() {},
+    onMembersChanged() {},
+  });
+  faults.freeze();
+  const subscribed = assert.rejects(topics.subscribe('topic'), { code: 'ERR_BACKPLANE' });
+  t.mock.timers.tick(2000);
+  await subscribed;
+  faults.thaw();
+  await new Promise(setImmediate);
+  topics.receive('topic', 'other 1 text 1/1 hello');
+  assert.deepEqual(messages, ['hello']);
+});

@@ -30,3 +30,20 @@ test('members of a node that ends while the presence is read are not present', a
   await new Promise(setImmediate);
   assert.deepEqual(joined, ['bob']);
 });
+
+test('a late message of a node that has ended adds no member', async () => {
+  const group = new GroupState({
+    topic: 'topic',
+    network: LOCAL_NETWORK,
+    logger: new RecordingLogger(),
+    events: new GroupEvents('', 'news'),
+    onUnused() {},
+  });
+  const joined: string[] = [];
+  group.watch({ joined: ({ id }) => joined.push(id) });
+  await new Promise(setImmediate);
+  group.onNodes(new Set(['local', 'two']));
+  group.onPresence('three', [['ann', '1']]);
+  group.onPresence('two', [['bob', '1']]);
+  assert.deepEqual(joined, ['bob']);
+});
