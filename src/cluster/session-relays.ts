@@ -135,9 +135,7 @@ export class SessionRelays {
   async release(timeout: number, silence: number): Promise<void> {
     if (timeout <= 0 || this.#isSilent(silence)) return;
     for (const [context, owner] of this.#receivers) this.#node.release(owner, context);
-    await new Promise<void>((resolve) => {
-      setTimeout(resolve, Math.min(RELEASE_INTERVAL_MS, timeout));
-    });
+    await sleep(Math.min(RELEASE_INTERVAL_MS, timeout));
     await this.release(timeout - RELEASE_INTERVAL_MS, silence);
   }
 
