@@ -36,6 +36,8 @@ export interface RedisConnectionListener {
   /** Called when the connection is ready, again after each reconnection. */
   onReady(): void;
   onEnd(): void;
+  /** Called for each error, such as a failed attempt to connect. */
+  onError(error: unknown): void;
 }
 
 export interface RedisConnection {
@@ -69,7 +71,8 @@ function overNodeRedis(
     disableOfflineQueue: true,
     socket: { ...client.options?.socket, reconnectStrategy: reconnectDelay },
   });
-  connection.on('error', ignore); // `end` and `reconnecting` report it. Without a listener it would end the process.
+  // Without a listener it would end the process.
+  connection.on('error', (error) => listener.onError(error));
   connection.on('ready', () => listener.onReady());
   connection.on('reconnecting', () => listener.onEnd());
   connection.on('end', () => listener.onEnd());
@@ -94,7 +97,8 @@ function overIORedis(client: IORedisClient, listener: RedisConnectionListener): 
     maxRetriesPerRequest: 0,
     retryStrategy: reconnectDelay,
   });
-  connection.on('error', ignore); // `close` reports it. Without a listener it would be written to the console.
+  // Without a listener it would be written to the console.
+  connection.on('error', (error: unknown) => listener.onError(error));
   connection.on('ready', () => listener.onReady());
   connection.on('close', () => listener.onEnd());
   connection.on('message', (channel = '', data = '') => listener.onMessage(channel, data));
@@ -103,7 +107,12 @@ function overIORedis(client: IORedisClient, listener: RedisConnectionListener): 
     get isReady() {
       return isReady();
     },
-    connect: () => connection.connect(),
+    connect: () =>
+      new Promise<void>((resolve) => {
+        connection.on('ready', () => resolve());
+        // After a failed attempt, the client tries again.
+        connection.connect().catch(ignore);
+      }),
     command: ([name = '', ...args]) => (isReady() ? connection.call(name, ...args) : notReady()),
     subscribe: (channel) => (isReady() ? connection.subscribe(channel) : notReady()),
     unsubscribe: (channel) => (isReady() ? connection.unsubscribe(channel) : notReady()),

@@ -6,6 +6,7 @@ import {
   type RecordKind,
 } from './engine.ts';
 import { type RedisClient, type RedisConnection, createConnection } from './redis-connection.ts';
+import { withDeadline } from './with-deadline.ts';
 
 /** Longer messages are split, since Redis closes the connection of a subscriber that falls 32 MiB behind. */
 const MAX_PUBLISH_BYTES = 1024 * 1024;
@@ -59,6 +60,12 @@ const READ_FIELDS = `return redis.call('HGETALL', KEYS[1])`;
 
 function ignore(): void {}
 
+/** The error for a host with several addresses has no message. */
+function describeCause(error: unknown): string {
+  if (error instanceof AggregateError) return error.errors.map(describeCause).join(', ');
+  return error instanceof Error ? error.message : String(error);
+}
+
 /** The engine for Redis 7 or later. It opens two connections: one for commands, one for subscriptions. */
 export class RedisEngine implements Engine {
   readonly maxPublishBytes: number = MAX_PUBLISH_BYTES;
@@ -68,6 +75,8 @@ export class RedisEngine implements Engine {
   #subscriptions: RedisConnection;
   #listener: EngineListener = NO_ENGINE_LISTENER;
   #namespace = '';
+  /** Last error of a connection. */
+  #error: string | undefined;
 
   /** @param client gives the options of the connections */
   constructor(client: RedisClient) {
@@ -76,13 +85,18 @@ export class RedisEngine implements Engine {
       onMessage: ignore,
       onReady: () => this.#onReady(),
       onEnd: () => this.#listener.onDown(),
+      onError: (error) => this.#onError(error),
     });
     this.#subscriptions = this.#createSubscriptions();
   }
 
   async connect(namespace: string, listener: EngineListener): Promise<void> {
     this.#namespace = namespace;
-    await Promise.all([this.#commands.connect(), this.#subscriptions.connect()]);
+    const connections = [this.#commands, this.#subscriptions];
+    await withDeadline(
+      Promise.all(connections.map((connection) => connection.connect())),
+      () => this.#error,
+    );
     this.#listener = listener;
   }
 
@@ -192,8 +206,13 @@ export class RedisEngine implements Engine {
       onEnd: () => {
         if (isCurrent()) this.#listener.onDown();
       },
+      onError: (error) => this.#onError(error),
     });
     return connection;
+  }
+
+  #onError(error: unknown): void {
+    this.#error = `Redis: ${describeCause(error)}`;
   }
 
   #onReady(): void {

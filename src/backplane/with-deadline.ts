@@ -4,14 +4,18 @@ const TIMEOUT_MS = 2000;
 
 /**
  * Limits the time of an operation of an engine to 2 s.
+ * @param findCause returns the cause of the delay, if it is known
  * @throws SockJSError `ERR_BACKPLANE` as a rejection, after that time
  */
-export async function withDeadline<Value>(operation: Promise<Value>): Promise<Value> {
+export async function withDeadline<Value>(
+  operation: Promise<Value>,
+  findCause: () => string | undefined = () => undefined,
+): Promise<Value> {
   let timer: NodeJS.Timeout | undefined;
   const deadline = new Promise<never>((_resolve, reject) => {
     timer = setTimeout(() => {
-      const text = `The backplane is not available: no response within ${TIMEOUT_MS} ms.`;
-      reject(new SockJSError('ERR_BACKPLANE', text));
+      const cause = findCause() ?? `no response within ${TIMEOUT_MS} ms`;
+      reject(new SockJSError('ERR_BACKPLANE', `The backplane is not available: ${cause}.`));
     }, TIMEOUT_MS);
   });
   try {
