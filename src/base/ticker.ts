@@ -1,5 +1,3 @@
-import { performance } from 'node:perf_hooks';
-
 /** Delay from which a tick counts as late, in milliseconds. */
 const LATE_MS = 50;
 

@@ -1,4 +1,3 @@
-import { performance } from 'node:perf_hooks';
 import { AddressCounts } from '../base/address-counts.ts';
 import type { CloseReason } from '../base/close-reasons.ts';
 import { Deadline } from '../base/deadline.ts';
