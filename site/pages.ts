@@ -25,6 +25,7 @@ export const GROUPS: readonly Group[] = [
       page('examples/README.md', 'examples', 'Examples'),
       page('deploy/README.md', 'deploy', 'Behind a proxy'),
       page('docs/cluster.md', 'cluster', 'Cluster'),
+      page('docs/testing.md', 'testing', 'Testing'),
       page('docs/troubleshooting.md', 'troubleshooting', 'Troubleshooting'),
       page('docs/content-security-policy.md', 'content-security-policy', 'Content Security Policy'),
     ],

@@ -44,6 +44,14 @@ export type RouterArguments<User> = undefined extends User
   ? [prefix?: string, settings?: SockJSSettings<User>]
   : [prefix: string, settings: SockJSSettings<User> & { readonly authorize: Authorize<User> }];
 
+/** Parts of a router that its test kit uses, without a server. */
+export interface RouterInternals<C extends SockJSConnection> {
+  readonly dispatcher: Dispatcher;
+  readonly sessions: SessionRegistry<C>;
+}
+
+let internalsOf: <C extends SockJSConnection>(router: SockJSRouter<C>) => RouterInternals<C>;
+
 interface Attachment {
   readonly host: ServerHost;
   readonly dispatcher: Dispatcher;
@@ -80,6 +88,10 @@ export class SockJSRouter<C extends SockJSConnection = SockJSConnection> {
   readonly #servers = new Map<Server, Attachment>();
   readonly #ownServers = new Set<Server>();
   #closed: Promise<void> | undefined;
+
+  static {
+    internalsOf = (router) => ({ dispatcher: router.#dispatcher, sessions: router.#sessions });
+  }
 
   /**
    * @param connection class whose instances serve the clients, or a function that returns an instance
@@ -270,3 +282,6 @@ export class SockJSRouter<C extends SockJSConnection = SockJSConnection> {
     for (const server of this.#servers.keys()) this.detach(server);
   }
 }
+
+/** Returns the internals of a router, for `sockjs-server/testing`. */
+export { internalsOf };
