@@ -56,7 +56,7 @@ export class MemoryWebSocket implements WebSocketConnection, Wire {
   sendText(payload: Payload): void {
     const text = payloadText(payload);
     this.#write(Buffer.byteLength(text), () => {
-      if (this.#isRaw) this.#inbox.push(text);
+      if (this.#isRaw) this.#inbox.push(text.toWellFormed()); // As UTF-8 carries it.
       else this.#inbox.readFrame(text);
     });
   }
@@ -157,12 +157,16 @@ export class MemoryWebSocket implements WebSocketConnection, Wire {
   #receive(message: string | Uint8Array): void {
     if (this.#state !== 'open') return;
     const isText = typeof message === 'string';
-    const data = isText && !this.#isRaw ? JSON.stringify([message]) : message;
+    const data = isText ? this.#encodeText(message) : message;
     const length = typeof data === 'string' ? Buffer.byteLength(data) : data.length;
     this.bytesReceived += length;
     if (length > this.#settings.maxMessageBytes) this.fail('messageTooLarge');
     else if (typeof data === 'string') this.#listener?.onText(data, length);
     else this.#listener?.onBinary(data);
+  }
+
+  #encodeText(message: string): string {
+    return this.#isRaw ? message.toWellFormed() : JSON.stringify([message]);
   }
 
   #write(bytes: number, read: () => void): void {
