@@ -26,6 +26,7 @@ export const GROUPS: readonly Group[] = [
       page('deploy/README.md', 'deploy', 'Behind a proxy'),
       page('docs/cluster.md', 'cluster', 'Cluster'),
       page('docs/coming-from.md', 'coming-from', 'Coming from another library'),
+      page('docs/testing.md', 'testing', 'Testing'),
       page('docs/troubleshooting.md', 'troubleshooting', 'Troubleshooting'),
       page('docs/content-security-policy.md', 'content-security-policy', 'Content Security Policy'),
     ],

@@ -3,12 +3,8 @@
 /// <reference types="node" preserve="true" />
 export type { ConnectionFactory, ConnectionInit } from './api/connection-factory.ts';
 export { broadcast, SockJSConnection } from './api/connection.ts';
-export {
-  type RouterArguments,
-  type RouterCloseOptions,
-  type SockJSMiddleware,
-  SockJSRouter,
-} from './api/router.ts';
+export { type RouterArguments, type SockJSMiddleware, SockJSRouter } from './api/router.ts';
+export type { RouterCloseOptions } from './api/router-close-options.ts';
 export type { ResolvedSettings, SockJSSettings } from './api/settings.ts';
 export { createCluster, type SockJSCluster } from './cluster/cluster.ts';
 export type { ClusterStats } from './cluster/cluster-stats.ts';

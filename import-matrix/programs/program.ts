@@ -25,6 +25,7 @@ import { MultiplexClient, type MultiplexSocket } from 'sockjs-server/multiplex-c
 import { natsBackplane } from 'sockjs-server/nats';
 import { registerMetrics } from 'sockjs-server/prometheus';
 import { redisBackplane } from 'sockjs-server/redis';
+import { openConnection } from 'sockjs-server/testing';
 import { webSocketHandler } from 'sockjs-server/ws-compat';
 
 /** `never` for `any`: a compiler that does not find a declaration uses `any` in its place. */
@@ -45,7 +46,8 @@ const known: [
   Known<Parameters<typeof natsBackplane>[0]>,
   Known<ReturnType<Parameters<typeof natsBackplane>[0]['isClosed']>>,
   Known<Parameters<typeof redisBackplane>[0]>,
-] = [true, true, true, true, true, true, true, true, true, true, true, true, true, true];
+  Known<Awaited<ReturnType<typeof openConnection<Echo>>>['connection']>,
+] = [true, true, true, true, true, true, true, true, true, true, true, true, true, true, true];
 
 class Echo extends SockJSConnection {
   override onOpen(info: ConnectionInfo): boolean {
@@ -102,6 +104,13 @@ async function joinCluster(): Promise<void> {
   await cluster.close();
 }
 
+async function testEcho(): Promise<void> {
+  const client = await openConnection(Echo);
+  await client.send('hello');
+  strictEqual(await client.next(), 'hello');
+  await client.close();
+}
+
 /** Every entry throws the error class of the main entry. */
 function checkErrors(): void {
   const wrong: readonly (() => unknown)[] = [
@@ -149,6 +158,7 @@ export async function exercise(): Promise<void> {
   const metrics = await registerMetrics([echo, channels, migrated], new Registry()).metrics();
   ok(metrics.includes('sockjs_sessions_opened_total{prefix="/migrated"} 1'), metrics);
   checkErrors();
+  await testEcho();
   await joinCluster();
 
   await Promise.all([migrated.close(), channels.close(), echo.close()]);

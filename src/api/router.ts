@@ -1,8 +1,6 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { CLOSE_REASONS } from '../base/close-reasons.ts';
-import { checkCloseArguments } from '../base/close-arguments.ts';
 import { SockJSError } from '../base/errors.ts';
 import { RouterLog } from '../base/router-log.ts';
 import type { SockJSStats } from '../base/stats.ts';
@@ -33,6 +31,7 @@ import { SessionRegistry } from '../sessions/session-registry.ts';
 import { type ConnectionSource, connectionCreator } from './connection-factory.ts';
 import { type SockJSConnection, broadcast } from './connection.ts';
 import { findHandlerMistake } from './handler-check.ts';
+import { type RouterCloseOptions, resolveCloseOptions } from './router-close-options.ts';
 import {
   type ResolvedSettings,
   type SockJSSettings,
@@ -40,20 +39,18 @@ import {
   resolveSettings,
 } from './settings.ts';
 
-/** Options of `SockJSRouter.close`. */
-export interface RouterCloseOptions {
-  /** Code of the close frame for every client. Default: 1001. */
-  readonly code?: number;
-  /** Reason of the close frame, at most 123 bytes. Default: "Server is going away". */
-  readonly reason?: string;
-  /** Time clients have to receive the close frame, in milliseconds. Then they are aborted. Default: 5000. */
-  readonly timeout?: number;
-}
-
 /** Arguments of `SockJSRouter` after the class. A class with a `User` type needs an `authorize` that returns it. */
 export type RouterArguments<User> = undefined extends User
   ? [prefix?: string, settings?: SockJSSettings<User>]
   : [prefix: string, settings: SockJSSettings<User> & { readonly authorize: Authorize<User> }];
+
+/** Parts of a router that its test kit uses, without a server. */
+export interface RouterInternals<C extends SockJSConnection> {
+  readonly dispatcher: Dispatcher;
+  readonly sessions: SessionRegistry<C>;
+}
+
+let internalsOf: <C extends SockJSConnection>(router: SockJSRouter<C>) => RouterInternals<C>;
 
 interface Attachment {
   readonly host: ServerHost;
@@ -66,8 +63,6 @@ export type SockJSMiddleware = (
   response: ServerResponse,
   next: () => void,
 ) => void;
-
-const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /**
  * Serves SockJS below a prefix, on one or more servers, with an instance of a connection class for each client.
@@ -93,6 +88,10 @@ export class SockJSRouter<C extends SockJSConnection = SockJSConnection> {
   readonly #servers = new Map<Server, Attachment>();
   readonly #ownServers = new Set<Server>();
   #closed: Promise<void> | undefined;
+
+  static {
+    internalsOf = (router) => ({ dispatcher: router.#dispatcher, sessions: router.#sessions });
+  }
 
   /**
    * @param connection class whose instances serve the clients, or a function that returns an instance
@@ -239,16 +238,8 @@ export class SockJSRouter<C extends SockJSConnection = SockJSConnection> {
    * @throws SockJSError `ERR_CLOSE_ARGUMENT` before anything is closed
    */
   close(options: RouterCloseOptions = {}): Promise<void> {
-    const { goingAway } = CLOSE_REASONS;
-    const { code = goingAway.code, reason = goingAway.reason, timeout = 5000 } = options;
-    checkCloseArguments(code, reason);
-    if (!(timeout >= 0 && timeout <= MAX_TIMER_MS)) {
-      throw new SockJSError(
-        'ERR_CLOSE_ARGUMENT',
-        `The timeout must be a number of milliseconds from 0 to ${MAX_TIMER_MS}, not ${timeout}.`,
-      );
-    }
-    this.#closed ??= this.#close({ code, reason, timeout });
+    const resolved = resolveCloseOptions(options);
+    this.#closed ??= this.#close(resolved);
     return this.#closed;
   }
 
@@ -291,3 +282,6 @@ export class SockJSRouter<C extends SockJSConnection = SockJSConnection> {
     for (const server of this.#servers.keys()) this.detach(server);
   }
 }
+
+/** Returns the internals of a router, for `sockjs-server/testing`. */
+export { internalsOf };

@@ -1,5 +1,4 @@
 import { randomBytes } from 'node:crypto';
-import { performance } from 'node:perf_hooks';
 import { SockJSError } from '../base/errors.ts';
 import { type SockJSLogger, describeError } from '../base/logging.ts';
 import { RouterLog } from '../base/router-log.ts';

@@ -1,5 +1,3 @@
-import { performance } from 'node:perf_hooks';
-
 /** Delay from which a tick counts as late, in milliseconds. */
 const LATE_MS = 50;
 
@@ -20,6 +18,7 @@ export class Ticker {
   #turn: NodeJS.Immediate | undefined;
   #lastTick = 0;
   #wasLate = false;
+  #keepsProcess = true;
   #counted = 0;
   #lost = 0;
 
@@ -49,6 +48,13 @@ export class Ticker {
     this.#lastTick = this.#clock();
     this.#wasLate = false;
     this.#timer = setInterval(this.#onTimer, this.#interval);
+    if (!this.#keepsProcess) this.#timer.unref();
+  }
+
+  /** Lets the process end while it ticks. */
+  unref(): void {
+    this.#keepsProcess = false;
+    this.#timer?.unref();
   }
 
   stop(): void {

@@ -1,5 +1,3 @@
-import { performance } from 'node:perf_hooks';
-
 export interface Flushable {
   /** True if so much is queued that the flush should wait for its slice of a turn of the event loop. */
   readonly hasLongQueue: boolean;

@@ -22,6 +22,14 @@ export interface ConnectionHandlers {
   onClose(code: number, reason: string): unknown;
 }
 
+export type HandlerName = keyof ConnectionHandlers;
+
+/**
+ * Called after each call of a handler.
+ * @param pending resolves when the promise of the handler settles. Undefined if it has returned none
+ */
+export type HandlerWatcher = (name: HandlerName, pending: Promise<unknown> | undefined) => void;
+
 /** Settings for the handlers of a connection. */
 export interface HandlerSettings extends InboundSettings {
   /** Time limit for `onOpen`, in milliseconds. */
@@ -56,6 +64,8 @@ export class HandlerRunner {
   #state: 'new' | 'opening' | 'closing' | 'accepted' | 'closed' = 'new';
   #openDeadline: Deadline | undefined;
   #closeWatchers: Set<() => void> | undefined;
+  /** Set by the test kit. */
+  watcher: HandlerWatcher | undefined;
 
   /** @param rateLimit rate limit of the client. A channel has none, since its session has one */
   constructor(handlers: ConnectionHandlers, owner: HandlerOwner, rateLimit?: RateLimit) {
@@ -84,14 +94,15 @@ export class HandlerRunner {
     } catch (error) {
       this.#fail('onOpen', error);
     }
-    if (isThenable(result)) void this.#awaitOpen(result);
-    else this.#opened(result);
+    const pending = isThenable(result) ? this.#awaitOpen(result) : undefined;
+    if (pending === undefined) this.#opened(result);
+    this.watcher?.('onOpen', pending);
   }
 
   /** Calls `onDrain`. */
   drain(): void {
     if (this.#state !== 'accepted') return;
-    this.#watch('onDrain', this.#call('onDrain'));
+    this.#call('onDrain');
   }
 
   /**
@@ -113,7 +124,7 @@ export class HandlerRunner {
     this.#openDeadline?.clear();
     this.input.close();
     if (reason === undefined) return;
-    this.#watch('onClose', this.#call('onClose', reason.code, reason.reason));
+    this.#call('onClose', reason.code, reason.reason);
   }
 
   async #awaitOpen(pending: PromiseLike<unknown>): Promise<void> {
@@ -150,29 +161,29 @@ export class HandlerRunner {
   #handle(data: InboundMessage): void {
     // `#call` would allocate an array for each message.
     const name = typeof data === 'string' ? 'onMessage' : 'onBinary';
+    let pending: Promise<unknown> | undefined;
     try {
       const handlers = this.#handlers;
       const result = typeof data === 'string' ? handlers.onMessage(data) : handlers.onBinary(data);
-      if (isThenable(result)) this.input.countPending(this.#adopt(name, result));
+      if (isThenable(result)) {
+        pending = this.#adopt(name, result);
+        this.input.countPending(pending);
+      }
     } catch (error) {
       this.#fail(name, error);
     }
+    this.watcher?.(name, pending);
   }
 
-  #call<Name extends keyof ConnectionHandlers>(
-    name: Name,
-    ...args: Parameters<ConnectionHandlers[Name]>
-  ): unknown {
+  #call<Name extends HandlerName>(name: Name, ...args: Parameters<ConnectionHandlers[Name]>): void {
+    let pending: Promise<unknown> | undefined;
     try {
-      return Reflect.apply(this.#handlers[name], this.#handlers, args);
+      const result: unknown = Reflect.apply(this.#handlers[name], this.#handlers, args);
+      if (isThenable(result)) pending = this.#adopt(name, result);
     } catch (error) {
       this.#fail(name, error);
-      return undefined;
     }
-  }
-
-  #watch(name: string, result: unknown): void {
-    if (isThenable(result)) void this.#adopt(name, result);
+    this.watcher?.(name, pending);
   }
 
   /** Returns a promise that resolves when `pending` settles. */

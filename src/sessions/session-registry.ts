@@ -1,4 +1,3 @@
-import { performance } from 'node:perf_hooks';
 import { AddressCounts } from '../base/address-counts.ts';
 import type { CloseReason } from '../base/close-reasons.ts';
 import { Deadline } from '../base/deadline.ts';
@@ -93,9 +92,19 @@ export class SessionRegistry<App extends ConnectionHandlers = ConnectionHandlers
     return this.#applications.size;
   }
 
+  /** Lets the process end while sessions are open, for sessions without sockets. */
+  unref(): void {
+    this.#ticker.unref();
+  }
+
   /** True once `drain` was called. No session may be opened after it. */
   get isDraining(): boolean {
     return this.#drainReason !== undefined;
+  }
+
+  /** The session that was created last, with its application. */
+  get newest(): readonly [Session, App] | undefined {
+    return [...this.#applications].at(-1);
   }
 
   find(key: string): Session | undefined {

@@ -6,7 +6,12 @@ import type { Message } from '../protocol/message.ts';
 import { SessionStateMachine } from '../protocol/state-machine.ts';
 import type { Flushable } from './flush-queue.ts';
 import { FrameWriter } from './frame-writer.ts';
-import { type ConnectionHandlers, type HandlerOwner, HandlerRunner } from './handler-runner.ts';
+import {
+  type ConnectionHandlers,
+  type HandlerOwner,
+  HandlerRunner,
+  type HandlerWatcher,
+} from './handler-runner.ts';
 import type { InputDelay } from './inbound-queue.ts';
 import { RateLimit } from './rate-limit.ts';
 import { ReceiverSlot } from './receiver-slot.ts';
@@ -211,6 +216,11 @@ export class Session implements Flushable, HandlerOwner {
 
   watchClose(watcher: () => void): () => void {
     return this.#handlers.watchClose(watcher);
+  }
+
+  /** Sets the function that is called after each call of a handler. */
+  watchHandlers(watcher: HandlerWatcher): void {
+    this.#handlers.watcher = watcher;
   }
 
   close(reason: CloseReason): void {

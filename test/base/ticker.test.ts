@@ -78,3 +78,22 @@ test('no tick follows stop, also if its timer has fired', async (t) => {
   await process.run(100);
   assert.deepEqual(ticks, [[100, 0]]);
 });
+
+test('a ticker that does not keep the process has timers without a reference', (t) => {
+  const started: NodeJS.Timeout[] = [];
+  const { setInterval: setRealInterval } = globalThis;
+  t.mock.method(globalThis, 'setInterval', (run: () => void, interval: number) => {
+    const timer = setRealInterval(run, interval);
+    started.push(timer);
+    return timer;
+  });
+  const ticker = new Ticker(100, () => {});
+  ticker.start();
+  assert.equal(started[0]?.hasRef(), true);
+  ticker.unref();
+  assert.equal(started[0]?.hasRef(), false);
+  ticker.stop();
+  ticker.start();
+  assert.equal(started[1]?.hasRef(), false);
+  ticker.stop();
+});

@@ -345,3 +345,38 @@ test('onDrain and onClose do not count as pending handlers', async () => {
   runner.input.push(['a'], 0);
   assert.equal(calls.at(-1), 'a');
 });
+
+test('the watcher gets each call of a handler, and a promise of its end', async () => {
+  const message = deferred();
+  const { runner, close, logger } = begin({
+    onOpen: () => Promise.resolve(true),
+    onMessage: (text) => {
+      if (text === 'throws') throw new Error('Oops');
+      return text === 'pending' ? message.promise : undefined;
+    },
+    onClose: () => Promise.reject(new Error('Oops')),
+  });
+  const watched: string[] = [];
+  runner.watcher = (name, pending) => {
+    watched.push(name);
+    void pending?.then(() => watched.push(`${name} settled`));
+  };
+  runner.open();
+  await nextTurn();
+  runner.input.push(['sync', 'pending', 'throws'], 0);
+  await nextTurn();
+  assert.deepEqual(watched.splice(0), [
+    'onOpen',
+    'onOpen settled',
+    'onMessage',
+    'onMessage',
+    'onMessage',
+  ]);
+  message.resolve();
+  await nextTurn();
+  runner.drain();
+  close();
+  await nextTurn();
+  assert.deepEqual(watched, ['onMessage settled', 'onDrain', 'onClose', 'onClose settled']);
+  assert.equal(logger.take().length, 2);
+});
