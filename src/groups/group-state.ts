@@ -125,12 +125,12 @@ export class GroupState {
 
   /** @param nodes names of all nodes */
   onNodes(nodes: ReadonlySet<NodeId>): void {
+    const known = this.#nodes;
     this.#nodes = nodes;
-    const view = this.#view;
-    if (view === undefined) return;
-    view.retain(nodes);
+    if (this.#view === undefined) return;
+    this.#view.retain(nodes);
     // A node that was thought to be gone may have come back with its members.
-    if ([...nodes].some((node) => node !== this.#network.node && !view.has(node))) this.#read();
+    if ([...nodes].some((node) => known?.has(node) !== true)) this.#read();
   }
 
   #setPresence(id: string, value: string | undefined): void {

@@ -8,15 +8,19 @@ import { deferred } from '../../testkit/until.ts';
 
 type Facts = Awaited<ReturnType<GroupNetwork['facts']>>;
 
-test('members of a node that ends while the presence is read are not present', async () => {
-  const facts = deferred<Facts>();
-  const group = new GroupState({
+function createGroup(facts: GroupNetwork['facts']): GroupState {
+  return new GroupState({
     topic: 'topic',
-    network: { ...LOCAL_NETWORK, facts: () => facts.promise },
+    network: { ...LOCAL_NETWORK, facts },
     logger: new RecordingLogger(),
     events: new GroupEvents('', 'news'),
     onUnused() {},
   });
+}
+
+test('members of a node that ends while the presence is read are not present', async () => {
+  const facts = deferred<Facts>();
+  const group = createGroup(() => facts.promise);
   const joined: string[] = [];
   group.watch({ joined: ({ id }) => joined.push(id) });
   await new Promise(setImmediate);
@@ -32,13 +36,7 @@ test('members of a node that ends while the presence is read are not present', a
 });
 
 test('a late message of a node that has ended adds no member', async () => {
-  const group = new GroupState({
-    topic: 'topic',
-    network: LOCAL_NETWORK,
-    logger: new RecordingLogger(),
-    events: new GroupEvents('', 'news'),
-    onUnused() {},
-  });
+  const group = createGroup(async () => new Map());
   const joined: string[] = [];
   group.watch({ joined: ({ id }) => joined.push(id) });
   await new Promise(setImmediate);
@@ -46,4 +44,23 @@ test('a late message of a node that has ended adds no member', async () => {
   group.onPresence('three', [['ann', '1']]);
   group.onPresence('two', [['bob', '1']]);
   assert.deepEqual(joined, ['bob']);
+});
+
+test('all members of a node that comes back are present', async () => {
+  let facts: Facts = new Map();
+  const group = createGroup(async () => facts);
+  const joined: string[] = [];
+  group.watch({ joined: ({ id }) => joined.push(id) });
+  group.onNodes(new Set(['local']));
+  await new Promise(setImmediate);
+  const members = [
+    ['ann', '1'],
+    ['bob', '1'],
+  ] as const;
+  facts = new Map([['two', new Map(members)]]);
+  // Too early: this node does not know the other one yet.
+  group.onPresence('two', [['bob', '1']]);
+  group.onNodes(new Set(['local', 'two']));
+  await new Promise(setImmediate);
+  assert.deepEqual(joined, ['ann', 'bob']);
 });
