@@ -2,10 +2,7 @@
 import type { CoreOptions } from './options.ts';
 import { ReconnectingSocket, type Socket } from './socket.ts';
 import type { Transport, TransportName } from './transport.ts';
-import { eventsource } from './transports/eventsource.ts';
-import { websocket } from './transports/websocket.ts';
-import { xhrPolling } from './transports/xhr-polling.ts';
-import { xhrStreaming } from './transports/xhr-streaming.ts';
+import { TRANSPORTS } from './transports/index.ts';
 
 export type {
   OpenEvent,
@@ -23,8 +20,6 @@ export interface ConnectOptions extends Omit<CoreOptions, 'transports'> {
   /** Names of the transports in the order in which they are attempted. Default: all. */
   readonly transports?: readonly TransportName[];
 }
-
-const TRANSPORTS: readonly Transport[] = [websocket, xhrStreaming, eventsource, xhrPolling];
 
 function findTransport(name: string): Transport {
   const found = TRANSPORTS.find((transport) => transport.name === name);

@@ -3,12 +3,13 @@
  * WebSocket: `readyState`, `onopen`, `onmessage`, `onclose`, `addEventListener`, `send`, `close`.
  */
 
-/** The part of a connection that `MultiplexClient` uses. `SockJS` and `WebSocket` have it. */
+/** The part of a connection that `MultiplexClient` uses. That of `connect`, `SockJS` and `WebSocket` have it. */
 export interface MultiplexSocket {
   readonly readyState: number;
   send(text: string): void;
   addEventListener(type: 'open', listener: () => void): void;
   addEventListener(type: 'message', listener: (event: { data: string }) => void): void;
+  addEventListener(type: 'reconnecting', listener: () => void): void;
   addEventListener(
     type: 'close',
     listener: (event: { code: number; reason: string; wasClean: boolean }) => void,
@@ -31,14 +32,15 @@ export interface ChannelMessageEvent extends Event {
 /** One channel, with the interface of a WebSocket. */
 export interface Channel extends EventTarget {
   readonly name: string;
-  /** 0 connecting, 1 open, 3 closed. */
+  /** 0 connecting or reconnecting, 1 open, 3 closed. */
   readonly readyState: number;
+  /** Called once the channel is subscribed, so after each reconnect too. */
   onopen: ((event: Event) => void) | null;
   onmessage: ((event: ChannelMessageEvent) => void) | null;
   onclose: ((event: ChannelCloseEvent) => void) | null;
   /**
-   * Sends a message. It has no effect once the channel is closed.
-   * @throws Error while the channel is connecting
+   * Sends a message. It has no effect once the channel is closed. During a reconnect the connection queues it.
+   * @throws Error before the channel has opened
    */
   send(text: string): void;
   /** Closes the channel. The connection and its other channels stay open. */
@@ -52,6 +54,7 @@ const CLOSED = 3;
 class SocketChannel extends EventTarget implements Channel {
   readonly name: string;
   readyState = CONNECTING;
+  #hasOpened = false;
   onopen: ((event: Event) => void) | null = null;
   onmessage: ((event: ChannelMessageEvent) => void) | null = null;
   onclose: ((event: ChannelCloseEvent) => void) | null = null;
@@ -70,8 +73,9 @@ class SocketChannel extends EventTarget implements Channel {
   }
 
   send(text: string): void {
-    if (this.readyState === CONNECTING) throw new Error(`Channel ${this.name} is not open yet.`);
-    if (this.readyState === OPEN) this.#post(`msg,${encodeURIComponent(this.name)},${text}`);
+    if (!this.#hasOpened && this.readyState === CONNECTING)
+      throw new Error(`Channel ${this.name} is not open yet.`);
+    if (this.readyState !== CLOSED) this.#post(`msg,${encodeURIComponent(this.name)},${text}`);
   }
 
   close(): void {
@@ -83,9 +87,15 @@ class SocketChannel extends EventTarget implements Channel {
   /** Called by `MultiplexClient` once it has subscribed. */
   onOpened(): void {
     this.readyState = OPEN;
+    this.#hasOpened = true;
     const event = new Event('open');
     this.onopen?.(event);
     this.dispatchEvent(event);
+  }
+
+  /** Called by `MultiplexClient` when the connection is lost and connects again. */
+  onReconnecting(): void {
+    this.readyState = CONNECTING;
   }
 
   /** Called by `MultiplexClient` for each message. */
@@ -128,6 +138,9 @@ export class MultiplexClient {
       this.#snapshot().forEach((channel) => this.#subscribe(channel));
     });
     socket.addEventListener('message', (event) => this.#receive(event.data));
+    socket.addEventListener('reconnecting', () => {
+      this.#snapshot().forEach((channel) => channel.onReconnecting());
+    });
     socket.addEventListener('close', ({ code, reason, wasClean }) => {
       this.#snapshot().forEach((channel) => channel.onClosed(code, reason, wasClean));
     });

@@ -23,6 +23,31 @@ const FORMATS = [
   { folder: 'dist/esm', type: 'module', options: ['--module', 'esnext'] },
 ] as const;
 
+/**
+ * `require` returns the class itself, like that of sockjs-client. The compiler has no such form of a default export.
+ * Node finds the names of exports in the text, so those of the static members are there too.
+ */
+const SOCKJS_ENTRY = {
+  'sockjs.js': `"use strict";
+const { SockJS } = require("./sockjs-class.js");
+module.exports = SockJS;
+module.exports.SockJS = SockJS;
+module.exports.default = SockJS;
+module.exports.CONNECTING = SockJS.CONNECTING;
+module.exports.OPEN = SockJS.OPEN;
+module.exports.CLOSING = SockJS.CLOSING;
+module.exports.CLOSED = SockJS.CLOSED;
+`,
+  'sockjs.d.ts': `import { SockJS as Class, type SockJSOptions as Options } from './sockjs-class.js';
+declare class SockJSClass extends Class {}
+declare namespace SockJSClass {
+  export { SockJSClass as SockJS, SockJSClass as default };
+  export type SockJSOptions = Options;
+}
+export = SockJSClass;
+`,
+} as const;
+
 async function compile(config: string, folder: string, options: readonly string[]): Promise<void> {
   const args = [TSC, '-p', config, '--outDir', folder, ...options];
   try {
@@ -37,6 +62,11 @@ await rm(join(ROOT, 'dist'), { recursive: true, force: true });
 await Promise.all(
   FORMATS.flatMap(({ folder, options }) =>
     PROGRAMS.map((program) => compile(program.config, join(folder, program.folder), options)),
+  ),
+);
+await Promise.all(
+  Object.entries(SOCKJS_ENTRY).map(([name, text]) =>
+    writeFile(join(ROOT, 'dist', 'client', name), text),
   ),
 );
 // The browser client as one file, for pages without a bundler.

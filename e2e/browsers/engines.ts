@@ -26,6 +26,7 @@ async function openChromium(): Promise<Browser> {
       '--disable-component-update',
       '--disable-sync',
     ],
+    ignoreDefaultArgs: ['--disable-back-forward-cache'],
   });
   return {
     version: browser.version(),

@@ -146,12 +146,15 @@ function read(name: string): Promise<string> {
   return readFile(new URL(name, import.meta.url), 'utf8');
 }
 
-/** Files of the page. The client is the one of its package. */
+/** Files of the pages. sockjs-client is the one of its package. */
 export async function pageFiles(): Promise<Files> {
   const client = createRequire(import.meta.url).resolve('sockjs-client/dist/sockjs.min.js');
   return new Map([
     ['/', { type: 'text/html; charset=UTF-8', body: await read('page.html') }],
     ['/page.js', { type: JAVASCRIPT, body: await read('page.js') }],
+    ['/client', { type: 'text/html; charset=UTF-8', body: await read('client-page.html') }],
+    ['/client-page.js', { type: JAVASCRIPT, body: await read('client-page.js') }],
+    ['/empty', { type: 'text/html; charset=UTF-8', body: '<!doctype html><title>empty</title>' }],
     ['/setup.js', { type: JAVASCRIPT, body: await read('setup.js') }],
     ['/sockjs.js', { type: JAVASCRIPT, body: await readFile(client, 'utf8') }],
     ['/texts.json', { type: 'application/json', body: asciiJson(TEXTS) }],

@@ -1,10 +1,11 @@
-/** `@stomp/stompjs` over sockjs-client, through examples/stomp to RabbitMQ. */
+/** `@stomp/stompjs` over sockjs-client and over the class `SockJS` of this package, through examples/stomp to RabbitMQ. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { type Socket, createServer } from 'node:net';
 import { type TestContext, after, test } from 'node:test';
 import { Client, type IFrame, type IMessage } from '@stomp/stompjs';
-import SockJS from 'sockjs-client';
+import OfficialSockJS from 'sockjs-client';
+import { SockJS } from '../../client/sockjs.ts';
 import { FrameCutter } from '../../examples/stomp/frames.ts';
 import type { Program } from '../../testkit/process.ts';
 import { portOf } from '../../testkit/server.ts';
@@ -18,6 +19,10 @@ import { until, within } from '../../testkit/until.ts';
 
 const TRANSPORTS: readonly ClientTransportName[] = ['websocket', 'xhr-streaming', 'xhr-polling'];
 const HEART_BEAT_MS = 400;
+
+/** Classes of the socket, by their module. */
+const SOCKETS = { 'sockjs-client': OfficialSockJS, 'sockjs-server/client/sockjs': SockJS } as const;
+type SocketName = keyof typeof SOCKETS;
 
 interface StompServer {
   readonly program: Program;
@@ -44,6 +49,11 @@ interface CloseStatus {
   readonly reason: string;
 }
 
+interface StompOptions {
+  readonly passcode?: string;
+  readonly socket?: SocketName;
+}
+
 class StompClient {
   readonly stomp: Client;
   readonly connected = new AsyncQueue<IFrame>('CONNECTED');
@@ -53,10 +63,15 @@ class StompClient {
   /** Debug lines: `<<<` from the server, `>>>` to it. */
   readonly traffic: string[] = [];
 
-  constructor(url: string, transports: ClientTransportName, passcode = 'guest') {
+  constructor(
+    url: string,
+    transports: ClientTransportName,
+    { passcode = 'guest', socket = 'sockjs-client' }: StompOptions = {},
+  ) {
+    const SockJSClass = SOCKETS[socket];
     this.stomp = new Client({
       connectHeaders: { login: 'guest', passcode },
-      webSocketFactory: () => new SockJS(url, undefined, { transports }),
+      webSocketFactory: () => new SockJSClass(url, undefined, { transports }),
       heartbeatIncoming: HEART_BEAT_MS,
       heartbeatOutgoing: HEART_BEAT_MS,
       reconnectDelay: 0,
@@ -84,22 +99,34 @@ class StompClient {
   }
 }
 
-function connect(t: TestContext, transports: ClientTransportName, passcode?: string): StompClient {
-  const client = new StompClient(stompServer.url, transports, passcode);
+function connect(
+  t: TestContext,
+  transports: ClientTransportName,
+  options?: StompOptions,
+): StompClient {
+  const client = new StompClient(stompServer.url, transports, options);
   t.after(() => client.stomp.deactivate());
   return client;
 }
 
-async function login(t: TestContext, transports: ClientTransportName): Promise<StompClient> {
-  const client = connect(t, transports);
+async function login(
+  t: TestContext,
+  transports: ClientTransportName,
+  options?: StompOptions,
+): Promise<StompClient> {
+  const client = connect(t, transports, options);
   const { headers } = await client.connected.next();
   assert.match(headers['server'] ?? '', /^RabbitMQ/);
   return client;
 }
 
-for (const transports of TRANSPORTS) {
-  test(`${transports}: texts of all kinds pass, and receipts arrive`, async (t) => {
-    const client = await login(t, transports);
+const COMBINATIONS = (['sockjs-client', 'sockjs-server/client/sockjs'] as const).flatMap((socket) =>
+  TRANSPORTS.map((transports) => ({ socket, transports, name: `${socket}, ${transports}` })),
+);
+
+for (const { name, transports, socket } of COMBINATIONS) {
+  test(`${name}: texts of all kinds pass, and receipts arrive`, async (t) => {
+    const client = await login(t, transports, { socket });
     const destination = `/topic/texts-${transports}`;
     const messages = await client.subscribe(destination);
     const texts = [
@@ -124,8 +151,8 @@ for (const transports of TRANSPORTS) {
     }
   });
 
-  test(`${transports}: 500 messages return in order`, async (t) => {
-    const client = await login(t, transports);
+  test(`${name}: 500 messages return in order`, async (t) => {
+    const client = await login(t, transports, { socket });
     const destination = `/topic/many-${transports}`;
     const messages = await client.subscribe(destination);
     const bodies = Array.from({ length: 500 }, (_, index) => `${index} – ä 🙂`);
@@ -137,8 +164,8 @@ for (const transports of TRANSPORTS) {
     );
   });
 
-  test(`${transports}: heart-beats pass in both directions`, async (t) => {
-    const client = await login(t, transports);
+  test(`${name}: heart-beats pass in both directions`, async (t) => {
+    const client = await login(t, transports, { socket });
     await until(
       () => client.count(/<<< PONG/) >= 2 && client.count(/>>> PING/) >= 2,
       'two heart-beats in each direction',
@@ -146,8 +173,8 @@ for (const transports of TRANSPORTS) {
     assert.equal(client.closings.size, 0);
   });
 
-  test(`${transports}: an error of the broker arrives`, async (t) => {
-    const client = connect(t, transports, 'wrong');
+  test(`${name}: an error of the broker arrives`, async (t) => {
+    const client = connect(t, transports, { passcode: 'wrong', socket });
     const { headers, body } = await client.errors.next();
     assert.equal(headers['message'], 'Bad CONNECT');
     assert.match(body, /^Access refused/);

@@ -19,6 +19,9 @@ import {
   createCluster,
   memoryBackplane,
 } from 'sockjs-server';
+import { type Socket, connect } from 'sockjs-server/client';
+import { connect as connectCore, xhrPolling } from 'sockjs-server/client/core';
+import { SockJS } from 'sockjs-server/client/sockjs';
 import { ipcBackplane, startIpcHub } from 'sockjs-server/ipc';
 import { multiplex } from 'sockjs-server/multiplex';
 import { MultiplexClient, type MultiplexSocket } from 'sockjs-server/multiplex-client';
@@ -47,7 +50,27 @@ const known: [
   Known<ReturnType<Parameters<typeof natsBackplane>[0]['isClosed']>>,
   Known<Parameters<typeof redisBackplane>[0]>,
   Known<Awaited<ReturnType<typeof openConnection<Echo>>>['connection']>,
-] = [true, true, true, true, true, true, true, true, true, true, true, true, true, true, true];
+  Known<ReturnType<Socket['send']>>,
+  Known<ReturnType<typeof connectCore>>,
+] = [
+  true,
+  true,
+  true,
+  true,
+  true,
+  true,
+  true,
+  true,
+  true,
+  true,
+  true,
+  true,
+  true,
+  true,
+  true,
+  true,
+  true,
+];
 
 class Echo extends SockJSConnection {
   override onOpen(info: ConnectionInfo): boolean {
@@ -77,6 +100,16 @@ async function converse(
   const poll = post('/xhr');
   while (router.stats.dump().connectionsActive === 0) await delay(1);
   return { poll };
+}
+
+/** Sends a message over a connection of the browser client, which works in Node too, and closes it. */
+async function echoOver(socket: Socket): Promise<void> {
+  const data = await new Promise<string>((resolve) => {
+    socket.onopen = () => socket.send('hello');
+    socket.onmessage = (event) => resolve(event.data);
+  });
+  strictEqual(data, 'hello');
+  socket.close();
 }
 
 async function openChannel(): Promise<void> {
@@ -153,6 +186,10 @@ export async function exercise(): Promise<void> {
     await converse(migrated, origin, ['hello'], 'migrated: hello'),
   ];
   await openChannel();
+  const url = `${origin}/echo`;
+  await echoOver(connect(url, { transports: ['xhr-polling'] }));
+  await echoOver(connectCore(url, { transports: [xhrPolling] }));
+  await echoOver(new SockJS(url, null, { transports: 'xhr-polling' }));
   ok(known.every(Boolean));
 
   const metrics = await registerMetrics([echo, channels, migrated], new Registry()).metrics();

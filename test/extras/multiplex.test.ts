@@ -1,11 +1,14 @@
 /** `multiplex`: the server on the wire, and together with the browser module over the real sockjs-client. */
 import assert from 'node:assert/strict';
+import { createServer } from 'node:http';
 import { type TestContext, test } from 'node:test';
 import SockJS from 'sockjs-client';
+import { connect as connectClient } from '../../client/index.ts';
+import { SockJS as OwnSockJS } from '../../client/sockjs.ts';
 import { type Channel, MultiplexClient } from '../../client/multiplex-client.ts';
 import { multiplex } from '../../src/extras/multiplex.ts';
 import { SockJSConnection, broadcast } from '../../src/index.ts';
-import { Echo, startRouter } from '../../testkit/server.ts';
+import { Echo, createRouter, startRouter, startServer } from '../../testkit/server.ts';
 import { deferred } from '../../testkit/until.ts';
 import { type RawWebSocket, openWebSocket } from '../../testkit/raw-websocket.ts';
 
@@ -275,10 +278,26 @@ async function nextEvent(channel: Channel, type: 'open' | 'message' | 'close'): 
   });
 }
 
-for (const transport of ['websocket', 'xhr-polling'] as const) {
-  test(`the browser module works with the server over ${transport}`, async (t) => {
+type ChannelTransport = 'websocket' | 'xhr-polling';
+
+/** The connections over which the browser module works. */
+const SOCKETS = {
+  'sockjs-client': (url: string, transport: ChannelTransport) =>
+    new SockJS(url, undefined, { transports: transport }),
+  'client/sockjs': (url: string, transport: ChannelTransport) =>
+    new OwnSockJS(url, undefined, { transports: transport }),
+  client: (url: string, transport: ChannelTransport) =>
+    connectClient(url, { transports: [transport] }),
+} as const;
+
+const COMBINATIONS = Object.entries(SOCKETS).flatMap(([name, createSocket]) =>
+  (['websocket', 'xhr-polling'] as const).map((transport) => ({ name, createSocket, transport })),
+);
+
+for (const { name, createSocket, transport } of COMBINATIONS) {
+  test(`the browser module works with the server over ${name} and ${transport}`, async (t) => {
     const { url } = await startRouter(t, {}, multiplex({ 'echo, echo': Echo, room: Room }));
-    const socket = new SockJS(url, undefined, { transports: transport });
+    const socket = createSocket(url, transport);
     t.after(() => socket.close());
     const client = new MultiplexClient(socket);
     const echo = client.channel('echo, echo');
@@ -307,6 +326,34 @@ for (const transport of ['websocket', 'xhr-polling'] as const) {
     await closed;
   });
 }
+
+test('channels are subscribed again after a reconnect, before what was sent meanwhile', async (t) => {
+  const channels = multiplex({ echo: Echo, room: Room });
+  const server = createServer();
+  const port = await startServer(t, server);
+  const first = createRouter(t, {}, channels);
+  first.attach(server);
+  const socket = connectClient(`http://127.0.0.1:${port}/echo`, { reconnectDelay: 20 });
+  t.after(() => socket.close());
+  const client = new MultiplexClient(socket);
+  const echo = client.channel('echo');
+  const room = client.channel('room');
+  await nextEvent(room, 'message');
+  const lost = deferred();
+  socket.onreconnecting = () => lost.resolve();
+  first.detach(server);
+  await first.close({ timeout: 100 });
+  await lost.promise;
+  assert.equal(echo.readyState, 0);
+  echo.send('meanwhile');
+  room.close();
+  const [opened, received] = [nextEvent(echo, 'open'), nextEvent(echo, 'message')];
+  Room.log.length = 0;
+  createRouter(t, {}, channels).attach(server);
+  await opened;
+  assert.equal(Reflect.get(await received, 'data'), 'meanwhile');
+  assert.deepEqual(Room.log, [], 'a closed channel is not subscribed again');
+});
 
 test('the browser module closes a channel that the server does not have', async (t) => {
   const { url } = await startRouter(t, {}, multiplex({ room: Room }));

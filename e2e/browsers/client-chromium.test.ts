@@ -1,0 +1,4 @@
+/** The browser client in Chromium. */
+import { testClient } from './client-tests.ts';
+
+testClient('Chromium');

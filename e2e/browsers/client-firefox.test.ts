@@ -1,0 +1,4 @@
+/** The browser client in Firefox. */
+import { testClient } from './client-tests.ts';
+
+testClient('Firefox');
