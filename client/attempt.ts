@@ -22,11 +22,6 @@ export interface AttemptListener extends Omit<SessionListener, 'onOpen'> {
 /** Transport that opened last, by service. */
 const best = new Map<string, Transport>();
 
-/** Returns whether another transport may open. The server responds with 404 if a transport is disabled. */
-function mayNextOpen({ wasClean, status = 404 }: Loss): boolean {
-  return wasClean !== true && status === 404;
-}
-
 /** Opens a session over a transport. @returns undefined once it is open, or the loss if it does not open */
 function openOver(
   transport: Transport,
@@ -50,7 +45,7 @@ function openOver(
         else resolve(loss);
       },
     });
-    const timer = setTimeout(() => session.end(lossOf('Transport timed out')), timeout);
+    const timer = setTimeout(() => session.end(lossOf('Timed out')), timeout);
     signal.addEventListener('abort', () => {
       clearTimeout(timer);
       session.abort(signal.reason);
@@ -71,7 +66,7 @@ async function attempt(
   listener: AttemptListener,
 ): Promise<Loss | undefined> {
   const { transports, token, server, sessionId, timeout } = options;
-  const timer = setTimeout(() => listener.onLost(lossOf('/info timed out')), PREPARE_TIMEOUT_MS);
+  const timer = setTimeout(() => listener.onLost(lossOf('Timed out')), PREPARE_TIMEOUT_MS);
   const [info, tokenText] = await Promise.all([requestInfo(url, options, signal), token()]).finally(
     () => clearTimeout(timer),
   );
@@ -80,20 +75,22 @@ async function attempt(
   const candidates = transports
     .filter(({ name }) => info.allowsWebSocket || name !== 'websocket')
     .toSorted((left, right) => Number(right === known) - Number(left === known));
-  const openTimeout = Math.max(timeout, OPEN_ROUND_TRIPS * info.roundTrip);
   let loss: Loss | undefined = lossOf('No transport');
   for (const transport of candidates) {
     if (signal.aborted) break;
-    const more = transport === candidates.at(-1) ? LAST_TRANSPORT_MS : 0;
+    const isLast = transport === candidates.at(-1);
+    const openTimeout =
+      Math.max(timeout, OPEN_ROUND_TRIPS * info.roundTrip) + (isLast ? LAST_TRANSPORT_MS : 0);
     const init = {
       url: resourceUrl(info.url, `${server}/${sessionId()}`),
       token: tokenText,
       request: options,
     };
     // oxlint-disable-next-line no-await-in-loop -- one opening request at a time
-    loss = await openOver(transport, init, openTimeout + more, signal, listener);
+    loss = await openOver(transport, init, openTimeout, signal, listener);
     if (loss === undefined) best.set(url, transport);
-    if (loss === undefined || !mayNextOpen(loss)) break;
+    // Another transport may open after a fault, or if this one is disabled, which is 404. Other refusals are for all.
+    if (loss === undefined || loss.wasClean || (loss.status ?? 404) !== 404) break;
   }
   return loss;
 }

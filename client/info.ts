@@ -29,10 +29,10 @@ export async function requestInfo(
     text += chunk;
     if (text.length > MAX_INFO_LENGTH) throw new RangeError('/info is too long');
   });
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a value without properties is an error
-  const info = JSON.parse(text) as { readonly websocket?: unknown; readonly base_url?: unknown };
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- other values are errors, or harmless
+  const info = JSON.parse(text) as { readonly websocket?: unknown; readonly base_url?: string };
   return {
-    url: typeof info.base_url === 'string' ? new URL(info.base_url, url).href : url,
+    url: new URL(info.base_url ?? '', url).href,
     allowsWebSocket: info.websocket !== false,
     roundTrip,
   };

@@ -3,19 +3,11 @@ import { readText } from '../read-text.ts';
 import { MAX_FRAME_LENGTH, type Session } from '../session.ts';
 import type { Outlet } from '../transport.ts';
 
-/** Sends each body as one `xhr_send`. */
+/** Sends each body as one `xhr_send`. The socket waits for the response, so nothing is buffered here. */
 export function postOutlet(session: Session): Outlet {
-  let bufferedBytes = 0;
   return {
-    get bufferedBytes() {
-      return bufferedBytes;
-    },
-    async send(body) {
-      bufferedBytes = body.length;
-      const response = await session.post('xhr_send', body);
-      bufferedBytes = 0;
-      return response !== undefined;
-    },
+    bufferedBytes: 0,
+    send: async (body) => (await session.post('xhr_send', body)) !== undefined,
   };
 }
 

@@ -1,7 +1,7 @@
 /** The queue of messages of the browser client. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Outbox } from '../../client/outbox.ts';
+import { Outbox, byteLength } from '../../client/outbox.ts';
 
 function outboxOf(...texts: readonly string[]): Outbox {
   const outbox = new Outbox(1000);
@@ -9,9 +9,14 @@ function outboxOf(...texts: readonly string[]): Outbox {
   return outbox;
 }
 
+test('the length is that in UTF-8', () => {
+  for (const text of ['', 'plain', '\u007f\u0080', '\u07ff\u0800', 'ä世\uffff', '🙂\u{10ffff}'])
+    assert.equal(byteLength(text), Buffer.byteLength(text), text);
+});
+
 test('messages are taken in order, as a JSON array with escaped lone surrogates', () => {
   const outbox = outboxOf('one', '\ud800', '');
-  assert.equal(outbox.queuedBytes, 6);
+  assert.equal(outbox.queuedBytes, 5);
   assert.equal(outbox.take(0), String.raw`["one","\ud800",""]`);
   assert.equal(outbox.take(0), undefined);
   assert.equal(outbox.queuedBytes, 0);
