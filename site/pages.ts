@@ -22,6 +22,7 @@ export const GROUPS: readonly Group[] = [
     label: 'Guide',
     pages: [
       page('README.md', 'index', 'Overview'),
+      page('docs/client.md', 'client', 'Browser client'),
       page('examples/README.md', 'examples', 'Examples'),
       page('deploy/README.md', 'deploy', 'Behind a proxy'),
       page('docs/cluster.md', 'cluster', 'Cluster'),

@@ -2,7 +2,7 @@
  * Compares the browser client with sockjs-client in Chromium, in interleaved rounds: time to open and to the first
  * echo, bytes on the wire, and CPU time of the page for 10,000 messages each way. Prints a table.
  *
- *   npm run bench:client                 9 rounds, about a minute
+ *   npm run bench:client                 9 rounds, about 4 minutes
  *   npm run bench:client -- --rounds 3
  */
 import { readFile } from 'node:fs/promises';
