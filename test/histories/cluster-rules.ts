@@ -31,6 +31,9 @@ import {
 /** Close code of the application in the histories. */
 export const APPLICATION_CLOSE_CODE = 3000;
 
+/** Time by which the claim of a session may precede its opening, at most. */
+const MAX_CLAIM_MS = 2000;
+
 export interface ClusterRules {
   /** Time for which a node keeps a closed session, in milliseconds. */
   readonly disconnectDelay: number;
@@ -117,7 +120,8 @@ function mayReopen(
   { killed, closing, emptiedAt }: NodeRecord,
   { disconnectDelay }: ClusterRules,
 ): boolean {
-  if (emptiedAt.some((at) => at >= previous.openedAt && at <= next.openedAt)) return true;
+  const claimedAt = previous.openedAt - MAX_CLAIM_MS;
+  if (emptiedAt.some((at) => at >= claimedAt && at <= next.openedAt)) return true;
   // A node that was killed has released the claims of the sessions that it had forgotten before.
   const forgottenAt = (previous.closedAt ?? Infinity) + disconnectDelay;
   const killedAt = closing.has(previous.node) ? undefined : killed.get(previous.node);

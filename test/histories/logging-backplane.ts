@@ -87,8 +87,11 @@ export class LoggingBackplane extends EngineBackplane {
           type: 'missed',
           from: from === undefined ? undefined : this.#nameOf(from),
         } as const;
+        const name = topic?.slice(TOPIC_PREFIX.length) ?? '';
+        // A subscription that was late is open now.
+        this.#confirm(name);
         if (topic === undefined) this.#add(undefined, event);
-        else if (topic.startsWith(TOPIC_PREFIX)) this.#add(topic.slice(TOPIC_PREFIX.length), event);
+        else if (topic.startsWith(TOPIC_PREFIX)) this.#add(name, event);
         listener.onMissed(topic, from);
       },
       onMembers: (cards) => listener.onMembers(cards),
