@@ -14,12 +14,15 @@ export const CLIENT_TRANSPORTS = [
 ] as const;
 export type ClientTransportName = (typeof CLIENT_TRANSPORTS)[number];
 
+/** The client allows 0.6 s if `/info` was fast, and then gives up the only transport of a test. */
+const OPEN_TIMEOUT_MS = 5000;
+
 export interface OfficialClientOptions {
   readonly transports?: ClientTransportName | ClientTransportName[];
   /** The server part of session URLs. */
   readonly server?: string;
   readonly sessionId?: () => string;
-  /** Minimum time that the client allows for opening, in milliseconds. */
+  /** Minimum time that the client allows for opening, in milliseconds. Default: 5,000, for a busy machine. */
   readonly timeout?: number;
   /** Sent with the WebSocket handshake. The client cannot add headers to its HTTP transports. */
   readonly headers?: Readonly<Record<string, string>>;
@@ -47,10 +50,10 @@ export class OfficialClient {
 
   constructor(
     url: string,
-    { headers, ...options }: OfficialClientOptions = {},
+    { headers, timeout = OPEN_TIMEOUT_MS, ...options }: OfficialClientOptions = {},
     events: OfficialClientEvents = {},
   ) {
-    const all = { ...options, transportOptions: { websocket: { headers } } };
+    const all = { ...options, timeout, transportOptions: { websocket: { headers } } };
     const socket = new SockJS(url, undefined, all);
     this.#socket = socket;
     this.#opened = new Promise((resolve) => {

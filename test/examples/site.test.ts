@@ -113,7 +113,7 @@ async function channelOpened(channel: Channel): Promise<void> {
 }
 
 function multiplexed(t: TestContext, transports: string): MultiplexClient {
-  const socket = new SockJS(`${url}/multiplex`, undefined, { transports });
+  const socket = new SockJS(`${url}/multiplex`, undefined, { transports, timeout: 5000 });
   t.after(() => socket.close());
   return new MultiplexClient(socket);
 }

@@ -7,7 +7,7 @@ import type { Input } from './input.ts';
 import { minimise } from './minimise.ts';
 import { judgeResponses } from './response-judge.ts';
 
-const INPUTS = 400;
+const INPUTS = 600;
 /** Causes that the inputs of the short run reach. */
 const CAUSES: readonly CloseCause[] = [
   'application',
