@@ -22,7 +22,7 @@ export interface OfficialClientOptions {
   /** The server part of session URLs. */
   readonly server?: string;
   readonly sessionId?: () => string;
-  /** Minimum time that the client allows for opening, in milliseconds. Default: 5,000, for a busy machine. */
+  /** Minimum time that the client allows for opening, in milliseconds. */
   readonly timeout?: number;
   /** Sent with the WebSocket handshake. The client cannot add headers to its HTTP transports. */
   readonly headers?: Readonly<Record<string, string>>;
@@ -50,10 +50,10 @@ export class OfficialClient {
 
   constructor(
     url: string,
-    { headers, timeout = OPEN_TIMEOUT_MS, ...options }: OfficialClientOptions = {},
+    { headers, ...options }: OfficialClientOptions = {},
     events: OfficialClientEvents = {},
   ) {
-    const all = { ...options, timeout, transportOptions: { websocket: { headers } } };
+    const all = { ...options, transportOptions: { websocket: { headers } } };
     const socket = new SockJS(url, undefined, all);
     this.#socket = socket;
     this.#opened = new Promise((resolve) => {
@@ -125,7 +125,7 @@ export async function openOfficial(
   url: string,
   options?: OfficialClientOptions,
 ): Promise<OfficialClient> {
-  const client = connectOfficial(scope, url, options);
+  const client = connectOfficial(scope, url, { timeout: OPEN_TIMEOUT_MS, ...options });
   if (!(await client.opened())) assert.deepEqual(await client.closed(), 'an open client');
   return client;
 }
