@@ -8,7 +8,8 @@ import { ReceiveBuffer } from '../base/receive-buffer.ts';
 /**
  * `request` and `response` begin a stream in one direction: the length of the head (4 bytes), the head, and the first
  * bytes of the body. `data` has more of the body. `unknown` is the response to a request of a session that the node
- * does not have. `abort` ends a stream at once. `credit` allows the other end to send more bytes of bodies.
+ * does not have. `delivered` confirms that the client has its whole response. `abort` ends a stream at once. `credit`
+ * allows the other end to send more bytes of bodies.
  */
 export const FRAME_TYPES = {
   request: 1,
@@ -19,6 +20,7 @@ export const FRAME_TYPES = {
   credit: 6,
   ping: 7,
   pong: 8,
+  delivered: 9,
 } as const;
 
 export type FrameType = (typeof FRAME_TYPES)[keyof typeof FRAME_TYPES];
@@ -45,6 +47,7 @@ const MAX_PAYLOAD_BYTES: ReadonlyMap<number, number> = new Map([
   [FRAME_TYPES.credit, LENGTH_BYTES],
   [FRAME_TYPES.ping, 0],
   [FRAME_TYPES.pong, 0],
+  [FRAME_TYPES.delivered, 0],
 ]);
 
 export interface RelayFrame {

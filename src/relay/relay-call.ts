@@ -58,13 +58,17 @@ export class RelayCall implements LinkUser, ResponseListener, StreamListener {
   #silence = 0;
   /** Bytes that wait for the client. */
   #waiting = 0;
-  #state: 'pending' | 'streaming' | 'sized' | 'ended' = 'pending';
+  /** `complete`: the whole response has arrived, and the client does not have all of it yet. */
+  #state: 'pending' | 'streaming' | 'sized' | 'complete' | 'ended' = 'pending';
+  /** True for a receiving request, whose owner has to know that the client has the frames. */
+  readonly #isConfirmed: boolean;
 
   constructor({ exchange, head, body, silenceLimit }: CallRequest, events: RelayEvents) {
     this.#exchange = exchange;
     this.#silenceLimit = silenceLimit;
     this.#events = events;
     this.#request = { head, body };
+    this.#isConfirmed = body === undefined;
     this.outcome = new Promise((resolve) => {
       this.#settle = resolve;
     });
@@ -95,7 +99,7 @@ export class RelayCall implements LinkUser, ResponseListener, StreamListener {
 
   /** Aborts the request when the owner is silent for too long. */
   addSilence(ms: number): void {
-    if (this.#waiting > 0) return;
+    if (this.#waiting > 0 || this.#state === 'complete') return;
     this.#silence += ms;
     if (this.#silence < this.#silenceLimit) return;
     if (this.isPending)
@@ -113,6 +117,9 @@ export class RelayCall implements LinkUser, ResponseListener, StreamListener {
   onFinish(): void {
     this.#settle('responded');
     this.#events.onEnd();
+    if (this.#state !== 'complete') return;
+    this.#stream?.confirm();
+    this.#end();
   }
 
   /** The owner notices the end of its stream as it would notice the end of the client's connection. */
@@ -149,8 +156,8 @@ export class RelayCall implements LinkUser, ResponseListener, StreamListener {
     this.#silence = 0;
     if (bytes.length > 0) this.#passOn(bytes);
     if (!isLast) return;
+    this.#complete();
     this.#exchange.end();
-    this.#endStream();
   }
 
   onUnknown(): void {
@@ -159,7 +166,14 @@ export class RelayCall implements LinkUser, ResponseListener, StreamListener {
 
   onSent(): void {}
 
-  /** An abort would be an error for the client. After the end of a stream it polls again, and gets the close frame. */
+  onDelivered(): void {
+    throw new Error('delivered by the node that has responded');
+  }
+
+  /**
+   * An abort would be an error for the client. After the end of a stream it polls again, and gets the close frame: the
+   * owner interrupts a session whose response was not confirmed.
+   */
   onAbort(): void {
     this.#settle('gone');
     if (this.#state === 'streaming') this.#exchange.end();
@@ -169,8 +183,8 @@ export class RelayCall implements LinkUser, ResponseListener, StreamListener {
 
   #respond({ status, headers }: ResponseHead, body: Buffer, isLast: boolean): void {
     if (isLast) {
+      this.#complete();
       this.#exchange.respond(status, headers, body.length === 0 ? undefined : body.toString());
-      this.#endStream();
     } else {
       this.#state = headers.includes('Content-Length') ? 'sized' : 'streaming';
       this.#exchange.startStream(headers, status);
@@ -186,7 +200,9 @@ export class RelayCall implements LinkUser, ResponseListener, StreamListener {
     else this.#waiting += bytes.length;
   }
 
-  #endStream(): void {
+  #complete(): void {
+    this.#state = 'complete';
+    if (this.#isConfirmed) return;
     this.#stream?.close();
     this.#end();
   }

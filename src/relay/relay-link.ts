@@ -49,8 +49,6 @@ export class RelayLink implements StreamLink {
   readonly #parser = new FrameParser((frame) => this.#onFrame(frame));
   readonly #ticker = new Ticker(CHECK_INTERVAL_MS, (counted) => this.#addSilence(counted));
   readonly #probes = new Set<(responds: boolean) => void>();
-  /** Functions to call when the frames of this turn are sent. */
-  #afterFlush: ((isSent: boolean) => void)[] = [];
   #isCorked = false;
   #hasEnded = false;
   #silence = 0;
@@ -100,12 +98,6 @@ export class RelayLink implements StreamLink {
     this.#socket.write(frame);
   }
 
-  /** Calls back when everything written in this turn is sent, or with `false` if the link has ended before. */
-  afterFlush(callback: (isSent: boolean) => void): void {
-    this.#afterFlush.push(callback);
-    if (!this.#isCorked) this.#cork();
-  }
-
   awaitDrain(stream: RelayStream): void {
     this.#blocked.add(stream);
   }
@@ -142,9 +134,6 @@ export class RelayLink implements StreamLink {
     if (!this.#isCorked) return;
     this.#isCorked = false;
     this.#socket.uncork();
-    const callbacks = this.#afterFlush;
-    this.#afterFlush = [];
-    for (const callback of callbacks) callback(!this.#hasEnded);
   }
 
   #add(id: number): RelayStream {
@@ -181,6 +170,7 @@ export class RelayLink implements StreamLink {
       stream.receive(body.length);
       return stream.listener?.onResponse(head, body, isLast);
     }
+    if (type === FRAME_TYPES.delivered) return stream.listener?.onDelivered();
     stream.close();
     if (type === FRAME_TYPES.unknown) return stream.listener?.onUnknown();
     return stream.listener?.onAbort();

@@ -33,7 +33,7 @@ export class RelayServer {
   /** Serves a connection that has sent the secret of the cluster. */
   serve(socket: Duplex): void {
     const link = new RelayLink(socket, {
-      onRequest: (...request) => this.#onRequest(link, ...request),
+      onRequest: (...request) => this.#onRequest(...request),
       onEnd: () => void this.#links.delete(link),
     });
     this.#links.add(link);
@@ -44,20 +44,14 @@ export class RelayServer {
     for (const link of this.#links) link.close();
   }
 
-  #onRequest(
-    link: RelayLink,
-    stream: RelayStream,
-    head: string,
-    body: Buffer,
-    isLast: boolean,
-  ): void {
+  #onRequest(stream: RelayStream, head: string, body: Buffer, isLast: boolean): void {
     const request = parseRequest(head);
     const target = splitTarget(request.url);
     for (const { handler } of this.#options.routers) {
       const below = stripPrefix(target, handler.prefix);
       if (below === undefined) continue;
       const received = { bytes: body, isComplete: isLast };
-      const exchange = new RelayedExchange(link, stream, request, below, {
+      const exchange = new RelayedExchange(stream, request, below, {
         received,
         writeLimits: handler.settings,
       });

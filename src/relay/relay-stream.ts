@@ -22,6 +22,8 @@ export interface StreamListener {
   onData(bytes: Buffer, isLast: boolean): void;
   /** Called when all written bytes are sent that could not be sent at once. */
   onSent(): void;
+  /** Called when the client has the whole response. */
+  onDelivered(): void;
   /** Called when the other end has aborted the stream, or the link has ended. */
   onAbort(): void;
 }
@@ -59,8 +61,6 @@ export class RelayStream {
   #queue: Buffer[] | undefined;
   /** True once the last bytes are written. */
   #isEnding = false;
-  /** True if this end sends the response, whose end is that of the stream. */
-  #isResponding = false;
   /** Bytes received that are not consumed. */
   #unread = 0;
   /** Bytes consumed since the last credit. */
@@ -83,10 +83,7 @@ export class RelayStream {
 
   /** @param isLast true if this is the whole response */
   respond(head: string, body: Payload, isLast: boolean): void {
-    if (this.isClosed) return;
-    this.#isResponding = true;
-    this.#begin(FRAME_TYPES.response, head, body, isLast);
-    if (isLast && this.queuedBytes === 0) this.close();
+    if (!this.isClosed) this.#begin(FRAME_TYPES.response, head, body, isLast);
   }
 
   /** Responds that this node has no such session. */
@@ -112,8 +109,13 @@ export class RelayStream {
   end(): void {
     if (this.isClosed) return;
     this.#isEnding = true;
-    if (this.queuedBytes > 0) return;
-    this.#link.write(encodeData(this.id, '', true));
+    if (this.queuedBytes === 0) this.#link.write(encodeData(this.id, '', true));
+  }
+
+  /** Confirms that the client has the whole response, and forgets the stream. */
+  confirm(): void {
+    if (this.isClosed) return;
+    this.#link.write(encodeControl(FRAME_TYPES.delivered, this.id));
     this.close();
   }
 
@@ -149,9 +151,7 @@ export class RelayStream {
   /** Sends queued bytes as far as the other end and the link take them. */
   flush(): void {
     this.#sendQueued();
-    if (this.queuedBytes > 0 || this.isClosed) return;
-    if (this.#isEnding && this.#isResponding) this.close();
-    this.listener?.onSent();
+    if (this.queuedBytes === 0 && !this.isClosed) this.listener?.onSent();
   }
 
   /** Forgets the stream. */

@@ -30,12 +30,6 @@ function findHeader(rawHeaders: readonly string[], name: string): string | undef
   return found;
 }
 
-/** The link as its exchanges see it. */
-interface ExchangeLink {
-  /** Calls back when the frames of this turn are sent, or with `false` if the link has ended before. */
-  afterFlush(callback: (isSent: boolean) => void): void;
-}
-
 /** Body of the request, as far as it has arrived. */
 export interface ReceivedBody {
   bytes: Buffer;
@@ -56,7 +50,6 @@ export class RelayedExchange implements Exchange, StreamListener {
   readonly relayedClient: ClientAddress;
   readonly certificate: undefined;
   readonly upgrade: typeof NO_UPGRADE = NO_UPGRADE;
-  readonly #link: ExchangeLink;
   readonly #stream: RelayStream;
   readonly #writeLimits: WriteLimits;
   readonly #bodyLength: number;
@@ -71,13 +64,11 @@ export class RelayedExchange implements Exchange, StreamListener {
   #state: 'pending' | 'responding' | 'ended' | 'closed' = 'pending';
 
   constructor(
-    link: ExchangeLink,
     stream: RelayStream,
     { method, rawHeaders, client, bodyLength }: RequestHead,
     { path, query }: RequestTarget,
     { received, writeLimits }: RelayedExchangeOptions,
   ) {
-    this.#link = link;
     this.method = method;
     this.path = path;
     this.query = query;
@@ -106,8 +97,9 @@ export class RelayedExchange implements Exchange, StreamListener {
     return this.#state !== 'pending';
   }
 
+  /** A response that has ended is buffered until the other node has confirmed that the client has it. */
   get bufferedBytes(): number {
-    return this.#stream.queuedBytes;
+    return this.#stream.queuedBytes + (this.#state === 'ended' ? 1 : 0);
   }
 
   get writable(): boolean {
@@ -202,6 +194,12 @@ export class RelayedExchange implements Exchange, StreamListener {
     else this.#listener?.onDrain();
   }
 
+  onDelivered(): void {
+    if (this.#state !== 'ended' || !this.writable) throw new Error('delivered before its end');
+    this.#close();
+    this.#listener?.onFinish();
+  }
+
   onAbort(): void {
     if (this.#state === 'closed') return;
     this.#state = 'closed';
@@ -222,16 +220,16 @@ export class RelayedExchange implements Exchange, StreamListener {
     this.#stream.consume(bytes.length);
   }
 
-  /** Reports the end of the response once it is sent completely. */
+  /** Closes the exchange once its response is sent. With a listener, it waits for the confirmation. */
   #finish(): void {
-    if (!this.writable) return this.#watchProgress();
-    return this.#link.afterFlush((isSent) => {
-      if (this.#state === 'closed') return;
-      this.#state = 'closed';
-      if (!isSent) return this.#disconnect();
-      this.#body?.abort();
-      this.#listener?.onFinish();
-    });
+    if (!this.writable) this.#watchProgress();
+    else if (this.#listener === undefined) this.#close();
+  }
+
+  #close(): void {
+    this.#state = 'closed';
+    this.#stream.close();
+    this.#body?.abort();
   }
 
   #disconnect(): void {

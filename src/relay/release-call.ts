@@ -40,6 +40,8 @@ export class ReleaseCall implements LinkUser, StreamListener {
 
   onSent(): void {}
 
+  onDelivered(): void {}
+
   onAbort(): void {
     this.#onReleased();
   }

@@ -108,3 +108,15 @@ test('a relayed stream ends when its connection breaks, so that the client polls
   assert.equal(await stream.nextChunk(), undefined);
   assert.equal((await httpRequest(edge.port, POLL)).body, 'c[1002,"Connection interrupted"]\n');
 });
+
+test('a session is interrupted when its response is lost between two nodes', async (t) => {
+  const { edge, owner, path, stalling } = await startSite(t);
+  const lost = httpRequest(edge.port, POLL);
+  await until(() => owner.cluster.stats.relayedIn === 1, 'the relayed poll');
+  stalling.stall();
+  assert.equal((await httpRequest(owner.port, send('a'))).status, 204);
+  path.reset();
+  assert.equal((await lost).body, NODE_IS_GONE);
+  const next = await httpRequest(owner.port, POLL);
+  assert.equal(next.body, 'c[1002,"Connection interrupted"]\n');
+});

@@ -101,6 +101,7 @@ const LIMITS = {
   credit: 4,
   ping: 0,
   pong: 0,
+  delivered: 0,
 } as const satisfies Readonly<Record<keyof typeof FRAME_TYPES, number>>;
 
 for (const [name, limit] of Object.entries(LIMITS))

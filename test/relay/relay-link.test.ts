@@ -41,6 +41,10 @@ class Recorder implements StreamListener {
     this.events.push('sent');
   }
 
+  onDelivered(): void {
+    this.events.push('delivered');
+  }
+
   onAbort(): void {
     this.events.push('abort');
   }
@@ -112,10 +116,11 @@ async function request({ edge, received }: Pair, body = ''): Promise<Exchanged> 
   return { recorder, near, far, owner: far.listener };
 }
 
-test('a response of one frame ends the stream at both ends', async (t) => {
+test('a response of one frame arrives after its stream is closed', async (t) => {
   const pair = connect(t);
   const { recorder, near, far } = await request(pair);
   far.respond('200', 'body', true);
+  far.close();
   assert.equal(pair.owner.size, 0);
   await until(() => recorder.isComplete, 'the response');
   assert.deepEqual(recorder.events, ['response 200']);
@@ -149,8 +154,10 @@ test('a stream whose bytes are not consumed sends no more than its window, and b
     await until(() => slow.recorder.bytes === (consumed + 1) * WINDOW_BYTES, 'one more window');
   }
   assert.equal(slow.recorder.isComplete, true);
-  assert.deepEqual(slow.owner.events, ['sent']);
-  assert.equal(pair.owner.size, 0);
+  for (const { near } of [fast, slow]) near.confirm();
+  await until(() => slow.owner.events.length === 2, 'the confirmation');
+  assert.deepEqual([slow.owner.events, fast.owner.events], [['sent', 'delivered'], ['delivered']]);
+  assert.equal(pair.edge.size, 0);
 });
 
 test('the body of a request waits for the owner too', async (t) => {
@@ -181,7 +188,7 @@ test('of many large responses to a node that reads nothing, about 1 MiB is unsen
   const queued = streams.reduce((sum, { queuedBytes }) => sum + queuedBytes, 0);
   assert.ok(queued > 80 * WINDOW_BYTES, String(queued));
   pair.edgeSocket.resume();
-  await until(() => pair.owner.size === 0, 'all responses');
+  await until(() => streams.every(({ queuedBytes }) => queuedBytes === 0), 'all responses');
 });
 
 test('a link has a limited number of streams', async (t) => {
@@ -210,6 +217,7 @@ test('frames for a stream that has ended are ignored', async (t) => {
   const pair = connect(t);
   const { near, far } = await request(pair, 'x'.repeat(2 * WINDOW_BYTES));
   far.respond('200', '', true);
+  far.close();
   near.consume(0);
   pair.edge.write(encodeData(near.id, 'late', true));
   pair.edge.write(encodeCredit(near.id, 1));
@@ -296,17 +304,19 @@ test('a link that closes sends its last bytes first', async (t) => {
   assert.equal(recorder.isComplete, true);
 });
 
-test('a callback is called when the frames of a turn are sent, or when the link has ended', async (t) => {
+test('a response is confirmed once, and its stream is then forgotten', async (t) => {
   const pair = connect(t);
-  const results: boolean[] = [];
-  pair.edge.afterFlush((isSent) => results.push(isSent));
+  const { near, far } = await request(pair);
+  const owner = new Recorder();
+  far.listener = owner;
+  far.respond('200', 'last', true);
   await nextTurn();
-  pair.edge.afterFlush((isSent) => results.push(isSent));
-  pair.edge.destroy();
-  await nextTurn();
-  pair.edge.afterFlush((isSent) => results.push(isSent));
-  await nextTurn();
-  assert.deepEqual(results, [true, false, false]);
+  assert.deepEqual([pair.edge.size, pair.owner.size, owner.events], [1, 1, []]);
+  near.confirm();
+  near.confirm();
+  await until(() => owner.events.length > 0, 'the confirmation');
+  assert.deepEqual(owner.events, ['delivered']);
+  assert.equal(pair.edge.size, 0);
 });
 
 test('a node that responds to pings keeps its links', async (t) => {

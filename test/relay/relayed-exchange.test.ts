@@ -39,6 +39,8 @@ class Edge implements StreamListener {
   readonly chunks: Buffer[] = [];
   head = '';
   isPaused = false;
+  /** Confirms a complete response at once. */
+  confirms = true;
   end: 'abort' | 'complete' | undefined;
   stream: RelayStream | undefined;
 
@@ -58,10 +60,16 @@ class Edge implements StreamListener {
   onData(bytes: Buffer, isLast: boolean): void {
     this.chunks.push(Buffer.from(bytes));
     if (!this.isPaused) this.stream?.consume(bytes.length);
-    if (isLast) this.end = 'complete';
+    if (!isLast) return;
+    this.end = 'complete';
+    if (this.confirms) this.stream?.confirm();
   }
 
   onSent(): void {}
+
+  onDelivered(): void {
+    assert.fail('This end has not responded.');
+  }
 
   onAbort(): void {
     this.end = 'abort';
@@ -91,6 +99,8 @@ interface Relayed {
 
 interface RequestOptions {
   readonly body?: string;
+  /** False for a request whose handler does not listen to its response. */
+  readonly listens?: boolean;
   readonly rawHeaders?: readonly string[];
   /** Called with the exchange in the turn in which it arrives. */
   readonly handle?: (exchange: Exchange) => void;
@@ -99,7 +109,7 @@ interface RequestOptions {
 /** Relays a request. */
 async function relay(
   t: TestContext,
-  { body = '', rawHeaders = [], handle = (): void => {} }: RequestOptions = {},
+  { body = '', listens = true, rawHeaders = [], handle = (): void => {} }: RequestOptions = {},
 ): Promise<Relayed> {
   const { client, server } = MemorySocket.pair({ remoteAddress: '127.0.0.1' });
   const exchanges: Exchange[] = [];
@@ -122,7 +132,7 @@ async function relay(
   for (let turn = 0; turn < 5 && exchanges.length === 0; turn += 1) await nextTurn();
   const [exchange] = exchanges;
   assert.ok(exchange !== undefined);
-  return { exchange, events: listenTo(exchange), edge, stream, link };
+  return { exchange, events: listens ? listenTo(exchange) : [], edge, stream, link };
 }
 
 test('an exchange has the request that its client has sent', async (t) => {
@@ -168,6 +178,7 @@ for (const [name, length] of [
 
 test('a body over the limit is refused before it has arrived', async (t) => {
   const { exchange, edge, stream } = await relay(t, { body: 'x'.repeat(200_000) });
+  edge.confirms = false;
   const result = await exchange.readBody({ ...LIMITS, maxBytes: 199_999 }, MEMORY);
   assert.equal(Reflect.get(result, 'code'), 'ERR_BODY_TOO_LARGE');
   exchange.respond(413, []);
@@ -204,12 +215,17 @@ test('a body that its client does not complete is aborted', async (t) => {
   assert.equal(exchange.isDisconnected, true);
 });
 
-test('a response finishes when it is sent', async (t) => {
-  const { exchange, edge, events } = await relay(t);
+test('a response finishes when the other node has confirmed it', async (t) => {
+  const { exchange, edge, events, stream } = await relay(t);
+  edge.confirms = false;
   exchange.respond(200, ['A', 'b'], 'ü');
   assert.deepEqual([events, exchange.isHandled, exchange.isDisconnected], [[], true, false]);
   await until(() => edge.end === 'complete', 'the response');
-  assert.deepEqual(events, ['finish']);
+  await nextTurn();
+  assert.deepEqual([events, exchange.bufferedBytes], [[], 1]);
+  stream.confirm();
+  await until(() => events.length > 0, 'the confirmation');
+  assert.deepEqual([events, exchange.bufferedBytes], [['finish'], 0]);
   assert.deepEqual([edge.head, edge.body], ['200\nA\nb', 'ü']);
   exchange.respond(500, []);
   exchange.abort();
@@ -222,7 +238,7 @@ test('a long response has its length, and finishes when its client has taken it'
   edge.isPaused = true;
   const text = 'ü'.repeat(100_000);
   exchange.respond(200, [], text);
-  assert.equal(exchange.bufferedBytes, 200_000 - WINDOW_BYTES);
+  assert.equal(exchange.bufferedBytes, 200_000 - WINDOW_BYTES + 1);
   await until(() => edge.body.length > 0, 'the first bytes');
   await nextTurn();
   assert.deepEqual(events, []);
@@ -287,6 +303,27 @@ test('a client that disconnects during a decision is noticed until the decision 
   assert.deepEqual(calls, ['watched']);
 });
 
+test('a response that is not confirmed before the link ends is lost', async (t) => {
+  const { exchange, edge, events, link } = await relay(t);
+  edge.confirms = false;
+  exchange.startStream([]);
+  exchange.write('frame');
+  exchange.end();
+  await until(() => edge.end === 'complete', 'the response');
+  link.destroy();
+  await until(() => events.length > 0, 'the end');
+  assert.deepEqual(events, ['disconnect']);
+});
+
+test('a response without a listener needs no confirmation', async (t) => {
+  const { exchange, edge, link } = await relay(t, { listens: false });
+  edge.confirms = false;
+  exchange.respond(204, []);
+  await until(() => edge.end === 'complete', 'the response');
+  assert.equal(exchange.isDisconnected, true);
+  assert.equal(link.size, 1);
+});
+
 test('a link that ends in the turn of a response disconnects it', async (t) => {
   const { exchange, events, link } = await relay(t);
   exchange.respond(200, [], 'lost');
@@ -312,6 +349,7 @@ test('a client that takes nothing for writeTimeout is reported', async (t) => {
 
 for (const frame of [
   encodeControl(FRAME_TYPES.unknown, 1),
+  encodeControl(FRAME_TYPES.delivered, 1),
   encodeHead(FRAME_TYPES.response, 1, '200', '', true),
 ])
   test(`a frame of type ${frame[8]} from the node that has sent the request disconnects`, async (t) => {
