@@ -2,20 +2,28 @@
  * Measures parsers for linear-parsing.test.ts, as a separate process: the coverage of tests makes loops five times
  * slower. It gets the name of a parser, and replies with a line for each shape that takes it too long.
  */
+import { setTimeout } from 'node:timers/promises';
 import { PARSERS, type Parser } from '../fuzz/parsers.ts';
 import { type Shape, expand } from '../fuzz/shapes.ts';
 import { measure } from '../fuzz/slowest.ts';
 
-/** Two inputs of half the length take as long as one, if time is linear. Quadratic time doubles with each doubling. */
-const DOUBLINGS = 4;
-const MAX_GROWTH = 3;
+/**
+ * Two inputs of half the length take as long as one, if time is linear. Quadratic time doubles with each doubling. An
+ * input for which V8 allocates large objects takes up to three times as long, whatever its length.
+ */
+const DOUBLINGS = 6;
+const MAX_GROWTH = 5;
 /** Least and greatest length for the growth. Parsers of heads take only microseconds for one head. */
 const MIN_LENGTH = 65_536;
 const MAX_LENGTH = 524_288;
-/** Below this time, the garbage collector and the compiler decide. */
-const NEGLIGIBLE_MS = 5;
-/** Only the best of a few runs counts, since the machine may be busy. */
-const MAX_RUNS = 8;
+/**
+ * Below this time, memory and the compiler decide. The fastest quadratic search takes longer for 64 KiB, and a thousand
+ * times as long for 2 MiB.
+ */
+const NEGLIGIBLE_MS = 15;
+/** Only the best of a few runs counts, since the machine may be busy. A pause outlasts a short load. */
+const MAX_RUNS = 20;
+const PAUSE_MS = 50;
 
 /** Looks for a missing character from each character on, which takes quadratic time. */
 function parseSlowly(input: string): number {
@@ -37,7 +45,7 @@ const SLOW_PARSERS: readonly Parser[] = [
 ];
 
 /** Returns what takes too long, or undefined. */
-function findFault({ limit, parse }: Parser, shape: Shape): string | undefined {
+async function findFault({ limit, parse }: Parser, shape: Shape): Promise<string | undefined> {
   const count = 2 ** DOUBLINGS;
   const length = Math.min(MAX_LENGTH, Math.max(MIN_LENGTH, limit.bytes));
   const short = expand(shape, length / count);
@@ -62,15 +70,23 @@ function findFault({ limit, parse }: Parser, shape: Shape): string | undefined {
       fault = `${longMs} ms for ${long.length} bytes, but only ${shortMs} ms in ${count} parts`;
     else if (longestMs > limit.ms) fault = `${longestMs} ms for ${longest.length} bytes`;
     else return undefined;
+    await setTimeout(PAUSE_MS);
   }
   return fault;
 }
 
+/** Returns a line for each shape that takes a parser too long. */
+async function findFaults(parser: Parser): Promise<string[]> {
+  const faults: string[] = [];
+  for (const shape of parser.shapes) {
+    const fault = await findFault(parser, shape);
+    if (fault !== undefined) faults.push(`${JSON.stringify(shape)}: ${fault}`);
+  }
+  return faults;
+}
+
 process.on('message', (name) => {
   const parser = [...PARSERS, ...SLOW_PARSERS].find((candidate) => candidate.name === name);
-  const faults = parser?.shapes.flatMap((shape) => {
-    const fault = findFault(parser, shape);
-    return fault === undefined ? [] : [`${JSON.stringify(shape)}: ${fault}`];
-  });
-  process.send?.(faults?.join('\n') ?? `There is no parser ${String(name)}.`);
+  if (parser === undefined) process.send?.(`There is no parser ${String(name)}.`);
+  else void findFaults(parser).then((faults) => process.send?.(faults.join('\n')));
 });
