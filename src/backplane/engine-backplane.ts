@@ -188,7 +188,7 @@ export class EngineBackplane implements Backplane, EngineListener {
     clearTimeout(this.#timer);
     this.#listener = NO_LISTENER;
     for (const key of this.#claims.keys) this.release(key);
-    // What cannot be removed expires.
+    // A record that cannot be removed expires.
     await withDeadline(this.#removeRecords()).catch(ignore);
     await this.#engine.close();
   }

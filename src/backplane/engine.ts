@@ -1,5 +1,5 @@
 /**
- * What an engine provides: a store of expiring records, and topics. Renewal, recovery, numbering and splitting of
+ * Stores of expiring records, and topics, which an engine provides. Renewal, recovery, numbering and splitting of
  * messages are in `EngineBackplane`, so that an engine is a thin adapter.
  */
 

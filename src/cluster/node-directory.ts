@@ -12,7 +12,7 @@ function wait(milliseconds: number): Promise<void> {
   });
 }
 
-/** What the nodes of a cluster know about one of them. */
+/** A node of a cluster, as the other nodes know it. */
 export interface ClusterNodeInfo {
   readonly id: NodeId;
   /** Address of its relay listener. Undefined if it has an incompatible version of this library. */

@@ -15,7 +15,7 @@ function nameOf(event: ClusterEvent): string | undefined {
   return type === 'delivered' || type === 'missed' ? `topic messages ${type}` : undefined;
 }
 
-/** What many histories have in common, so that a run shows what it has checked. */
+/** Sums over many histories, so that a run shows what it has checked. */
 export class HistoryTotals {
   histories = 0;
   /** Number of histories with violations. */
