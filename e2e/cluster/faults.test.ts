@@ -1,12 +1,10 @@
 /** Faults of nodes, engines and the network between them, with real processes. One table shows the results. */
 import { testCrashes } from './crash.ts';
 import { testOutages } from './outages.ts';
-import { IS_SHORT } from './report.ts';
 import { testRollingDeploy } from './rolling.ts';
 import { testNetwork } from './network.ts';
 
 testCrashes();
 testOutages();
 testNetwork();
-// Takes 20 to 40 s.
-if (!IS_SHORT) testRollingDeploy();
+testRollingDeploy();

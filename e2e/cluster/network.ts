@@ -88,7 +88,8 @@ export function testNetwork(): void {
     await site.allMembers();
     const [slow, fast] = [await topicOf(blocked), await topicOf(healthy)];
     assert.ok(slow.received < count);
-    // On a busy machine, it may fall behind as well. Then it reports it.
+    // In the short form, other suites run beside it. If it falls behind as well, it reports it.
+    if (!IS_SHORT) assert.equal(fast.received, count);
     assert.equal(fast.received === count, fast.missed === 0);
     assert.ok(fast.received > slow.received);
     assert.equal(fast.isDisordered, false);

@@ -74,11 +74,18 @@ class Poller {
       const text = `${this.#name} ${this.#sent}`;
       const status = await this.#send(session, text);
       if (status === 204) this.acknowledged.push(text);
-      else if (state.isOpen) this.violations.push(`send ${status} before the close frame`);
+      else if (state.isOpen) await this.#onRefusal(status, closed);
       await sleep(5);
     }
     if (state.isOpen) await this.#send(session, 'close');
     return closed;
+  }
+
+  async #onRefusal(status: number, closed: Promise<void>): Promise<void> {
+    const start = performance.now();
+    await closed;
+    const waited = Math.round(performance.now() - start);
+    this.violations.push(`send ${status}, ${waited} ms before ${this.closings.at(-1)}`);
   }
 
   #poll(session: string): Promise<string> {

@@ -5,8 +5,11 @@ import type { LocalNode, NodeRouter } from './local-node.ts';
 import type { RoutingSettings, SessionRequestRoute } from './session-relays.ts';
 import { SessionRouting } from './session-routing.ts';
 
-/** Time without a request after which a load balancer has noticed that this node drains, in milliseconds. */
-const SILENCE_MS = 1000;
+/**
+ * Time without a request after which a load balancer has noticed that this node drains, in milliseconds. HAProxy with
+ * the recommended checks notices it within 1.4 s.
+ */
+const SILENCE_MS = 1500;
 
 /** Time for the requests that were relayed while the router shut down, in milliseconds. */
 const LAST_RELAYS_MS = 500;
@@ -18,6 +21,8 @@ export class ClusterRouter {
   readonly #routing: SessionRouting;
   /** Entry of the router at its node. */
   #entry: NodeRouter | undefined;
+  /** Time of the last request of a session, or of the start of the drain. */
+  #requestedAt = 0;
 
   constructor(node: LocalNode, state: RouterState, settings: RoutingSettings) {
     this.#node = node;
@@ -26,8 +31,10 @@ export class ClusterRouter {
   }
 
   /** Routes a request of a session. Bound, so that it can be passed to the dispatcher. */
-  readonly route = (context: RequestContext, route: SessionRequestRoute): void | Promise<void> =>
-    this.#routing.route(context, route);
+  readonly route = (context: RequestContext, route: SessionRequestRoute): void | Promise<void> => {
+    if (this.#state.sessions.isDraining) this.#requestedAt = performance.now();
+    return this.#routing.route(context, route);
+  };
 
   /**
    * @param handler gets the requests that other nodes relay
@@ -46,7 +53,8 @@ export class ClusterRouter {
    */
   async drain(timeout: number, sessions: Promise<void>): Promise<void> {
     this.#node.onDraining();
-    const relays = this.#routing.releaseRelays(timeout, SILENCE_MS);
+    this.#requestedAt = performance.now();
+    const relays = this.#routing.releaseRelays(timeout, () => this.#expectsRequests());
     const finished = Promise.all([sessions, relays]);
     this.#state.sessions.whenFinished = finished;
     await finished;
@@ -54,7 +62,14 @@ export class ClusterRouter {
 
   /** Gives the last requests back, and leaves the node. */
   async leave(): Promise<void> {
-    await this.#routing.releaseRelays(LAST_RELAYS_MS, 0);
+    await this.#routing.releaseRelays(LAST_RELAYS_MS, () => false);
     if (this.#entry !== undefined) this.#node.removeRouter(this.#entry);
+  }
+
+  /** Returns whether a load balancer may send more requests to this node, although another one could serve them. */
+  #expectsRequests(): boolean {
+    const { id: ownId, nodes } = this.#node;
+    const hasSuccessor = nodes.some(({ id, draining }) => id !== ownId && !draining);
+    return hasSuccessor && performance.now() - this.#requestedAt < SILENCE_MS;
   }
 }

@@ -91,8 +91,6 @@ export class SessionRelays {
   readonly #receivers = new Map<RequestContext, NodeId>();
   /** Number of relayed sending requests without a response. */
   #sends = 0;
-  /** Time of the last relayed request. */
-  #relayedAt = -Infinity;
 
   constructor(node: ClusterNode, state: RouterState, settings: RoutingSettings) {
     this.#node = node;
@@ -113,7 +111,6 @@ export class SessionRelays {
     { receives, serve }: SessionRequestRoute,
   ): Promise<boolean> {
     let isKnown = true;
-    this.#relayedAt = performance.now();
     await serve(async () => {
       const outcome = await (receives === undefined
         ? this.#relaySend(owner, context)
@@ -130,18 +127,14 @@ export class SessionRelays {
    * Waits for the responses of all relayed requests. Asks the owners to end those of receiving requests, so that their
    * clients send the next ones to other nodes. Their sessions go on.
    * @param timeout maximum waiting time in milliseconds
-   * @param silence time without a request after which no more are expected, in milliseconds
+   * @param expectsMore returns whether more requests may arrive
    */
-  async release(timeout: number, silence: number): Promise<void> {
-    if (timeout <= 0 || this.#isSilent(silence)) return;
+  async release(timeout: number, expectsMore: () => boolean): Promise<void> {
+    const isIdle = this.#receivers.size === 0 && this.#sends === 0;
+    if (timeout <= 0 || (isIdle && !expectsMore())) return;
     for (const [context, owner] of this.#receivers) this.#node.release(owner, context);
     await sleep(Math.min(RELEASE_INTERVAL_MS, timeout));
-    await this.release(timeout - RELEASE_INTERVAL_MS, silence);
-  }
-
-  #isSilent(ms: number): boolean {
-    const isIdle = this.#receivers.size === 0 && this.#sends === 0;
-    return isIdle && performance.now() - this.#relayedAt >= ms;
+    await this.release(timeout - RELEASE_INTERVAL_MS, expectsMore);
   }
 
   #relayReceive(owner: NodeId, context: RequestContext): Promise<RelayOutcome> {

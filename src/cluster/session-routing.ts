@@ -75,8 +75,8 @@ export class SessionRouting {
   }
 
   /** Gives the relayed requests back to their clients. See `SessionRelays.release`. */
-  releaseRelays(timeout: number, silence: number): Promise<void> {
-    return this.#relays.release(timeout, silence);
+  releaseRelays(timeout: number, expectsMore: () => boolean): Promise<void> {
+    return this.#relays.release(timeout, expectsMore);
   }
 
   /** Serves a request here, or relays it to the owner of its session. */

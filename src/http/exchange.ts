@@ -115,6 +115,8 @@ export interface Exchange extends Hop {
 export interface ExchangeHandler {
   readonly prefix: string;
   readonly settings: HostSettings;
+  /** True while the router shuts down. Each connection then closes after its response, so that none is reused. */
+  readonly isDraining: boolean;
   /** Handles an exchange below the prefix. It never throws. */
   handle(exchange: Exchange): void;
   /** Refuses an exchange that the host does not support. */

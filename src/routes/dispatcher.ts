@@ -65,6 +65,10 @@ export class Dispatcher implements ExchangeHandler {
     this.#sessionStep = sessionStep;
   }
 
+  get isDraining(): boolean {
+    return this.#state.sessions.isDraining;
+  }
+
   /** Handles an exchange. An error of a handler is logged. The client gets 500, or is aborted during its response. */
   handle(exchange: Exchange): void {
     if (exchange.isDisconnected) return;

@@ -23,7 +23,7 @@ const LONG_QUEUE_BYTES = 64 * 1024;
 
 /** Registry of a session. The session may call `onSettled` and `onClosed` more than once. */
 export interface SessionOwner extends SessionContext {
-  /** Called when no frame is left to send. */
+  /** Called when no frame is left to send or to deliver. */
   onSettled(session: Session): void;
   /** Called once, when the session has ended. */
   onEnded(session: Session, reason: CloseReason): void;
@@ -286,6 +286,6 @@ export class Session implements Flushable, HandlerOwner {
       this.#writer.onClosed();
       this.#owner.onClosed(this);
     }
-    if (this.#machine.isSettled) this.#owner.onSettled(this);
+    if (this.#machine.isSettled && !this.#slot.isFlushing) this.#owner.onSettled(this);
   }
 }

@@ -8,7 +8,12 @@ import { SockJSConnection, SockJSRouter, type SockJSSettings } from '../../src/i
 import { runExample as start } from '../examples/example.ts';
 import { CLIENT_TRANSPORTS, openOfficial } from '../../testkit/official-client.ts';
 import { Echo, listen, startRouter, stop } from '../../testkit/server.ts';
-import { RawHttpConnection, httpRequest, neverReadingClient } from '../../testkit/raw-http.ts';
+import {
+  RawHttpConnection,
+  httpConnection,
+  httpRequest,
+  neverReadingClient,
+} from '../../testkit/raw-http.ts';
 import { TRANSPORTS, openRequest } from '../../testkit/transports.ts';
 import { deferred, until, within } from '../../testkit/until.ts';
 import { openWebSocket } from '../../testkit/raw-websocket.ts';
@@ -74,6 +79,19 @@ test('close is idempotent: each call is the same end', async (t) => {
   await within(first, 'the end');
   assert.equal(await client.next(), 'c[3001,"first"]');
   assert.equal(router.close(), first);
+});
+
+test('connections close after the responses of a router that closes', async (t) => {
+  const { router, port } = await startRouter(t);
+  const client = httpConnection(t, port);
+  const poll = { method: 'POST', path: '/echo/000/s/xhr' };
+  const opened = await client.request(poll);
+  assert.deepEqual(opened.head.all('connection'), ['keep-alive']);
+  const closed = router.close();
+  const last = await client.request(poll);
+  assert.equal(last.body, 'c[1001,"Server is going away"]\n');
+  assert.deepEqual(last.head.all('connection'), ['close']);
+  await closed;
 });
 
 test('close of a router that was never used is done at once', async () => {

@@ -72,11 +72,31 @@ test('a router goes on while the load balancer sends requests', async (t) => {
   const closed = two.router.close().then(() => {
     isClosed = true;
   });
-  while (performance.now() - start < 1500) {
+  while (performance.now() - start < 2500) {
     assert.equal((await httpRequest(two.port, send('b'))).status, 204);
     assert.equal(isClosed, false);
     await sleep(100);
   }
+  await closed;
+});
+
+test('a router goes on until a load balancer has noticed that it closes', async (t) => {
+  const [one] = await startNodes(t, 2);
+  const start = performance.now();
+  await one.router.close();
+  assert.ok(performance.now() - start >= 1500);
+});
+
+test('the router of the last node does not wait for a load balancer', async (t) => {
+  const [one, two] = await startNodes(t, 2);
+  await one.cluster.close();
+  await until(() => two.cluster.members.length === 1, 'the only member');
+  let isClosed = false;
+  const closed = two.router.close().then(() => {
+    isClosed = true;
+  });
+  await sleep(500);
+  assert.ok(isClosed);
   await closed;
 });
 

@@ -52,6 +52,27 @@ test('drain waits until every client has its close frame', async (t) => {
   assert.deepEqual(polling.connection.calls, ['open', 'closed 1001 bye']);
 });
 
+test('drain waits until a close frame that was written is delivered', async (t) => {
+  const { registry, open } = createRegistry(t);
+  const { session } = open('key');
+  session.attach(new FakeReceiver(1));
+  const poll = new FakeReceiver(1);
+  poll.bufferedBytes = 1;
+  session.attach(poll);
+  let done = false;
+  const drained = registry.drain(BYE, 60_000).then(() => {
+    done = true;
+  });
+  await flushed();
+  assert.deepEqual(poll.texts, ['c[1001,"bye"]']);
+  await flushed();
+  assert.equal(done, false);
+  poll.bufferedBytes = 0;
+  session.onDelivered(poll);
+  await drained;
+  assert.equal(registry.size, 0);
+});
+
 test('drain aborts the sessions that are left after its timeout', async (t) => {
   const { registry, open, pass } = createRegistry(t);
   const { session, connection } = open();

@@ -63,16 +63,18 @@ function dropIfReset(socket: Socket): void {
   if (socket.remoteAddress === undefined && socket.localAddress !== undefined) socket.destroy();
 }
 
+/** @param isLast whether the connection closes after the response */
 function createExchange(
   request: IncomingMessage,
   response: ServerResponse,
   target: RequestTarget,
   settings: HostSettings,
+  isLast: boolean,
 ): Exchange {
   const { disableNagle, noKeepAlive } = settings;
   dropIfReset(request.socket);
   if (!disableNagle) setNoDelay(request.socket, false);
-  if (noKeepAlive) response.shouldKeepAlive = false;
+  if (noKeepAlive || isLast) response.shouldKeepAlive = false;
   response.on('error', ignore);
   return new NodeExchange(request, response, target, settings, NO_UPGRADE);
 }
@@ -84,7 +86,7 @@ export function serveRequest(
   response: ServerResponse,
   target: RequestTarget,
 ): void {
-  handler.handle(createExchange(request, response, target, handler.settings));
+  handler.handle(createExchange(request, response, target, handler.settings, handler.isDraining));
 }
 
 /** Responds to a request below no prefix, on a server that serves nothing else. */
@@ -94,7 +96,7 @@ export function serveUnknown(
   response: ServerResponse,
 ): void {
   const { status, text } = REFUSALS.notFound;
-  const exchange = createExchange(request, response, { path: '', query: '' }, settings);
+  const exchange = createExchange(request, response, { path: '', query: '' }, settings, false);
   exchange.respond(status, ['Content-Type', PLAIN_TEXT], text);
 }
 
