@@ -63,6 +63,7 @@ export class MemoryNetwork {
   readonly #servers = new Map<number, Listening>();
   readonly #ports = new Map<Server, number>();
   readonly #connections = new Set<MemoryConnection>();
+  readonly #sockets = new Set<MemorySocket>();
   readonly #partitions = new Set<string>();
   /** Events between processes that are cut off from each other. */
   #held: (() => void)[] = [];
@@ -107,6 +108,12 @@ export class MemoryNetwork {
       if (connection.from === owner || connection.to === owner) connection.cut();
   }
 
+  /** Frees what Node keeps of every server and socket. Call it last, since handlers of dead processes are called too. */
+  close(): void {
+    for (const server of this.#ports.keys()) server.close();
+    for (const socket of this.#sockets) socket.destroy();
+  }
+
   /** Lets nothing pass between two processes until `heal` is called. Their connections stay open. */
   partition(one: SimulatedProcess, other: SimulatedProcess): void {
     this.#partitions.add(partitionKey(one, other));
@@ -143,6 +150,7 @@ export class MemoryNetwork {
       toServer: toServer.carry,
       toClient: toClient.carry,
     });
+    this.#sockets.add(client).add(server);
     client.connecting = true;
     if (listening === undefined) {
       toClient.carry(() => client.destroy(errorOf('ECONNREFUSED')));

@@ -140,6 +140,7 @@ class Simulation {
       node.process.kill();
       this.#network.drop(node.process);
     }
+    this.#network.close();
   }
 
   #logTimers({ name, process }: SimulatedNode): void {
