@@ -1,33 +1,37 @@
-/** Broadcast to a group of WebSockets on several nodes, beside a node without a cluster that has all of them. */
+/** Broadcast to a group of WebSockets on several nodes, beside servers without a cluster. */
 import { SOCKJS } from '../load/dialects.ts';
 import { Expected, ROTATION, plainTexts } from '../load/inbox.ts';
-import { type Actor, type MeasuredServer, openMany } from '../load/measure.ts';
+import { type Actor, type Measurement, openMany } from '../load/measure.ts';
 import { end } from '../load/http-loads.ts';
 import { WebSocketClient } from '../load/websocket.ts';
-import { ServerProcess } from '../server-process.ts';
 import { type Contender, type Ratio, type Windows, alternate, compare } from './alternate.ts';
 import type { ClusterConditions } from './conditions.ts';
+import { Nodes } from './nodes.ts';
 
 const NODES = 3;
 /** WebSockets on each node. */
 const RECEIVERS = 1000;
-const HEARTBEAT_MS = 25_000;
 const TEXTS = plainTexts(100)(0);
 
 export interface BroadcastCosts {
-  /** CPU time per delivery, divided by that of a node without a cluster. */
-  readonly delivery: Ratio;
+  /** CPU time per delivery, divided by that of as many servers without a cluster. */
+  readonly toServers: Ratio;
+  /** The same, divided by that of one server that has all clients. */
+  readonly toOneServer: Ratio;
   /** Messages that the engine has got, per broadcast. */
   readonly publishes: number;
 }
 
+/** Opens clients on all servers. */
 async function contender(
-  server: MeasuredServer,
-  ports: readonly number[],
+  server: Nodes,
+  clientsPerServer: number,
 ): Promise<Contender & { readonly broadcasts: () => number; readonly destroy: () => void }> {
   const expected = new Expected(SOCKJS, TEXTS);
   const opened = await Promise.all(
-    ports.map((port) => openMany(RECEIVERS, () => WebSocketClient.open(port, SOCKJS, expected))),
+    server.ports.map((port) =>
+      openMany(clientsPerServer, () => WebSocketClient.open(port, SOCKJS, expected)),
+    ),
   );
   const clients = opened.flat();
   let count = 0;
@@ -52,20 +56,24 @@ export async function measureBroadcast(
 ): Promise<BroadcastCosts> {
   const nodes = await start({ count: NODES });
   await redis.heartbeats(NODES);
-  const options = { file: 'sockjs-server.ts', heartbeat: HEARTBEAT_MS, pinned, flags: [] };
-  const alone = await ServerProcess.start(options);
-  const single = await contender(
-    alone,
-    nodes.ports.map(() => alone.port),
-  );
-  const group = await contender(nodes, nodes.ports);
-  let results: Awaited<ReturnType<typeof alternate>> = [];
+  const servers = await Nodes.startSeparate(NODES, pinned);
+  const alone = await Nodes.startSeparate(1, pinned);
+  const group = await contender(nodes, RECEIVERS);
+  const contenders = [
+    group,
+    await contender(servers, RECEIVERS),
+    await contender(alone, NODES * RECEIVERS),
+  ];
+  let results: Measurement[][] = [];
   const { publishes } = await redis.during(NODES, async () => {
-    results = await alternate([single, group], windows);
+    results = await alternate(contenders, windows);
   });
-  const [base = [], measured = []] = results;
-  single.destroy();
-  group.destroy();
-  await Promise.all([nodes.end(), alone.end()]);
-  return { delivery: compare(measured, base), publishes: publishes / group.broadcasts() };
+  for (const { destroy } of contenders) destroy();
+  await Promise.all([nodes.end(), servers.end(), alone.end()]);
+  const [measured = [], toServers = [], toOneServer = []] = results;
+  return {
+    toServers: compare(measured, toServers),
+    toOneServer: compare(measured, toOneServer),
+    publishes: publishes / group.broadcasts(),
+  };
 }

@@ -1,4 +1,4 @@
-/** The nodes of a cluster, each in a process, over Redis. */
+/** The nodes of a cluster over Redis, or servers without a cluster, each in a process. */
 import type { MeasuredServer } from '../load/measure.ts';
 import { ServerProcess } from '../server-process.ts';
 import type { Query, Results, Usage } from '../servers/measured.ts';
@@ -40,9 +40,11 @@ let clusters = 0;
 /** All nodes together. Their CPU times and their memory add up. */
 export class Nodes implements MeasuredServer {
   readonly all: readonly ServerProcess[];
+  readonly #isCluster: boolean;
 
-  private constructor(all: readonly ServerProcess[]) {
+  private constructor(all: readonly ServerProcess[], isCluster: boolean) {
     this.all = all;
+    this.#isCluster = isCluster;
   }
 
   static async start(
@@ -54,7 +56,14 @@ export class Nodes implements MeasuredServer {
     const args = [redis, `bench-${clusters}`, String(count), String(disconnectDelay)];
     const options = { file: 'cluster-node.ts', heartbeat: HEARTBEAT_MS, pinned, flags, args };
     const start = (): Promise<ServerProcess> => ServerProcess.start(options);
-    return new Nodes(await Promise.all(Array.from({ length: count }, start)));
+    return new Nodes(await Promise.all(Array.from({ length: count }, start)), true);
+  }
+
+  /** Starts servers without a cluster. */
+  static async startSeparate(count: number, pinned: boolean): Promise<Nodes> {
+    const options = { file: 'sockjs-server.ts', heartbeat: HEARTBEAT_MS, pinned, flags: [] };
+    const start = (): Promise<ServerProcess> => ServerProcess.start(options);
+    return new Nodes(await Promise.all(Array.from({ length: count }, start)), false);
   }
 
   get ports(): readonly number[] {
@@ -70,9 +79,10 @@ export class Nodes implements MeasuredServer {
     return SUMS[name](await Promise.all(this.all.map((node) => node.query(name))));
   }
 
-  /** Broadcasts on the first node to the clients of all nodes. */
+  /** Broadcasts on the first node to the clients of all nodes, or on each server without a cluster to its own. */
   broadcast(text: string, receivers: number): void {
-    this.all[0]?.broadcast(text, receivers);
+    if (this.#isCluster) this.all[0]?.broadcast(text, receivers);
+    else for (const server of this.all) server.broadcast(text, receivers / this.all.length);
   }
 
   async end(): Promise<void> {
