@@ -12,7 +12,7 @@ import { spawnSync } from 'node:child_process';
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { RedisCommands } from '../testkit/redis-commands.ts';
-import { RedisServer } from '../testkit/redis-server.ts';
+import { startRedis } from '../testkit/redis-server.ts';
 import type { Windows } from './cluster/alternate.ts';
 import { measureBroadcast } from './cluster/broadcast.ts';
 import { countCommands } from './cluster/commands.ts';
@@ -137,7 +137,7 @@ async function run(name: string, measure: Case, pinned: boolean): Promise<readon
   const timer = setTimeout(() => {
     throw new Error(`${name} did not end.`);
   }, TIMEOUT_MS);
-  const server = await RedisServer.start();
+  const server = await startRedis();
   const redis = await RedisCommands.connect(server.url);
   try {
     return await measure({

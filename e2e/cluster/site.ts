@@ -1,9 +1,10 @@
 /** A cluster as it is deployed: three node processes, an engine, and HAProxy in round robin. */
 import assert from 'node:assert/strict';
-import { NatsServer } from '../../testkit/nats-server.ts';
+import type { EngineProcess } from '../../testkit/engine-process.ts';
+import { startNats } from '../../testkit/nats-server.ts';
 import { Program } from '../../testkit/process.ts';
 import { httpRequest } from '../../testkit/raw-http.ts';
-import { RedisServer } from '../../testkit/redis-server.ts';
+import { startRedis } from '../../testkit/redis-server.ts';
 import type { TestScope } from '../../testkit/scope.ts';
 import { reservedPorts } from '../../testkit/server.ts';
 import { TcpRelay } from '../../testkit/tcp-relay.ts';
@@ -118,17 +119,6 @@ export class NodeProcess {
   }
 }
 
-/** A server that the nodes share. */
-export interface EngineServer {
-  readonly port: number;
-  readonly url: string;
-  start(): Promise<void>;
-  startEmpty(): Promise<void>;
-  kill(): Promise<void>;
-  freeze(ms: number): Promise<void>;
-  close(): Promise<void>;
-}
-
 /** The network between a node and another program. */
 export interface NetworkPath {
   readonly relay: TcpRelay;
@@ -144,7 +134,7 @@ async function startPath(scope: TestScope, targetPort: number): Promise<NetworkP
 }
 
 export class ClusterSite {
-  readonly engine: EngineServer;
+  readonly engine: EngineProcess;
   readonly nodes: readonly [NodeProcess, NodeProcess, NodeProcess];
   readonly proxy: RunningProxy;
   /** Network between each node and the engine. */
@@ -221,8 +211,7 @@ export async function startSite(
   scope: TestScope,
   { engine: engineName = 'redis', direct = false }: SiteOptions = {},
 ): Promise<ClusterSite> {
-  const engine: EngineServer =
-    engineName === 'redis' ? await RedisServer.start() : await NatsServer.start();
+  const engine: EngineProcess = engineName === 'redis' ? await startRedis() : await startNats();
   scope.after(() => engine.close());
   const ports = await reservedPorts(2 * NAMES.length);
   const nodePaths = new Map<string, NetworkPath>();

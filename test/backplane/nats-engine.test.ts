@@ -2,11 +2,11 @@ import { Kvm } from '@nats-io/kv';
 import { type NatsConnection, connect } from '@nats-io/transport-node';
 import { NatsEngine } from '../../src/backplane/nats-engine.ts';
 import { EngineFaults } from '../../testkit/faulty-engine.ts';
-import { NatsServer } from '../../testkit/nats-server.ts';
+import { startNats } from '../../testkit/nats-server.ts';
 import { type EngineUnderTest, testContract } from './contract.ts';
 
 async function start(): Promise<EngineUnderTest> {
-  const server = await NatsServer.start();
+  const server = await startNats();
   const faults = new EngineFaults();
   const connections: NatsConnection[] = [];
   const open = async (): Promise<NatsConnection> => {

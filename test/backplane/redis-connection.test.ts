@@ -6,7 +6,7 @@ import { createClient } from 'redis';
 import type { RedisClient } from '../../src/backplane/redis-connection.ts';
 import { RedisEngine } from '../../src/backplane/redis-engine.ts';
 import { NO_ENGINE_LISTENER } from '../../src/backplane/engine.ts';
-import { RedisServer } from '../../testkit/redis-server.ts';
+import { startRedis } from '../../testkit/redis-server.ts';
 import { freePorts } from '../../testkit/server.ts';
 
 const CLIENTS: readonly (readonly [name: string, create: (url: string) => RedisClient])[] = [
@@ -28,7 +28,7 @@ for (const [name, create] of CLIENTS) {
   });
 
   test(`the error names the cause if Redis refuses the password of ${name}`, async (t) => {
-    const server = await RedisServer.start();
+    const server = await startRedis();
     t.after(() => server.close());
     const engine = new RedisEngine(create(server.url.replace('//', '//ann:wrong@')));
     t.after(() => engine.close());

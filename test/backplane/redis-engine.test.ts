@@ -3,11 +3,11 @@ import { createClient } from 'redis';
 import type { RedisClient } from '../../src/backplane/redis-connection.ts';
 import { RedisEngine } from '../../src/backplane/redis-engine.ts';
 import { EngineFaults } from '../../testkit/faulty-engine.ts';
-import { RedisServer } from '../../testkit/redis-server.ts';
+import { startRedis } from '../../testkit/redis-server.ts';
 import { type EngineUnderTest, testContract } from './contract.ts';
 
 async function start(client: (url: string) => RedisClient): Promise<EngineUnderTest> {
-  const server = await RedisServer.start();
+  const server = await startRedis();
   const faults = new EngineFaults();
   return {
     createEngine: async () => faults.wrap(new RedisEngine(client(server.url))),

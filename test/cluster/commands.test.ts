@@ -9,7 +9,7 @@ import { RecordingLogger } from '../../testkit/logger.ts';
 import { openOfficial } from '../../testkit/official-client.ts';
 import { httpRequest } from '../../testkit/raw-http.ts';
 import { RedisCommands } from '../../testkit/redis-commands.ts';
-import { RedisServer } from '../../testkit/redis-server.ts';
+import { startRedis } from '../../testkit/redis-server.ts';
 import { portOf } from '../../testkit/server.ts';
 import { until } from '../../testkit/until.ts';
 
@@ -36,7 +36,7 @@ interface Cluster {
 }
 
 async function startCluster(t: TestContext): Promise<Cluster> {
-  const redis = await RedisServer.start();
+  const redis = await startRedis();
   const commands = await RedisCommands.connect(redis.url);
   const logger = new RecordingLogger();
   const nodes = await Promise.all(

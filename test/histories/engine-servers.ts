@@ -4,8 +4,9 @@ import { createClient } from 'redis';
 import type { Engine } from '../../src/backplane/engine.ts';
 import { NatsEngine } from '../../src/backplane/nats-engine.ts';
 import { RedisEngine } from '../../src/backplane/redis-engine.ts';
-import { NatsServer } from '../../testkit/nats-server.ts';
-import { RedisServer } from '../../testkit/redis-server.ts';
+import type { EngineProcess } from '../../testkit/engine-process.ts';
+import { startNats } from '../../testkit/nats-server.ts';
+import { startRedis } from '../../testkit/redis-server.ts';
 
 export const ENGINES = ['nats', 'redis'] as const;
 export type EngineName = (typeof ENGINES)[number];
@@ -14,8 +15,8 @@ export function isEngineName(name: string): name is EngineName {
   return ENGINES.some((known) => known === name);
 }
 
-export function startEngineServer(name: EngineName): Promise<NatsServer | RedisServer> {
-  return name === 'redis' ? RedisServer.start() : NatsServer.start();
+export function startEngineServer(name: EngineName): Promise<EngineProcess> {
+  return name === 'redis' ? startRedis() : startNats();
 }
 
 /** Connects a node to a server. */
