@@ -19,7 +19,7 @@ export interface AttemptListener extends Omit<SessionListener, 'onOpen'> {
   onOpen(outlet: Outlet, transport: Transport): void;
 }
 
-/** Transport that opened last, by service. */
+/** Transport that opened after another one had failed, by service. */
 const best = new Map<string, Transport>();
 
 /** Opens a session over a transport. @returns undefined once it is open, or the loss if it does not open */
@@ -88,7 +88,7 @@ async function attempt(
     };
     // oxlint-disable-next-line no-await-in-loop -- one opening request at a time
     loss = await openOver(transport, init, openTimeout, signal, listener);
-    if (loss === undefined) best.set(url, transport);
+    if (loss === undefined && transport !== candidates[0]) best.set(url, transport);
     // Another transport may open after a fault, or if this one is disabled, which is 404. Other refusals are for all.
     if (loss === undefined || loss.wasClean || (loss.status ?? 404) !== 404) break;
   }
