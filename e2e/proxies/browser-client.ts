@@ -9,7 +9,10 @@ import {
   openClient,
 } from '../../testkit/browser-client.ts';
 import { testEach } from '../../testkit/node-test.ts';
+import { until } from '../../testkit/until.ts';
+import { openBrowser } from '../browsers/engines.ts';
 import type { ServerNode } from './nodes.ts';
+import type { Proxy, ProxySetup } from './proxies.ts';
 
 const MESSAGES: readonly string[] = Array.from({ length: 100 }, (_, index) => `${index} – „ä“ 🙂`);
 
@@ -17,6 +20,8 @@ const MESSAGES: readonly string[] = Array.from({ length: 100 }, (_, index) => `$
 const MAX_FALLBACK_MS = 5000;
 
 export interface ProxiedSite {
+  readonly setup: ProxySetup;
+  readonly proxy: Proxy;
   readonly nodes: readonly ServerNode[];
   url(prefix?: string): string;
 }
@@ -25,6 +30,19 @@ async function assertEchoes({ socket, messages }: BrowserClient): Promise<void> 
   for (const message of MESSAGES) assert.equal(socket.send(message), true);
   assert.deepEqual(await messages.take(MESSAGES.length), MESSAGES);
 }
+
+/** Opens a client for each transport in a page of the service. Each one sends after each open event. */
+const PAGE_SCRIPT = `
+import('/echo/client.js').then(({ connect }) => {
+  window.echoes = [];
+  for (const transport of ${JSON.stringify(BROWSER_TRANSPORTS)}) {
+    const socket = connect('/echo', { transports: [transport], reconnectDelay: 100 });
+    socket.onopen = ({ reconnected }) => socket.send(transport + (reconnected ? ' again' : ''));
+    socket.onmessage = ({ data }) => window.echoes.push(data);
+  }
+  const [script] = performance.getEntriesByType('resource').filter(({ name }) => name.endsWith('/client.js'));
+  return script.nextHopProtocol;
+})`;
 
 /** Opens with the default times, and asserts that polling opens in time, without a reconnect. */
 export async function assertFallsBack(
@@ -95,6 +113,27 @@ export function testBrowserClient(site: ProxiedSite): void {
       });
     });
   }
+
+  test('the browser client echoes in Chromium over TLS, and comes back after a crash', async (t) => {
+    const browser = await openBrowser('Chromium');
+    t.after(() => browser.end());
+    const tab = await browser.open(`https://127.0.0.1:${site.proxy.tlsPort}/echo`);
+    assert.equal(await tab.evaluate(PAGE_SCRIPT), site.setup.tlsProtocol);
+    const expectEchoes = async (suffix: string): Promise<void> => {
+      const expected = BROWSER_TRANSPORTS.map((transport) => transport + suffix).toSorted();
+      let echoes: unknown;
+      const hasAll = async (): Promise<boolean> => {
+        echoes = await tab.evaluate('echoes');
+        return Array.isArray(echoes) && echoes.length >= expected.length;
+      };
+      await until(hasAll, 'the echoes', { state: () => echoes });
+      assert.deepEqual(await tab.evaluate('echoes.splice(0).toSorted()'), expected);
+    };
+    await expectEchoes('');
+    await Promise.all(site.nodes.map((node) => node.kill()));
+    await Promise.all(site.nodes.map((node) => node.restart()));
+    await expectEchoes(' again');
+  });
 
   test('the browser client waits for a node that is not up yet', async (t) => {
     await Promise.all(site.nodes.map((node) => node.stop()));
