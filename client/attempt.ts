@@ -78,9 +78,9 @@ async function attempt(
   let loss: Loss | undefined = lossOf('No transport');
   for (const transport of candidates) {
     if (signal.aborted) break;
-    const isLast = transport === candidates.at(-1);
     const openTimeout =
-      Math.max(timeout, OPEN_ROUND_TRIPS * info.roundTrip) + (isLast ? LAST_TRANSPORT_MS : 0);
+      Math.max(timeout, OPEN_ROUND_TRIPS * info.roundTrip) +
+      (transport === candidates.at(-1) ? LAST_TRANSPORT_MS : 0);
     const init = {
       url: resourceUrl(info.url, `${server}/${sessionId()}`),
       token: tokenText,
