@@ -85,7 +85,8 @@ export function testClientRequests(engine: EngineName): void {
       return sent;
     }
 
-    async function visit(host: string): Promise<void> {
+    /** Leaves the page for the same one of another host. */
+    async function moveTo(host: string): Promise<void> {
       const page = home.origin.replace('127.0.0.1', host);
       const isThere = `location.origin === ${JSON.stringify(page)} && typeof run === "function"`;
       await tab.evaluate(`void (location.href = ${JSON.stringify(`${page}/client`)})`);
@@ -101,7 +102,7 @@ export function testClientRequests(engine: EngineName): void {
       away.provide(servicesFor([home.origin, home.origin.replace('127.0.0.1', 'localhost')]));
       browser = await openBrowser(engine);
       tab = await browser.open(`${home.origin}/client`);
-      await visit('127.0.0.1');
+      await until(() => tab.evaluate('typeof run === "function"'), 'the page');
       await tab.evaluate('void (document.cookie = "visitor=1; path=/; SameSite=Lax")');
     });
 
@@ -177,7 +178,7 @@ export function testClientRequests(engine: EngineName): void {
     });
 
     test('a page of another site sends the token, and no cookie with SameSite=Lax', async () => {
-      await visit('localhost');
+      await moveTo('localhost');
       for (const [transport, sent] of await exchange('cross-site', { token: 'secret' })) {
         assert.deepEqual(
           sent.filter(({ query }) => query === 'token=secret').map(({ leaf }) => leaf),
