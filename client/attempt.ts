@@ -19,7 +19,7 @@ export interface AttemptListener extends Omit<SessionListener, 'onOpen'> {
   onOpen(outlet: Outlet, transport: Transport): void;
 }
 
-/** Transport that opened last, by service. */
+/** Transport that opened after another one had failed, by service. */
 const best = new Map<string, Transport>();
 
 /** Opens a session over a transport. @returns undefined once it is open, or the loss if it does not open */
@@ -78,9 +78,9 @@ async function attempt(
   let loss: Loss | undefined = lossOf('No transport');
   for (const transport of candidates) {
     if (signal.aborted) break;
-    const isLast = transport === candidates.at(-1);
     const openTimeout =
-      Math.max(timeout, OPEN_ROUND_TRIPS * info.roundTrip) + (isLast ? LAST_TRANSPORT_MS : 0);
+      Math.max(timeout, OPEN_ROUND_TRIPS * info.roundTrip) +
+      (transport === candidates.at(-1) ? LAST_TRANSPORT_MS : 0);
     const init = {
       url: resourceUrl(info.url, `${server}/${sessionId()}`),
       token: tokenText,
@@ -88,7 +88,7 @@ async function attempt(
     };
     // oxlint-disable-next-line no-await-in-loop -- one opening request at a time
     loss = await openOver(transport, init, openTimeout, signal, listener);
-    if (loss === undefined) best.set(url, transport);
+    if (loss === undefined && transport !== candidates[0]) best.set(url, transport);
     // Another transport may open after a fault, or if this one is disabled, which is 404. Other refusals are for all.
     if (loss === undefined || loss.wasClean || (loss.status ?? 404) !== 404) break;
   }

@@ -36,6 +36,7 @@ const SUITES: Readonly<Record<string, Suite>> = {
       haproxy: 'haproxy',
       nginx: 'nginx',
       caddy: 'caddy',
+      chromium: 'chromium',
       'rabbitmq-server': 'rabbitmq-server',
     },
   },

@@ -63,6 +63,27 @@ const scenarios = {
     return { transport: used, differences, closed: detailsOf(await closed) };
   },
 
+  /** Sends with options, which have a token as text. Returns the used transport. */
+  async exchange(url, transports, options) {
+    const { token, ...rest } = JSON.parse(options);
+    const socket = connect(url, {
+      transports: transports.split(' '),
+      timeout: 10_000,
+      token: () => token,
+      ...rest,
+    });
+    await next(socket, 'open');
+    const { transport } = socket;
+    const messages = ['x'.repeat(3000), 'y'.repeat(3000)];
+    const differences = await countDifferences(socket, messages);
+    // The second time, over the next receiving request if the limit of the server is lower than this.
+    const later = await countDifferences(socket, messages);
+    const closed = next(socket, 'close');
+    socket.close();
+    await closed;
+    return differences + later === 0 ? transport : 'differences';
+  },
+
   async closedByServer(url, transport) {
     const socket = await open(url, transport);
     const closed = next(socket, 'close');
@@ -101,8 +122,8 @@ const scenarios = {
   },
 
   /** The first loss of a client that cannot connect. */
-  async fail(url, transport) {
-    const socket = connect(url, { transports: [transport] });
+  async fail(url, transports) {
+    const socket = connect(url, { transports: transports.split(' ') });
     const closed = new Promise((resolve) => {
       for (const type of ['reconnecting', 'close'])
         socket.addEventListener(type, (event) => resolve({ type, ...detailsOf(event) }));

@@ -24,6 +24,8 @@ export class MeasuredService {
   opened = 0;
   /** Paths below the prefix. */
   readonly requests: string[] = [];
+  /** The requests of these paths. */
+  readonly incoming: IncomingMessage[] = [];
 
   constructor(prefix: string, settings: SockJSSettings) {
     this.router = new SockJSRouter(recordingConnection(this), prefix, {
@@ -36,9 +38,11 @@ export class MeasuredService {
     });
   }
 
-  record(path: string): boolean {
+  record(request: IncomingMessage): boolean {
+    const path = request.url ?? '';
     if (!path.startsWith(`${this.router.prefix}/`)) return false;
     this.requests.push(path.slice(this.router.prefix.length));
+    this.incoming.push(request);
     return true;
   }
 }
@@ -101,8 +105,7 @@ export class Site {
     this.provide(this.#definitions);
     this.#server = createServer((request, response) => this.#respond(request, response))
       .on('upgrade', (request, socket, head) => {
-        const path = request.url ?? '';
-        const service = [...this.#services.values()].find((candidate) => candidate.record(path));
+        const service = this.#record(request);
         if (service?.router.handleUpgrade(request, socket, head) !== true) socket.destroy();
       })
       .on('connection', (socket: Socket) => {
@@ -120,14 +123,17 @@ export class Site {
     await Promise.all(routers.map((router) => router.close({ timeout: 1 })));
   }
 
+  #record(request: IncomingMessage): MeasuredService | undefined {
+    return [...this.#services.values()].find((service) => service.record(request));
+  }
+
   #respond(request: IncomingMessage, response: ServerResponse): void {
-    const path = request.url ?? '';
-    const service = [...this.#services.values()].find((candidate) => candidate.record(path));
+    const service = this.#record(request);
     if (service !== undefined) {
       service.router.handle(request, response);
       return;
     }
-    const file = this.#files.get(path.replace(/\?.*/, ''));
+    const file = this.#files.get((request.url ?? '').replace(/\?.*/, ''));
     if (file === undefined) response.writeHead(404).end();
     else response.writeHead(200, { 'Content-Type': file.type }).end(file.body);
   }

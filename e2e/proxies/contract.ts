@@ -16,6 +16,7 @@ import { openSockJS } from '../../testkit/sockjs-client.ts';
 import { poll, postBody, sendMessages } from '../../testkit/sockjs-http.ts';
 import { HTMLFILE, JSONP, newSession, sendRequest } from '../../testkit/transports.ts';
 import { until, within } from '../../testkit/until.ts';
+import { testBrowserClient } from './browser-client.ts';
 import { type ProxiedConnection, ServerNode, openedAt } from './nodes.ts';
 import { CERTIFICATE, type Proxy, type ProxySetup, readDeployed } from './proxies.ts';
 
@@ -431,5 +432,6 @@ export function testBehind(setup: ProxySetup): Installation {
   testTls(site);
   testIdleTimeouts(site);
   testDraining(site);
+  testBrowserClient(site);
   return site;
 }

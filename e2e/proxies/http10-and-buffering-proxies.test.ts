@@ -5,6 +5,8 @@ import type { SockJSSettings } from '../../src/index.ts';
 import { openSockJS } from '../../testkit/sockjs-client.ts';
 import { poll } from '../../testkit/sockjs-http.ts';
 import { HTMLFILE, JSONP, newSession, sendRequest } from '../../testkit/transports.ts';
+import { startService } from '../../test/browser-client/service.ts';
+import { assertComesBack, assertFallsBack } from './browser-client.ts';
 import {
   bufferRequests,
   bufferResponses,
@@ -135,6 +137,19 @@ test('the client falls back to polling behind a proxy that buffers responses', a
   assert.equal(client.transport, 'xhr-polling');
   client.send('hello');
   assert.equal(await client.messages.next(), 'hello');
+});
+
+test('the browser client falls back to polling behind a proxy that buffers responses, and comes back after a crash', async (t) => {
+  const service = await startService(t);
+  const relayPort = await startRelay(t, service.port, {
+    toServer: rewriteHead(downgradeToHttp10),
+    toClient: bufferResponses,
+  });
+  const client = await assertFallsBack(t, `http://127.0.0.1:${relayPort}/echo`);
+  await assertComesBack([client], {
+    stop: () => service.kill(),
+    restart: () => service.restart(),
+  });
 });
 
 function renameHost(head: string): string {

@@ -1,6 +1,7 @@
 /** Servers on the ports that the file of a proxy names, and their connections. */
 import assert from 'node:assert/strict';
 import { type Server, createServer } from 'node:http';
+import type { Socket } from 'node:net';
 import { SockJSConnection, SockJSRouter, type SockJSSettings } from '../../src/index.ts';
 import { AsyncQueue } from '../../testkit/async-queue.ts';
 import { RecordingLogger } from '../../testkit/logger.ts';
@@ -31,6 +32,7 @@ const BEHIND_A_PROXY: SockJSSettings = { trustedProxies: ['127.0.0.1'] };
 export class ServerNode {
   readonly logger: RecordingLogger;
   readonly #port: number;
+  readonly #sockets = new Set<Socket>();
   #server: Server;
   #rolling: SockJSRouter<ProxiedConnection>;
   /** Its clients leave before the end of a test, so that its counters start at 0. */
@@ -63,6 +65,10 @@ export class ServerNode {
   }
 
   async start(): Promise<this> {
+    this.#server.on('connection', (socket: Socket) => {
+      this.#sockets.add(socket);
+      socket.once('close', () => this.#sockets.delete(socket));
+    });
     await listen(this.#server, this.#port);
     return this;
   }
@@ -71,6 +77,12 @@ export class ServerNode {
     await Promise.all(this.#routers.map((router) => router.close({ timeout: 100 })));
     await stop(this.#server);
     this.logger.assertNoProblems();
+  }
+
+  /** Resets all connections, as the end of a process does. */
+  async kill(): Promise<void> {
+    for (const socket of this.#sockets) socket.resetAndDestroy();
+    await this.stop();
   }
 
   /** Starts new routers and a new server, as a new process would. */

@@ -26,6 +26,8 @@ export interface ProxySetup {
   readonly skipsDrainingNodes: boolean;
   /** Matches the idle timeouts of the file, in seconds. */
   readonly idleTimeout: RegExp | undefined;
+  /** Protocol that browsers and the proxy choose over TLS. */
+  readonly tlsProtocol: 'h2' | 'http/1.1';
   start(): Promise<Proxy>;
   /** Starts a second proxy with a changed file and without TLS. */
   startChanged(change: (text: string) => string): Promise<Proxy>;
@@ -98,6 +100,7 @@ export const HAPROXY: ProxySetup = {
   nodePorts: [9101, 9102],
   skipsDrainingNodes: true,
   idleTimeout: /^ *timeout (?:client|server|tunnel) (\d+)s$/gm,
+  tlsProtocol: 'h2',
   start: () =>
     startPrograms({ port: 8180, tlsPort: 8543 }, async (directory) => {
       const certificate = join(directory, 'both.pem');
@@ -121,6 +124,7 @@ export const NGINX: ProxySetup = {
   nodePorts: [9001, 9002],
   skipsDrainingNodes: true,
   idleTimeout: /^ *proxy_(?:read|send)_timeout (\d+)s;$/gm,
+  tlsProtocol: 'http/1.1',
   start: () =>
     startPrograms({ port: 8080, tlsPort: 8443 }, async (directory) => {
       // nginx includes files relative to this one, so it needs a place in a writable directory.
@@ -163,6 +167,7 @@ export const CADDY: ProxySetup = {
   nodePorts: [9201, 9202],
   skipsDrainingNodes: false,
   idleTimeout: undefined,
+  tlsProtocol: 'h2',
   start: () =>
     startPrograms({ port: 8280, tlsPort: 8643 }, async (directory) => {
       const cert = join(directory, 'cert.pem');

@@ -101,6 +101,13 @@ test('the transport that has opened is the first to be attempted from then on', 
   assert.deepEqual(service.leaves.slice(3), ['info', 'eventsource']);
 });
 
+test('a client with one transport does not change the order for the others', async (t) => {
+  const service = await startService(t);
+  await openClient(t, service.url, { transports: ['xhr-polling'] });
+  const { socket } = await openClient(t, service.url);
+  assert.equal(socket.transport, 'websocket');
+});
+
 test('a transport that does not open is aborted before the next one starts', async (t) => {
   const { url } = await startService(t);
   const sessions: Session[] = [];
