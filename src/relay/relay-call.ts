@@ -29,7 +29,7 @@ export interface LinkUser {
 export interface RelayEvents {
   /** Called with the reason that a node has not responded. */
   onFailed(error: Error): void;
-  /** Called when the response is complete, or the client has disconnected. */
+  /** Called when the response is complete, the client has disconnected, or the owner has no such session. */
   onEnd(): void;
   /** Called when the link is no longer needed. */
   onReleased(): void;
@@ -161,6 +161,7 @@ export class RelayCall implements LinkUser, ResponseListener, StreamListener {
   }
 
   onUnknown(): void {
+    this.#events.onEnd();
     this.fail('unknown');
   }
 

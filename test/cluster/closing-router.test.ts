@@ -135,3 +135,15 @@ test('a router closes in time if the owner does not respond', async (t) => {
   await two.router.close({ timeout: 300 });
   assert.ok(performance.now() - start < 5000);
 });
+
+test('a session that opens again elsewhere does not delay the router that has relayed its requests', async (t) => {
+  const [one, two] = await startNodes(t, 2, { settings: { disconnectDelay: 100 } });
+  await httpRequest(one.port, POLL);
+  assert.equal((await httpRequest(two.port, send('a'))).status, 204);
+  await until(() => one.cluster.stats.claims === 0, 'the end of the session');
+  assert.equal((await httpRequest(two.port, POLL)).body, 'o\n');
+  await one.cluster.close();
+  const start = performance.now();
+  await two.router.close({ timeout: 5000 });
+  assert.ok(performance.now() - start < 4000);
+});
