@@ -65,7 +65,8 @@ export interface SessionRequestRoute {
 
 function ignore(): void {}
 
-function sleep(milliseconds: number): Promise<void> {
+/** Waits with the global timer, which simulations replace. */
+export function sleep(milliseconds: number): Promise<void> {
   return new Promise((resolve) => {
     setTimeout(resolve, milliseconds);
   });

@@ -147,3 +147,22 @@ test('a session that opens again elsewhere does not delay the router that has re
   await two.router.close({ timeout: 5000 });
   assert.ok(performance.now() - start < 4000);
 });
+
+test('two routers that close at once do not wait for the messages that they relay to each other', async (t) => {
+  const nodes = await startNodes(t, 2);
+  const paths = ['one', 'two'].map((id) => `/echo/000/${id}`);
+  const poll = (at: number, session: number): ReturnType<typeof httpRequest> =>
+    httpRequest(nodes[at]?.port ?? 0, { method: 'POST', path: `${paths[session]}/xhr` });
+  for (const index of [0, 1]) assert.equal((await poll(index, index)).body, 'o\n');
+  const start = performance.now();
+  const closed = nodes.map(({ router }) => router.close({ timeout: 8000 }));
+  const sends = [0, 1].map((index) =>
+    httpRequest(nodes[index]?.port ?? 0, { ...send('late'), path: `${paths[1 - index]}/xhr_send` }),
+  );
+  await until(() => nodes.every(({ cluster }) => cluster.stats.relayedIn === 1), 'the messages');
+  for (const index of [0, 1])
+    assert.equal((await poll(index, index)).body, 'c[1001,"Server is going away"]\n');
+  for (const response of sends) assert.equal((await response).status, 404);
+  await Promise.all(closed);
+  assert.ok(performance.now() - start < 6000);
+});
