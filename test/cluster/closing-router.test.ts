@@ -166,3 +166,14 @@ test('two routers that close at once do not wait for the messages that they rela
   await Promise.all(closed);
   assert.ok(performance.now() - start < 6000);
 });
+
+test('a poll that is given back is counted once', async (t) => {
+  const [one, two] = await startNodes(t, 2);
+  await httpRequest(one.port, POLL);
+  const poll = httpConnection(t, two.port).send(POLL);
+  await until(() => one.cluster.stats.relayedIn === 1, 'the relayed poll');
+  const closed = two.router.close();
+  assert.equal((await poll.response()).body, 'h\n');
+  await closed;
+  assert.deepEqual([one.cluster.stats.relayedIn, two.cluster.stats.relayedOut], [1, 1]);
+});
