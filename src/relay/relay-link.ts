@@ -93,7 +93,8 @@ export class RelayLink implements StreamLink {
   }
 
   write(frame: Buffer): void {
-    if (this.#hasEnded) return;
+    // A write after the end would destroy the socket, and with it the last bytes.
+    if (this.#hasEnded || this.#socket.writableEnded) return;
     if (!this.#isCorked) this.#cork();
     this.#socket.write(frame);
   }

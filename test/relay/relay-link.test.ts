@@ -304,6 +304,23 @@ test('a link that closes sends its last bytes first', async (t) => {
   assert.equal(recorder.isComplete, true);
 });
 
+test('a link that closes sends its last bytes, also if the other end sends more', async (t) => {
+  const pair = connect(t);
+  const requests = [await request(pair), await request(pair), await request(pair)];
+  pair.edgeSocket.pause();
+  for (const { far } of requests) far.respond('200', 'x'.repeat(WINDOW_BYTES), true);
+  pair.owner.close();
+  pair.edge.probe(() => {});
+  await nextTurn();
+  await nextTurn();
+  pair.edgeSocket.resume();
+  await until(() => pair.ends.length === 2, 'the end of both links');
+  assert.deepEqual(
+    requests.map(({ recorder }) => recorder.isComplete),
+    [true, true, true],
+  );
+});
+
 test('a response is confirmed once, and its stream is then forgotten', async (t) => {
   const pair = connect(t);
   const { near, far } = await request(pair);
