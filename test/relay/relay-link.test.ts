@@ -4,6 +4,7 @@ import { type TestContext, test } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import {
   FRAME_TYPES,
+  MAX_HEAD_BYTES,
   WINDOW_BYTES,
   encodeControl,
   encodeCredit,
@@ -200,6 +201,25 @@ test('a link has a limited number of streams', async (t) => {
   await until(() => pair.owner.size === 1, 'the abort');
   await request(pair);
   assert.deepEqual(pair.ends, []);
+});
+
+test('requests that are given up do not pile up for a node that reads nothing', async (t) => {
+  const pair = connect(t);
+  const { edge, edgeSocket, ownerSocket } = pair;
+  ownerSocket.pause();
+  const head = 'x'.repeat(MAX_HEAD_BYTES);
+  let isRefused = false;
+  for (let count = 0; count < 400 && !isRefused; count += 1) {
+    const stream = edge.open(new Recorder());
+    isRefused = stream === undefined;
+    stream?.request(head, '');
+    stream?.abort();
+  }
+  assert.ok(isRefused);
+  assert.ok(edgeSocket.writableLength < 66 * 1024 * 1024, String(edgeSocket.writableLength));
+  ownerSocket.resume();
+  await until(() => edgeSocket.writableLength === 0, 'all requests');
+  await request(pair);
 });
 
 test('an abort of either end reaches the other one', async (t) => {
