@@ -155,6 +155,22 @@ test('an owner without a response is given up after the limit, and may have hand
   }
 });
 
+test('an owner that does not open the link is given up after 15 s', async (t) => {
+  const virtual = new VirtualProcess(t.mock);
+  let isConnected = false;
+  const port = await startTcpServer(t, () => {
+    isConnected = true;
+  });
+  const { outcome, failures } = await startRelay(t, port, { silenceLimit: Infinity });
+  await advance(virtual, () => isConnected);
+  await virtual.run(14_000);
+  assert.deepEqual(failures, []);
+  await virtual.run(2000);
+  await advance(virtual, () => failures.length > 0);
+  assert.equal(await outcome, 'gone');
+  assert.deepEqual(failures, ['no connection within 15000 ms']);
+});
+
 test('an owner that becomes silent in a response is given up after the limit', async (t) => {
   const port = await startTestOwner(t, (link, request) => {
     link.send(respond(request, [], 'abc'));
