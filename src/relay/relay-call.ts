@@ -153,6 +153,8 @@ export class RelayCall implements LinkUser, ResponseListener, StreamListener {
   }
 
   onData(bytes: Buffer, isLast: boolean): void {
+    if (this.#state !== 'streaming' && this.#state !== 'sized')
+      throw new Error('bytes outside of a response');
     this.#silence = 0;
     if (bytes.length > 0) this.#passOn(bytes);
     if (!isLast) return;
@@ -161,8 +163,9 @@ export class RelayCall implements LinkUser, ResponseListener, StreamListener {
   }
 
   onUnknown(): void {
+    if (!this.isPending) return this.onAbort();
     this.#events.onEnd();
-    this.fail('unknown');
+    return this.fail('unknown');
   }
 
   onSent(): void {}
