@@ -77,8 +77,8 @@ async function deliver(
   const { whenClosed } = state.sessions;
   if (whenClosed !== undefined && session.closeReason !== undefined) {
     // A rolling deploy must not acknowledge messages that it drops. The client gets the close frame before the refusal.
-    await whenClosed;
-    return context.refuse('sessionNotFound');
+    // An `await` would keep the messages in memory until then.
+    return whenClosed.then(() => context.refuse('sessionNotFound'));
   }
   if (!session.receive(exchange, messages, body.length)) return context.refuse('sessionNotFound');
   headers.push('Content-Type', PLAIN_TEXT);

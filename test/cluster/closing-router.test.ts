@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { SockJSConnection } from '../../src/index.ts';
 import { type TestNode, startNodes } from '../../testkit/cluster-nodes.ts';
 import { httpConnection, httpRequest } from '../../testkit/raw-http.ts';
+import { heapUsed } from '../../testkit/memory.ts';
 import { until } from '../../testkit/until.ts';
 
 const SESSION = '/echo/000/session';
@@ -12,6 +13,10 @@ const POLL = { method: 'POST', path: `${SESSION}/xhr` };
 
 function send(text: string): { method: string; path: string; body: string } {
   return { method: 'POST', path: `${SESSION}/xhr_send`, body: JSON.stringify([text]) };
+}
+
+async function memoryUsed(): Promise<number> {
+  return (await heapUsed()) + process.memoryUsage().arrayBuffers;
 }
 
 function interruptions({ router }: TestNode): number {
@@ -125,6 +130,22 @@ test('a router that closes acknowledges no message that it drops', async (t) => 
   for (const response of responses) assert.equal((await response).status, 404);
   await closed;
   assert.deepEqual(received, []);
+});
+
+test('messages that wait for their refusal take no memory', async (t) => {
+  const [owner] = await startNodes(t, 2, { settings: { maxMessageBytes: 1_000_000 } });
+  await httpRequest(owner.port, POLL);
+  const closed = owner.router.close({ timeout: 9000 });
+  const body = JSON.stringify(['x'.repeat(900_000)]);
+  const sends = Array.from({ length: 40 }, () => httpConnection(t, owner.port));
+  const before = await memoryUsed();
+  for (const client of sends) client.send({ ...send(''), body });
+  await sleep(500);
+  await until(async () => (await memoryUsed()) - before < 9_000_000, 'free memory');
+  assert.ok(sends.every(({ raw }) => raw.available === 0));
+  assert.equal((await httpRequest(owner.port, POLL)).body, 'c[1001,"Server is going away"]\n');
+  for (const client of sends) assert.equal((await client.response()).status, 404);
+  await closed;
 });
 
 test('a router closes in time if the owner does not respond', async (t) => {
