@@ -2,7 +2,7 @@ import type { RelayHandler } from '../relay/relay-server.ts';
 import type { RequestContext } from '../http/request-context.ts';
 import type { RouterState } from '../http/router-state.ts';
 import type { LocalNode, NodeRouter } from './local-node.ts';
-import type { RoutingSettings, SessionRequestRoute } from './session-relays.ts';
+import { type RoutingSettings, type SessionRequestRoute, sleep } from './session-relays.ts';
 import { SessionRouting } from './session-routing.ts';
 
 /**
@@ -13,6 +13,9 @@ const SILENCE_MS = 1500;
 
 /** Time for the requests that were relayed while the router shut down, in milliseconds. */
 const LAST_RELAYS_MS = 500;
+
+/** Time in which close frames arrive before refusals, which take other connections, in milliseconds. */
+const REFUSAL_DELAY_MS = 100;
 
 /** The part of a router that belongs to the cluster. */
 export class ClusterRouter {
@@ -55,9 +58,10 @@ export class ClusterRouter {
     this.#node.onDraining();
     this.#requestedAt = performance.now();
     const relays = this.#routing.releaseRelays(timeout, () => this.#expectsRequests());
-    const finished = Promise.all([sessions, relays]);
-    this.#state.sessions.whenFinished = finished;
-    await finished;
+    // Two routers that close would wait for each other if refusals waited for relays.
+    const closed = sessions.then(() => sleep(REFUSAL_DELAY_MS));
+    this.#state.sessions.whenClosed = closed;
+    await Promise.all([closed, relays]);
   }
 
   /** Gives the last requests back, and leaves the node. */

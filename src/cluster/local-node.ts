@@ -162,6 +162,7 @@ export class LocalNode implements ClusterNode, BackplaneListener {
   /** Adds a router, which gets the relayed requests below its prefix. */
   addRouter(router: NodeRouter): void {
     this.#routers.add(router);
+    this.#isDraining = false;
     this.#updateCard();
   }
 

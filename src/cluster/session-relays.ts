@@ -12,7 +12,7 @@ import type { HttpTransport } from '../transports/transport.ts';
 /** Frame for a client whose session has ended with its node. */
 export const NODE_GONE = closeFrame(1001, 'Node is gone');
 
-/** Time that a relay may take in addition to the longest time in which an owner sends nothing, in milliseconds. */
+/** Time that a receiving request may take in addition to the interval of heartbeats, in milliseconds. */
 const RELAY_MARGIN_MS = 10_000;
 
 /** Interval at which owners are asked to end responses. A request may reach its owner after that. */
@@ -45,14 +45,13 @@ export interface RelayOptions {
   readonly body: Buffer | undefined;
   /** Time in milliseconds in which the owner has to send something. */
   readonly silenceLimit: number;
-  /** Called when the response is complete, or its client has disconnected. */
+  /** Called when the response is complete, the client has disconnected, or the owner has no such session. */
   readonly onEnd: () => void;
 }
 
 /** Settings of all routers, which the owner of a session applies. Times in milliseconds. */
 export interface RoutingSettings {
   readonly heartbeatDelay: number;
-  readonly openTimeout: number;
 }
 
 /** A request of a session that is not a WebSocket. */
@@ -65,7 +64,8 @@ export interface SessionRequestRoute {
 
 function ignore(): void {}
 
-function sleep(milliseconds: number): Promise<void> {
+/** Waits with the global timer, which simulations replace. */
+export function sleep(milliseconds: number): Promise<void> {
   return new Promise((resolve) => {
     setTimeout(resolve, milliseconds);
   });
@@ -86,7 +86,7 @@ function respondFor(
 export class SessionRelays {
   readonly #node: ClusterNode;
   readonly #state: RouterState;
-  readonly #silenceLimits: { readonly receive: number; readonly send: number };
+  readonly #receiveLimit: number;
   /** Relayed receiving requests without a complete response, and their owners. */
   readonly #receivers = new Map<RequestContext, NodeId>();
   /** Number of relayed sending requests without a response. */
@@ -95,10 +95,7 @@ export class SessionRelays {
   constructor(node: ClusterNode, state: RouterState, settings: RoutingSettings) {
     this.#node = node;
     this.#state = state;
-    this.#silenceLimits = {
-      receive: settings.heartbeatDelay + RELAY_MARGIN_MS,
-      send: settings.openTimeout + RELAY_MARGIN_MS,
-    };
+    this.#receiveLimit = settings.heartbeatDelay + RELAY_MARGIN_MS;
   }
 
   /**
@@ -142,7 +139,7 @@ export class SessionRelays {
     return this.#node.relay(owner, context, {
       mode: this.#state.sessions.isDraining ? 'brief' : undefined,
       body: undefined,
-      silenceLimit: this.#silenceLimits.receive,
+      silenceLimit: this.#receiveLimit,
       onEnd: () => this.#receivers.delete(context),
     });
   }
@@ -162,11 +159,11 @@ export class SessionRelays {
     }
     this.#sends += 1;
     try {
-      const silenceLimit = this.#silenceLimits.send;
       return await this.#node.relay(owner, context, {
         mode: undefined,
         body,
-        silenceLimit,
+        // The owner delays a client that is over its rate limit, or whose handlers are pending, for any time.
+        silenceLimit: Infinity,
         onEnd: ignore,
       });
     } finally {

@@ -29,12 +29,14 @@ function outOfMemory(): SockJSError {
   );
 }
 
+function ignore(): void {}
+
 /** An incomplete body. Once a limit is exceeded, further bytes are read and dropped. */
 export class IncomingBody {
   readonly #limits: BodyLimits;
   readonly #memory: ClientMemory;
   readonly #announced: number;
-  readonly #settle: (result: BodyResult) => void;
+  #settle: (result: BodyResult) => void;
   readonly #deadline: Deadline;
   #buffer: ReceiveBuffer;
   #reservation: MemoryReservation | undefined;
@@ -86,5 +88,7 @@ export class IncomingBody {
     this.#reservation?.release();
     this.#buffer = new ReceiveBuffer(0);
     this.#settle(result);
+    // The request keeps this object, and the function would keep the body.
+    this.#settle = ignore;
   }
 }

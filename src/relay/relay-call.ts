@@ -29,7 +29,7 @@ export interface LinkUser {
 export interface RelayEvents {
   /** Called with the reason that a node has not responded. */
   onFailed(error: Error): void;
-  /** Called when the response is complete, or the client has disconnected. */
+  /** Called when the response is complete, the client has disconnected, or the owner has no such session. */
   onEnd(): void;
   /** Called when the link is no longer needed. */
   onReleased(): void;
@@ -153,6 +153,8 @@ export class RelayCall implements LinkUser, ResponseListener, StreamListener {
   }
 
   onData(bytes: Buffer, isLast: boolean): void {
+    if (this.#state !== 'streaming' && this.#state !== 'sized')
+      throw new Error('bytes outside of a response');
     this.#silence = 0;
     if (bytes.length > 0) this.#passOn(bytes);
     if (!isLast) return;
@@ -161,7 +163,9 @@ export class RelayCall implements LinkUser, ResponseListener, StreamListener {
   }
 
   onUnknown(): void {
-    this.fail('unknown');
+    if (!this.isPending) return this.onAbort();
+    this.#events.onEnd();
+    return this.fail('unknown');
   }
 
   onSent(): void {}

@@ -17,6 +17,9 @@ export const MAX_STREAMS = 100_000;
 /** Unsent bytes of a link above which no more bodies are sent. */
 const MAX_UNSENT_BYTES = 1024 * 1024;
 
+/** Unsent bytes of a link above which it opens no stream. Heads of requests are sent at once, whatever becomes of them. */
+const MAX_UNSENT_HEAD_BYTES = 64 * 1024 * 1024;
+
 /** Interval at which the silence of the other end is counted, in milliseconds. */
 const CHECK_INTERVAL_MS = 500;
 
@@ -75,9 +78,10 @@ export class RelayLink implements StreamLink {
     return this.#socket.writableLength >= MAX_UNSENT_BYTES;
   }
 
-  /** Opens a stream. Returns undefined if there are too many. */
+  /** Opens a stream. Returns undefined if there are too many streams or unsent bytes. */
   open(listener: StreamListener): RelayStream | undefined {
     if (this.#streams.size >= this.#maxStreams) return undefined;
+    if (this.#socket.writableLength >= MAX_UNSENT_HEAD_BYTES) return undefined;
     do this.#lastId = this.#lastId === MAX_ID ? 1 : this.#lastId + 1;
     while (this.#streams.has(this.#lastId));
     const stream = this.#add(this.#lastId);
@@ -93,7 +97,8 @@ export class RelayLink implements StreamLink {
   }
 
   write(frame: Buffer): void {
-    if (this.#hasEnded) return;
+    // A write after the end would destroy the socket, and with it the last bytes.
+    if (this.#hasEnded || this.#socket.writableEnded) return;
     if (!this.#isCorked) this.#cork();
     this.#socket.write(frame);
   }

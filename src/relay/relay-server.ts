@@ -17,7 +17,7 @@ export interface RelayHandler {
 
 export interface RelayServerOptions {
   readonly routers: Iterable<{ readonly handler: RelayHandler }>;
-  /** Called with each request that another node has relayed. */
+  /** Called with each request of a client that another node has relayed. */
   readonly onRelayed: () => void;
 }
 
@@ -57,7 +57,9 @@ export class RelayServer {
       });
       const isHandled = handler.handleRelayed(exchange, request.mode);
       exchange.keepBody();
-      if (isHandled) return this.#options.onRelayed();
+      if (!isHandled) continue;
+      if (request.mode !== 'release') this.#options.onRelayed();
+      return undefined;
     }
     return stream.refuse();
   }

@@ -53,7 +53,7 @@ export class RelayedExchange implements Exchange, StreamListener {
   readonly #stream: RelayStream;
   readonly #writeLimits: WriteLimits;
   readonly #bodyLength: number;
-  /** Bytes of the body that no one has read. Undefined once the body is being read. */
+  /** Bytes of the body that no one has read. Undefined once the body is being read, or the client is gone. */
   #received: ReceivedBody | undefined;
   #body: IncomingBody | undefined;
   #listener: ResponseListener | undefined;
@@ -233,6 +233,7 @@ export class RelayedExchange implements Exchange, StreamListener {
   }
 
   #disconnect(): void {
+    this.#received = undefined;
     this.#watchdog?.stop();
     this.#body?.abort();
     for (const callback of this.#disconnectCallbacks ?? []) callback();

@@ -35,8 +35,8 @@ export class SessionRegistry<App extends ConnectionHandlers = ConnectionHandlers
   readonly stats: SockJSStats;
   /** Called when a session has ended and its close frame is no longer kept. */
   onForgotten: (session: Session) => void = ignore;
-  /** Set while a node of a cluster drains: resolves when it serves no more requests. */
-  whenFinished: Promise<unknown> | undefined;
+  /** Set while a node of a cluster drains: resolves when its clients have their close frames. */
+  whenClosed: Promise<unknown> | undefined;
   readonly memory: RouterMemory;
   /** Sessions of each client address. */
   readonly addresses = new AddressCounts();

@@ -74,11 +74,11 @@ async function deliver(
   const messages = isUtf8(json) ? decodeBody(json.toString('utf8'))?.messages : undefined;
   if (messages === undefined) return context.refuse('bodyInvalid');
   if (messages.length > maxMessages) return context.refuse('tooManyMessages');
-  const { whenFinished } = state.sessions;
-  if (whenFinished !== undefined && session.closeReason !== undefined) {
+  const { whenClosed } = state.sessions;
+  if (whenClosed !== undefined && session.closeReason !== undefined) {
     // A rolling deploy must not acknowledge messages that it drops. The client gets the close frame before the refusal.
-    await whenFinished;
-    return context.refuse('sessionNotFound');
+    // An `await` would keep the messages in memory until then.
+    return whenClosed.then(() => context.refuse('sessionNotFound'));
   }
   if (!session.receive(exchange, messages, body.length)) return context.refuse('sessionNotFound');
   headers.push('Content-Type', PLAIN_TEXT);

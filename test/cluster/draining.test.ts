@@ -81,6 +81,15 @@ test('a closed router gets no relayed requests, and its prefix is free again', a
   await next.close();
 });
 
+test('a node whose router is replaced no longer drains', async (t) => {
+  const [one, two] = await startNodes(t, 2);
+  await one.router.close({ timeout: 0 });
+  await until(() => drainingNodes(two).length === 1, 'the card');
+  const next = new SockJSRouter(Echo, '/echo', { cluster: one.cluster, logger: false });
+  t.after(() => next.close({ timeout: 0 }));
+  await until(() => drainingNodes(two).length === 0, 'the next card');
+});
+
 for (let run = 1; run <= 5; run += 1)
   test(`close() of a cluster closes its routers first, run ${run}`, async (t) => {
     const [one, two] = await startNodes(t, 2);

@@ -1,10 +1,11 @@
 /** The owner of a session sees a relayed request as its client has sent it, and its client gets the owner's response. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { ConnectionInfo } from '../../src/index.ts';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type ConnectionInfo, SockJSConnection } from '../../src/index.ts';
 import { startNodes } from '../../testkit/cluster-nodes.ts';
 import { type Headers, httpConnection, httpRequest } from '../../testkit/raw-http.ts';
-import { until } from '../../testkit/until.ts';
+import { deferred, until } from '../../testkit/until.ts';
 
 const POLL = { method: 'POST', path: '/echo/000/session/xhr' };
 
@@ -146,3 +147,26 @@ for (const transport of ['jsonp', 'htmlfile'])
     assert.deepEqual([refused.status, refused.body], [500, 'invalid "callback" parameter']);
     assert.equal((await httpRequest(two.port, { path })).status, 500);
   });
+
+test('a relayed message waits as long as the owner delays the input of its client', async (t) => {
+  const handling = deferred();
+  const received: string[] = [];
+  class Slow extends SockJSConnection {
+    override async onMessage(text: string): Promise<void> {
+      received.push(text);
+      if (text === 'first') await handling.promise;
+    }
+  }
+  const settings = { maxConcurrentHandlers: 1, openTimeout: 100 };
+  const [one, two] = await startNodes(t, 2, { connection: Slow, settings });
+  await httpRequest(one.port, POLL);
+  assert.equal((await httpRequest(two.port, send('first'))).status, 204);
+  httpConnection(t, one.port).send(POLL);
+  const second = httpConnection(t, two.port).send(send('second'));
+  // Longer than the margin that a receiving request has.
+  await sleep(11_500);
+  handling.resolve();
+  assert.equal((await second.response()).status, 204);
+  assert.deepEqual(received, ['first', 'second']);
+  assert.equal(two.cluster.stats.ownersLost, 0);
+});

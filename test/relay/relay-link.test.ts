@@ -4,6 +4,7 @@ import { type TestContext, test } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import {
   FRAME_TYPES,
+  MAX_HEAD_BYTES,
   WINDOW_BYTES,
   encodeControl,
   encodeCredit,
@@ -202,6 +203,25 @@ test('a link has a limited number of streams', async (t) => {
   assert.deepEqual(pair.ends, []);
 });
 
+test('requests that are given up do not pile up for a node that reads nothing', async (t) => {
+  const pair = connect(t);
+  const { edge, edgeSocket, ownerSocket } = pair;
+  ownerSocket.pause();
+  const head = 'x'.repeat(MAX_HEAD_BYTES);
+  let isRefused = false;
+  for (let count = 0; count < 400 && !isRefused; count += 1) {
+    const stream = edge.open(new Recorder());
+    isRefused = stream === undefined;
+    stream?.request(head, '');
+    stream?.abort();
+  }
+  assert.ok(isRefused);
+  assert.ok(edgeSocket.writableLength < 66 * 1024 * 1024, String(edgeSocket.writableLength));
+  ownerSocket.resume();
+  await until(() => edgeSocket.writableLength === 0, 'all requests');
+  await request(pair);
+});
+
 test('an abort of either end reaches the other one', async (t) => {
   const pair = connect(t);
   const first = await request(pair);
@@ -302,6 +322,23 @@ test('a link that closes sends its last bytes first', async (t) => {
   pair.owner.close();
   await until(() => pair.ends.length === 2, 'the end of both links');
   assert.equal(recorder.isComplete, true);
+});
+
+test('a link that closes sends its last bytes, also if the other end sends more', async (t) => {
+  const pair = connect(t);
+  const requests = [await request(pair), await request(pair), await request(pair)];
+  pair.edgeSocket.pause();
+  for (const { far } of requests) far.respond('200', 'x'.repeat(WINDOW_BYTES), true);
+  pair.owner.close();
+  pair.edge.probe(() => {});
+  await nextTurn();
+  await nextTurn();
+  pair.edgeSocket.resume();
+  await until(() => pair.ends.length === 2, 'the end of both links');
+  assert.deepEqual(
+    requests.map(({ recorder }) => recorder.isComplete),
+    [true, true, true],
+  );
 });
 
 test('a response is confirmed once, and its stream is then forgotten', async (t) => {

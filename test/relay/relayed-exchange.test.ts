@@ -215,6 +215,15 @@ test('a body that its client does not complete is aborted', async (t) => {
   assert.equal(exchange.isDisconnected, true);
 });
 
+for (const length of [5, 200_000])
+  test(`a body of ${length} bytes is aborted if its client disconnects before it is read`, async (t) => {
+    const { exchange, stream } = await relay(t, { body: 'x'.repeat(length) });
+    stream.abort();
+    await until(() => exchange.isDisconnected, 'the abort');
+    const body = exchange.readBody({ ...LIMITS, timeout: 100 }, MEMORY);
+    assert.equal(Reflect.get(await body, 'code'), 'ERR_BODY_ABORTED');
+  });
+
 test('a response finishes when the other node has confirmed it', async (t) => {
   const { exchange, edge, events, stream } = await relay(t);
   edge.confirms = false;

@@ -19,6 +19,9 @@ const GONE_CODES = new Set(['ECONNREFUSED', 'ECONNRESET', 'EPIPE']);
 /** Time for the connection to a node, in milliseconds. */
 const CONNECT_TIMEOUT_MS = 2000;
 
+/** Time for the response to the upgrade request, and the connection, in milliseconds. A link may be silent as long. */
+const OPEN_TIMEOUT_MS = 15_000;
+
 /** Time after which an idle link is closed, in milliseconds. */
 const IDLE_TIMEOUT_MS = 10_000;
 
@@ -48,7 +51,7 @@ export class OutgoingLink {
   #link: RelayLink | undefined;
   #isConnecting = true;
   #hasEnded = false;
-  #connectTime = 0;
+  #openingTime = 0;
   #idleTime = 0;
 
   constructor({ host, port, node }: RelayTarget, secret: string, events: OutgoingLinkEvents) {
@@ -98,7 +101,8 @@ export class OutgoingLink {
 
   /** Adds to the time in which nothing has happened. */
   addTime(ms: number): void {
-    if (this.#isConnecting) return this.#addConnectTime(ms);
+    if (this.#link === undefined) this.#addOpeningTime(ms);
+    if (this.#isConnecting) return undefined;
     this.#idleTime = this.#users.size === 0 ? this.#idleTime + ms : 0;
     if (this.#idleTime >= IDLE_TIMEOUT_MS) return this.close();
     for (const user of this.#users) user.addSilence(ms);
@@ -111,10 +115,11 @@ export class OutgoingLink {
     this.#request.destroy();
   }
 
-  #addConnectTime(ms: number): void {
-    this.#connectTime += ms;
-    if (this.#connectTime >= CONNECT_TIMEOUT_MS)
-      this.#request.destroy(new Error(`no connection within ${CONNECT_TIMEOUT_MS} ms`));
+  #addOpeningTime(ms: number): void {
+    this.#openingTime += ms;
+    const limit = this.#isConnecting ? CONNECT_TIMEOUT_MS : OPEN_TIMEOUT_MS;
+    if (this.#openingTime >= limit)
+      this.#request.destroy(new Error(`no connection within ${limit} ms`));
   }
 
   #outcomeOf(error: Error): RelayOutcome {

@@ -29,7 +29,7 @@ export interface RelayRequest extends RelayedRequest {
   readonly body: Buffer | undefined;
   /** Time in milliseconds in which the owner has to send something. */
   readonly silenceLimit: number;
-  /** Called when the response is complete, or the client has disconnected. */
+  /** Called when the response is complete, the client has disconnected, or the owner has no such session. */
   readonly onEnd: () => void;
 }
 

@@ -13,6 +13,7 @@ import {
   FrameParser,
   type RelayFrame,
   encodeControl,
+  encodeData,
   encodeHead,
   splitHead,
 } from '../../../src/relay/frames.ts';
@@ -122,6 +123,11 @@ test('a response with a length that the owner cuts off is cut off for the client
 for (const [name, end] of [
   ['the end of the link', (link: TestLink) => link.socket.end()],
   ['an abort', (link: TestLink) => link.send(encodeControl(FRAME_TYPES.abort, 1))],
+  ['an unknown session', (link: TestLink) => link.send(encodeControl(FRAME_TYPES.unknown, 1))],
+  [
+    'a second response',
+    (link: TestLink) => link.send(encodeHead(FRAME_TYPES.response, 1, '200', '', true)),
+  ],
 ] as const)
   test(`a stream that the owner cuts off by ${name} ends for the client`, async (t) => {
     const port = await startTestOwner(t, (link, request) => {
@@ -131,6 +137,32 @@ for (const [name, end] of [
     assert.equal(await outcome, 'responded');
     assert.equal((await client.response()).body, 'abc');
   });
+
+test('bytes before a response are not passed on, and end the link', async (t) => {
+  const link = deferred<TestLink>();
+  const port = await startTestOwner(t, (opened) => {
+    link.resolve(opened.send(encodeData(1, 'forged', false)));
+  });
+  const { client, outcome } = await startRelay(t, port);
+  assert.equal(await outcome, 'gone');
+  await (await link.promise).closed();
+  assert.equal(client.raw.available, 0);
+});
+
+test('bytes after the end of a response are not passed on, and end the link', async (t) => {
+  const link = deferred<TestLink>();
+  const port = await startTestOwner(t, (opened, request) => {
+    link.resolve(opened.send(respond(request, [], 'abc')));
+  });
+  const { client } = await startRelay(t, port);
+  assert.equal((await client.readHead()).status, 200);
+  assert.equal(await client.nextChunk(), 'abc');
+  const opened = await link.promise;
+  opened.send(Buffer.concat([encodeData(1, '', true), encodeData(1, 'forged', false)]));
+  assert.equal(await client.nextChunk(), undefined);
+  await opened.closed();
+  assert.equal(client.raw.available, 0);
+});
 
 test('a link that the owner ends without a response means that it is gone', async (t) => {
   const port = await startTcpServer(t, (socket) => socket.destroy());
@@ -153,6 +185,22 @@ test('an owner without a response is given up after the limit, and may have hand
     assert.equal(await outcome, 'gone');
     assert.deepEqual(failures, ['no response within 1000 ms']);
   }
+});
+
+test('an owner that does not open the link is given up after 15 s', async (t) => {
+  const virtual = new VirtualProcess(t.mock);
+  let isConnected = false;
+  const port = await startTcpServer(t, () => {
+    isConnected = true;
+  });
+  const { outcome, failures } = await startRelay(t, port, { silenceLimit: Infinity });
+  await advance(virtual, () => isConnected);
+  await virtual.run(14_000);
+  assert.deepEqual(failures, []);
+  await virtual.run(2000);
+  await advance(virtual, () => failures.length > 0);
+  assert.equal(await outcome, 'gone');
+  assert.deepEqual(failures, ['no connection within 15000 ms']);
 });
 
 test('an owner that becomes silent in a response is given up after the limit', async (t) => {
