@@ -1,8 +1,9 @@
+import { sleep } from '../base/sleep.ts';
 import type { RelayHandler } from '../relay/relay-server.ts';
 import type { RequestContext } from '../http/request-context.ts';
 import type { RouterState } from '../http/router-state.ts';
 import type { LocalNode, NodeRouter } from './local-node.ts';
-import { type RoutingSettings, type SessionRequestRoute, sleep } from './session-relays.ts';
+import type { RoutingSettings, SessionRequestRoute } from './session-relays.ts';
 import { SessionRouting } from './session-routing.ts';
 
 /**

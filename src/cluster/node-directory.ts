@@ -1,16 +1,11 @@
 import type { SockJSLogger } from '../base/logging.ts';
+import { sleep } from '../base/sleep.ts';
 import type { NodeId } from '../backplane/backplane.ts';
 import type { RelayTarget } from '../hosts/node/outgoing-link.ts';
 import { type NodeCard, parseCard } from './node-card.ts';
 
 /** Interval at which a node that is not a member is probed, in milliseconds. */
 const PROBE_INTERVAL_MS = 3000;
-
-function wait(milliseconds: number): Promise<void> {
-  return new Promise((resolve) => {
-    setTimeout(resolve, milliseconds).unref();
-  });
-}
 
 /** A node of a cluster, as the other nodes know it. */
 export interface ClusterNodeInfo {
@@ -113,7 +108,7 @@ export class NodeDirectory {
       // oxlint-disable-next-line no-await-in-loop -- one probe after the other
       responds = await this.#connections.probe(target, this.#secret());
       // oxlint-disable-next-line no-await-in-loop
-      if (responds) await wait(PROBE_INTERVAL_MS);
+      if (responds) await sleep(PROBE_INTERVAL_MS, false);
     }
     if (!isWatched()) return;
     this.#unlisted.delete(node);

@@ -1,4 +1,5 @@
 /** Relays of the requests of one router to the owners of their sessions. */
+import { sleep } from '../base/sleep.ts';
 import type { Backplane, NodeId } from '../backplane/backplane.ts';
 import type { RelayOutcome } from '../relay/relay-call.ts';
 import type { RelayMode } from '../relay/relay-head.ts';
@@ -65,12 +66,6 @@ export interface SessionRequestRoute {
 function ignore(): void {}
 
 /** Waits with the global timer, which simulations replace. */
-export function sleep(milliseconds: number): Promise<void> {
-  return new Promise((resolve) => {
-    setTimeout(resolve, milliseconds);
-  });
-}
-
 /** Responds for an owner that has not responded. */
 function respondFor(
   outcome: RelayOutcome,
