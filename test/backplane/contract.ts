@@ -228,6 +228,18 @@ export function testContract(name: string, startEngine: () => Promise<EngineUnde
     assert.deepEqual(one.messages, [], 'a node does not receive its own messages');
   });
 
+  define('a subscription that ends and begins again at once delivers', 2, async (nodes) => {
+    const [one, two] = pair(nodes);
+    await two.backplane.subscribe('topic');
+    two.backplane.unsubscribe('topic');
+    const first = two.backplane.subscribe('topic');
+    two.backplane.unsubscribe('topic');
+    await Promise.all([first, two.backplane.subscribe('topic')]);
+    await two.backplane.subscribe('fence'); // The engine has everything before it.
+    one.backplane.publish('topic', 'message');
+    await until(() => two.messages.length === 1, 'the message');
+  });
+
   define('records that two nodes renew at once are kept', 2, async (_, engine, namespace) => {
     const engines = [await engine.createEngine(), await engine.createEngine()];
     for (const each of engines) await each.connect(namespace, NO_ENGINE_LISTENER);
