@@ -237,9 +237,8 @@ export class EngineBackplane implements Backplane, EngineListener {
       this.#updateMembers(await withDeadline(this.#engine.keepMember(this.#node, this.#card)));
       if (wasDown) this.#goUp();
       const now = this.#clock();
-      await withDeadline(
-        Promise.all([this.#claims.renew(now), this.#facts.renew(now), this.#shared.renew(now)]),
-      );
+      await withDeadline(this.#shared.renew(now));
+      await Promise.all([this.#claims.renew(now), this.#facts.renew(now)]);
       await this.#topics.beat();
       if (wasDown) await this.#topics.announce();
     } catch (error) {
@@ -257,7 +256,7 @@ export class EngineBackplane implements Backplane, EngineListener {
     await withDeadline(this.#shared.read());
     if (incarnation !== this.#shared.incarnation) this.#hasLostRecords = true;
     const now = this.#clock();
-    await withDeadline(Promise.all([this.#claims.republish(now), this.#facts.republish(now)]));
+    await Promise.all([this.#claims.republish(now), this.#facts.republish(now)]);
     await this.#topics.restore();
     // Before the next message: a subscriber that knows none of this node would not notice the gap.
     await this.#topics.publishMarks();

@@ -1,6 +1,6 @@
 import type { NodeId } from './backplane.ts';
 import type { Engine } from './engine.ts';
-import { withDeadline } from './with-deadline.ts';
+import { inBatches, withDeadline } from './with-deadline.ts';
 
 /** Facts are renewed when a third of their lifetime has passed. */
 const RENEWAL_INTERVAL_MS = 20_000;
@@ -66,15 +66,14 @@ export class FactKeeper {
   /** Stores all facts again. */
   async republish(now: number): Promise<void> {
     this.#renewed = now;
-    const topics = new Set([...this.#facts.keys(), ...this.#failed]);
-    await Promise.all(Array.from(topics, (topic) => this.#replace(topic)));
+    await this.#replaceAll([...new Set([...this.#facts.keys(), ...this.#failed])]);
   }
 
   /** Removes all facts. */
   async clear(): Promise<void> {
     const topics = [...this.#facts.keys()];
     this.#facts.clear();
-    await Promise.all(topics.map((topic) => this.#replace(topic)));
+    await this.#replaceAll(topics);
   }
 
   #update(topic: string, field: string, value: string | undefined): void {
@@ -99,6 +98,10 @@ export class FactKeeper {
       if (this.#failed.size < MAX_FAILED_TOPICS) this.#failed.add(topic);
       this.#onError(error);
     }
+  }
+
+  #replaceAll(topics: readonly string[]): Promise<void> {
+    return inBatches(topics, (batch) => Promise.all(batch.map((topic) => this.#replace(topic))));
   }
 
   /** Replaces all facts of a topic, so that a removal that was not stored takes effect. */

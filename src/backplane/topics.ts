@@ -1,5 +1,5 @@
 import type { NodeId } from './backplane.ts';
-import { withDeadline } from './with-deadline.ts';
+import { inBatches, withDeadline } from './with-deadline.ts';
 import type { Engine } from './engine.ts';
 import { TopicPublisher, TopicSubscriber } from './topic-messages.ts';
 
@@ -90,8 +90,12 @@ export class Topics {
 
   /** Subscribes to all topics again. */
   async restore(): Promise<void> {
-    const topics = [this.#probeTopic, MEMBERS_TOPIC, ...this.#subscribed];
-    await withDeadline(Promise.all(topics.map((topic) => this.#engine.subscribe(topic))));
+    const subscribe = (topic: string): Promise<void> => this.#engine.subscribe(topic);
+    await withDeadline(Promise.all([this.#probeTopic, MEMBERS_TOPIC].map(subscribe)));
+    await inBatches([...this.#subscribed], (batch) =>
+      // The node may have unsubscribed in the meantime.
+      Promise.all(batch.filter((topic) => this.#subscribed.has(topic)).map(subscribe)),
+    );
     for (const topic of this.#subscribed) this.#subscriber.subscribe(topic);
     this.#lastProbe = this.#probesSent;
   }
