@@ -75,8 +75,8 @@ export interface Backplane {
   /**
    * Sets a fact, which all nodes can read until it is removed or this node is gone.
    * @param value undefined removes the fact
-   * @returns a promise that resolves when the fact is stored, or after 2 s. A fact that could not be stored is stored
-   * after the outage
+   * @returns a promise that resolves when the fact is stored, or could not be within 2 s. A later heartbeat stores it
+   * then, and reports missed messages of the topic to the subscribers
    */
   setFact(topic: string, field: string, value: string | undefined): Promise<void>;
   /** Returns the facts of a topic, of each member that has set some. */

@@ -79,7 +79,10 @@ export class EngineBackplane implements Backplane, EngineListener {
     this.#availability = new Availability(clock);
     this.#heartbeatInterval = heartbeatInterval;
     this.#claims = new ClaimKeeper(engine, this.#node, (key) => this.#listener.onClaimLost(key));
-    this.#facts = new FactKeeper(engine, this.#node, (error) => this.#warn('store facts', error));
+    this.#facts = new FactKeeper(engine, this.#node, {
+      onError: (error) => this.#warn('store facts', error),
+      onStoredLate: (topic) => this.#topics.reportMissed(topic),
+    });
     this.#shared = new SharedRecords(engine);
     this.#topics = new Topics(engine, this.#node, {
       onMessage: (topic, from, data) => this.#listener.onMessage(topic, from, data),
@@ -174,7 +177,7 @@ export class EngineBackplane implements Backplane, EngineListener {
   }
 
   setFact(topic: string, field: string, value: string | undefined): Promise<void> {
-    return this.#facts.set(topic, field, value);
+    return this.#facts.set(topic, field, value, this.isUp);
   }
 
   async facts(topic: string): Promise<ReadonlyMap<NodeId, ReadonlyMap<string, string>>> {

@@ -111,6 +111,11 @@ export class Topics {
     this.#subscriber.retain(members);
   }
 
+  /** Lets the subscribers of other nodes report missed messages, with the next marks. */
+  reportMissed(topic: string): void {
+    this.#publisher.lose(topic);
+  }
+
   /** Announces a change of the members. Without the announcement, other nodes notice it at their next heartbeat. */
   async announce(): Promise<void> {
     await withDeadline(this.#engine.publish(MEMBERS_TOPIC, this.#node));

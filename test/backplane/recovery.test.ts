@@ -58,3 +58,42 @@ test('a node with more claims than the engine stores within 2 s recovers', async
   assert.notEqual(await other.owner('key0'), undefined);
   assert.notEqual(await other.owner('key5999'), undefined);
 });
+
+/** An engine whose writes of facts can fail alone. */
+class FailingEngine extends MemoryEngine {
+  writes = 0;
+  fails = false;
+
+  override writeFields(key: string, changes: ReadonlyMap<string, string>): Promise<void> {
+    this.writes += 1;
+    return this.fails ? Promise.reject(new Error('full')) : super.writeFields(key, changes);
+  }
+}
+
+test('a fact that could not be stored is stored by the next heartbeat, and reported', async (t) => {
+  const hub = new MemoryHub();
+  const engine = new FailingEngine(hub);
+  const { backplane: one } = await join(t, engine);
+  const { backplane: two, missed } = await join(t, new MemoryEngine(hub));
+  await two.subscribe('topic');
+  await one.setFact('topic', 'ann', 'x');
+  engine.fails = true;
+  await one.setFact('topic', 'ann', undefined);
+  assert.equal((await two.facts('topic')).size, 1, 'a reader has the old value');
+  await until(() => missed.includes('topic'), 'the report');
+  assert.equal((await two.facts('topic')).size, 0);
+});
+
+test('facts are not queued for an engine that is away', async (t) => {
+  const hub = new MemoryHub();
+  const faults = new EngineFaults();
+  const engine = new FailingEngine(hub);
+  const { backplane: one } = await join(t, faults.wrap(engine));
+  const { backplane: two } = await join(t, new MemoryEngine(hub));
+  faults.freeze();
+  await until(() => !one.isUp, 'the outage');
+  await Promise.all(['ann', 'bob'].map((field) => one.setFact('topic', field, 'x')));
+  faults.thaw();
+  await until(async () => (await two.facts('topic')).size === 1, 'the facts');
+  assert.equal(engine.writes, 0);
+});
