@@ -271,6 +271,28 @@ export function testContract(name: string, startEngine: () => Promise<EngineUnde
     await Promise.all([one.close(), two.close()]);
   });
 
+  define('fields that change while they are replaced are kept', 0, async (_, engine, namespace) => {
+    const created = await engine.createEngine();
+    try {
+      await created.connect(namespace, NO_ENGINE_LISTENER);
+      await created.writeFields('key', new Map([['ann', 'x']]));
+      const fields = new Map([['ann', 'x']]);
+      const replaced = created.replaceFields('key', fields);
+      await new Promise(setImmediate); // The operation has begun.
+      fields.clear();
+      fields.set('bob', 'x');
+      const changes = new Map([
+        ['ann', undefined],
+        ['bob', 'x'],
+      ]);
+      await Promise.all([replaced, created.writeFields('key', changes)]);
+      assert.deepEqual([...(await created.readFields('key'))], [['bob', 'x']]);
+      await created.replaceFields('key', new Map());
+    } finally {
+      await created.close();
+    }
+  });
+
   define('facts are read by other nodes until they are removed', 2, async (nodes) => {
     const [one, two] = pair(nodes);
     const read = async (): Promise<string> => {
