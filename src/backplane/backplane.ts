@@ -34,6 +34,18 @@ export interface BackplaneListener {
   onDown(): void;
 }
 
+function ignore(): void {}
+
+/** Listener of a node that is not a member. */
+export const NO_BACKPLANE_LISTENER: BackplaneListener = {
+  onMessage: ignore,
+  onMissed: ignore,
+  onMembers: ignore,
+  onClaimLost: ignore,
+  onUp: ignore,
+  onDown: ignore,
+};
+
 /** Settings for joining a cluster. */
 export interface Membership {
   /** Prefix of all keys and topics, which separates clusters that share an engine. */
