@@ -247,7 +247,7 @@ export class EngineBackplane implements Backplane, EngineListener {
       const now = this.#clock();
       await withDeadline(this.#shared.renew(now));
       await Promise.all([this.#claims.renew(now), this.#facts.renew(now)]);
-      await this.#topics.beat();
+      await this.#topics.beat(now, this.#heartbeatInterval / 2);
       if (wasDown) await this.#topics.announce();
     } catch (error) {
       this.#goDown(describeError(error));

@@ -35,6 +35,9 @@ export class Topics {
   #pendingPublishes = 0;
   #pendingUnits = 0;
   #probesSent = 0;
+  /** Time of the last probe that was sent. */
+  #probed = -Infinity;
+  /** Number of the last probe that was received. */
   #lastProbe = 0;
   /** Number of messages that could not be published. */
   lost = 0;
@@ -133,8 +136,20 @@ export class Topics {
     await withDeadline(Promise.all([...this.#publisher.takeMarks()].map(publish)));
   }
 
-  /** Checks with a probe that the subscriptions deliver, and publishes marks. */
-  async beat(): Promise<void> {
+  /**
+   * Checks with probes that the subscriptions deliver, and publishes marks.
+   * @param minInterval time between two probes in milliseconds. Changes of other nodes cause heartbeats in between, and
+   * a slow subscription needs time
+   */
+  async beat(now: number, minInterval: number): Promise<void> {
+    if (now - this.#probed >= minInterval) {
+      this.#probed = now;
+      await this.#probe();
+    }
+    await this.publishMarks();
+  }
+
+  async #probe(): Promise<void> {
     if (this.#probesSent - this.#lastProbe >= MAX_LOST_PROBES) {
       this.#listener.onDeaf();
       await withDeadline(this.#engine.resubscribe());
@@ -143,7 +158,6 @@ export class Topics {
     }
     this.#probesSent += 1;
     await withDeadline(this.#engine.publish(this.#probeTopic, String(this.#probesSent)));
-    await this.publishMarks();
   }
 
   #isFull(count: number, units: number): boolean {
