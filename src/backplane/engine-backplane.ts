@@ -188,8 +188,7 @@ export class EngineBackplane implements Backplane, EngineListener {
   }
 
   leave(): Promise<void> {
-    this.#left ??= this.#leave();
-    return this.#left;
+    return (this.#left ??= this.#leave());
   }
 
   async #leave(): Promise<void> {
@@ -242,6 +241,7 @@ export class EngineBackplane implements Backplane, EngineListener {
     try {
       const wasDown = !this.isUp;
       if (wasDown) await this.#restore();
+      if (this.#left !== undefined) return;
       this.#updateMembers(await withDeadline(this.#engine.keepMember(this.#node, this.#card)));
       if (wasDown) this.#goUp();
       const now = this.#clock();

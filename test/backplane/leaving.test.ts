@@ -73,3 +73,20 @@ test('a node that could not join stays away when its backplane is available agai
   assert.equal(hub.subscribers.size, 0, 'no subscription');
   assert.ok(engine.isClosed);
 });
+
+test('a node that leaves while it recovers is no member afterwards', async () => {
+  const faults = new EngineFaults();
+  const hub = new MemoryHub();
+  const options = { heartbeatInterval: HEARTBEAT_INTERVAL_MS };
+  const backplane = new EngineBackplane(faults.wrap(new MemoryEngine(hub)), options);
+  const logger = new RecordingLogger();
+  await backplane.join({ namespace: 'test', card: '', listener: LISTENER, logger });
+  faults.cut();
+  faults.freeze();
+  await faults.mend(); // The recovery begins, and waits.
+  const left = backplane.leave();
+  faults.thaw();
+  await left;
+  await sleep(3 * HEARTBEAT_INTERVAL_MS);
+  assert.deepEqual([...hub.members.keys()], []);
+});
