@@ -34,6 +34,18 @@ export interface BackplaneListener {
   onDown(): void;
 }
 
+function ignore(): void {}
+
+/** Listener of a node that is not a member. */
+export const NO_BACKPLANE_LISTENER: BackplaneListener = {
+  onMessage: ignore,
+  onMissed: ignore,
+  onMembers: ignore,
+  onClaimLost: ignore,
+  onUp: ignore,
+  onDown: ignore,
+};
+
 /** Settings for joining a cluster. */
 export interface Membership {
   /** Prefix of all keys and topics, which separates clusters that share an engine. */
@@ -75,8 +87,8 @@ export interface Backplane {
   /**
    * Sets a fact, which all nodes can read until it is removed or this node is gone.
    * @param value undefined removes the fact
-   * @returns a promise that resolves when the fact is stored, or after 2 s. A fact that could not be stored is stored
-   * after the outage
+   * @returns a promise that resolves when the fact is stored, or could not be within 2 s. A later heartbeat stores it
+   * then, and reports missed messages of the topic to the subscribers
    */
   setFact(topic: string, field: string, value: string | undefined): Promise<void>;
   /** Returns the facts of a topic, of each member that has set some. */

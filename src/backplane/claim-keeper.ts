@@ -1,8 +1,12 @@
 import type { Claim, NodeId } from './backplane.ts';
 import type { Engine } from './engine.ts';
+import { inBatches } from './with-deadline.ts';
 
 /** Claims are renewed when a third of their lifetime has passed. */
 const RENEWAL_INTERVAL_MS = 20 * 60 * 1000;
+
+/** Renewals of one heartbeat, which must not delay the next one. The others follow then. */
+const MAX_RENEWALS = 1000;
 
 /** Separates the owner from its text for late requests. */
 const SEPARATOR = ' ';
@@ -48,25 +52,25 @@ export class ClaimKeeper {
     return this.#renewals.delete(key);
   }
 
-  /** Renews the claims whose time has come. */
+  /** Renews claims whose time has come. */
   renew(now: number): Promise<void> {
     const due: string[] = [];
     for (const [key, renewed] of this.#renewals) {
-      if (now - renewed < RENEWAL_INTERVAL_MS) break;
+      if (now - renewed < RENEWAL_INTERVAL_MS || due.length === MAX_RENEWALS) break;
       due.push(key);
     }
-    return this.#keep(due, now);
+    return inBatches(due, (keys) => this.#keep(keys, now));
   }
 
   /** Stores all claims again. */
   republish(now: number): Promise<void> {
-    return this.#keep([...this.#renewals.keys()], now);
+    return inBatches([...this.#renewals.keys()], (keys) => this.#keep(keys, now));
   }
 
-  async #keep(keys: readonly string[], now: number): Promise<void> {
-    if (keys.length === 0) return;
-    const lost = await this.#engine.keep('claim', new Map(keys.map((key) => [key, this.#node])));
+  async #keep(batch: readonly string[], now: number): Promise<void> {
     // A claim may have been released in the meantime.
+    const keys = batch.filter((key) => this.#renewals.has(key));
+    const lost = await this.#engine.keep('claim', new Map(keys.map((key) => [key, this.#node])));
     for (const key of keys) if (this.#renewals.has(key)) this.add(key, now);
     for (const key of lost) if (this.remove(key)) this.#onLost(key);
   }

@@ -2,7 +2,14 @@ import { randomBytes } from 'node:crypto';
 import { SockJSError } from '../base/errors.ts';
 import { type SockJSLogger, describeError } from '../base/logging.ts';
 import { RouterLog } from '../base/router-log.ts';
-import type { Backplane, BackplaneListener, Claim, Membership, NodeId } from './backplane.ts';
+import {
+  type Backplane,
+  type BackplaneListener,
+  type Claim,
+  type Membership,
+  NO_BACKPLANE_LISTENER,
+  type NodeId,
+} from './backplane.ts';
 import { Availability } from './availability.ts';
 import { ClaimKeeper, formatClosing, parseClaim } from './claim-keeper.ts';
 import { type Engine, type EngineListener, RECORD_TTL_MS } from './engine.ts';
@@ -19,20 +26,7 @@ const RECONNECT_INTERVAL_MS = 500;
 /** Interval at which a missing claim is looked up again while nodes store theirs. */
 const RECOVERY_POLL_MS = 100;
 
-const NO_LISTENER: BackplaneListener = {
-  onMessage: ignore,
-  onMissed: ignore,
-  onMembers: ignore,
-  onClaimLost: ignore,
-  onUp: ignore,
-  onDown: ignore,
-};
-
 function ignore(): void {}
-
-function randomName(): string {
-  return randomBytes(12).toString('base64url');
-}
 
 function isEqual(one: ReadonlyMap<string, string>, other: ReadonlyMap<string, string>): boolean {
   return one.size === other.size && [...one].every(([key, value]) => other.get(key) === value);
@@ -53,7 +47,7 @@ export interface EngineBackplaneOptions {
 
 /** A backplane over an engine. It keeps membership, claims and facts alive, and stores them again after an outage. */
 export class EngineBackplane implements Backplane, EngineListener {
-  readonly #node: NodeId = randomName();
+  readonly #node: NodeId = randomBytes(12).toString('base64url');
   readonly #engine: Engine;
   readonly #clock: () => number;
   readonly #heartbeatInterval: number;
@@ -62,14 +56,14 @@ export class EngineBackplane implements Backplane, EngineListener {
   readonly #shared: SharedRecords;
   readonly #topics: Topics;
   readonly #availability: Availability;
-  #listener: BackplaneListener = NO_LISTENER;
+  #listener: BackplaneListener = NO_BACKPLANE_LISTENER;
   #logger: SockJSLogger = new RouterLog(false, '');
   #card = '';
   #members: ReadonlyMap<NodeId, string> = new Map();
   #timer: NodeJS.Timeout | undefined;
   #isBeating = false;
   #beatsAgain = false;
-  #hasLeft = false;
+  #left: Promise<void> | undefined;
   #hasLostRecords = false;
 
   constructor(engine: Engine, options: EngineBackplaneOptions = {}) {
@@ -79,16 +73,19 @@ export class EngineBackplane implements Backplane, EngineListener {
     this.#availability = new Availability(clock);
     this.#heartbeatInterval = heartbeatInterval;
     this.#claims = new ClaimKeeper(engine, this.#node, (key) => this.#listener.onClaimLost(key));
-    this.#facts = new FactKeeper(engine, this.#node, (error) => this.#warn('store facts', error));
+    this.#facts = new FactKeeper(engine, this.#node, {
+      onError: (error) =>
+        this.#logger.warn(`The backplane could not store facts: ${describeError(error)}`),
+      onStoredLate: (topic) => this.#topics.reportMissed(topic),
+    });
     this.#shared = new SharedRecords(engine);
     this.#topics = new Topics(engine, this.#node, {
       onMessage: (topic, from, data) => this.#listener.onMessage(topic, from, data),
       onMissed: (topic, from) => this.#listener.onMissed(topic, from),
-      onDeaf: () => {
+      onDeaf: () =>
         this.#logger.warn(
           'The backplane delivers no messages. Its subscriptions are opened again.',
-        );
-      },
+        ),
       onMembersChanged: () => {
         if (this.isUp) this.#beatSoon();
       },
@@ -107,12 +104,21 @@ export class EngineBackplane implements Backplane, EngineListener {
     return this.#availability.isUp;
   }
 
-  async join({ namespace, card, listener, logger }: Membership): Promise<NodeId> {
-    if (this.#timer !== undefined || this.#hasLeft)
-      throw new SockJSError(
-        'ERR_BACKPLANE',
-        'A backplane joins one cluster, once. Create another one.',
-      );
+  async join(membership: Membership): Promise<NodeId> {
+    if (this.#timer !== undefined || this.#left !== undefined) {
+      const text = 'A backplane joins one cluster, once. Create another one.';
+      throw new SockJSError('ERR_BACKPLANE', text);
+    }
+    try {
+      await this.#join(membership);
+    } catch (error) {
+      this.leave().catch(ignore);
+      throw error;
+    }
+    return this.#node;
+  }
+
+  async #join({ namespace, card, listener, logger }: Membership): Promise<void> {
     this.#card = card;
     this.#logger = logger;
     await withDeadline(this.#engine.connect(namespace, this));
@@ -124,7 +130,6 @@ export class EngineBackplane implements Backplane, EngineListener {
     this.#updateMembers(cards);
     this.#schedule();
     await this.#topics.announce();
-    return this.#node;
   }
 
   async setCard(card: string): Promise<void> {
@@ -165,8 +170,8 @@ export class EngineBackplane implements Backplane, EngineListener {
     this.#topics.publish(topic, data, this.isUp);
   }
 
-  async subscribe(topic: string): Promise<void> {
-    await this.#topics.subscribe(topic);
+  subscribe(topic: string): Promise<void> {
+    return this.#topics.subscribe(topic);
   }
 
   unsubscribe(topic: string): void {
@@ -174,7 +179,7 @@ export class EngineBackplane implements Backplane, EngineListener {
   }
 
   setFact(topic: string, field: string, value: string | undefined): Promise<void> {
-    return this.#facts.set(topic, field, value);
+    return this.#facts.set(topic, field, value, this.isUp);
   }
 
   async facts(topic: string): Promise<ReadonlyMap<NodeId, ReadonlyMap<string, string>>> {
@@ -182,11 +187,13 @@ export class EngineBackplane implements Backplane, EngineListener {
     return withDeadline(this.#facts.read(topic, [...this.#members.keys()]));
   }
 
-  async leave(): Promise<void> {
-    if (this.#hasLeft) return;
-    this.#hasLeft = true;
+  leave(): Promise<void> {
+    return (this.#left ??= this.#leave());
+  }
+
+  async #leave(): Promise<void> {
     clearTimeout(this.#timer);
-    this.#listener = NO_LISTENER;
+    this.#listener = NO_BACKPLANE_LISTENER;
     for (const key of this.#claims.keys) this.release(key);
     // A record that cannot be removed expires.
     await withDeadline(this.#removeRecords()).catch(ignore);
@@ -217,7 +224,7 @@ export class EngineBackplane implements Backplane, EngineListener {
 
   /** @param delay time until the next heartbeat in milliseconds */
   #schedule(delay = this.isUp ? this.#heartbeatInterval : RECONNECT_INTERVAL_MS): void {
-    if (this.#hasLeft) return;
+    if (this.#left !== undefined) return;
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => void this.#beat(), delay);
   }
@@ -229,18 +236,18 @@ export class EngineBackplane implements Backplane, EngineListener {
 
   /** Renews everything. An error takes the backplane down, and the next success up again. */
   async #beat(): Promise<void> {
-    if (this.#isBeating || this.#hasLeft) return;
+    if (this.#isBeating || this.#left !== undefined) return;
     this.#isBeating = true;
     try {
       const wasDown = !this.isUp;
       if (wasDown) await this.#restore();
+      if (this.#left !== undefined) return;
       this.#updateMembers(await withDeadline(this.#engine.keepMember(this.#node, this.#card)));
       if (wasDown) this.#goUp();
       const now = this.#clock();
-      await withDeadline(
-        Promise.all([this.#claims.renew(now), this.#facts.renew(now), this.#shared.renew(now)]),
-      );
-      await this.#topics.beat();
+      await withDeadline(this.#shared.renew(now));
+      await Promise.all([this.#claims.renew(now), this.#facts.renew(now)]);
+      await this.#topics.beat(now, this.#heartbeatInterval / 2);
       if (wasDown) await this.#topics.announce();
     } catch (error) {
       this.#goDown(describeError(error));
@@ -257,7 +264,7 @@ export class EngineBackplane implements Backplane, EngineListener {
     await withDeadline(this.#shared.read());
     if (incarnation !== this.#shared.incarnation) this.#hasLostRecords = true;
     const now = this.#clock();
-    await withDeadline(Promise.all([this.#claims.republish(now), this.#facts.republish(now)]));
+    await Promise.all([this.#claims.republish(now), this.#facts.republish(now)]);
     await this.#topics.restore();
     // Before the next message: a subscriber that knows none of this node would not notice the gap.
     await this.#topics.publishMarks();
@@ -273,7 +280,7 @@ export class EngineBackplane implements Backplane, EngineListener {
   }
 
   #goDown(cause: string): void {
-    if (!this.isUp || this.#hasLeft) return;
+    if (!this.isUp || this.#left !== undefined) return;
     this.#availability.setDown();
     this.#logger.warn(`The backplane is not available: ${cause}`);
     this.#listener.onDown();
@@ -288,9 +295,5 @@ export class EngineBackplane implements Backplane, EngineListener {
     this.#members = cards;
     this.#topics.retain(cards);
     this.#listener.onMembers(cards);
-  }
-
-  #warn(action: string, error: unknown): void {
-    this.#logger.warn(`The backplane could not ${action}: ${describeError(error)}`);
   }
 }

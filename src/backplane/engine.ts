@@ -74,7 +74,10 @@ export interface Engine {
    */
   writeFields(key: string, changes: ReadonlyMap<string, string | undefined>): Promise<void>;
   readFields(key: string): Promise<ReadonlyMap<string, string>>;
-  /** Replaces the set of fields. An empty set is removed. */
+  /**
+   * Replaces the set of fields. An empty set is removed.
+   * @param fields may change meanwhile, each time together with a call of `writeFields`, which is not undone
+   */
   replaceFields(key: string, fields: ReadonlyMap<string, string>): Promise<void>;
   /** Publishes to all subscribers, this node included. */
   publish(topic: string, data: string): Promise<void>;

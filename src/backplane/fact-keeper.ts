@@ -1,6 +1,6 @@
 import type { NodeId } from './backplane.ts';
 import type { Engine } from './engine.ts';
-import { withDeadline } from './with-deadline.ts';
+import { inBatches, withDeadline } from './with-deadline.ts';
 
 /** Facts are renewed when a third of their lifetime has passed. */
 const RENEWAL_INTERVAL_MS = 20_000;
@@ -14,11 +14,18 @@ function factsKey(topic: string, node: NodeId): string {
   return `${node} ${topic}`;
 }
 
+export interface FactListener {
+  /** Called when changes could not be stored. */
+  onError(error: unknown): void;
+  /** Called when such changes of a topic are stored. Other nodes may have read old facts. */
+  onStoredLate(topic: string): void;
+}
+
 /** Facts of this node. Changes of one turn are stored together. */
 export class FactKeeper {
   readonly #engine: Engine;
   readonly #node: NodeId;
-  readonly #onError: (error: unknown) => void;
+  readonly #listener: FactListener;
   readonly #facts = new Map<string, Fields>();
   /** Topics with changes that could not be stored. */
   readonly #failed = new Set<string>();
@@ -26,16 +33,22 @@ export class FactKeeper {
   #flushed: Promise<void> = Promise.resolve();
   #renewed = 0;
 
-  /** @param onError called when changes could not be stored. They are stored by the next `republish` */
-  constructor(engine: Engine, node: NodeId, onError: (error: unknown) => void) {
+  constructor(engine: Engine, node: NodeId, listener: FactListener) {
     this.#engine = engine;
     this.#node = node;
-    this.#onError = onError;
+    this.#listener = listener;
   }
 
-  /** Returns a promise that resolves when the change is stored, or could not be. */
-  set(topic: string, field: string, value: string | undefined): Promise<void> {
+  /**
+   * Returns a promise that resolves when the change is stored, or could not be.
+   * @param isUp false leaves the change to the next `renew`: nothing is queued for an engine that is away
+   */
+  set(topic: string, field: string, value: string | undefined, isUp: boolean): Promise<void> {
     this.#update(topic, field, value);
+    if (!isUp) {
+      this.#fail(topic);
+      return Promise.resolve();
+    }
     if (this.#changes.size === 0) this.#flushed = Promise.resolve().then(() => this.#flush());
     const changes = this.#changes.get(topic) ?? new Map<string, string | undefined>();
     this.#changes.set(topic, changes.set(field, value));
@@ -58,23 +71,23 @@ export class FactKeeper {
     return facts;
   }
 
-  /** Renews the facts whose time has come. */
+  /** Renews the facts if their time has come, and stores changes that could not be stored. */
   async renew(now: number): Promise<void> {
     if (now - this.#renewed >= RENEWAL_INTERVAL_MS) await this.republish(now);
+    else await this.#replaceAll([...this.#failed]);
   }
 
   /** Stores all facts again. */
   async republish(now: number): Promise<void> {
     this.#renewed = now;
-    const topics = new Set([...this.#facts.keys(), ...this.#failed]);
-    await Promise.all(Array.from(topics, (topic) => this.#replace(topic)));
+    await this.#replaceAll([...new Set([...this.#facts.keys(), ...this.#failed])]);
   }
 
   /** Removes all facts. */
   async clear(): Promise<void> {
     const topics = [...this.#facts.keys()];
     this.#facts.clear();
-    await Promise.all(topics.map((topic) => this.#replace(topic)));
+    await this.#replaceAll(topics);
   }
 
   #update(topic: string, field: string, value: string | undefined): void {
@@ -95,16 +108,30 @@ export class FactKeeper {
     try {
       await withDeadline(this.#engine.writeFields(factsKey(topic, this.#node), fields));
     } catch (error) {
-      // Facts of further topics expire, or are replaced with the next renewal.
-      if (this.#failed.size < MAX_FAILED_TOPICS) this.#failed.add(topic);
-      this.#onError(error);
+      this.#fail(topic);
+      this.#listener.onError(error);
     }
+  }
+
+  #fail(topic: string): void {
+    // Facts of further topics expire, or are replaced with the next renewal.
+    if (this.#failed.size < MAX_FAILED_TOPICS) this.#failed.add(topic);
+  }
+
+  #replaceAll(topics: readonly string[]): Promise<void> {
+    return inBatches(topics, (batch) => Promise.all(batch.map((topic) => this.#replace(topic))));
   }
 
   /** Replaces all facts of a topic, so that a removal that was not stored takes effect. */
   async #replace(topic: string): Promise<void> {
     const fields = this.#facts.get(topic) ?? new Map<string, string>();
-    await this.#engine.replaceFields(factsKey(topic, this.#node), fields);
-    this.#failed.delete(topic);
+    const isLate = this.#failed.delete(topic);
+    try {
+      await this.#engine.replaceFields(factsKey(topic, this.#node), fields);
+    } catch (error) {
+      if (isLate) this.#fail(topic);
+      throw error;
+    }
+    if (isLate) this.#listener.onStoredLate(topic);
   }
 }

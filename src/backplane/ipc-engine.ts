@@ -146,10 +146,7 @@ export class IpcEngine implements Engine {
 
   #call(call: IpcCall): Promise<unknown> {
     if (this.#isClosed) return Promise.reject(new SockJSError('ERR_BACKPLANE', CLOSED));
-    if (this.#pending.size >= MAX_PENDING_CALLS) {
-      const text = `The primary process is too slow: ${MAX_PENDING_CALLS} calls are pending.`;
-      return Promise.reject(new SockJSError('ERR_BACKPLANE', text));
-    }
+    if (this.#pending.size >= MAX_PENDING_CALLS) this.#rejectOldest();
     this.#calls += 1;
     const id = this.#calls;
     return new Promise((resolve, reject) => {
@@ -171,6 +168,16 @@ export class IpcEngine implements Engine {
       this.#pending.delete(message.id);
       if (message.sockjsHub === 'result') pending?.resolve(message.result);
       else pending?.reject(new SockJSError('ERR_BACKPLANE', message.text));
+    }
+  }
+
+  /** The hub drops results that do not fit into the channel, so that a call can stay pending. */
+  #rejectOldest(): void {
+    for (const [id, { reject }] of this.#pending) {
+      const text = `The primary process is too slow: ${MAX_PENDING_CALLS} calls are pending.`;
+      reject(new SockJSError('ERR_BACKPLANE', text));
+      this.#pending.delete(id);
+      return;
     }
   }
 

@@ -145,9 +145,10 @@ export class NatsEngine implements Engine {
   }
 
   async replaceFields(key: string, fields: ReadonlyMap<string, string>): Promise<void> {
+    const stored = await this.readFields(key);
+    // Only now, since `fields` may have changed.
     const changes = new Map<string, string | undefined>(fields);
-    for (const field of (await this.readFields(key)).keys())
-      if (!fields.has(field)) changes.set(field, undefined);
+    for (const field of stored.keys()) if (!fields.has(field)) changes.set(field, undefined);
     await this.writeFields(key, changes);
   }
 

@@ -72,6 +72,10 @@ export class RedisEngine implements Engine {
   readonly #client: RedisClient;
   readonly #commands: RedisConnection;
   readonly #topics = new Set<string>();
+  /** Topics to which the client subscribes again when it reconnects. */
+  readonly #subscribed = new Set<string>();
+  /** Pending ends of subscriptions. */
+  readonly #ending = new Map<string, Promise<void>>();
   #subscriptions: RedisConnection;
   #listener: EngineListener = NO_ENGINE_LISTENER;
   #namespace = '';
@@ -171,17 +175,25 @@ export class RedisEngine implements Engine {
 
   async subscribe(topic: string): Promise<void> {
     this.#topics.add(topic);
+    // Until the old subscription has ended, `redis` takes it for the new one, and sends nothing.
+    // oxlint-disable-next-line no-await-in-loop -- another end may have begun
+    while (this.#ending.has(topic)) await this.#ending.get(topic)?.catch(ignore);
+    if (!this.#topics.has(topic)) return;
     await this.#subscriptions.subscribe(this.#channel(topic));
+    this.#subscribed.add(topic);
   }
 
-  async unsubscribe(topic: string): Promise<void> {
+  unsubscribe(topic: string): Promise<void> {
     this.#topics.delete(topic);
-    await this.#subscriptions.unsubscribe(this.#channel(topic));
+    const ending = this.#ending.get(topic) ?? this.#end(topic);
+    this.#ending.set(topic, ending);
+    return ending;
   }
 
   async resubscribe(): Promise<void> {
     const old = this.#subscriptions;
     this.#subscriptions = this.#createSubscriptions();
+    this.#subscribed.clear();
     old.close();
     await this.#subscriptions.connect();
     await Promise.all([...this.#topics].map((topic) => this.subscribe(topic)));
@@ -216,7 +228,19 @@ export class RedisEngine implements Engine {
   }
 
   #onReady(): void {
-    if (this.#commands.isReady && this.#subscriptions.isReady) this.#listener.onUp();
+    if (!this.#commands.isReady || !this.#subscriptions.isReady) return;
+    for (const topic of this.#subscribed)
+      if (!this.#topics.has(topic)) this.unsubscribe(topic).catch(ignore);
+    this.#listener.onUp();
+  }
+
+  async #end(topic: string): Promise<void> {
+    try {
+      await this.#subscriptions.unsubscribe(this.#channel(topic));
+      this.#subscribed.delete(topic);
+    } finally {
+      this.#ending.delete(topic);
+    }
   }
 
   #eval(script: string, key: string, args: readonly string[]): Promise<unknown> {

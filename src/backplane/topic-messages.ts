@@ -94,7 +94,7 @@ export class TopicPublisher {
     const isWellFormed = data.isWellFormed();
     const parts = [...split(isWellFormed ? data : JSON.stringify(data), this.#maxUnits)];
     const form = isWellFormed ? 'text' : 'json';
-    if (!this.#unmarked.has(topic)) this.#unmarked.set(topic, 'count');
+    if (!this.#unmarked.has(topic)) this.#mark(topic, 'count');
     const last = this.#numberOf(topic);
     this.#numbers.set(topic, last + parts.length);
     this.#highest = Math.max(this.#highest, last + parts.length);
@@ -106,7 +106,7 @@ export class TopicPublisher {
 
   /** Remembers that a message could not be published. */
   lose(topic: string): void {
-    this.#unmarked.set(topic, 'lost');
+    this.#mark(topic, 'lost');
   }
 
   /**
@@ -119,6 +119,12 @@ export class TopicPublisher {
       marks.set(topic, `${this.#node} ${this.#numberOf(topic)} ${form} 1/1 `);
     this.#unmarked.clear();
     return marks;
+  }
+
+  /** Without a mark, a subscriber notices the loss with the next message. */
+  #mark(topic: string, form: 'count' | 'lost'): void {
+    if (this.#unmarked.size < MAX_NUMBERED_TOPICS || this.#unmarked.has(topic))
+      this.#unmarked.set(topic, form);
   }
 
   #numberOf(topic: string): number {

@@ -1,5 +1,5 @@
 import type { NodeId } from './backplane.ts';
-import { withDeadline } from './with-deadline.ts';
+import { inBatches, withDeadline } from './with-deadline.ts';
 import type { Engine } from './engine.ts';
 import { TopicPublisher, TopicSubscriber } from './topic-messages.ts';
 
@@ -35,6 +35,9 @@ export class Topics {
   #pendingPublishes = 0;
   #pendingUnits = 0;
   #probesSent = 0;
+  /** Time of the last probe that was sent. */
+  #probed = -Infinity;
+  /** Number of the last probe that was received. */
   #lastProbe = 0;
   /** Number of messages that could not be published. */
   lost = 0;
@@ -90,8 +93,12 @@ export class Topics {
 
   /** Subscribes to all topics again. */
   async restore(): Promise<void> {
-    const topics = [this.#probeTopic, MEMBERS_TOPIC, ...this.#subscribed];
-    await withDeadline(Promise.all(topics.map((topic) => this.#engine.subscribe(topic))));
+    const subscribe = (topic: string): Promise<void> => this.#engine.subscribe(topic);
+    await withDeadline(Promise.all([this.#probeTopic, MEMBERS_TOPIC].map(subscribe)));
+    await inBatches([...this.#subscribed], (batch) =>
+      // The node may have unsubscribed in the meantime.
+      Promise.all(batch.filter((topic) => this.#subscribed.has(topic)).map(subscribe)),
+    );
     for (const topic of this.#subscribed) this.#subscriber.subscribe(topic);
     this.#lastProbe = this.#probesSent;
   }
@@ -105,6 +112,11 @@ export class Topics {
   /** Drops the state of publishers that are not members. */
   retain(members: ReadonlyMap<NodeId, unknown>): void {
     this.#subscriber.retain(members);
+  }
+
+  /** Lets the subscribers of other nodes report missed messages, with the next marks. */
+  reportMissed(topic: string): void {
+    this.#publisher.lose(topic);
   }
 
   /** Announces a change of the members. Without the announcement, other nodes notice it at their next heartbeat. */
@@ -124,8 +136,20 @@ export class Topics {
     await withDeadline(Promise.all([...this.#publisher.takeMarks()].map(publish)));
   }
 
-  /** Checks with a probe that the subscriptions deliver, and publishes marks. */
-  async beat(): Promise<void> {
+  /**
+   * Checks with probes that the subscriptions deliver, and publishes marks.
+   * @param minInterval time between two probes in milliseconds. Changes of other nodes cause heartbeats in between, and
+   * a slow subscription needs time
+   */
+  async beat(now: number, minInterval: number): Promise<void> {
+    if (now - this.#probed >= minInterval) {
+      this.#probed = now;
+      await this.#probe();
+    }
+    await this.publishMarks();
+  }
+
+  async #probe(): Promise<void> {
     if (this.#probesSent - this.#lastProbe >= MAX_LOST_PROBES) {
       this.#listener.onDeaf();
       await withDeadline(this.#engine.resubscribe());
@@ -134,7 +158,6 @@ export class Topics {
     }
     this.#probesSent += 1;
     await withDeadline(this.#engine.publish(this.#probeTopic, String(this.#probesSent)));
-    await this.publishMarks();
   }
 
   #isFull(count: number, units: number): boolean {

@@ -24,3 +24,16 @@ export async function withDeadline<Value>(
     clearTimeout(timer);
   }
 }
+
+/** Records that an engine stores well within the time limit. */
+const BATCH_SIZE = 1000;
+
+/** Performs an operation on many records. The time limit is for each batch, since their number has no limit. */
+export async function inBatches<Item>(
+  items: readonly Item[],
+  operation: (batch: readonly Item[]) => Promise<unknown>,
+): Promise<void> {
+  for (let start = 0; start < items.length; start += BATCH_SIZE)
+    // oxlint-disable-next-line no-await-in-loop -- one batch after the other
+    await withDeadline(operation(items.slice(start, start + BATCH_SIZE)));
+}

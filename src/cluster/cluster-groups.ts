@@ -17,6 +17,7 @@ export class ClusterGroups implements GroupNetwork {
   readonly #logger: SockJSLogger;
   readonly #groups = new Map<string, Groups>();
   readonly #topics = new Set<string>();
+  #nodes: ReadonlySet<NodeId> | undefined;
 
   constructor(node: GroupNode, logger: SockJSLogger) {
     this.#node = node;
@@ -25,6 +26,10 @@ export class ClusterGroups implements GroupNetwork {
 
   get node(): NodeId {
     return this.#node.id;
+  }
+
+  get nodes(): ReadonlySet<NodeId> | undefined {
+    return this.#nodes;
   }
 
   /** Returns the groups of the routers with a prefix. */
@@ -84,6 +89,7 @@ export class ClusterGroups implements GroupNetwork {
 
   /** @param nodes names of all nodes */
   onNodes(nodes: ReadonlySet<NodeId>): void {
+    this.#nodes = nodes;
     for (const groups of this.#groups.values()) groups.onNodes(nodes);
   }
 }

@@ -5,6 +5,8 @@ import type { NodeId } from '../backplane/backplane.ts';
 export interface GroupNetwork {
   /** Name of this node. */
   readonly node: NodeId;
+  /** Names of all nodes. Undefined until they are known, and without a cluster. */
+  readonly nodes: ReadonlySet<NodeId> | undefined;
   /** Publishes a message to the other nodes that have subscribed to a topic. */
   publish(topic: string, data: string): void;
   /** Subscribes to a topic. A rejection means that messages are missed, and that the subscription follows later. */
@@ -19,6 +21,7 @@ export interface GroupNetwork {
 /** The network of a node without a cluster. */
 export const LOCAL_NETWORK: GroupNetwork = {
   node: 'local',
+  nodes: undefined,
   publish() {},
   async subscribe() {},
   unsubscribe() {},

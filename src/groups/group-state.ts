@@ -53,12 +53,13 @@ export class GroupState {
   #changesWhileReading: [node: NodeId, changes: PresenceChanges][] | undefined;
   #readsAgain = false;
   #retry: NodeJS.Timeout | undefined;
-  /** All nodes. Undefined until they change. */
+  /** All nodes, as far as known. */
   #nodes: ReadonlySet<NodeId> | undefined;
 
   constructor({ topic, network, logger, events, onUnused }: GroupInit) {
     this.#topic = topic;
     this.#network = network;
+    this.#nodes = network.nodes;
     this.#logger = logger;
     this.#events = events;
     this.#onUnused = onUnused;

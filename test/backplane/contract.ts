@@ -228,6 +228,18 @@ export function testContract(name: string, startEngine: () => Promise<EngineUnde
     assert.deepEqual(one.messages, [], 'a node does not receive its own messages');
   });
 
+  define('a subscription that ends and begins again at once delivers', 2, async (nodes) => {
+    const [one, two] = pair(nodes);
+    await two.backplane.subscribe('topic');
+    two.backplane.unsubscribe('topic');
+    const first = two.backplane.subscribe('topic');
+    two.backplane.unsubscribe('topic');
+    await Promise.all([first, two.backplane.subscribe('topic')]);
+    await two.backplane.subscribe('fence'); // The engine has everything before it.
+    one.backplane.publish('topic', 'message');
+    await until(() => two.messages.length === 1, 'the message');
+  });
+
   define('records that two nodes renew at once are kept', 2, async (_, engine, namespace) => {
     const engines = [await engine.createEngine(), await engine.createEngine()];
     for (const each of engines) await each.connect(namespace, NO_ENGINE_LISTENER);
@@ -257,6 +269,28 @@ export function testContract(name: string, startEngine: () => Promise<EngineUnde
     await Promise.all([one.removeMember('one'), two.removeMember('two')]);
     await one.replaceFields('key', new Map());
     await Promise.all([one.close(), two.close()]);
+  });
+
+  define('fields that change while they are replaced are kept', 0, async (_, engine, namespace) => {
+    const created = await engine.createEngine();
+    try {
+      await created.connect(namespace, NO_ENGINE_LISTENER);
+      await created.writeFields('key', new Map([['ann', 'x']]));
+      const fields = new Map([['ann', 'x']]);
+      const replaced = created.replaceFields('key', fields);
+      await new Promise(setImmediate); // The operation has begun.
+      fields.clear();
+      fields.set('bob', 'x');
+      const changes = new Map([
+        ['ann', undefined],
+        ['bob', 'x'],
+      ]);
+      await Promise.all([replaced, created.writeFields('key', changes)]);
+      assert.deepEqual([...(await created.readFields('key'))], [['bob', 'x']]);
+      await created.replaceFields('key', new Map());
+    } finally {
+      await created.close();
+    }
   });
 
   define('facts are read by other nodes until they are removed', 2, async (nodes) => {

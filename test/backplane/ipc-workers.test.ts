@@ -138,7 +138,8 @@ test('the calls of a worker that wait for a stopped hub are limited', async () =
   hub.kill('SIGSTOP');
   const attempts = Array.from({ length: 10_100 }, (_, index) => engine.read('claim', `${index}`));
   const settled = Promise.allSettled(attempts);
-  await assert.rejects(engine.read('claim', 'key'), /calls are pending/);
+  // The oldest one may have no result any more.
+  await assert.rejects(async () => attempts[0], /calls are pending/);
   const texts = Array.from({ length: 40 }, () => engine.publish('topic', 'x'.repeat(MEBIBYTE)));
   const published = Promise.allSettled(texts);
   await assert.rejects(engine.publish('topic', 'x'.repeat(MEBIBYTE)), /The IPC channel is full/);

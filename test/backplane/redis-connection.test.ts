@@ -8,6 +8,7 @@ import { RedisEngine } from '../../src/backplane/redis-engine.ts';
 import { NO_ENGINE_LISTENER } from '../../src/backplane/engine.ts';
 import { startRedis } from '../../testkit/redis-server.ts';
 import { freePorts } from '../../testkit/server.ts';
+import { until } from '../../testkit/until.ts';
 
 const CLIENTS: readonly (readonly [name: string, create: (url: string) => RedisClient])[] = [
   ['redis', (url) => createClient({ url })],
@@ -33,5 +34,36 @@ for (const [name, create] of CLIENTS) {
     const engine = new RedisEngine(create(server.url.replace('//', '//ann:wrong@')));
     t.after(() => engine.close());
     await assert.rejects(engine.connect('test', NO_ENGINE_LISTENER), /WRONGPASS/);
+  });
+
+  test(`${name} ends a subscription that was given up during an outage`, async (t) => {
+    const server = await RedisServer.start();
+    t.after(() => server.close());
+    const engine = new RedisEngine(create(server.url));
+    t.after(() => engine.close());
+    let downs = 0;
+    let ups = 0;
+    const onDown = (): void => {
+      downs += 1;
+    };
+    const onUp = (): void => {
+      ups += 1;
+    };
+    await engine.connect('test', { ...NO_ENGINE_LISTENER, onDown, onUp });
+    await Promise.all([engine.subscribe('kept'), engine.subscribe('left')]);
+    await server.kill();
+    await until(() => downs > 0, 'the outage');
+    await assert.rejects(engine.unsubscribe('left'));
+    await server.start();
+    await until(() => ups > 0, 'the end of the outage');
+    const inspector = createClient({ url: server.url });
+    await inspector.connect();
+    const channels = async (): Promise<string> =>
+      (await inspector.pubSubChannels()).toSorted().join();
+    await until(
+      async () => (await channels()) === 'test:topic:kept',
+      'the end of the subscription',
+    );
+    inspector.destroy();
   });
 }

@@ -36,3 +36,26 @@ test('messages of a topic arrive although its publisher has forgotten the number
   assert.deepEqual(messages.slice(-2), ['after 1', 'after 2']);
   assert.equal(messages.length, 7);
 });
+
+test('the marks of a publisher are bounded, and a loss without one is reported with the next message', () => {
+  const publisher = new TopicPublisher('node', 1024);
+  const missed: string[] = [];
+  const subscriber = new TopicSubscriber('other', {
+    onMessage() {},
+    onMissed: (topic) => missed.push(topic),
+  });
+  subscriber.subscribe('last');
+  for (const text of publisher.encode('last', 'before')) subscriber.receive('last', text);
+  publisher.takeMarks();
+  for (let count = 0; count < 110_000; count += 1) {
+    publisher.encode(`topic ${count}`, 'text');
+    publisher.lose(`topic ${count}`);
+  }
+  publisher.encode('last', 'lost');
+  publisher.lose('last');
+  const marks = publisher.takeMarks();
+  assert.equal(marks.size, 100_000);
+  assert.equal(marks.has('last'), false);
+  for (const text of publisher.encode('last', 'after')) subscriber.receive('last', text);
+  assert.deepEqual(missed, ['last']);
+});

@@ -1,6 +1,7 @@
 /** Limits for messages that wait for an engine. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { NO_ENGINE_LISTENER } from '../../src/backplane/engine.ts';
 import { MemoryEngine, MemoryHub } from '../../src/backplane/memory-engine.ts';
 import { Topics } from '../../src/backplane/topics.ts';
 import { EngineFaults } from '../../testkit/faulty-engine.ts';
@@ -63,4 +64,29 @@ test('a subscription that succeeds after its time limit delivers messages', asyn
   await new Promise(setImmediate);
   topics.receive('topic', 'other 1 text 1/1 hello');
   assert.deepEqual(messages, ['hello']);
+});
+
+test('a burst of heartbeats does not take a slow subscription for a deaf one', async () => {
+  class SlowEngine extends MemoryEngine {
+    override async publish(topic: string, data: string): Promise<void> {
+      setTimeout(() => void super.publish(topic, data), 100);
+    }
+  }
+  const listener = { onMessage() {}, onMissed() {}, onDeaf, onMembersChanged() {} };
+  const engine = new SlowEngine(new MemoryHub());
+  const topics = new Topics(engine, 'node', listener);
+  let deaf = 0;
+  function onDeaf(): void {
+    deaf += 1;
+  }
+  await engine.connect('test', {
+    ...NO_ENGINE_LISTENER,
+    onMessage: (topic, data) => topics.receive(topic, data),
+  });
+  await topics.restore();
+  // Other nodes have announced changes.
+  for (let now = 0; now < 10; now += 1) await topics.beat(now, 1000);
+  assert.equal(deaf, 0);
+  for (let now = 1000; now < 4000; now += 1000) await topics.beat(now, 1000);
+  assert.equal(deaf, 1, 'probes are lost');
 });

@@ -8,10 +8,10 @@ import { deferred } from '../../testkit/until.ts';
 
 type Facts = Awaited<ReturnType<GroupNetwork['facts']>>;
 
-function createGroup(facts: GroupNetwork['facts']): GroupState {
+function createGroup(facts: GroupNetwork['facts'], nodes?: ReadonlySet<string>): GroupState {
   return new GroupState({
     topic: 'topic',
-    network: { ...LOCAL_NETWORK, facts },
+    network: { ...LOCAL_NETWORK, facts, nodes },
     logger: new RecordingLogger(),
     events: new GroupEvents('', 'news'),
     onUnused() {},
@@ -41,6 +41,16 @@ test('a late message of a node that has ended adds no member', async () => {
   group.watch({ joined: ({ id }) => joined.push(id) });
   await new Promise(setImmediate);
   group.onNodes(new Set(['local', 'two']));
+  group.onPresence('three', [['ann', '1']]);
+  group.onPresence('two', [['bob', '1']]);
+  assert.deepEqual(joined, ['bob']);
+});
+
+test('a late message of a node that ended before the group was opened adds no member', async () => {
+  const group = createGroup(async () => new Map(), new Set(['local', 'two']));
+  const joined: string[] = [];
+  group.watch({ joined: ({ id }) => joined.push(id) });
+  await new Promise(setImmediate);
   group.onPresence('three', [['ann', '1']]);
   group.onPresence('two', [['bob', '1']]);
   assert.deepEqual(joined, ['bob']);
