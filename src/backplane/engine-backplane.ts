@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { SockJSError } from '../base/errors.ts';
 import { type SockJSLogger, describeError } from '../base/logging.ts';
 import { RouterLog } from '../base/router-log.ts';
+import { sleep } from '../base/sleep.ts';
 import {
   type Backplane,
   type BackplaneListener,
@@ -30,12 +31,6 @@ function ignore(): void {}
 
 function isEqual(one: ReadonlyMap<string, string>, other: ReadonlyMap<string, string>): boolean {
   return one.size === other.size && [...one].every(([key, value]) => other.get(key) === value);
-}
-
-function wait(milliseconds: number): Promise<void> {
-  return new Promise((resolve) => {
-    setTimeout(resolve, milliseconds);
-  });
 }
 
 export interface EngineBackplaneOptions {
@@ -155,7 +150,7 @@ export class EngineBackplane implements Backplane, EngineListener {
     const value = await withDeadline(this.#engine.read('claim', key));
     if (value !== undefined) return parseClaim(value);
     if (!isRecovering) return undefined;
-    await wait(RECOVERY_POLL_MS);
+    await sleep(RECOVERY_POLL_MS);
     return this.owner(key);
   }
 
