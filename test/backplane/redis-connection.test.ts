@@ -37,7 +37,7 @@ for (const [name, create] of CLIENTS) {
   });
 
   test(`${name} ends a subscription that was given up during an outage`, async (t) => {
-    const server = await RedisServer.start();
+    const server = await startRedis();
     t.after(() => server.close());
     const engine = new RedisEngine(create(server.url));
     t.after(() => engine.close());
