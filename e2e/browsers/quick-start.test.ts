@@ -59,8 +59,9 @@ async function startReadme(t: TestContext, directory: string, port = 0) {
   return { program, port: Number(actual) };
 }
 
+/** Waits for a rendered text, which the source of the page's script is not. */
 async function assertShows(tab: Tab, text: string): Promise<void> {
-  const shown = async () => String(await tab.evaluate('document.body.textContent'));
+  const shown = async () => String(await tab.evaluate('document.body.innerText'));
   await until(async () => (await shown()).includes(text), `${text} in the page`, {
     timeout: 15_000,
   });
