@@ -4,8 +4,10 @@ import { readFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { connect } from '../../client/index.ts';
 import { OfficialClient } from '../../testkit/official-client.ts';
 import { Program, run, temporaryDirectory } from '../../testkit/process.ts';
+import { within } from '../../testkit/until.ts';
 import { ROOT, pack } from '../package/project.ts';
 
 const FIRST_SCREEN = readFileSync('README.md', 'utf8').split('\n## ')[0] ?? '';
@@ -27,7 +29,7 @@ test('the first screen works as pasted after npm init -y', { timeout: 120_000 },
   const tarball = await pack(directory);
   await run('npm', ['init', '-y'], { cwd: directory, timeout: 60_000 });
   const [, , ...names] = block('sh').trim().split(' ');
-  assert.deepEqual(names, ['sockjs-server', 'sockjs-client']);
+  assert.deepEqual(names, ['sockjs-server']);
   const client = join(ROOT, 'node_modules', 'sockjs-client');
   const quietly = ['--prefer-offline', '--no-audit', '--no-fund', '--install-links=false'];
   await run('npm', ['install', ...quietly, tarball, client], { cwd: directory, timeout: 100_000 });
@@ -43,13 +45,26 @@ test('the first screen works as pasted after npm init -y', { timeout: 120_000 },
   const page = await fetch(url);
   assert.equal(page.headers.get('content-type'), 'text/html');
   assert.equal(await page.text(), block('html'));
-  const script = await fetch(`${url}/echo/sockjs.js`);
-  assert.equal(script.status, 200);
-  assert.match(await script.text(), /sockjs-client/);
+  for (const [name, content] of [
+    ['client.js', /export\s*\{[^}]*\bconnect\b/],
+    ['sockjs.js', /sockjs-client/],
+  ] as const) {
+    const script = await fetch(`${url}/echo/${name}`);
+    assert.equal(script.status, 200);
+    assert.match(await script.text(), content);
+  }
 
-  const socket = new OfficialClient(`${url}/echo`);
-  t.after(() => socket.close());
-  await socket.opened();
-  socket.send('Hello!');
-  assert.equal(await socket.next(), 'Hello!');
+  const own = connect(`${url}/echo`);
+  t.after(() => own.close());
+  const echo = new Promise<string>((resolve) => {
+    own.onmessage = ({ data }) => resolve(data);
+  });
+  own.send('Hello!');
+  assert.equal(await within(echo, 'the echo'), 'Hello!');
+
+  const official = new OfficialClient(`${url}/echo`);
+  t.after(() => official.close());
+  await official.opened();
+  official.send('Hello!');
+  assert.equal(await official.next(), 'Hello!');
 });
