@@ -32,14 +32,16 @@ export interface VirtualTime {
  * assert.equal(client.heartbeats, 1);
  */
 export function virtualTime(mock: NodeTestMock): VirtualTime {
-  let now = performance.now();
+  const start = performance.now();
+  // A sum of whole numbers has no rounding errors.
+  let elapsed = 0;
   mock.timers.enable({ apis: ['setTimeout', 'setInterval', 'Date'], now: Date.now() });
-  mock.method(performance, 'now', () => now);
+  mock.method(performance, 'now', () => start + elapsed);
   return {
     async advance(milliseconds) {
       for (let left = Math.ceil(milliseconds); left > 0; left -= STEP_MS) {
         const step = Math.min(left, STEP_MS);
-        now += step;
+        elapsed += step;
         mock.timers.tick(step);
         // oxlint-disable-next-line no-await-in-loop -- one turn after the other
         for (let turn = 0; turn < TURNS_PER_STEP; turn += 1) await nextTurn();
