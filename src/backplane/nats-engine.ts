@@ -10,8 +10,8 @@ import {
 } from './engine.ts';
 import { NatsBucket, encodeToken, valueOf } from './nats-bucket.ts';
 
-/** Default limit of a NATS server for a message, less the space for headers. */
-const MAX_PUBLISH_BYTES = 1024 * 1024 - 4096;
+/** Longer messages are split, also if the server allows more. */
+const MAX_PUBLISH_BYTES = 1024 * 1024;
 
 /** Code of JetStream for a key that has another revision than expected. */
 const WRONG_REVISION = 10_071;
@@ -31,7 +31,7 @@ function isConflict(error: unknown): boolean {
 
 /** The engine for NATS with JetStream. It uses the connection of the application. */
 export class NatsEngine implements Engine {
-  readonly maxPublishBytes: number = MAX_PUBLISH_BYTES;
+  readonly maxPublishBytes: number;
   readonly #connection: NatsConnection;
   readonly #subscriptions = new Map<string, Subscription>();
   readonly #timers = new Set<NodeJS.Timeout>();
@@ -46,6 +46,8 @@ export class NatsEngine implements Engine {
 
   constructor(connection: NatsConnection) {
     this.#connection = connection;
+    const limit = connection.info?.max_payload ?? MAX_PUBLISH_BYTES;
+    this.maxPublishBytes = Math.min(limit, MAX_PUBLISH_BYTES);
   }
 
   async connect(namespace: string, listener: EngineListener): Promise<void> {

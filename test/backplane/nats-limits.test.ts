@@ -1,0 +1,52 @@
+/** Limits of messages over NATS. */
+import assert from 'node:assert/strict';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { connect } from '@nats-io/transport-node';
+
+import { type BackplaneListener, NO_BACKPLANE_LISTENER } from '../../src/backplane/backplane.ts';
+import { EngineBackplane } from '../../src/backplane/engine-backplane.ts';
+import { NatsEngine } from '../../src/backplane/nats-engine.ts';
+import type { EngineProcess } from '../../testkit/engine-process.ts';
+import { RecordingLogger } from '../../testkit/logger.ts';
+import { startNats } from '../../testkit/nats-server.ts';
+import { until } from '../../testkit/until.ts';
+
+async function joinCluster(
+  t: TestContext,
+  server: EngineProcess,
+  listener: Partial<BackplaneListener> = {},
+): Promise<EngineBackplane> {
+  const connection = await connect({ servers: server.url });
+  t.after(() => connection.close());
+  const backplane = new EngineBackplane(new NatsEngine(connection));
+  t.after(() => backplane.leave());
+  await backplane.join({
+    namespace: 'test',
+    card: '',
+    listener: { ...NO_BACKPLANE_LISTENER, ...listener },
+    logger: new RecordingLogger(),
+  });
+  return backplane;
+}
+
+test('messages are split into parts that a NATS server with a small max_payload takes', async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'sockjs-nats-'));
+  t.after(() => rm(folder, { recursive: true, force: true }));
+  const configFile = join(folder, 'nats.conf');
+  await writeFile(configFile, 'max_payload: 65536\n');
+  const server = await startNats(configFile);
+  t.after(() => server.close());
+  const messages: string[] = [];
+  const publisher = await joinCluster(t, server);
+  const subscriber = await joinCluster(t, server, {
+    onMessage: (_topic, _from, data) => void messages.push(data),
+  });
+  await subscriber.subscribe('news');
+  const text = '€'.repeat(200_000);
+  publisher.publish('news', text);
+  await until(() => messages.length > 0, 'the message');
+  assert.ok(messages[0] === text);
+});
