@@ -39,6 +39,8 @@ export class NatsEngine implements Engine {
   readonly #pending = new Set<(error: Error) => void>();
   /** Undefined until an operation opens them. */
   #buckets: Promise<Buckets> | undefined;
+  #lastFlush: Promise<void> = Promise.resolve();
+  #nextFlush: Promise<void> | undefined;
   #listener: EngineListener = NO_ENGINE_LISTENER;
   #namespace = '';
   #isConnected = true;
@@ -157,6 +159,7 @@ export class NatsEngine implements Engine {
   async publish(topic: string, data: string): Promise<void> {
     this.#requireConnection();
     this.#connection.publish(this.#subject(topic), data);
+    await this.#flush();
   }
 
   async subscribe(topic: string): Promise<void> {
@@ -182,6 +185,19 @@ export class NatsEngine implements Engine {
     this.#listener = NO_ENGINE_LISTENER;
     for (const timer of this.#timers) clearTimeout(timer);
     for (const subscription of this.#subscriptions.values()) subscription.unsubscribe();
+  }
+
+  /**
+   * Waits until the server has received everything, so that the limits of pending messages apply. Calls during a flush
+   * share the next one.
+   */
+  #flush(): Promise<void> {
+    this.#nextFlush ??= this.#lastFlush.catch(ignore).then(() => {
+      this.#nextFlush = undefined;
+      this.#lastFlush = this.#untilDisconnected(() => this.#connection.flush());
+      return this.#lastFlush;
+    });
+    return this.#nextFlush;
   }
 
   #open(topic: string): void {

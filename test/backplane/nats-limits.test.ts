@@ -4,6 +4,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { setImmediate } from 'node:timers/promises';
 import { connect } from '@nats-io/transport-node';
 
 import { type BackplaneListener, NO_BACKPLANE_LISTENER } from '../../src/backplane/backplane.ts';
@@ -49,4 +50,18 @@ test('messages are split into parts that a NATS server with a small max_payload 
   publisher.publish('news', text);
   await until(() => messages.length > 0, 'the message');
   assert.ok(messages[0] === text);
+});
+
+test('a NATS server that hangs does not collect more than 10,000 messages in the client', async (t) => {
+  const server = await startNats();
+  t.after(() => server.close());
+  const publisher = await joinCluster(t, server);
+  const thawed = server.freeze(1000);
+  for (let batch = 0; batch < 3; batch += 1) {
+    for (let count = 0; count < 5000; count += 1) publisher.publish('news', 'text');
+    // oxlint-disable-next-line no-await-in-loop -- one batch after the other
+    await setImmediate();
+  }
+  assert.equal(publisher.lostPublishes, 5000);
+  await thawed;
 });
