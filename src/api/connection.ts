@@ -6,6 +6,7 @@ import { checkCloseArguments } from '../base/close-arguments.ts';
 import { describeType } from '../base/describe-value.ts';
 import { SockJSError } from '../base/errors.ts';
 import type { TransportName } from '../base/transport-name.ts';
+import { checkGroupOptions } from '../groups/group-arguments.ts';
 import { Memberships } from '../groups/memberships.ts';
 import { createMessage, createSharedMessage } from '../sessions/create-message.ts';
 import { checkConnections, checkSource } from './argument-checks.ts';
@@ -154,10 +155,11 @@ export class SockJSConnection<User = unknown> {
    * @example
    * await this.join('news', { presence: { name: 'Ann' } });
    */
-  join(group: string, { presence }: { readonly presence?: unknown } = {}): Promise<void> {
+  join(group: string, options: { readonly presence?: unknown } = {}): Promise<void> {
+    checkGroupOptions('join()', "{ presence: { name: 'Ann' } }", options);
     const { backend, groups } = linkOf(this, 'join');
     this.#memberships ??= new Memberships(this, this.id, backend, groups);
-    return this.#memberships.join(group, presence);
+    return this.#memberships.join(group, options.presence);
   }
 
   /** Leaves a group. Without effect if the connection is not in it. */

@@ -10,8 +10,8 @@ import {
 } from './engine.ts';
 import { NatsBucket, encodeToken, valueOf } from './nats-bucket.ts';
 
-/** Default limit of a NATS server for a message, less the space for headers. */
-const MAX_PUBLISH_BYTES = 1024 * 1024 - 4096;
+/** Longer messages are split, also if the server allows more. */
+const MAX_PUBLISH_BYTES = 1024 * 1024;
 
 /** Code of JetStream for a key that has another revision than expected. */
 const WRONG_REVISION = 10_071;
@@ -31,7 +31,7 @@ function isConflict(error: unknown): boolean {
 
 /** The engine for NATS with JetStream. It uses the connection of the application. */
 export class NatsEngine implements Engine {
-  readonly maxPublishBytes: number = MAX_PUBLISH_BYTES;
+  readonly maxPublishBytes: number;
   readonly #connection: NatsConnection;
   readonly #subscriptions = new Map<string, Subscription>();
   readonly #timers = new Set<NodeJS.Timeout>();
@@ -39,6 +39,8 @@ export class NatsEngine implements Engine {
   readonly #pending = new Set<(error: Error) => void>();
   /** Undefined until an operation opens them. */
   #buckets: Promise<Buckets> | undefined;
+  #lastFlush: Promise<void> = Promise.resolve();
+  #nextFlush: Promise<void> | undefined;
   #listener: EngineListener = NO_ENGINE_LISTENER;
   #namespace = '';
   #isConnected = true;
@@ -46,6 +48,8 @@ export class NatsEngine implements Engine {
 
   constructor(connection: NatsConnection) {
     this.#connection = connection;
+    const limit = connection.info?.max_payload ?? MAX_PUBLISH_BYTES;
+    this.maxPublishBytes = Math.min(limit, MAX_PUBLISH_BYTES);
   }
 
   async connect(namespace: string, listener: EngineListener): Promise<void> {
@@ -155,6 +159,7 @@ export class NatsEngine implements Engine {
   async publish(topic: string, data: string): Promise<void> {
     this.#requireConnection();
     this.#connection.publish(this.#subject(topic), data);
+    await this.#flush();
   }
 
   async subscribe(topic: string): Promise<void> {
@@ -180,6 +185,19 @@ export class NatsEngine implements Engine {
     this.#listener = NO_ENGINE_LISTENER;
     for (const timer of this.#timers) clearTimeout(timer);
     for (const subscription of this.#subscriptions.values()) subscription.unsubscribe();
+  }
+
+  /**
+   * Waits until the server has received everything, so that the limits of pending messages apply. Calls during a flush
+   * share the next one.
+   */
+  #flush(): Promise<void> {
+    this.#nextFlush ??= this.#lastFlush.catch(ignore).then(() => {
+      this.#nextFlush = undefined;
+      this.#lastFlush = this.#untilDisconnected(() => this.#connection.flush());
+      return this.#lastFlush;
+    });
+    return this.#nextFlush;
   }
 
   #open(topic: string): void {

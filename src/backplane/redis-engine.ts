@@ -11,6 +11,9 @@ import { withDeadline } from './with-deadline.ts';
 /** Longer messages are split, since Redis closes the connection of a subscriber that falls 32 MiB behind. */
 const MAX_PUBLISH_BYTES = 1024 * 1024;
 
+/** Time without a successful command after which the connections are replaced: their host may be gone without a reset. */
+const MAX_SILENCE_MS = 5000;
+
 /** Replaces a record that has a certain value. An empty new value removes it. */
 const REPLACE = `
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
@@ -70,13 +73,16 @@ function describeCause(error: unknown): string {
 export class RedisEngine implements Engine {
   readonly maxPublishBytes: number = MAX_PUBLISH_BYTES;
   readonly #client: RedisClient;
-  readonly #commands: RedisConnection;
   readonly #topics = new Set<string>();
   /** Topics to which the client subscribes again when it reconnects. */
   readonly #subscribed = new Set<string>();
   /** Pending ends of subscriptions. */
   readonly #ending = new Map<string, Promise<void>>();
+  #commands: RedisConnection;
   #subscriptions: RedisConnection;
+  /** Time of the first command since the last one that succeeded. */
+  #silentSince: number | undefined;
+  #isClosed = false;
   #listener: EngineListener = NO_ENGINE_LISTENER;
   #namespace = '';
   /** Last error of a connection. */
@@ -85,12 +91,7 @@ export class RedisEngine implements Engine {
   /** @param client gives the options of the connections */
   constructor(client: RedisClient) {
     this.#client = client;
-    this.#commands = createConnection(client, {
-      onMessage: ignore,
-      onReady: () => this.#onReady(),
-      onEnd: () => this.#listener.onDown(),
-      onError: (error) => this.#onError(error),
-    });
+    this.#commands = this.#createCommands();
     this.#subscriptions = this.#createSubscriptions();
   }
 
@@ -107,12 +108,12 @@ export class RedisEngine implements Engine {
   async create(kind: RecordKind, key: string, value: string): Promise<string> {
     const ttl = String(RECORD_TTL_MS[kind]);
     const args = ['SET', this.#key(kind, key), value, 'NX', 'GET', 'PX', ttl];
-    const stored = await this.#commands.command(args);
+    const stored = await this.#command(args);
     return typeof stored === 'string' ? stored : value;
   }
 
   async read(kind: RecordKind, key: string): Promise<string | undefined> {
-    const value = await this.#commands.command(['GET', this.#key(kind, key)]);
+    const value = await this.#command(['GET', this.#key(kind, key)]);
     return typeof value === 'string' ? value : undefined;
   }
 
@@ -131,7 +132,7 @@ export class RedisEngine implements Engine {
     const keep = async ([key, value]: readonly [string, string]): Promise<string[]> => {
       if ((await this.create(kind, key, value)) !== value) return [key];
       const ttl = String(RECORD_TTL_MS[kind]);
-      await this.#commands.command(['PEXPIRE', this.#key(kind, key), ttl]);
+      await this.#command(['PEXPIRE', this.#key(kind, key), ttl]);
       return [];
     };
     return (await Promise.all([...records].map(keep))).flat();
@@ -144,8 +145,8 @@ export class RedisEngine implements Engine {
 
   async removeMember(node: string): Promise<void> {
     await Promise.all([
-      this.#commands.command(['DEL', `${this.#members}:${node}`]),
-      this.#commands.command(['SREM', this.#members, node]),
+      this.#command(['DEL', `${this.#members}:${node}`]),
+      this.#command(['SREM', this.#members, node]),
     ]);
   }
 
@@ -170,7 +171,7 @@ export class RedisEngine implements Engine {
   }
 
   async publish(topic: string, data: string): Promise<void> {
-    await this.#commands.command(['PUBLISH', this.#channel(topic), data]);
+    await this.#command(['PUBLISH', this.#channel(topic), data]);
   }
 
   async subscribe(topic: string): Promise<void> {
@@ -200,17 +201,52 @@ export class RedisEngine implements Engine {
   }
 
   async close(): Promise<void> {
+    this.#isClosed = true;
     this.#listener = NO_ENGINE_LISTENER;
     this.#commands.close();
     this.#subscriptions.close();
   }
 
+  async #command(args: readonly string[]): Promise<unknown> {
+    const now = performance.now();
+    this.#silentSince ??= now;
+    if (now - this.#silentSince > MAX_SILENCE_MS && !this.#isClosed) {
+      this.#silentSince = now;
+      this.#replaceConnections();
+    }
+    const reply = await this.#commands.command(args);
+    this.#silentSince = undefined;
+    return reply;
+  }
+
+  #replaceConnections(): void {
+    this.#listener.onDown();
+    this.#commands.close();
+    this.#commands = this.#createCommands();
+    this.#commands.connect().catch(ignore);
+    this.resubscribe().catch(ignore);
+  }
+
+  #createCommands(): RedisConnection {
+    return this.#createConnection(() => this.#commands, ignore);
+  }
+
   #createSubscriptions(): RedisConnection {
-    const isCurrent = (): boolean => this.#subscriptions === connection;
+    return this.#createConnection(
+      () => this.#subscriptions,
+      (channel, data) => this.#listener.onMessage(channel.slice(this.#channel('').length), data),
+    );
+  }
+
+  /** @param current returns the connection in use. Events of one that was replaced are ignored */
+  #createConnection(
+    current: () => RedisConnection,
+    onMessage: (channel: string, data: string) => void,
+  ): RedisConnection {
+    const isCurrent = (): boolean => current() === connection;
     const connection: RedisConnection = createConnection(this.#client, {
       onMessage: (channel, data) => {
-        const topic = channel.slice(this.#channel('').length);
-        if (isCurrent()) this.#listener.onMessage(topic, data);
+        if (isCurrent()) onMessage(channel, data);
       },
       onReady: () => {
         if (isCurrent()) this.#onReady();
@@ -244,7 +280,7 @@ export class RedisEngine implements Engine {
   }
 
   #eval(script: string, key: string, args: readonly string[]): Promise<unknown> {
-    return this.#commands.command(['EVAL', script, '1', key, ...args]);
+    return this.#command(['EVAL', script, '1', key, ...args]);
   }
 
   #key(kind: RecordKind, key: string): string {

@@ -8,6 +8,8 @@ import type { NodeId } from './backplane.ts';
 /** Bytes of UTF-8 for one UTF-16 code unit, at most. */
 const MAX_BYTES_PER_UNIT = 3;
 const MAX_HEADER_BYTES = 128;
+/** A character may take two UTF-16 code units, which stay together. */
+const MIN_PART_UNITS = 2;
 
 /** Limit for the topics whose numbers a publisher remembers. Clients may choose the names of groups. */
 const MAX_NUMBERED_TOPICS = 100_000;
@@ -86,7 +88,8 @@ export class TopicPublisher {
   /** @param maxBytes longest message that the engine carries */
   constructor(node: NodeId, maxBytes: number) {
     this.#node = node;
-    this.#maxUnits = Math.floor((maxBytes - MAX_HEADER_BYTES) / MAX_BYTES_PER_UNIT);
+    const maxUnits = Math.floor((maxBytes - MAX_HEADER_BYTES) / MAX_BYTES_PER_UNIT);
+    this.#maxUnits = Math.max(maxUnits, MIN_PART_UNITS);
   }
 
   /** Returns the envelopes of a message, in order. */

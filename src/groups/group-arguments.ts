@@ -29,6 +29,15 @@ export function checkText(text: unknown): asserts text is string {
   );
 }
 
+/** @throws SockJSError `ERR_ARGUMENT` unless the options of a call are an object, such as `{ presence }` */
+export function checkGroupOptions(call: string, example: string, options: unknown): void {
+  if (typeof options === 'object' && options !== null) return;
+  throw new SockJSError(
+    'ERR_ARGUMENT',
+    `The options of ${call} are an object such as ${example}, not ${describeType(options)}. Leave them out for none.`,
+  );
+}
+
 const CALLBACKS = ['joined', 'updated', 'left', 'missed'] as const;
 
 /** @throws SockJSError `ERR_ARGUMENT` unless a value is an object whose callbacks are functions */

@@ -1,5 +1,11 @@
 import { checkCloseArguments } from '../base/close-arguments.ts';
-import { checkGroupName, checkText, checkWatcher, toExceptions } from './group-arguments.ts';
+import {
+  checkGroupName,
+  checkGroupOptions,
+  checkText,
+  checkWatcher,
+  toExceptions,
+} from './group-arguments.ts';
 import type { Groups } from './groups.ts';
 import type { PresenceMember, PresenceWatcher } from './presence-view.ts';
 
@@ -43,9 +49,10 @@ export class SockJSGroup<C extends object = object> {
    * @throws SockJSError `ERR_MESSAGE_TYPE` if the text is not a string or is too long, `ERR_ARGUMENT` for another
    * `except`
    */
-  broadcast(text: string, { except }: GroupBroadcastOptions<C> = {}): void {
+  broadcast(text: string, options: GroupBroadcastOptions<C> = {}): void {
     checkText(text);
-    this.#groups.broadcast(this.name, text, toExceptions(except));
+    checkGroupOptions('broadcast()', '{ except: connection }', options);
+    this.#groups.broadcast(this.name, text, toExceptions(options.except));
   }
 
   /**

@@ -1,7 +1,7 @@
 /** Wrong arguments of groups. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { createCluster, MemoryHub, memoryBackplane } from '../../src/index.ts';
+import { createCluster, MemoryHub, memoryBackplane, SockJSConnection } from '../../src/index.ts';
 import { LOCAL_NETWORK } from '../../src/groups/group-network.ts';
 import { SockJSGroup } from '../../src/groups/group.ts';
 import { Groups } from '../../src/groups/groups.ts';
@@ -25,6 +25,20 @@ test('broadcast() refuses an exception that is not a connection', () => {
       code: 'ERR_ARGUMENT',
     });
   group.broadcast('text', { except: [] });
+});
+
+test('options that are not an object are refused', () => {
+  const group = createGroup();
+  for (const options of [null, 7, 'id'] as unknown[])
+    assert.throws(() => group.broadcast('text', options as object), {
+      code: 'ERR_ARGUMENT',
+      message: /options of broadcast\(\) are an object such as/,
+    });
+  class Client extends SockJSConnection {}
+  assert.throws(() => new Client().join('news', null as unknown as object), {
+    code: 'ERR_ARGUMENT',
+    message: /options of join\(\) are an object such as/,
+  });
 });
 
 test('a text of more than 64 Mi characters is refused, also without a router', async (t) => {
