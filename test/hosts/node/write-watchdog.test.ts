@@ -187,7 +187,7 @@ testEach(
       taken += data.length;
       socket.pause();
     });
-    const reading = setInterval(() => socket.resume(), 8);
+    const reading = setInterval(() => socket.resume(), 16);
     t.after(() => clearInterval(reading));
     assert.deepEqual(await ends.next(), { code: 1013, reason: 'Client stopped reading' });
     assert.ok(taken > 0 && taken < LARGE_BYTES, `${taken} bytes were taken`);
