@@ -147,6 +147,33 @@ export function testDemo(engine: EngineName): void {
       await page.shows('#log', 'Ann: here again');
     });
 
+    test('the other pages go on without a reload after a restart', async (t) => {
+      const { program, port } = await runExample(t, 'index.ts');
+      const open = async (path: string): Promise<DemoPage> => {
+        const page = await DemoPage.open(browser, `http://127.0.0.1:${port}/${path}`);
+        t.after(() => page.tab.close());
+        await page.shows('.status', 'Connected by');
+        return page;
+      };
+      const echo = await open('echo.html');
+      const channels = await open('multiplex.html');
+      const stats = await open('stats.html?transport=xhr-polling');
+      const pages = [echo, channels, stats];
+      await stats.until("document.querySelectorAll('#counters td').length > 0");
+      program.kill('SIGTERM');
+      assert.deepEqual(await program.exited(), { code: 0, signal: null });
+      for (const page of pages) await page.shows('.status', 'Reconnecting: ');
+      await stats.tab.evaluate("document.querySelector('#counters').tHead.replaceChildren()");
+
+      await runExample(t, 'index.ts', { PORT: String(port) });
+      for (const page of pages) await page.shows('.status', 'Connected by');
+      await echo.submit('#send', 'again');
+      await echo.shows('#log', '← again (');
+      await channels.submit('[data-channel="shout"] form', 'again');
+      await channels.shows('[data-channel="shout"] .log', 'AGAIN');
+      await stats.shows('#counters thead', '/echo');
+    });
+
     test('closing a tab leaves the chat', async (t) => {
       const ann = await openPage(t, 'chat.html');
       await ann.submit('#join', 'Ann');
