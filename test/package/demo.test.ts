@@ -18,18 +18,23 @@ const directory = await temporaryDirectory({ after });
 
 before(async () => createProject(directory, await pack(directory)));
 
-/** Starts the command that npm has installed, with a version of Node first on the PATH. */
+/**
+ * Starts the command that npm has installed, with a version of Node first on the PATH. It is killed at the end of the
+ * test.
+ */
 function startCommand(
+  t: TestContext,
   args: readonly string[],
   { node = process.execPath, PORT = '' }: { node?: string; PORT?: string } = {},
 ): Program {
   const command = join(directory, 'node_modules', '.bin', 'sockjs-server');
   const PATH = [dirname(node), process.env['PATH']].join(delimiter);
-  return new Program(command, args, { env: { PATH, PORT } });
+  const program = new Program(command, args, { env: { PATH, PORT } });
+  t.after(() => program.stop('SIGKILL'));
+  return program;
 }
 
 async function assertServes(t: TestContext, program: Program): Promise<void> {
-  t.after(() => program.stop('SIGKILL'));
   const [, port] = await program.prints(/localhost:(\d+)/);
   const url = `http://127.0.0.1:${port}`;
   const paths = [...FILES, ...PAGES.flatMap((name) => [`${name}.html`, `${name}.js`])];
@@ -46,21 +51,21 @@ async function assertServes(t: TestContext, program: Program): Promise<void> {
 for (const range of ['20.19', '22', '26']) {
   test(`the demo runs on Node ${range}`, async (t) => {
     const node = await installNode(range);
-    await assertServes(t, startCommand(['demo', '--port', '0'], { node }));
+    await assertServes(t, startCommand(t, ['demo', '--port', '0'], { node }));
   });
 }
 
 test('PORT is the port of the demo', async (t) => {
-  await assertServes(t, startCommand(['demo'], { PORT: '0' }));
+  await assertServes(t, startCommand(t, ['demo'], { PORT: '0' }));
 });
 
 test('the option --port has priority over PORT', async (t) => {
-  await assertServes(t, startCommand(['demo', '--port=0'], { PORT: 'invalid' }));
+  await assertServes(t, startCommand(t, ['demo', '--port=0'], { PORT: 'invalid' }));
 });
 
 for (const args of [[], ['demonstrate'], ['demo', 'echo'], ['demo', '--prot', '0'], ['--port']]) {
-  test(`\`sockjs-server ${args.join(' ')}\` prints the usage and exits with 1`, async () => {
-    const program = startCommand(args);
+  test(`\`sockjs-server ${args.join(' ')}\` prints the usage and exits with 1`, async (t) => {
+    const program = startCommand(t, args);
     assert.deepEqual(await program.exited(), { code: 1, signal: null });
     assert.equal(program.stderr, USAGE);
     assert.equal(program.stdout, '');
@@ -72,7 +77,7 @@ test('a port in use prints one line and exits with 1', async (t) => {
   t.after(() => server.close());
   await once(server, 'listening');
   const port = portOf(server);
-  const program = startCommand(['demo', '--port', String(port)]);
+  const program = startCommand(t, ['demo', '--port', String(port)]);
   assert.deepEqual(await program.exited(), { code: 1, signal: null });
   assert.match(program.stderr, new RegExp(`^Port ${port} is in use\\. .*--port ${port + 1}.*\\n$`));
 });
