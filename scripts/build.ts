@@ -1,6 +1,7 @@
 /**
  * Builds the package twice. `dist/` is CommonJS for both `import` and `require`, so that a process has one copy of
  * each class. `dist/esm/` has ES modules for bundlers, and `dist/esm/client.js` the browser client as one file.
+ * `dist/demo/` is the demo site.
  */
 import { execFile } from 'node:child_process';
 import { rm, writeFile } from 'node:fs/promises';
@@ -8,6 +9,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { build } from 'esbuild';
+import { buildDemo } from './build-demo.ts';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const TSC = join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc');
@@ -79,6 +81,7 @@ await build({
   target: 'es2022',
   logLevel: 'warning',
 });
+await buildDemo();
 // Bundlers read both fields in the nearest `package.json`.
 for (const { folder, type } of FORMATS) {
   await writeFile(

@@ -1,7 +1,7 @@
 /** The demo site in one browser. */
 import assert from 'node:assert/strict';
 import { type TestContext, after, before, suite, test } from 'node:test';
-import { printedPort, startExample } from '../../test/examples/example.ts';
+import { printedPort, runExample, startExample } from '../../test/examples/example.ts';
 import { DemoPage } from './demo-page.ts';
 import { type Browser, type EngineName, openBrowser } from './engines.ts';
 
@@ -13,14 +13,7 @@ const PAGES = [
   { path: 'stats.html', title: 'Statistics · sockjs-server' },
 ];
 
-const TRANSPORTS = [
-  'websocket',
-  'xhr-streaming',
-  'eventsource',
-  'iframe-eventsource',
-  'xhr-polling',
-  'iframe-xhr-polling',
-];
+const TRANSPORTS = ['websocket', 'xhr-streaming', 'eventsource', 'xhr-polling'];
 
 const SIZES = [
   [390, 844],
@@ -112,7 +105,7 @@ export function testDemo(engine: EngineName): void {
       const page = await openPage(t, 'echo.html');
       await page.shows('.status', 'Connected by websocket');
       await page.click('#connection button');
-      await page.shows('.status', 'Not connected: Normal closure (1000)');
+      await page.shows('.status', 'Not connected: closed (1000)');
       await page.until("document.querySelector('#text').matches(':disabled')");
       await page.click('#connection button');
       await page.submit('#send', 'again');
@@ -135,6 +128,50 @@ export function testDemo(engine: EngineName): void {
       await ann.shows('#log', 'Bob left');
       await ann.shows('#people', 'In the room: Ann');
       assert.doesNotMatch(await ann.text('#people'), /Bob/);
+    });
+
+    test('the chat works again without a reload after its server was killed and restarted', async (t) => {
+      const { program, port } = await runExample(t, 'chat/server.ts');
+      const page = await DemoPage.open(browser, `http://127.0.0.1:${port}/`);
+      // Not checked for errors, since a browser reports each failed request.
+      t.after(() => page.tab.close());
+      await page.submit('#join', 'Ann');
+      await page.shows('#people', 'In the room: Ann');
+      await program.stop('SIGKILL');
+      await page.shows('.status', 'Reconnecting: ');
+      await page.shows('#log', 'You left');
+      await runExample(t, 'chat/server.ts', { PORT: String(port) });
+      await page.shows('#people', 'In the room: Ann');
+      await page.shows('.status', 'Connected by websocket');
+      await page.submit('#send', 'here again');
+      await page.shows('#log', 'Ann: here again');
+    });
+
+    test('the other pages go on without a reload after a restart', async (t) => {
+      const { program, port } = await runExample(t, 'index.ts');
+      const open = async (path: string): Promise<DemoPage> => {
+        const page = await DemoPage.open(browser, `http://127.0.0.1:${port}/${path}`);
+        t.after(() => page.tab.close());
+        await page.shows('.status', 'Connected by');
+        return page;
+      };
+      const echo = await open('echo.html');
+      const channels = await open('multiplex.html');
+      const stats = await open('stats.html?transport=xhr-polling');
+      const pages = [echo, channels, stats];
+      await stats.until("document.querySelectorAll('#counters td').length > 0");
+      program.kill('SIGTERM');
+      assert.deepEqual(await program.exited(), { code: 0, signal: null });
+      for (const page of pages) await page.shows('.status', 'Reconnecting: ');
+      await stats.tab.evaluate("document.querySelector('#counters').tHead.replaceChildren()");
+
+      await runExample(t, 'index.ts', { PORT: String(port) });
+      for (const page of pages) await page.shows('.status', 'Connected by');
+      await echo.submit('#send', 'again');
+      await echo.shows('#log', '← again (');
+      await channels.submit('[data-channel="shout"] form', 'again');
+      await channels.shows('[data-channel="shout"] .log', 'AGAIN');
+      await stats.shows('#counters thead', '/echo');
     });
 
     test('closing a tab leaves the chat', async (t) => {

@@ -63,7 +63,7 @@ for (const path of PAGES.slice(1)) {
   });
 }
 
-for (const transport of TRANSPORTS) {
+for (const transport of ['websocket', 'xhr-streaming', 'eventsource', 'xhr-polling']) {
   test(`the echo page works by ${transport} without policy violations`, async () => {
     const tab = await browser.open(`${origin}/echo.html?transport=${transport}`);
     const status = await run(
@@ -76,6 +76,28 @@ for (const transport of TRANSPORTS) {
       return status;`,
     );
     assert.equal(status, `Connected by ${transport}`);
+    assert.deepEqual(await tab.errors(), []);
+    await tab.close();
+  });
+}
+
+for (const transport of TRANSPORTS) {
+  test(`sockjs-client works by ${transport} in a page of the demo without policy violations`, async () => {
+    const tab = await browser.open(`${origin}/echo.html`);
+    const echo = await run(
+      tab,
+      `const script = Object.assign(document.createElement('script'), { src: 'echo/sockjs.js' });
+      const loaded = new Promise((resolve) => (script.onload = resolve));
+      document.head.append(script);
+      await loaded;
+      const socket = new SockJS('/echo', null, { transports: ['${transport}'] });
+      socket.onopen = () => socket.send('hello');
+      const { data } = await new Promise((resolve) => (socket.onmessage = resolve));
+      const { transport } = socket;
+      socket.close();
+      return data + ' by ' + transport;`,
+    );
+    assert.equal(echo, `hello by ${transport}`);
     assert.deepEqual(await tab.errors(), []);
     await tab.close();
   });

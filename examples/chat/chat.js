@@ -1,4 +1,4 @@
-import { connect } from './connect.js';
+import { connectPage } from './connect.js';
 import { addLine } from './log.js';
 
 const log = document.querySelector('#log');
@@ -8,8 +8,8 @@ const name = document.querySelector('#name');
 const send = document.querySelector('#send');
 const text = document.querySelector('#text');
 
-let sockjs;
-/** Name for joining again after the connection was lost. */
+let socket;
+/** Name for joining again after a reconnect. */
 let wanted;
 
 function showPeople(names) {
@@ -36,32 +36,34 @@ const show = {
   },
 };
 
-connect('/chat', (connection) => {
-  sockjs = connection;
-  let joined = false;
-  connection.addEventListener('open', () => {
-    if (wanted !== undefined) connection.send(wanted);
+function leave() {
+  if (people.textContent === '') return;
+  people.textContent = '';
+  addLine(log, 'You left', { kind: 'notice' });
+}
+
+connectPage('/chat', (created) => {
+  socket = created;
+  // Raised after each reconnect too.
+  socket.addEventListener('open', () => {
+    if (wanted !== undefined) created.send(wanted);
   });
-  connection.addEventListener('message', ({ data }) => {
+  socket.addEventListener('message', ({ data }) => {
     const notice = JSON.parse(data);
-    joined ||= notice.type === 'welcome';
     show[notice.type](notice);
   });
-  connection.addEventListener('close', () => {
-    if (!joined) return;
-    people.textContent = '';
-    addLine(log, 'You left', { kind: 'notice' });
-  });
+  socket.addEventListener('reconnecting', leave);
+  socket.addEventListener('close', leave);
 });
 
 join.addEventListener('submit', (event) => {
   event.preventDefault();
   wanted = name.value;
-  sockjs.send(wanted);
+  socket.send(wanted);
 });
 
 send.addEventListener('submit', (event) => {
   event.preventDefault();
-  sockjs.send(text.value);
+  socket.send(text.value);
   text.value = '';
 });

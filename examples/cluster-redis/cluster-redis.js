@@ -1,11 +1,12 @@
-import { connect } from './connect.js';
+import { connect } from './client.js';
+import { connectPage } from './connect.js';
 import { addLine } from './log.js';
 
 const log = document.querySelector('#log');
 const clients = document.querySelector('#clients');
 const text = document.querySelector('#text');
 
-let sockjs;
+let socket;
 
 const show = {
   request({ node, session, transport }) {
@@ -17,25 +18,21 @@ const show = {
   },
 };
 
-/** Receives the requests of all nodes, over a connection of its own. */
-function watch() {
-  const pages = new window.SockJS('/pages', null, { transports: ['websocket'] });
-  pages.addEventListener('message', ({ data }) => {
-    const event = JSON.parse(data);
-    show[event.type](event);
-  });
-  pages.addEventListener('close', () => setTimeout(watch, 1000));
-}
+// Receives the requests of all nodes, over a separate connection.
+const pages = connect('/pages', { transports: ['websocket'] });
+pages.addEventListener('message', ({ data }) => {
+  const event = JSON.parse(data);
+  show[event.type](event);
+});
 
-watch();
-connect('/echo', (connection) => {
-  sockjs = connection;
-  connection.addEventListener('message', ({ data }) => addLine(log, data, { from: '←' }));
+connectPage('/echo', (created) => {
+  socket = created;
+  socket.addEventListener('message', ({ data }) => addLine(log, data, { from: '←' }));
 });
 
 document.querySelector('#send').addEventListener('submit', (event) => {
   event.preventDefault();
   addLine(log, text.value, { from: '→' });
-  sockjs.send(text.value);
+  socket.send(text.value);
   text.value = '';
 });

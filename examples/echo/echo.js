@@ -1,17 +1,17 @@
-import { connect } from './connect.js';
+import { connectPage } from './connect.js';
 import { addLine } from './log.js';
 
 const log = document.querySelector('#log');
 const text = document.querySelector('#text');
 
-let sockjs;
+let socket;
 /** Send times of the pending messages. Echoes arrive in order. */
 let sentAt = [];
 
-connect('/echo', (connection) => {
-  sockjs = connection;
-  sentAt = [];
-  connection.addEventListener('message', ({ data }) => {
+connectPage('/echo', (created) => {
+  socket = created;
+  socket.addEventListener('open', () => (sentAt = []));
+  socket.addEventListener('message', ({ data }) => {
     const took = performance.now() - sentAt.shift();
     addLine(log, `${data} (${took.toFixed(1)} ms)`, { from: '←' });
   });
@@ -21,6 +21,6 @@ document.querySelector('#send').addEventListener('submit', (event) => {
   event.preventDefault();
   addLine(log, text.value, { from: '→' });
   sentAt.push(performance.now());
-  sockjs.send(text.value);
+  socket.send(text.value);
   text.value = '';
 });

@@ -1,4 +1,4 @@
-import { connect } from './connect.js';
+import { connectPage } from './connect.js';
 import { addLine } from './log.js';
 import { MultiplexClient } from './multiplex-client.js';
 
@@ -58,7 +58,7 @@ class Pane {
 
 const panes = [...document.querySelectorAll('.channel')].map((section) => new Pane(section));
 
-connect('/multiplex', (sockjs) => {
-  const client = new MultiplexClient(sockjs);
+connectPage('/multiplex', (socket) => {
+  const client = new MultiplexClient(socket);
   for (const pane of panes) pane.use(client);
 });

@@ -1,20 +1,11 @@
+import { connect } from './client.js';
+
 /**
  * The bar at the top of every example: the choice of the transport, the transport in use, connect and disconnect.
  * The address of the page contains the choice (`?transport=xhr-polling`), so that it can be shared.
  */
 const AUTOMATIC = 'automatic';
-const TRANSPORTS = [
-  AUTOMATIC,
-  'websocket',
-  'xhr-streaming',
-  'eventsource',
-  'iframe-eventsource',
-  'htmlfile',
-  'iframe-htmlfile',
-  'xhr-polling',
-  'iframe-xhr-polling',
-  'jsonp-polling',
-];
+const TRANSPORTS = [AUTOMATIC, 'websocket', 'xhr-streaming', 'eventsource', 'xhr-polling'];
 
 function element(name, properties, ...children) {
   const created = Object.assign(document.createElement(name), properties);
@@ -32,13 +23,12 @@ function keepInAddress(transport) {
 }
 
 /**
- * Connects at once, and again on each click on Connect. Every `fieldset.when-connected` of the page is enabled only
- * while a connection is open.
+ * Connects at once, and with a new socket after each choice or click on Connect. The client reconnects by itself. Every
+ * `fieldset.when-connected` of the page is enabled only while the socket is open.
  * @param {string} prefix of the router
- * @param {(sockjs: WebSocket) => void} use sets `onopen`, `onmessage` and `onclose` of each new connection before it
- *   opens
+ * @param {(socket: import('sockjs-server/client').Socket) => void} use adds listeners to each new socket
  */
-export function connect(prefix, use) {
+export function connectPage(prefix, use) {
   const select = element('select', {}, ...TRANSPORTS.map((name) => new Option(name)));
   const button = element('button', { type: 'submit' });
   const status = element('output', { className: 'status' });
@@ -57,22 +47,21 @@ export function connect(prefix, use) {
 
   function open() {
     const transport = select.value;
-    const sockjs = new window.SockJS(
-      prefix,
-      null,
-      transport === AUTOMATIC ? {} : { transports: [transport] },
-    );
+    const socket = connect(prefix, transport === AUTOMATIC ? {} : { transports: [transport] });
     const before = current;
-    current = sockjs;
+    current = socket;
     before?.close();
     show('connecting', 'Connecting …');
-    sockjs.addEventListener('open', () => {
-      if (sockjs === current) show('open', `Connected by ${sockjs.transport}`);
+    socket.addEventListener('open', () => {
+      if (socket === current) show('open', `Connected by ${socket.transport}`);
     });
-    sockjs.addEventListener('close', ({ code, reason }) => {
-      if (sockjs === current) show('closed', `Not connected: ${reason || 'closed'} (${code})`);
+    socket.addEventListener('reconnecting', ({ code, reason }) => {
+      if (socket === current) show('connecting', `Reconnecting: ${reason || 'lost'} (${code}) …`);
     });
-    use(sockjs);
+    socket.addEventListener('close', ({ code, reason }) => {
+      if (socket === current) show('closed', `Not connected: ${reason || 'closed'} (${code})`);
+    });
+    use(socket);
   }
 
   form.addEventListener('submit', (event) => {

@@ -37,7 +37,7 @@ const SHARED: readonly (readonly [path: string, file: URL])[] = [
   ['/icon.svg', here('icon.svg')],
   ['/connect.js', here('connect.js')],
   ['/log.js', here('log.js')],
-  ['/sockjs.js', installed('sockjs-client/dist/sockjs.min.js')],
+  ['/client.js', new URL('dist/esm/client.js', PACKAGE)],
   ['/multiplex-client.js', new URL('dist/esm/client/multiplex-client.js', PACKAGE)],
   ['/uplot.js', installed('uplot/dist/uPlot.esm.js')],
   ['/uplot.css', installed('uplot/dist/uPlot.min.css')],

@@ -16,7 +16,7 @@ function fail(line: string): void {
 
 function reasonOf(error: NodeJS.ErrnoException, port: number): string {
   if (error.code !== 'EADDRINUSE') return `Cannot listen on port ${port}: ${error.message}`;
-  return `Port ${port} is in use; set PORT to another one, for example PORT=${port + 1} npm start`;
+  return `Port ${port} is in use. Choose another one, for example PORT=${port + 1} npm start, or --port ${port + 1} with npx.`;
 }
 
 /**

@@ -1,4 +1,4 @@
-import { connect } from './connect.js';
+import { connectPage } from './connect.js';
 import uPlot from './uplot.js';
 
 /** Seconds on the x axis. */
@@ -186,9 +186,10 @@ function showNodes({ cluster }) {
     `${stats.relayedOut} relayed out, backplane ${stats.backplaneUp ? 'up' : 'down'}.`;
 }
 
-connect('/stats', (sockjs) => {
-  let isFirst = true;
-  sockjs.addEventListener('message', ({ data }) => {
+connectPage('/stats', (socket) => {
+  let isFirst;
+  socket.addEventListener('open', () => (isFirst = true));
+  socket.addEventListener('message', ({ data }) => {
     const news = JSON.parse(data);
     readings = isFirst ? news : [...readings, ...news].slice(-SPAN);
     isFirst = false;

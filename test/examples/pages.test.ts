@@ -39,7 +39,7 @@ const ASSETS = [
 ] as const;
 
 const INSTALLED = [
-  ['/sockjs.js', SCRIPT, 'node_modules/sockjs-client/dist/sockjs.min.js'],
+  ['/client.js', SCRIPT, 'dist/esm/client.js'],
   ['/multiplex-client.js', SCRIPT, 'dist/esm/client/multiplex-client.js'],
   ['/uplot.js', SCRIPT, 'node_modules/uplot/dist/uPlot.esm.js'],
   ['/uplot.css', STYLE, 'node_modules/uplot/dist/uPlot.min.css'],

@@ -216,7 +216,7 @@ test('a port in use prints one line with a hint, and exits with code 1', async (
   assert.deepEqual(await second.exited(), { code: 1, signal: null });
   assert.equal(
     second.stderr,
-    `Port ${port} is in use; set PORT to another one, for example PORT=${port + 1} npm start\n`,
+    `Port ${port} is in use. Choose another one, for example PORT=${port + 1} npm start, or --port ${port + 1} with npx.\n`,
   );
   assert.equal(second.stdout, '');
 });
