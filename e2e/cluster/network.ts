@@ -39,6 +39,9 @@ export function testNetwork(): void {
     const pendingPoll = poll(b.port, ofA);
     await sendMessages(b.port, ofA, 'before');
     assert.equal(await pendingPoll, 'a["before"]');
+    // The next poll gets its message once the owner knows that the response of the last one has arrived.
+    await sendMessages(a.port, ofA, 'confirmed');
+    assert.equal(await poll(a.port, ofA), 'a["confirmed"]');
     site.path(a, b).relay.cut();
     site.path(b, a).relay.cut();
 
