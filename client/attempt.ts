@@ -67,9 +67,11 @@ async function attempt(
 ): Promise<Loss | undefined> {
   const { transports, token, server, sessionId, timeout } = options;
   const timer = setTimeout(() => listener.onLost(lossOf('Timed out')), PREPARE_TIMEOUT_MS);
-  const [info, tokenText] = await Promise.all([requestInfo(url, options, signal), token()]).finally(
-    () => clearTimeout(timer),
-  );
+  const [info, text] = await Promise.all([
+    requestInfo(url, options, signal),
+    // A function that throws counts as one that rejects.
+    (async () => token())(),
+  ]).finally(() => clearTimeout(timer));
   if ('code' in info) return info;
   const known = best.get(url);
   const candidates = transports
@@ -83,7 +85,7 @@ async function attempt(
       (transport === candidates.at(-1) ? LAST_TRANSPORT_MS : 0);
     const init = {
       url: resourceUrl(info.url, `${server}/${sessionId()}`),
-      token: tokenText,
+      token: text,
       request: options,
     };
     // oxlint-disable-next-line no-await-in-loop -- one opening request at a time

@@ -21,7 +21,7 @@ export interface SessionListener {
 export function resourceUrl(service: string, path: string, token?: string): string {
   const url = new URL(service);
   url.pathname = url.pathname.replace(/\/*$/, `/${path}`);
-  if (token !== undefined) url.searchParams.append('token', token);
+  if (token) url.searchParams.append('token', token);
   return url.href;
 }
 

@@ -329,6 +329,27 @@ test('a token that rejects is a failed attempt', async (t) => {
   await client.opens.next();
 });
 
+test('a token function that throws is a failed attempt', async (t) => {
+  const service = await startService(t);
+  let count = 0;
+  const token = (): string => {
+    count += 1;
+    if (count === 1) throw new Error('offline');
+    return 'secret';
+  };
+  const client = connectClient(t, service.url, { token });
+  assert.match((await client.losses.next()).reason, /offline/);
+  await client.opens.next();
+});
+
+test('a token of null is no token', async (t) => {
+  const service = await startService(t);
+  // As `localStorage.getItem` in JavaScript.
+  const token = (): undefined => null as unknown as undefined;
+  await openClient(t, service.url, { token });
+  assert.ok(service.record.requests.every((path) => !path.includes('token')));
+});
+
 testEach(HTTP_TRANSPORTS, 'headers are those of every request', async (t, transport) => {
   const seen: (string | undefined)[] = [];
   const service = await startService(t, {
