@@ -8,6 +8,9 @@ class Quiet extends SockJSConnection {
 }
 
 await Promise.all(TRANSPORT_NAMES.map((transport) => openConnection(Quiet, { transport })));
+process.stdout.write(
+  `${process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length} timers\n`,
+);
 
 const settings = { maxSessionAge: 200, logger: false } as const;
 const client = await openConnection(Quiet, { settings });

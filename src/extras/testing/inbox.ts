@@ -1,14 +1,11 @@
 import type { CloseStatus } from '../../base/close-reasons.ts';
 import { CLOSE_REASONS } from '../../base/close-reasons.ts';
-import { startRealTimer } from './real-time.ts';
+import { keepProcess, startRealTimer } from './real-time.ts';
 
 interface Reader<Message> {
   resolve(message: Message): void;
   reject(error: Error): void;
 }
-
-/** Time for which the process is kept for a promise of `closed`, in milliseconds. */
-const MAX_WAIT_MS = 10_000;
 
 const MAX_SHOWN_LENGTH = 80;
 
@@ -34,7 +31,8 @@ export class Inbox<Message> {
   closeStatus: CloseStatus | undefined;
   readonly #timeout: number;
   readonly #unread: Message[] = [];
-  readonly #closed: Promise<CloseStatus>;
+  /** Resolves once the inbox is closed. It does not keep the process. */
+  readonly whenClosed: Promise<CloseStatus>;
   #releaseProcess: (() => void) | undefined;
   readonly #readers = new Set<Reader<Message>>();
   #onClosed: ((status: CloseStatus) => void) | undefined;
@@ -42,16 +40,15 @@ export class Inbox<Message> {
   /** @param timeout default time limit of `next`, in milliseconds */
   constructor(timeout: number) {
     this.#timeout = timeout;
-    this.#closed = new Promise((resolve) => {
+    this.whenClosed = new Promise((resolve) => {
       this.#onClosed = resolve;
     });
   }
 
-  /** Keeps the process for a while, since sessions in memory do not. */
+  /** The same, and keeps the process for a while. */
   get closed(): Promise<CloseStatus> {
-    if (this.closeStatus === undefined)
-      this.#releaseProcess ??= startRealTimer(MAX_WAIT_MS, () => {});
-    return this.#closed;
+    if (this.closeStatus === undefined) this.#releaseProcess ??= keepProcess();
+    return this.whenClosed;
   }
 
   /** Reads the text of one SockJS frame. */

@@ -7,7 +7,7 @@ import type { SockJSRouter } from '../../api/router.ts';
 import type { HandlerName } from '../../sessions/handler-runner.ts';
 import type { Session } from '../../sessions/session.ts';
 import type { Inbox } from './inbox.ts';
-import { nextTurn } from './real-time.ts';
+import { keepProcess, nextTurn } from './real-time.ts';
 import { TestClient } from './test-client.ts';
 import type { Wire } from './wire.ts';
 
@@ -99,7 +99,9 @@ export class MemoryClient<
    * @internal
    */
   async accepted(): Promise<boolean> {
-    await Promise.race([this.#tracker.opened.promise, this.closed]);
+    const releaseProcess = keepProcess();
+    await Promise.race([this.#tracker.opened.promise, this.#inbox.whenClosed]);
+    releaseProcess();
     if (this.#session.closeReason === undefined && this.#inbox.closeStatus === undefined)
       return true;
     await this.closed;

@@ -19,6 +19,14 @@ export function startRealTimer(milliseconds: number, onPassed: () => void): () =
   return () => stopTimer(timer);
 }
 
+/** Time for which the process is kept for a promise, in milliseconds. */
+const MAX_WAIT_MS = 10_000;
+
+/** Keeps the process for a while, since sessions in memory do not. Returns a function that releases it. */
+export function keepProcess(): () => void {
+  return startRealTimer(MAX_WAIT_MS, () => {});
+}
+
 /** Resolves after a turn of the event loop, in which promises have settled and messages have been flushed. */
 export function nextTurn(): Promise<void> {
   return new Promise((resolve) => {
