@@ -156,7 +156,7 @@ export class SockJSConnection<User = unknown> {
    * await this.join('news', { presence: { name: 'Ann' } });
    */
   join(group: string, options: { readonly presence?: unknown } = {}): Promise<void> {
-    checkGroupOptions('join()', "{ presence: { name: 'Ann' } }", options);
+    checkGroupOptions('join()', 'presence', options);
     const { backend, groups } = linkOf(this, 'join');
     this.#memberships ??= new Memberships(this, this.id, backend, groups);
     return this.#memberships.join(group, options.presence);

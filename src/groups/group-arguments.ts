@@ -29,12 +29,24 @@ export function checkText(text: unknown): asserts text is string {
   );
 }
 
-/** @throws SockJSError `ERR_ARGUMENT` unless the options of a call are an object, such as `{ presence }` */
-export function checkGroupOptions(call: string, example: string, options: unknown): void {
-  if (typeof options === 'object' && options !== null) return;
+/** @throws SockJSError `ERR_ARGUMENT` unless the options of a call are an object that has no other option */
+export function checkGroupOptions(
+  call: string,
+  option: 'except' | 'presence',
+  options: unknown,
+): void {
+  const example = `{ ${option}: … }`;
+  if (typeof options !== 'object' || options === null) {
+    throw new SockJSError(
+      'ERR_ARGUMENT',
+      `The options of ${call} are an object such as ${example}, not ${describeType(options)}. Leave them out for none.`,
+    );
+  }
+  const unknown = Object.keys(options).find((name) => name !== option);
+  if (unknown === undefined) return;
   throw new SockJSError(
     'ERR_ARGUMENT',
-    `The options of ${call} are an object such as ${example}, not ${describeType(options)}. Leave them out for none.`,
+    `${call} has no option ${describeValue(unknown)}. Use ${example}.`,
   );
 }
 

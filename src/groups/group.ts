@@ -51,7 +51,7 @@ export class SockJSGroup<C extends object = object> {
    */
   broadcast(text: string, options: GroupBroadcastOptions<C> = {}): void {
     checkText(text);
-    checkGroupOptions('broadcast()', '{ except: connection }', options);
+    checkGroupOptions('broadcast()', 'except', options);
     this.#groups.broadcast(this.name, text, toExceptions(options.except));
   }
 

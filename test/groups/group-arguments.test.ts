@@ -41,6 +41,19 @@ test('options that are not an object are refused', () => {
   });
 });
 
+test('unknown options are refused', () => {
+  const options = { name: 'Ada' } as object;
+  assert.throws(() => createGroup().broadcast('text', options), {
+    code: 'ERR_ARGUMENT',
+    message: "broadcast() has no option 'name'. Use { except: … }.",
+  });
+  class Client extends SockJSConnection {}
+  assert.throws(() => new Client().join('news', options), {
+    code: 'ERR_ARGUMENT',
+    message: "join() has no option 'name'. Use { presence: … }.",
+  });
+});
+
 test('a text of more than 64 Mi characters is refused, also without a router', async (t) => {
   const cluster = createCluster({
     backplane: memoryBackplane(new MemoryHub()),
