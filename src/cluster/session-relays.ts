@@ -65,7 +65,6 @@ export interface SessionRequestRoute {
 
 function ignore(): void {}
 
-/** Waits with the global timer, which simulations replace. */
 /** Responds for an owner that has not responded. */
 function respondFor(
   outcome: RelayOutcome,
