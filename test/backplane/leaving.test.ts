@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { NO_BACKPLANE_LISTENER } from '../../src/backplane/backplane.ts';
 import { EngineBackplane } from '../../src/backplane/engine-backplane.ts';
 import type { EngineListener } from '../../src/backplane/engine.ts';
 import { MemoryEngine, MemoryHub } from '../../src/backplane/memory-engine.ts';
@@ -10,23 +11,12 @@ import { RecordingLogger } from '../../testkit/logger.ts';
 
 const HEARTBEAT_INTERVAL_MS = 20;
 
-function ignore(): void {}
-
-const LISTENER = {
-  onMessage: ignore,
-  onMissed: ignore,
-  onMembers: ignore,
-  onClaimLost: ignore,
-  onUp: ignore,
-  onDown: ignore,
-};
-
 test('a heartbeat that fails after the node has left is not logged', async () => {
   const faults = new EngineFaults();
   const logger = new RecordingLogger();
   const options = { heartbeatInterval: HEARTBEAT_INTERVAL_MS };
   const backplane = new EngineBackplane(faults.wrap(new MemoryEngine(new MemoryHub())), options);
-  await backplane.join({ namespace: 'test', card: '', listener: LISTENER, logger });
+  await backplane.join({ namespace: 'test', card: '', listener: NO_BACKPLANE_LISTENER, logger });
   faults.freeze();
   await sleep(3 * HEARTBEAT_INTERVAL_MS); // A heartbeat is pending.
   const left = backplane.leave();
@@ -62,7 +52,7 @@ test('a node that could not join stays away when its backplane is available agai
   const engine = new LateEngine(hub);
   const backplane = new EngineBackplane(engine, { heartbeatInterval: HEARTBEAT_INTERVAL_MS });
   t.after(() => backplane.leave());
-  const membership = { namespace: 'test', card: '', listener: LISTENER };
+  const membership = { namespace: 'test', card: '', listener: NO_BACKPLANE_LISTENER };
   await assert.rejects(
     backplane.join({ ...membership, logger: new RecordingLogger() }),
     /read-only/,
@@ -80,7 +70,7 @@ test('a node that leaves while it recovers is no member afterwards', async () =>
   const options = { heartbeatInterval: HEARTBEAT_INTERVAL_MS };
   const backplane = new EngineBackplane(faults.wrap(new MemoryEngine(hub)), options);
   const logger = new RecordingLogger();
-  await backplane.join({ namespace: 'test', card: '', listener: LISTENER, logger });
+  await backplane.join({ namespace: 'test', card: '', listener: NO_BACKPLANE_LISTENER, logger });
   faults.cut();
   faults.freeze();
   await faults.mend(); // The recovery begins, and waits.

@@ -185,7 +185,7 @@ describe('a client in memory', () => {
 
   test('that sends bytes with SockJS frames is closed with 1003', async () => {
     const client = await openConnection(Echo);
-    // @ts-expect-error -- bytes need `rawwebsocket`
+    // @ts-expect-error -- a client in JavaScript may send bytes without `rawwebsocket`
     await client.send(Uint8Array.of(1));
     assert.equal((await client.closed).code, 1003);
   });
@@ -400,12 +400,12 @@ describe('send', () => {
 
   test('rejects values that are not text', async () => {
     const client = await openConnection(Echo, { transport: 'xhr' });
-    // @ts-expect-error -- not a string
+    // @ts-expect-error -- a test in JavaScript may send what is not a string
     await assert.rejects(client.send({ text: 'hi' }), {
       code: 'ERR_MESSAGE_TYPE',
       message: /takes a string, not an object\. Use JSON\.stringify/,
     });
-    // @ts-expect-error -- not a string
+    // @ts-expect-error -- a test in JavaScript may send what is not a string
     await assert.rejects(client.send(Uint8Array.of(1)), /takes a string, not bytes/);
     await client.close();
   });
@@ -557,7 +557,7 @@ describe('openConnection', () => {
   });
 
   test('requires a user of a class with users at compile time', async () => {
-    // @ts-expect-error -- the class has a `User`
+    // @ts-expect-error -- this line must not compile, since the class has a `User`
     await using client = await openConnection(Account);
     assert.equal(client.connection.user, undefined);
   });
@@ -795,7 +795,7 @@ describe('over real sockets', () => {
 
   test('a wrong option is an error, and the server is closed', async () => {
     const router = new SockJSRouter(Echo, '/echo');
-    // @ts-expect-error -- only in memory
+    // @ts-expect-error -- a test in JavaScript may name a transport that is only in memory
     await assert.rejects(testClient(router, { transport: 'jsonp' }), /must be websocket or xhr/);
     assert.throws(() => router.listen(0), { code: 'ERR_CLOSED' });
   });
