@@ -4,12 +4,20 @@ import * as http from './load/http-loads.ts';
 import { type Texts, jsonTexts, plainTexts } from './load/inbox.ts';
 import type { Load } from './load/measure.ts';
 import * as webSocket from './load/websocket-loads.ts';
+import type { Wire } from './load/wire.ts';
+import type { BackendProtocol } from './proxy.ts';
 
 export interface Peer {
   readonly name: string;
   /** Name of its file in `servers/`. */
   readonly file: string;
   readonly dialect: Dialect;
+  /** Creates the clients' side of a measurement. Default: HTTP/1.1 without TLS */
+  readonly wire?: () => Wire;
+  /** Protocol between HAProxy and the server. Default: no proxy */
+  readonly proxy?: BackendProtocol;
+  /** Binary of Node. Default: that of the benchmark */
+  readonly node?: string;
 }
 
 export type Unit = 'µs' | 'KiB' | 'ms/s';
@@ -18,11 +26,11 @@ export interface Case {
   readonly id: string;
   readonly title: string;
   readonly unit: Unit;
-  /** Maximal cost of this server: a ratio to the bare server, or with `absolute` in the unit of the case. */
-  readonly goal: number;
+  /** Maximal cost: a ratio to the first peer, or with `absolute` in the unit of the case. */
+  readonly goal?: number | undefined;
   readonly absolute?: boolean;
   readonly load: Load;
-  /** The bare server first, then this one. */
+  /** The one to which the others are compared comes first. */
   readonly peers: readonly Peer[];
   /** Measures heartbeats. */
   readonly idles?: boolean;
@@ -34,13 +42,15 @@ export interface Case {
  * Starts V8's young generation at its full size. It grows to at most 48 MiB while sessions open, however many there
  * are, and would make up half of their measured memory.
  */
-const FULL_YOUNG_GENERATION = ['--min-semi-space-size=16', '--max-semi-space-size=16'];
+export const FULL_YOUNG_GENERATION = ['--min-semi-space-size=16', '--max-semi-space-size=16'];
 
 export const OURS = 'sockjs-server';
 
+const ORIGINAL: Peer = { name: 'sockjs', file: 'sockjs.ts', dialect: SOCKJS };
+const DROP_IN: Peer = { name: 'drop-in', file: 'drop-in.ts', dialect: SOCKJS };
 const SHARED: readonly Peer[] = [
   { name: OURS, file: 'sockjs-server.ts', dialect: SOCKJS },
-  { name: 'sockjs', file: 'sockjs.ts', dialect: SOCKJS },
+  ORIGINAL,
 ];
 const WEBSOCKET: readonly Peer[] = [
   { name: 'bare ws', file: 'bare-ws.ts', dialect: BARE },
@@ -73,6 +83,7 @@ function echo(id: string, title: string, texts: Texts, goals: [number, number]):
   ];
 }
 
+/** This server beside others. The first of them is the bare one. */
 export const CASES: readonly Case[] = [
   ...echo('ws-echo-32', '32 B', plainTexts(32), [1.1, 0.45]),
   ...echo('ws-echo-1k', '1 KiB', plainTexts(1024), [1.05, 0.85]),
@@ -126,3 +137,27 @@ export const CASES: readonly Case[] = [
     idles: true,
   },
 ];
+
+/** Maximal costs of the drop-in by case: ratios to `sockjs`. */
+const DROP_IN_GOALS: Readonly<Record<string, number>> = {
+  'ws-echo-32': 0.9,
+  'ws-echo-32-burst': 0.25,
+  'ws-broadcast': 0.9,
+  'xhr-poll': 0.65,
+  'memory-ws': 0.5,
+};
+
+/** The same cases with one program on npm `sockjs` and on the drop-in. */
+export const DROP_IN_CASES: readonly Case[] = CASES.map((tested) => {
+  const { id, title, unit, load, idles = false, flags = [] } = tested;
+  return {
+    id,
+    title,
+    unit,
+    load,
+    idles,
+    flags,
+    goal: DROP_IN_GOALS[id],
+    peers: [ORIGINAL, DROP_IN],
+  };
+});

@@ -20,7 +20,8 @@ import type { ClusterConditions } from './cluster/conditions.ts';
 import { holdSessions } from './cluster/hold.ts';
 import { Nodes } from './cluster/nodes.ts';
 import { measureNodeCounts, measureRelays } from './cluster/relays.ts';
-import { type Row, formatCluster, numberRow, ratioRow, writeCluster } from './cluster/report.ts';
+import { type Row, formatCluster, numberRow, ratioRow } from './cluster/report.ts';
+import { writeSection } from './sections.ts';
 import { measureMembership, measureOlderBuild } from './cluster/unclustered.ts';
 import { measureWaiting } from './cluster/waiting-memory.ts';
 import { pinLoad } from './server-process.ts';
@@ -163,5 +164,5 @@ for (const [name, measure] of Object.entries(CASES)) {
 }
 const text = formatCluster(rows, { quick, windows: WINDOWS.count });
 console.log(text);
-if (options.write) writeCluster(new URL('RESULTS.md', import.meta.url), text);
+if (options.write) writeSection('## Cluster', text);
 process.exit();

@@ -1,21 +1,35 @@
 /**
  * Measures the CPU time per message of this server and of others, in interleaved rounds. Absolute figures depend on
- * the machine and its other work. Ratios are stable.
+ * the machine and its other work, and ratios much less.
  *
- *   npm run bench                      all cases, about 40 minutes
- *   npm run bench -- --quick           all cases once and short, about a minute
+ *   npm run bench                      all cases, about an hour
+ *   npm run bench -- --section http2   one section of RESULTS.md: servers, drop-in or http2; may be repeated
+ *   npm run bench -- --quick           all cases once and short, about two minutes
  *   npm run bench -- --only ws-echo    the cases whose names contain this; may be repeated
  *   npm run bench -- --rounds 3        three rounds in place of five
+ *   npm run bench -- --node 26         only this server, on this line of Node.js beside the present one
  *   npm run bench -- --profile         only a CPU profile of this server
- *   npm run bench -- --write           writes RESULTS.md and docs/benchmark.svg
+ *   npm run bench -- --write           writes the sections to RESULTS.md, and docs/benchmark.svg
+ *
+ * Some cases of the section `http2` need HAProxy 2.6 or later.
  */
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { CASES, type Case, OURS, type Peer } from './cases.ts';
+import { installNode } from '../test/package/project.ts';
+import { CASES, type Case, DROP_IN_CASES, OURS, type Peer } from './cases.ts';
+import { HTTP2_CASES } from './http2-cases.ts';
+import { HTTP1 } from './load/http.ts';
 import type { Measurement, Scale } from './load/measure.ts';
 import { drawPicture } from './picture.ts';
-import { readCluster } from './cluster/report.ts';
-import { CaseResult, formatResults } from './results.ts';
+import {
+  CaseResult,
+  type Run,
+  formatDropIn,
+  formatHttp2,
+  formatServers,
+  formatVersions,
+} from './results.ts';
+import { writeMain, writeSection } from './sections.ts';
 import { ServerProcess, pinLoad } from './server-process.ts';
 
 const FULL: Scale = { warm: 1500, measured: 1500, idleShare: 1, idleHeartbeat: 25_000 };
@@ -28,16 +42,71 @@ const TIMEOUT_MS = 60_000;
 const { values: options } = parseArgs({
   options: {
     quick: { type: 'boolean', default: false },
+    section: { type: 'string', multiple: true, default: ['servers', 'drop-in', 'http2'] },
     only: { type: 'string', multiple: true, default: [''] },
     rounds: { type: 'string' },
+    node: { type: 'string' },
     profile: { type: 'boolean', default: false },
     write: { type: 'boolean', default: false },
   },
 });
 
+for (const part of options.only) {
+  if (![...CASES, ...HTTP2_CASES].some(({ id }) => id.includes(part)))
+    throw new Error(
+      `No case has ${part} in its name. See bench/cases.ts and bench/http2-cases.ts.`,
+    );
+}
+
 const scale = options.profile ? PROFILE : options.quick ? QUICK : FULL;
 const rounds = Number(options.rounds ?? (options.quick || options.profile ? 1 : 5));
-const cases = CASES.filter(({ id }) => options.only.some((part) => id.includes(part)));
+
+function selected(cases: readonly Case[]): Case[] {
+  return cases.filter(({ id }) => options.only.some((part) => id.includes(part)));
+}
+
+function isOurs({ file }: Peer): boolean {
+  return file.startsWith('sockjs-server') || file === 'drop-in.ts';
+}
+
+interface Section {
+  readonly cases: readonly Case[];
+  readonly format: (results: readonly CaseResult[], run: Run) => string;
+  readonly write: (text: string, results: readonly CaseResult[]) => void;
+}
+
+const SECTIONS: Readonly<Record<string, Section>> = {
+  servers: {
+    cases: CASES,
+    format: formatServers,
+    write(text, results) {
+      writeMain(text);
+      writeFileSync(new URL('../docs/benchmark.svg', import.meta.url), drawPicture(results));
+    },
+  },
+  'drop-in': {
+    cases: DROP_IN_CASES,
+    format: formatDropIn,
+    write: (text) => writeSection('## Drop-in for npm sockjs', text),
+  },
+  http2: {
+    cases: HTTP2_CASES,
+    format: formatHttp2,
+    write: (text) => writeSection('## HTTP/2', text),
+  },
+};
+
+function sections(): Section[] {
+  return options.section.map((name) => {
+    const section = SECTIONS[name];
+    if (section !== undefined) return section;
+    throw new Error(`No section ${name}: ${Object.keys(SECTIONS).join(', ')}`);
+  });
+}
+
+if (options.write && options.only.some((part) => part !== ''))
+  throw new Error('--write needs all cases of a section, so it excludes --only.');
+
 const pinned = pinLoad();
 
 async function measure(tested: Case, peer: Peer): Promise<Measurement> {
@@ -46,18 +115,28 @@ async function measure(tested: Case, peer: Peer): Promise<Measurement> {
     heartbeat: tested.idles === true ? scale.idleHeartbeat : HEARTBEAT_MS,
     pinned,
     flags: tested.flags ?? [],
+    ...(peer.node === undefined ? {} : { node: peer.node }),
+    ...(peer.proxy === undefined ? {} : { proxy: peer.proxy }),
   });
   const timer = setTimeout(() => {
     throw new Error(`${tested.id} on ${peer.name} did not end.`);
   }, TIMEOUT_MS);
-  const conditions = { server, dialect: peer.dialect, scale, profiled: options.profile };
-  const measurement = await tested.load(conditions);
+  const wire = peer.wire?.() ?? HTTP1;
+  const { dialect } = peer;
+  const measurement = await tested.load({
+    server,
+    dialect,
+    wire,
+    scale,
+    profiled: options.profile,
+  });
   clearTimeout(timer);
+  wire.close();
   await server.end();
   return measurement;
 }
 
-async function measureAll(): Promise<CaseResult[]> {
+async function measureAll(cases: readonly Case[]): Promise<CaseResult[]> {
   const results = cases.map((tested) => new CaseResult(tested));
   for (let round = 1; round <= rounds; round += 1) {
     for (const result of results) {
@@ -70,14 +149,31 @@ async function measureAll(): Promise<CaseResult[]> {
   return results;
 }
 
+/** The cases with this server on two lines of Node.js, and without the others. */
+async function onVersions(line: string): Promise<Case[]> {
+  const present = process.versions.node.split('.')[0] ?? '';
+  const other = await installNode(line);
+  return selected(CASES).flatMap(({ id, title, unit, load, idles = false, flags = [], peers }) => {
+    const ours = peers.find(({ name }) => name === OURS);
+    if (ours === undefined) return [];
+    const versions = [
+      { ...ours, name: present },
+      { ...ours, name: line, node: other },
+    ];
+    return [{ id, title, unit, load, idles, flags, peers: versions }];
+  });
+}
+
 async function profileOurs(): Promise<void> {
-  for (const tested of cases) {
-    const peer = tested.peers.find(({ name }) => name === OURS);
-    if (peer === undefined) continue;
-    const { profile = [], cost } = await measure(tested, peer);
-    console.log(`\n${tested.title}: ${cost.toFixed(1)} ${tested.unit} while profiled`);
-    for (const { location, share } of profile) {
-      console.log(`${(100 * share).toFixed(1).padStart(6)} %  ${location}`);
+  for (const tested of selected(sections().flatMap(({ cases }) => cases))) {
+    for (const peer of tested.peers.filter(isOurs)) {
+      const { profile = [], cost } = await measure(tested, peer);
+      console.log(
+        `\n${tested.title}, ${peer.name}: ${cost.toFixed(1)} ${tested.unit} while profiled`,
+      );
+      for (const { location, share } of profile) {
+        console.log(`${(100 * share).toFixed(1).padStart(6)} %  ${location}`);
+      }
     }
   }
 }
@@ -85,15 +181,19 @@ async function profileOurs(): Promise<void> {
 process.on('SIGINT', () => process.exit(130));
 process.on('SIGTERM', () => process.exit(143));
 
+const run = { rounds, quick: options.quick, pinned };
 if (options.profile) {
   await profileOurs();
-} else {
-  const results = await measureAll();
-  const text = formatResults(results, { rounds, quick: options.quick, pinned });
+} else if (options.node !== undefined) {
+  const text = formatVersions(await measureAll(await onVersions(options.node)), run);
   console.log(text);
-  if (options.write) {
-    const file = new URL('RESULTS.md', import.meta.url);
-    writeFileSync(file, text + readCluster(file));
-    writeFileSync(new URL('../docs/benchmark.svg', import.meta.url), drawPicture(results));
+  if (options.write) writeSection('## Versions of Node.js', text);
+} else {
+  for (const { cases, format, write } of sections()) {
+    const results = await measureAll(selected(cases));
+    if (results.length === 0) continue;
+    const text = format(results, run);
+    console.log(text);
+    if (options.write) write(text, results);
   }
 }

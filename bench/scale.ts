@@ -13,6 +13,7 @@
 import { spawnSync } from 'node:child_process';
 import { parseArgs } from 'node:util';
 import { SOCKJS } from './load/dialects.ts';
+import { HTTP1 } from './load/http.ts';
 import type { Conditions, Scale } from './load/measure.ts';
 import { median } from './results.ts';
 import { type ClusterRate, measureCluster } from './scale/cluster.ts';
@@ -67,7 +68,7 @@ async function withServer<T>(
     pinned,
     flags: [],
   });
-  const result = await use({ server, dialect: SOCKJS, scale: SCALE, profiled: false });
+  const result = await use({ server, dialect: SOCKJS, wire: HTTP1, scale: SCALE, profiled: false });
   await server.end();
   return result;
 }

@@ -4,6 +4,7 @@ import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { Program } from '../testkit/process.ts';
 import type { MeasuredServer } from './load/measure.ts';
+import { type BackendProtocol, Proxy } from './proxy.ts';
 import type { Command, Query, Results } from './servers/measured.ts';
 
 const SERVER_CORE = '0';
@@ -23,14 +24,20 @@ export interface ServerOptions {
   readonly heartbeat: number;
   readonly pinned: boolean;
   readonly flags: readonly string[];
+  /** Binary of Node. Default: that of this process */
+  readonly node?: string;
+  /** Puts HAProxy between clients and the server. */
+  readonly proxy?: BackendProtocol;
   /** Further arguments of the server. */
   readonly args?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
 }
 
-function start({ file, heartbeat, pinned, flags, args = [], env = {} }: ServerOptions): Program {
+function start(options: ServerOptions): Program {
+  const { file, heartbeat, pinned, flags, args = [], env = {} } = options;
+  const binary = options.node ?? process.execPath;
   const script = fileURLToPath(new URL(`servers/${file}`, import.meta.url));
-  const node = [process.execPath, '--expose-gc', ...flags, script, String(heartbeat), ...args];
+  const node = [binary, '--expose-gc', ...flags, script, String(heartbeat), ...args];
   const [command = '', ...rest] = pinned ? ['taskset', '-c', SERVER_CORE, ...node] : node;
   return new Program(command, rest, { ipc: true, env });
 }
@@ -38,10 +45,12 @@ function start({ file, heartbeat, pinned, flags, args = [], env = {} }: ServerOp
 export class ServerProcess implements MeasuredServer {
   readonly port: number;
   readonly #program: Program;
+  readonly #proxy: Proxy | undefined;
 
-  private constructor(program: Program, port: number) {
+  private constructor(program: Program, port: number, proxy: Proxy | undefined) {
     this.#program = program;
-    this.port = port;
+    this.#proxy = proxy;
+    this.port = proxy?.port ?? port;
   }
 
   static async start(options: ServerOptions): Promise<ServerProcess> {
@@ -55,7 +64,8 @@ export class ServerProcess implements MeasuredServer {
       process.exit(1);
     });
     const { port } = (await program.nextMessage()) as { port: number };
-    return new ServerProcess(program, port);
+    const proxy = options.proxy === undefined ? undefined : await Proxy.start(port, options.proxy);
+    return new ServerProcess(program, port, proxy);
   }
 
   async query<Name extends Query>(name: Name): Promise<Results[Name]> {
@@ -67,7 +77,12 @@ export class ServerProcess implements MeasuredServer {
     this.#program.send({ text, receivers } satisfies Command);
   }
 
+  watchStalls(resolution: number): void {
+    this.#program.send({ watchStalls: resolution } satisfies Command);
+  }
+
   async end(): Promise<void> {
+    await this.#proxy?.stop();
     this.#program.disconnect();
     await this.#program.exited();
   }

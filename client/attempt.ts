@@ -2,18 +2,12 @@
  * One attempt to connect, and the session that it opens. It attempts one transport after the other, and aborts one
  * before the next starts, since each opening request is a session and a call of `authorize` on the server.
  */
+import { LAST_TRANSPORT_MS, OPEN_ROUND_TRIPS, PREPARE_TIMEOUT_MS } from './constants.ts';
 import { requestInfo } from './info.ts';
 import { type Loss, lossOf } from './loss.ts';
 import type { CompleteOptions } from './options.ts';
 import { Session, type SessionInit, type SessionListener, resourceUrl } from './session.ts';
 import type { Outlet, Transport } from './transport.ts';
-
-/** Time for `/info` and the function `token`. */
-const PREPARE_TIMEOUT_MS = 10_000;
-/** Time for a transport to open, in round trips of `/info`. */
-const OPEN_ROUND_TRIPS = 4;
-/** More time for the last transport, since `authorize` may be what takes long. */
-const LAST_TRANSPORT_MS = 10_000;
 
 export interface AttemptListener extends Omit<SessionListener, 'onOpen'> {
   onOpen(outlet: Outlet, transport: Transport): void;
@@ -40,16 +34,13 @@ function openOver(
         if (outlet !== undefined) listener.onOpen(outlet, transport);
       },
       onLost: (loss) => {
-        clearTimeout(timer);
         if (session.isOpen) listener.onLost(loss);
         else resolve(loss);
       },
     });
     const timer = setTimeout(() => session.end(lossOf('Timed out')), timeout);
-    signal.addEventListener('abort', () => {
-      clearTimeout(timer);
-      session.abort(signal.reason);
-    });
+    session.signal.addEventListener('abort', () => clearTimeout(timer));
+    signal.addEventListener('abort', () => session.abort(signal.reason));
     try {
       outlet = transport.open(session);
     } catch (error) {
@@ -58,24 +49,27 @@ function openOver(
   });
 }
 
-/** @returns undefined once a session is open, or the loss of the last transport */
-async function attempt(
+/**
+ * Opens a session. Its end is reported to the listener.
+ * @param signal aborts the attempt or its session, without a report. Its reason is the close status
+ * @returns undefined once the session is open, or the loss of the last transport
+ * @throws an error if there is no service, or `token` throws
+ */
+export async function connectSession(
   url: string,
   options: CompleteOptions,
   signal: AbortSignal,
   listener: AttemptListener,
 ): Promise<Loss | undefined> {
   const { transports, token, server, sessionId, timeout } = options;
+  // If `token` throws, nothing has been requested, and no timer runs.
+  const prepared = Promise.all([token(), requestInfo(url, options, signal)]);
   const timer = setTimeout(() => listener.onLost(lossOf('Timed out')), PREPARE_TIMEOUT_MS);
-  const [info, text] = await Promise.all([
-    requestInfo(url, options, signal),
-    // A function that throws counts as one that rejects.
-    (async () => token())(),
-  ]).finally(() => clearTimeout(timer));
+  const [text, info] = await prepared.finally(() => clearTimeout(timer));
   if ('code' in info) return info;
   const known = best.get(url);
   const candidates = transports
-    .filter(({ name }) => info.allowsWebSocket || name !== 'websocket')
+    .filter(({ name }) => info.websocket || name !== 'websocket')
     .toSorted((left, right) => Number(right === known) - Number(left === known));
   let loss: Loss | undefined = lossOf('No transport');
   for (const transport of candidates) {
@@ -95,18 +89,4 @@ async function attempt(
     if (loss === undefined || loss.wasClean || (loss.status ?? 404) !== 404) break;
   }
   return loss;
-}
-
-/**
- * Opens a session. Its end, or the failure to open one, is reported to the listener.
- * @param signal aborts the attempt or its session, without a report. Its reason is the close status
- */
-export async function connectSession(
-  url: string,
-  options: CompleteOptions,
-  signal: AbortSignal,
-  listener: AttemptListener,
-): Promise<void> {
-  const loss = await attempt(url, options, signal, listener).catch(lossOf);
-  if (loss !== undefined && !signal.aborted) listener.onLost(loss);
 }

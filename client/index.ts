@@ -17,8 +17,8 @@ export type { TransportName } from './transport.ts';
 
 /** Options of `connect`. */
 export interface ConnectOptions extends Omit<CoreOptions, 'transports'> {
-  /** Names of the transports in the order in which they are attempted. Default: all. */
-  readonly transports?: readonly TransportName[];
+  /** Name of the transport, or names in the order in which they are attempted. Default: all. */
+  readonly transports?: TransportName | readonly TransportName[];
 }
 
 function findTransport(name: string): Transport {
@@ -39,6 +39,6 @@ function findTransport(name: string): Transport {
  */
 export function connect(url: string | URL, options: ConnectOptions = {}): Socket {
   const { transports, ...others } = options;
-  const found = transports?.map(findTransport) ?? TRANSPORTS;
+  const found = transports === undefined ? TRANSPORTS : [transports].flat().map(findTransport);
   return new ReconnectingSocket(url, { ...others, transports: found });
 }

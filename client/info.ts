@@ -1,3 +1,4 @@
+import { MAX_INFO_LENGTH } from './constants.ts';
 import { type Loss, httpLoss } from './loss.ts';
 import type { RequestOptions } from './options.ts';
 import { readText } from './read-text.ts';
@@ -7,12 +8,11 @@ import { resourceUrl } from './session.ts';
 export interface Info {
   /** URL for sessions. */
   readonly url: string;
-  readonly allowsWebSocket: boolean;
+  /** Whether the service allows WebSockets. */
+  readonly websocket: boolean;
   /** Time to the response, in milliseconds. */
   readonly roundTrip: number;
 }
-
-const MAX_INFO_LENGTH = 2 ** 16;
 
 /** Requests `/info`. @returns a loss if the service refuses. @throws an error if there is no service */
 export async function requestInfo(
@@ -27,13 +27,13 @@ export async function requestInfo(
   let text = '';
   await readText(response, (chunk) => {
     text += chunk;
-    if (text.length > MAX_INFO_LENGTH) throw new RangeError('/info is too long');
+    if (text.length > MAX_INFO_LENGTH) throw new RangeError('/info too big');
   });
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- other values are errors, or harmless
   const info = JSON.parse(text) as { readonly websocket?: unknown; readonly base_url?: string };
   return {
     url: new URL(info.base_url ?? '', url).href,
-    allowsWebSocket: info.websocket !== false,
+    websocket: info.websocket !== false,
     roundTrip,
   };
 }

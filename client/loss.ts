@@ -21,9 +21,6 @@ const MIN_APPLICATION_CODE = 3000;
 /** From here on the codes are reserved for closes after which a client connects again. */
 const MIN_RESERVED_CODE = 4900;
 
-/** Statuses that another attempt may not have: too slow, too early, too many requests. */
-const PASSING_STATUSES = new Set([408, 425, 429]);
-
 /** Returns whether a page may close with this code. */
 export function isPageCode(code: number): boolean {
   return code === 1000 || (code >= MIN_APPLICATION_CODE && code < 5000);
@@ -46,6 +43,7 @@ export function isFinal({ code, status = 0 }: Loss): boolean {
     code === 1003 ||
     (code >= 1007 && code <= 1010) ||
     (code >= MIN_APPLICATION_CODE && code < MIN_RESERVED_CODE) ||
-    (status >= 400 && status < 500 && !PASSING_STATUSES.has(status))
+    // Another attempt may succeed after these: too slow, too early, too many requests.
+    (status >= 400 && status < 500 && ![408, 425, 429].includes(status))
   );
 }

@@ -5,7 +5,7 @@ import type { Transport } from './transport.ts';
 export interface LossDetails extends Required<Pick<Loss, 'code' | 'reason' | 'wasClean'>> {
   /** HTTP status of a refusal, or undefined if there is none that a page may read. */
   readonly status: number | undefined;
-  /** Number of the next attempt, from 1. It starts again after a session that stayed open for 10 s. */
+  /** Number of the next attempt, from 1. It starts again after a session that stayed open for 2 s. */
   readonly attempt: number;
   /** Messages that were sent before the connection was lost, and of which it is unknown whether they arrived. */
   readonly uncertain: readonly string[];
@@ -31,13 +31,13 @@ export interface CoreOptions extends Partial<RequestOptions> {
   readonly shouldReconnect?: (details: LossDetails) => boolean | undefined;
   /** Maximal delay before the first attempt to reconnect. It doubles with each further one. Default: 1000. */
   readonly reconnectDelay?: number;
-  /** Maximal delay before an attempt to reconnect. Default: 30 000. */
+  /** Maximal delay before an attempt to reconnect. Default: 30,000. */
   readonly maxReconnectDelay?: number;
   /** Limit for messages that wait to be sent, in bytes of UTF-8. Default: 4 MiB. */
   readonly maxBufferedBytes?: number;
   /** Minimal time for a transport to open, before the next one is attempted. Default: 1000. */
   readonly timeout?: number;
-  /** Time without a frame after which the connection counts as lost. 0 turns this off. Default: 60 000. */
+  /** Time without a frame after which the connection counts as lost. 0 turns this off. Default: 60,000. */
   readonly heartbeatTimeout?: number;
   /** The part `<server>` of session URLs. Default: a random number. */
   readonly server?: string;
@@ -46,11 +46,6 @@ export interface CoreOptions extends Partial<RequestOptions> {
 }
 
 export type CompleteOptions = Required<CoreOptions>;
-
-/** Returns characters for a session id, which is secret. */
-function randomId(): string {
-  return crypto.getRandomValues(new Uint32Array(4)).join('');
-}
 
 const DEFAULTS: CompleteOptions = {
   transports: [],
@@ -64,7 +59,8 @@ const DEFAULTS: CompleteOptions = {
   timeout: 1000,
   heartbeatTimeout: 60_000,
   server: String(Math.random()).slice(2, 5),
-  sessionId: randomId,
+  // The id is secret.
+  sessionId: () => crypto.getRandomValues(new Uint32Array(4)).join(''),
 };
 
 /**
@@ -75,9 +71,11 @@ export function completeOptions(options: CoreOptions): CompleteOptions {
   const complete: CompleteOptions = { ...DEFAULTS };
   for (const [name, value] of Object.entries(options as object)) {
     if (value === undefined) continue;
-    const example: unknown = Reflect.get(complete, name);
-    if (typeof value !== typeof example || value === null || Number(value) < 0)
-      throw new TypeError(`Unknown or invalid option ${name}`);
+    if (!(name in complete)) throw new TypeError(`Unknown option ${name}`);
+    const type = typeof Reflect.get(complete, name);
+    const isNumber = typeof value === 'number';
+    if (typeof value !== type || value === null || (isNumber && !(value >= 0)))
+      throw new TypeError(`Option ${name} must be a valid ${type}`);
     Reflect.set(complete, name, value);
   }
   return complete;

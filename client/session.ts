@@ -2,12 +2,10 @@
  * One session on the server, and its generation: after its end, nothing that arrives late has an effect. All frames
  * arrive here, and all URLs and requests of a session are made here.
  */
+import { MAX_FRAME_LENGTH } from './constants.ts';
 import { parseClose, parseMessages } from './frame.ts';
 import { ABNORMAL, type Loss, PROTOCOL_ERROR, TOO_BIG, httpLoss } from './loss.ts';
 import type { RequestOptions } from './options.ts';
-
-/** Limit for a frame, in UTF-16 units. Servers send far less. */
-export const MAX_FRAME_LENGTH = 2 ** 26;
 
 export interface SessionListener {
   onOpen(): void;
@@ -33,17 +31,15 @@ export interface SessionInit {
   readonly request: RequestOptions;
 }
 
-export class Session {
+export class Session extends AbortController {
   readonly init: SessionInit;
   readonly #listener: SessionListener;
-  readonly #controller = new AbortController();
-  /** Aborts at the end. Its reason is the loss, or the close status of the application. */
-  readonly signal: AbortSignal = this.#controller.signal;
+  isOpen = false;
   /** Number of frames that have arrived. */
   frames = 0;
-  isOpen = false;
 
   constructor(init: SessionInit, listener: SessionListener) {
+    super();
     this.init = init;
     this.#listener = listener;
   }
@@ -115,10 +111,5 @@ export class Session {
     if (this.signal.aborted) return;
     this.abort(loss);
     this.#listener.onLost(loss);
-  }
-
-  /** Ends the session without a report. */
-  abort(status: unknown): void {
-    this.#controller.abort(status);
   }
 }

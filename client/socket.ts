@@ -1,6 +1,19 @@
 /** The connection of an application: attempts, sessions and the outbox behind the interface of a WebSocket. */
+import { type AttemptListener, connectSession } from './attempt.ts';
+import {
+  CLOSED,
+  CLOSE_TIMEOUT_MS,
+  CLOSING,
+  CONFIRMED_AGE_MS,
+  CONNECTING,
+  MAX_REASON_BYTES,
+  OPEN,
+  SEND_PAUSE_MS,
+  STABLE_MS,
+  WATCHDOG_CHECKS,
+} from './constants.ts';
+import { Emitter, callSafely } from './emitter.ts';
 import type { SocketEvents, SocketTarget } from './events.ts';
-import { connectSession } from './attempt.ts';
 import { type Loss, isFinal, isPageCode, lossOf } from './loss.ts';
 import {
   type CompleteOptions,
@@ -11,25 +24,6 @@ import {
 import { Outbox, byteLength } from './outbox.ts';
 import { listenToPage, page } from './page.ts';
 import type { Outlet, TransportName } from './transport.ts';
-
-const CONNECTING = 0;
-const OPEN = 1;
-const CLOSING = 2;
-const CLOSED = 3;
-
-/** Time open after which the backoff starts again. */
-const STABLE_MS = 10_000;
-/** Age of a message on a WebSocket at which a frame from the server shows that it has been delivered. */
-const CONFIRMED_AGE_MS = 1000;
-/** Time after a sending request in which messages are gathered for the next one. */
-const SEND_PAUSE_MS = 25;
-/** Time to send what is queued when the application closes. */
-const CLOSE_TIMEOUT_MS = 5000;
-/** Checks for a frame in one heartbeat timeout. Several, since only one of them is due after a suspension. */
-const WATCHDOG_CHECKS = 4;
-const MAX_REASON_BYTES = 123;
-
-const EVENT_TYPES = ['open', 'message', 'reconnecting', 'close'] as const;
 
 /** The connection. It has the interface of a WebSocket for text. */
 export interface Socket extends SocketTarget {
@@ -66,27 +60,22 @@ function checkUrl(url: string | URL): string {
   return href;
 }
 
-function checkClose(code: number, reason: string): void {
-  if (!isPageCode(code) || byteLength(reason) > MAX_REASON_BYTES)
-    throw new TypeError('Close with 1000 or 3000 to 4999, and a short reason');
-}
-
 type Timer = ReturnType<typeof setTimeout>;
 
-// oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the events of a type have the fields of their interface
-export class ReconnectingSocket extends (EventTarget as new () => SocketTarget) implements Socket {
+export class ReconnectingSocket extends Emitter implements Socket {
   readonly url: string;
   readyState: Socket['readyState'] = CONNECTING;
   transport: Socket['transport'] = '';
-  declare onopen: Socket['onopen'];
-  declare onmessage: Socket['onmessage'];
-  declare onreconnecting: Socket['onreconnecting'];
-  declare onclose: Socket['onclose'];
+  onopen: Socket['onopen'] = null;
+  onmessage: Socket['onmessage'] = null;
+  onreconnecting: Socket['onreconnecting'] = null;
+  onclose: Socket['onclose'] = null;
   readonly #options: CompleteOptions;
   readonly #outbox: Outbox;
   /** Aborts when the socket has closed. */
   readonly #closed = new AbortController();
-  #closeStatus: Loss = { code: 1000, reason: '' };
+  /** Close status of the application. */
+  #closeStatus: Loss | undefined;
   /** Aborts the attempt or its session. */
   #link = new AbortController();
   #outlet: Outlet | undefined;
@@ -105,25 +94,28 @@ export class ReconnectingSocket extends (EventTarget as new () => SocketTarget) 
     this.url = checkUrl(url);
     this.#options = completeOptions(options);
     this.#outbox = new Outbox(this.#options.maxBufferedBytes);
-    for (const type of EVENT_TYPES) {
-      const property = `on${type}` as const;
-      this[property] = null;
-      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- events of a type have its class
-      this.addEventListener(type, (event) => this[property]?.(event as never));
-    }
-    const connectNow = (): void => this.#connectNow();
+    // Skips the delay before the next attempt.
+    const connectNow = (): void => {
+      if (this.readyState === CONNECTING && this.#timer !== undefined) this.#connect();
+    };
     const listeners = {
       online: connectNow,
       visibilitychange: connectNow,
-      pagehide: () => this.#hide(),
-      pageshow: () => this.#show(),
+      pagehide: () => {
+        this.#isHidden = true;
+        this.#lose({ code: 1001, reason: 'Page hidden' });
+      },
+      pageshow: () => {
+        if (this.readyState === CONNECTING && this.#isHidden) this.#connect();
+        this.#isHidden = false;
+      },
     };
     listenToPage(listeners, this.#closed.signal);
     this.#connect();
   }
 
   get bufferedAmount(): number {
-    return this.#outbox.queuedBytes + (this.#outlet?.bufferedBytes ?? 0);
+    return this.#outbox.queuedBytes + (this.#outlet?.bufferedAmount ?? 0);
   }
 
   send(message: string): boolean {
@@ -136,39 +128,31 @@ export class ReconnectingSocket extends (EventTarget as new () => SocketTarget) 
   }
 
   close(code = 1000, reason = ''): void {
-    checkClose(code, reason);
+    if (!isPageCode(code) || byteLength(reason) > MAX_REASON_BYTES)
+      throw new TypeError('Close with 1000 or 3000 to 4999, and a short reason');
     if (this.readyState > OPEN) return;
     this.readyState = CLOSING;
-    this.#closeStatus = { code, reason, wasClean: true };
+    const status = { code, reason, wasClean: true };
+    this.#closeStatus = status;
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.#lose(this.#closeStatus), CLOSE_TIMEOUT_MS);
+    this.#timer = setTimeout(() => this.#lose(status), CLOSE_TIMEOUT_MS);
     this.#scheduleFlush();
   }
 
   #connect(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    this.#link = new AbortController();
-    void connectSession(this.url, this.#options, this.#link.signal, {
+    const { signal } = (this.#link = new AbortController());
+    const listener: AttemptListener = {
       onOpen: (outlet, transport) => this.#open(outlet, transport.name),
       onMessages: (messages) => this.#receive(messages),
       onLost: (loss) => this.#lose(loss),
-    });
-  }
-
-  /** Skips the delay before the next attempt. */
-  #connectNow(): void {
-    if (this.readyState === CONNECTING && this.#timer !== undefined) this.#connect();
-  }
-
-  #hide(): void {
-    this.#isHidden = true;
-    this.#lose({ code: 1001, reason: 'Page hidden' });
-  }
-
-  #show(): void {
-    if (this.#isHidden && this.readyState === CONNECTING) this.#connect();
-    this.#isHidden = false;
+    };
+    void connectSession(this.url, this.#options, signal, listener)
+      .catch(lossOf)
+      .then((loss) => {
+        if (loss !== undefined && !signal.aborted) this.#lose(loss);
+      });
   }
 
   #open(outlet: Outlet, transport: TransportName): void {
@@ -177,18 +161,18 @@ export class ReconnectingSocket extends (EventTarget as new () => SocketTarget) 
     this.transport = transport;
     this.#outlet = outlet;
     this.#openedAt = Date.now();
-    this.#watch(this.#options.heartbeatTimeout / WATCHDOG_CHECKS);
-    this.#outbox.sendFirst(() => this.#dispatch('open', { reconnected }));
-    this.#scheduleFlush();
-  }
-
-  #watch(interval: number): void {
     this.#silentChecks = 0;
+    const { heartbeatTimeout } = this.#options;
     const check = (): void => {
       this.#silentChecks += 1;
       if (this.#silentChecks >= WATCHDOG_CHECKS) this.#lose(lossOf('No heartbeat'));
     };
-    if (interval > 0) this.#watchdog = setInterval(check, interval);
+    if (heartbeatTimeout > 0)
+      this.#watchdog = setInterval(check, heartbeatTimeout / WATCHDOG_CHECKS);
+    this.#outbox.sendFirst(() => {
+      this.dispatchEvent({ target: this, type: 'open', reconnected });
+    });
+    this.#scheduleFlush();
   }
 
   /** Called for each frame, which shows that the connection works. */
@@ -198,10 +182,7 @@ export class ReconnectingSocket extends (EventTarget as new () => SocketTarget) 
     for (const data of messages) {
       // A listener may have closed the socket.
       if (this.readyState !== OPEN) return;
-      // Browsers take five times as long to create a `MessageEvent`.
-      const event: Event & { data?: string } = new Event('message');
-      event.data = data;
-      this.dispatchEvent(event);
+      this.dispatchEvent({ target: this, type: 'message', data });
     }
   }
 
@@ -220,7 +201,7 @@ export class ReconnectingSocket extends (EventTarget as new () => SocketTarget) 
       void this.#confirm(sent, this.#outlet);
     }
     // A socket that is not open drops its queue.
-    if (this.readyState === CLOSING && !this.#isSending) this.#lose(this.#closeStatus);
+    if (this.#closeStatus !== undefined && !this.#isSending) this.#lose(this.#closeStatus);
   }
 
   async #confirm(sent: Promise<boolean>, outlet: Outlet): Promise<void> {
@@ -249,23 +230,15 @@ export class ReconnectingSocket extends (EventTarget as new () => SocketTarget) 
     const { code, reason, wasClean = false, status } = loss;
     const uncertain = this.#outbox.takeUncertain();
     const details = { code, reason, wasClean, status, attempt: this.#attempts, uncertain };
-    if (this.readyState !== CLOSING && this.#shouldReconnect(details, isFinal(loss))) {
+    if (
+      this.#closeStatus === undefined &&
+      callSafely(() => this.#options.shouldReconnect(details) ?? !isFinal(loss), this, this)
+    ) {
       this.#wait(details);
     } else {
       this.readyState = CLOSED;
       this.#closed.abort();
-      this.#dispatch('close', details);
-    }
-  }
-
-  #shouldReconnect(details: LossDetails, isLossFinal: boolean): boolean {
-    try {
-      return this.#options.shouldReconnect(details) ?? !isLossFinal;
-    } catch (error) {
-      // An error of the application is reported like that of a listener.
-      // oxlint-disable-next-line typescript/prefer-promise-reject-errors -- it may have thrown anything
-      void Promise.reject(error);
-      return false;
+      this.dispatchEvent({ target: this, type: 'close', ...details });
     }
   }
 
@@ -275,10 +248,6 @@ export class ReconnectingSocket extends (EventTarget as new () => SocketTarget) 
     const delay = this.#isHidden ? Infinity : Math.random() * limit;
     this.readyState = CONNECTING;
     if (!this.#isHidden) this.#timer = setTimeout(() => this.#connect(), delay);
-    this.#dispatch('reconnecting', { ...details, delay });
-  }
-
-  #dispatch(type: string, fields: object): void {
-    this.dispatchEvent(Object.assign(new Event(type), fields));
+    this.dispatchEvent({ target: this, type: 'reconnecting', ...details, delay });
   }
 }

@@ -1,4 +1,5 @@
 /** A replacement for the class of sockjs-client, for code that expects it. It does not connect again. */
+import type { DispatchedEvent } from './events.ts';
 import { ABNORMAL } from './loss.ts';
 import { ReconnectingSocket } from './socket.ts';
 import type { Transport } from './transport.ts';
@@ -85,7 +86,7 @@ export class SockJS extends ReconnectingSocket {
     super.close(code, reason);
   }
 
-  override dispatchEvent(event: Event): boolean {
+  override dispatchEvent(event: DispatchedEvent): boolean {
     const isFailure = event.type === 'close' && this.transport === '';
     if (isFailure && Reflect.get(event, 'code') === ABNORMAL) {
       const failure = this.#attempt.hasStarted

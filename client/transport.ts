@@ -4,8 +4,8 @@ export type TransportName = 'websocket' | 'xhr-streaming' | 'eventsource' | 'xhr
 
 /** The sending side of a session. */
 export interface Outlet {
-  /** Bytes that it has taken and not passed to the network. */
-  readonly bufferedBytes: number;
+  /** Bytes that it has taken and not passed to the network. Default: 0. */
+  readonly bufferedAmount?: number;
   /**
    * Sends a JSON array of messages.
    * @returns undefined if they are written, or a promise that is fulfilled with true once the server has them

@@ -13,6 +13,8 @@ import {
   type ModuleType,
   assertRuns,
   compile,
+  compileFolders,
+  configure,
   copyProgram,
   installation,
   tool,
@@ -76,15 +78,22 @@ function folderFor(name: string, { type, files }: Mode): string {
 
 describe('the package compiles and runs', { concurrency: 2 }, () => {
   for (const [compiler, modes] of Object.entries(COMPILERS)) {
-    for (const mode of modes) {
-      const { module, moduleResolution = 'by default' } = mode.options;
-      const name = `${compiler}: module ${String(module)}, resolution ${String(moduleResolution)}`;
-      test(name, async () => {
-        const folder = folderFor(name, mode);
-        await compile(compiler, folder, mode.files, mode.options);
-        for (const file of mode.files) await assertRuns(join(folder, file.replace('ts', 'js')));
+    test(compiler, async (t) => {
+      const programs = modes.map((mode) => {
+        const { module, moduleResolution = 'by default' } = mode.options;
+        const name = `module ${String(module)}, resolution ${String(moduleResolution)}`;
+        const folder = folderFor(`${compiler} ${name}`, mode);
+        configure(folder, mode.files, mode.options);
+        return { name, folder, files: mode.files };
       });
-    }
+      const folders = programs.map(({ folder }) => folder);
+      await compileFolders(compiler, folders);
+      for (const { name, folder, files } of programs) {
+        await t.test(name, async () => {
+          for (const file of files) await assertRuns(join(folder, file.replace('ts', 'js')));
+        });
+      }
+    });
   }
 });
 

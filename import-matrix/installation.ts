@@ -19,7 +19,7 @@ interface EntryFiles {
 
 interface Manifest {
   readonly exports: Readonly<Record<string, string | EntryFiles>>;
-  readonly peerDependencies: Readonly<Record<(typeof IMPORTED_PEERS)[number], string>>;
+  readonly peerDependencies: Readonly<Record<Peer, string>>;
 }
 
 const { exports, peerDependencies } = JSON.parse(
@@ -76,11 +76,16 @@ export class Installation {
   }
 }
 
-/** Installs the package for the tests of a file. The project is removed after them. */
-export async function installation(): Promise<Installation> {
+type Peer = (typeof IMPORTED_PEERS)[number];
+
+/**
+ * Installs the package for the tests of a file. The project is removed after them.
+ * @param peers optional peers that are installed too. Default: all that the entries import
+ */
+export async function installation(peers: readonly Peer[] = IMPORTED_PEERS): Promise<Installation> {
   const directory = await temporaryDirectory({ after });
-  const peers = IMPORTED_PEERS.map((name) => `${name}@${peerDependencies[name]}`);
-  await createProject(directory, await pack(directory), ...peers);
+  const others = peers.map((name) => `${name}@${peerDependencies[name]}`);
+  await createProject(directory, await pack(directory), ...others);
   // A stand-in for sockjs-client, for the route that serves the client of the application.
   const client = join(directory, 'node_modules', 'sockjs-client');
   mkdirSync(join(client, 'dist'), { recursive: true });
@@ -103,14 +108,28 @@ export async function assertRuns(program: string): Promise<void> {
 
 export type CompilerOptions = Readonly<Record<string, unknown>>;
 
-/** Compiles files in place, under `strict`. */
+/** Writes the configuration that compiles files of a folder in place, under `strict`. */
+export function configure(
+  folder: string,
+  files: readonly string[],
+  options: CompilerOptions,
+): void {
+  const compilerOptions = { strict: true, skipLibCheck: true, target: 'es2022', ...options };
+  writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions, files }));
+}
+
+/** Compiles folders with a configuration, all in one process, which reads the declarations once. */
+export async function compileFolders(compiler: string, folders: readonly string[]): Promise<void> {
+  await runNode(PROGRAMS, join(tool(compiler), 'bin', 'tsc'), '--build', ...folders);
+}
+
+/** Compiles files in place. */
 export async function compile(
   compiler: string,
   folder: string,
   files: readonly string[],
   options: CompilerOptions,
 ): Promise<void> {
-  const compilerOptions = { strict: true, skipLibCheck: true, target: 'es2022', ...options };
-  writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions, files }));
-  await runNode(folder, join(tool(compiler), 'bin', 'tsc'), '-p', folder);
+  configure(folder, files, options);
+  await compileFolders(compiler, [folder]);
 }

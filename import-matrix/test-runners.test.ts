@@ -20,13 +20,19 @@ function program(document: string, heading: string, language: string): string {
   return block[1];
 }
 
-/** Writes the chat class of the README and its test in docs/testing.md. @returns the folder */
-async function chatProject(runner: string, heading: string, type: ModuleType): Promise<string> {
+/** Writes the chat class of the README. @returns the folder */
+function chatFolder(runner: string, type: ModuleType): string {
   const folder = installed.folder(`chat-${runner}`, type);
   const chat = program(README, '## Connections', 'ts');
   assert.match(chat, /^router\.listen\(9999\);$/m);
   const exported = chat.replace('router.listen(9999);', 'export { router };');
   writeFileSync(join(folder, 'chat.ts'), exported);
+  return folder;
+}
+
+/** Writes the chat class of the README and its test in docs/testing.md. @returns the folder */
+async function chatProject(runner: string, heading: string, type: ModuleType): Promise<string> {
+  const folder = chatFolder(runner, type);
   const module = type === 'module' ? 'nodenext' : 'commonjs';
   await compile('typescript', folder, ['chat.ts'], { module });
   writeFileSync(join(folder, 'chat.test.js'), program(TESTING, heading, 'js'));
@@ -38,6 +44,13 @@ describe('the chat class of the README, tested as in docs/testing.md', { concurr
     const folder = await chatProject('node', '# Testing', 'module');
     const printed = await runNode(folder, '--test', '--test-reporter=tap', 'chat.test.js');
     assert.match(printed, /^# pass 3\n# fail 0$/m);
+  });
+
+  test('node:test with TypeScript', async () => {
+    const folder = chatFolder('typescript', 'module');
+    writeFileSync(join(folder, 'chat.test.ts'), program(TESTING, '## TypeScript', 'ts'));
+    const printed = await runNode(folder, '--test', '--test-reporter=tap');
+    assert.match(printed, /^# pass 1\n# fail 0$/m);
   });
 
   test('Vitest', async () => {

@@ -37,8 +37,8 @@ const RELATIVE_PACKAGE: Plugin = {
 
 async function buildServer(): Promise<void> {
   await build({
-    entryPoints: [join(EXAMPLES, 'site', 'cli.ts')],
-    outfile: join(DEMO, 'site', 'cli.mjs'),
+    entryPoints: [join(EXAMPLES, 'index.ts')],
+    outfile: join(DEMO, 'site', 'server.mjs'),
     bundle: true,
     platform: 'node',
     format: 'esm',

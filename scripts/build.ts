@@ -1,14 +1,14 @@
 /**
  * Builds the package twice. `dist/` is CommonJS for both `import` and `require`, so that a process has one copy of
  * each class. `dist/esm/` has ES modules for bundlers, and `dist/esm/client.js` the browser client as one file.
- * `dist/demo/` is the demo site.
+ * `dist/demo/` is the demo site, and `dist/command/` the command of the package.
  */
 import { execFile } from 'node:child_process';
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { build } from 'esbuild';
+import { type Plugin, build } from 'esbuild';
 import { buildDemo } from './build-demo.ts';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
@@ -26,11 +26,14 @@ const FORMATS = [
 ] as const;
 
 /**
- * `require` returns the class itself, like that of sockjs-client. The compiler has no such form of a default export.
- * Node finds the names of exports in the text, so those of the static members are there too.
+ * Entries that replace other packages, with forms of exports that the compiler does not have.
+ *
+ * `require('sockjs-server/client/sockjs')` returns the class itself, like that of sockjs-client. Node finds the names of
+ * exports in the text, so those of the static members are there too. `sockjs-server/sockjs` is also its own default
+ * export, like npm `sockjs`.
  */
-const SOCKJS_ENTRY = {
-  'sockjs.js': `"use strict";
+const ENTRIES = {
+  'client/sockjs.js': `"use strict";
 const { SockJS } = require("./sockjs-class.js");
 module.exports = SockJS;
 module.exports.SockJS = SockJS;
@@ -40,7 +43,7 @@ module.exports.OPEN = SockJS.OPEN;
 module.exports.CLOSING = SockJS.CLOSING;
 module.exports.CLOSED = SockJS.CLOSED;
 `,
-  'sockjs.d.ts': `import { SockJS as Class, type SockJSOptions as Options } from './sockjs-class.js';
+  'client/sockjs.d.ts': `import { SockJS as Class, type SockJSOptions as Options } from './sockjs-class.js';
 declare class SockJSClass extends Class {}
 declare namespace SockJSClass {
   export { SockJSClass as SockJS, SockJSClass as default };
@@ -48,7 +51,27 @@ declare namespace SockJSClass {
 }
 export = SockJSClass;
 `,
+  'extras/sockjs.js': `"use strict";
+const { createServer, listen } = require("./sockjs/server.js");
+module.exports = { createServer, listen };
+`,
+  'extras/sockjs.d.ts': `/// <reference types="node" preserve="true" />
+export type { FayeOptions, RequestWithCookies, ServerOptions } from './sockjs/options.js';
+export type { Connection, Middleware, Server } from './sockjs/server.js';
+export { createServer, listen } from './sockjs/server.js';
+`,
 } as const;
+
+/** Lets the command import the built demo site. */
+const BUILT_DEMO: Plugin = {
+  name: 'built-demo',
+  setup(bundler) {
+    bundler.onResolve({ filter: /\/examples\/index\.ts$/ }, () => ({
+      path: '../demo/site/server.mjs',
+      external: true,
+    }));
+  },
+};
 
 async function compile(config: string, folder: string, options: readonly string[]): Promise<void> {
   const args = [TSC, '-p', config, '--outDir', folder, ...options];
@@ -67,9 +90,7 @@ await Promise.all(
   ),
 );
 await Promise.all(
-  Object.entries(SOCKJS_ENTRY).map(([name, text]) =>
-    writeFile(join(ROOT, 'dist', 'client', name), text),
-  ),
+  Object.entries(ENTRIES).map(([name, text]) => writeFile(join(ROOT, 'dist', name), text)),
 );
 // The browser client as one file, for pages without a bundler.
 await build({
@@ -82,6 +103,17 @@ await build({
   logLevel: 'warning',
 });
 await buildDemo();
+// The command as one file, since Node strips no types below `node_modules`.
+await build({
+  entryPoints: [join(ROOT, 'command', 'index.ts')],
+  outfile: join(ROOT, 'dist', 'command', 'index.mjs'),
+  bundle: true,
+  platform: 'node',
+  format: 'esm',
+  target: 'node20.19',
+  plugins: [BUILT_DEMO],
+  logLevel: 'warning',
+});
 // Bundlers read both fields in the nearest `package.json`.
 for (const { folder, type } of FORMATS) {
   await writeFile(

@@ -1,7 +1,31 @@
 /** Generates docs/settings.md from the definitions of the settings and their doc comments. */
 import { readFileSync } from 'node:fs';
 import type { Setting } from '../src/api/setting.ts';
-import { SETTING_GROUPS } from '../src/api/setting-definitions.ts';
+import {
+  GROUPS_AND_CLUSTER,
+  INPUT_LIMITS,
+  LOGGING,
+  ORIGINS_AND_AUTHENTICATION,
+  OUTPUT_LIMITS,
+  PROXIES,
+  SESSIONS,
+  TIMEOUTS,
+  TRANSPORTS,
+} from '../src/api/setting-definitions.ts';
+
+/** Groups of settings, by the task of the reader. */
+export const SETTING_GROUPS: Readonly<Record<string, Readonly<Record<string, Setting<unknown>>>>> =
+  {
+    'Origins and authentication': ORIGINS_AND_AUTHENTICATION,
+    Proxies: PROXIES,
+    Timeouts: TIMEOUTS,
+    'Input limits': INPUT_LIMITS,
+    'Output limits and slow clients': OUTPUT_LIMITS,
+    Sessions: SESSIONS,
+    'Groups and cluster': GROUPS_AND_CLUSTER,
+    'Transports and compatibility': TRANSPORTS,
+    Logging: LOGGING,
+  };
 
 const SOURCE = new URL('../src/api/setting-definitions.ts', import.meta.url);
 
@@ -39,7 +63,7 @@ function docComments(source: string): Map<string, string> {
 }
 
 function describeNumber(value: number, unit: string): string {
-  const digits = String(value).replaceAll(/\B(?=(?:\d{3})+$)/g, ' ');
+  const digits = String(value).replaceAll(/\B(?=(?:\d{3})+$)/g, ',');
   const larger = UNITS[unit]?.find(([size]) => value >= size && value % size === 0);
   const rounded = larger === undefined ? '' : ` (${value / larger[0]} ${larger[1]})`;
   return `${digits} ${unit}${rounded}`;

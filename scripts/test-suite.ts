@@ -1,10 +1,10 @@
 /**
- * Runs one of the suites that need other programs: `browsers`, `cluster` or `proxies`. If a program is missing, it names
- * the package to install and fails. `--short` selects the short form of a suite that has one.
+ * Runs one of the suites beside `npm test`. If a program that it needs is missing, it names the package to install and
+ * fails. `--short` selects the short form of a suite that has one.
  */
-import { spawnSync } from 'node:child_process';
 import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
+import { runTests } from './test-runner.ts';
 
 interface Suite {
   readonly files: readonly string[];
@@ -14,7 +14,7 @@ interface Suite {
 
 const SUITES: Readonly<Record<string, Suite>> = {
   browsers: {
-    files: ['e2e/browsers/**/*.test.ts'],
+    files: ['e2e/browsers/**/*.test.ts', 'e2e/drop-in/**/*.test.ts'],
     needs: {
       chromium: 'chromium',
       'firefox-esr': 'firefox-esr',
@@ -29,6 +29,10 @@ const SUITES: Readonly<Record<string, Suite>> = {
       'redis-server': 'redis-server',
       'nats-server': 'nats-server',
     },
+  },
+  imports: {
+    files: ['import-matrix/*.test.ts'],
+    needs: {},
   },
   proxies: {
     files: ['e2e/proxies/**/*.test.ts'],
@@ -63,9 +67,7 @@ function run({ files, needs }: Suite, form: 'long' | 'short'): number {
     console.error(`These tests need ${programs}: apt-get install ${packages}`);
     return 1;
   }
-  const options = ['--test', '--test-concurrency=2', '--test-timeout=300000'];
-  const env = { ...process.env, TEST_FORM: form };
-  return spawnSync(process.execPath, [...options, ...files], { stdio: 'inherit', env }).status ?? 1;
+  return runTests({ files, concurrency: 2, timeout: 300_000, env: { TEST_FORM: form } });
 }
 
 const suite = SUITES[process.argv[2] ?? ''];

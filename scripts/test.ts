@@ -1,8 +1,25 @@
 /**
- * Runs all tests on src/ with coverage, then the conformance tests on dist/, which has another module format than
- * the sources.
+ * Runs all tests on src/, then the conformance tests on dist/, which has another module format than the sources. Most
+ * files wait more than they compute, so many run at once, with coverage. Tests that measure follow with little load.
  */
-import { spawnSync } from 'node:child_process';
+import { globSync } from 'node:fs';
+import { runTests } from './test-runner.ts';
+
+/** Tests that compare CPU time, memory or short durations with a limit. */
+const MEASURING = new Set(
+  globSync([
+    'test/base/{escape,recent-map}.test.ts',
+    'test/command/{program,tokens}.test.ts',
+    'test/fuzz/*.test.ts',
+    'test/hosts/http2/hostile-*.test.ts',
+    'test/hosts/node/{node-websocket-memory,write-watchdog}.test.ts',
+    'test/relay/frames.test.ts',
+    'test/security/{linear-parsing,memory,never-reading-clients}.test.ts',
+    'test/security/{ping-flood,reviewed-attacks,websocket-codec}.test.ts',
+    'test/soak/*.test.ts',
+    'test/test-server.test.ts',
+  ]),
+);
 
 const COVERAGE = [
   '--experimental-test-coverage',
@@ -10,15 +27,19 @@ const COVERAGE = [
   '--test-coverage-lines=95',
 ];
 
-const LIMITS = ['--test-concurrency=3', '--test-timeout=120000'];
+const TIMEOUT_MS = 120_000;
 
-function run(...args: readonly string[]): number {
-  const { status } = spawnSync(process.execPath, ['--test', ...LIMITS, ...args], {
-    stdio: 'inherit',
-  });
-  return status ?? 1;
-}
-
-const onSources = run(...COVERAGE, 'test/**/*.test.ts');
-const onDist = run('--import=./scripts/use-dist.ts', 'test/conformance/**/*.test.ts');
-process.exitCode = onSources === 0 ? onDist : onSources;
+const waiting = globSync('test/**/*.test.ts').filter((file) => !MEASURING.has(file));
+// over-http2.test.ts runs the others again in processes that do not use dist/.
+const conformance = globSync('test/conformance/**/*.test.ts', { exclude: ['**/over-*'] });
+const codes = [
+  runTests({ files: waiting, concurrency: 4, timeout: TIMEOUT_MS, options: COVERAGE }),
+  runTests({ files: MEASURING, concurrency: 2, timeout: TIMEOUT_MS }),
+  runTests({
+    files: conformance,
+    concurrency: 4,
+    timeout: TIMEOUT_MS,
+    options: ['--import=./scripts/use-dist.ts'],
+  }),
+];
+process.exitCode = codes.find((code) => code !== 0) ?? 0;

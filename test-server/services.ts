@@ -2,7 +2,7 @@
  * The services that conformance suites of SockJS expect, each a small connection class below its own prefix. Pages of
  * any origin may use them, and only `/cookie_needed_echo` sets a cookie.
  */
-import type { Server } from 'node:http';
+import type { AttachableServer } from '../src/http/server-host.ts';
 import {
   type SockJSLogger,
   SockJSConnection,
@@ -70,7 +70,7 @@ class Amplify extends SockJSConnection {
  * @param logger replaces the console
  * @returns the routers, to be closed before the server
  */
-export function attachServices(server: Server, logger?: SockJSLogger): SockJSRouter[] {
+export function attachServices(server: AttachableServer, logger?: SockJSLogger): SockJSRouter[] {
   const settings: SockJSSettings = { allowedOrigins: '*', jsessionid: false, logger };
   const routers = [
     // Low, so that a suite can observe the end of a streaming response.

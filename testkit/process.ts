@@ -56,7 +56,7 @@ export class Program {
   #stdout = '';
   #stderr = '';
   #exit: Exit | undefined;
-  #printed: () => void = () => {};
+  readonly #waiting = new Set<() => void>();
 
   /** Starts the program. @param command program in the `PATH`, or a file */
   constructor(command: string, args: readonly string[] = [], options: ProgramOptions = {}) {
@@ -68,11 +68,11 @@ export class Program {
     });
     this.#child.stdout?.setEncoding('utf8').on('data', (text: string) => {
       this.#stdout += text;
-      this.#printed();
+      this.#wake();
     });
     this.#child.stderr?.setEncoding('utf8').on('data', (text: string) => {
       this.#stderr += text;
-      this.#printed();
+      this.#wake();
     });
     this.#child.on('message', (message) => this.#messages.push(message));
     this.#exited = this.#watch();
@@ -115,11 +115,18 @@ export class Program {
         if (match !== null) return match;
         if (this.hasExited) throw new Error(`${this.#command} ended:\n${this.output}`);
         await new Promise<void>((resolve) => {
-          this.#printed = resolve;
+          this.#waiting.add(resolve);
         });
       }
     };
     return within(search(), `${this.#command} to print ${pattern}`, { timeout });
+  }
+
+  /** Lets all calls of `prints` check the output. */
+  #wake(): void {
+    const waiting = [...this.#waiting];
+    this.#waiting.clear();
+    for (const resume of waiting) resume();
   }
 
   /** Waits until the program accepts connections on all ports. @throws an error with the output if it ends first */
@@ -153,7 +160,7 @@ export class Program {
     }
     this.#exit = exit;
     this.#messages.end(new Error(`${this.#command} has ended.\n${this.output}`));
-    this.#printed();
+    this.#wake();
     return exit;
   }
 

@@ -2,7 +2,8 @@
 import { Socket, connect as connectTcp } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { setImmediate as nextTurn, setTimeout as delay } from 'node:timers/promises';
-import { type ConnectionOptions, TLSSocket, connect as connectTls } from 'node:tls';
+import { type ConnectionOptions, connect as connectTls } from 'node:tls';
+import { resetSocket } from './reset-socket.ts';
 import type { TestScope } from './scope.ts';
 import { DEFAULT_TIMEOUT_MS, TimeoutError, type WaitOptions } from './until.ts';
 
@@ -204,11 +205,7 @@ export class RawConnection {
 
   /** Resets the connection, as a client that crashes does. A TLS connection is only closed. */
   abort(): void {
-    const { stream } = this;
-    // Node cannot reset a TLS connection. A reset of a socket that is ending would leak its handle.
-    const canReset = stream instanceof Socket && !(stream instanceof TLSSocket);
-    if (canReset && !stream.writableEnded) stream.resetAndDestroy();
-    else stream.destroy();
+    resetSocket(this.stream);
   }
 
   close(): void {

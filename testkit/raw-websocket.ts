@@ -18,6 +18,7 @@ import {
   decodeText,
   encodeClose,
   encodeFrame,
+  inflate,
   readServerFrame,
 } from './websocket-frames.ts';
 
@@ -32,6 +33,11 @@ export const UPGRADE_HEADERS: Headers = [
   ['Upgrade', 'websocket'],
   ['Sec-WebSocket-Version', '13'],
   ['Sec-WebSocket-Key', HANDSHAKE_KEY],
+];
+
+/** Offers permessage-deflate, as browsers do. */
+export const OFFER_COMPRESSION: Headers = [
+  ['Sec-WebSocket-Extensions', 'permessage-deflate; client_max_window_bits'],
 ];
 
 /** Returns the headers of a handshake with changes. `undefined` removes a header. */
@@ -91,7 +97,7 @@ export interface WsEvents {
 export class RawWebSocket {
   readonly raw: RawConnection;
   readonly head: ResponseHead;
-  /** Text messages as strings, binary messages as buffers. Fragments are joined. */
+  /** Text messages as strings, binary messages as buffers. Fragments are joined, and compressed messages inflated. */
   readonly messages: AsyncQueue<string | Buffer> = new AsyncQueue('a WebSocket message');
   readonly pings: AsyncQueue<Buffer> = new AsyncQueue('a ping');
   readonly pongs: AsyncQueue<Buffer> = new AsyncQueue('a pong');
@@ -231,9 +237,11 @@ export class RawWebSocket {
   async #read(): Promise<WsCloseEvent> {
     const source = { readBytes: (length: number) => this.raw.readBytes(length, NO_LIMIT) };
     try {
+      const extensions = this.head.header('sec-websocket-extensions') ?? '';
+      const allowsCompression = extensions.startsWith('permessage-deflate');
       let fragments: WsFrame[] = [];
       for (;;) {
-        const frame = await readServerFrame(source);
+        const frame = await readServerFrame(source, allowsCompression);
         if (this.#isRecording) this.frames.push(frame);
         if (frame.opcode >= OPCODE.close) {
           this.#control(frame);
@@ -264,8 +272,10 @@ export class RawWebSocket {
   }
 
   #deliver(fragments: readonly WsFrame[]): void {
-    const payload = Buffer.concat(fragments.map((fragment) => fragment.payload));
-    const message = fragments[0]?.opcode === OPCODE.text ? decodeText(payload) : payload;
+    const [first] = fragments;
+    const joined = Buffer.concat(fragments.map((fragment) => fragment.payload));
+    const payload = first?.isCompressed === true ? inflate(joined) : joined;
+    const message = first?.opcode === OPCODE.text ? decodeText(payload) : payload;
     if (this.#isRecording) this.messages.push(message);
     this.#events.message?.(message);
   }

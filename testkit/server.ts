@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { type Server, createServer } from 'node:http';
 import type { Socket, Server as TcpServer } from 'node:net';
 import { SockJSConnection, SockJSRouter, type SockJSSettings } from '../src/index.ts';
+import { createTestServers } from './http2-gateway.ts';
 import { RecordingLogger } from './logger.ts';
 import type { TestScope } from './scope.ts';
 import { within } from './until.ts';
@@ -146,9 +147,13 @@ export async function startRouter<C extends SockJSConnection = Echo>(
   connection?: new () => C,
   options: RouterOptions = {},
 ): Promise<RunningRouter<C>> {
-  const { prefix = '/echo', server = createServer(), logger = new RecordingLogger() } = options;
+  const { prefix = '/echo', logger = new RecordingLogger() } = options;
+  const { front: server, back } =
+    options.server === undefined
+      ? createTestServers()
+      : { front: options.server, back: options.server };
   const router = createRouter<C>(scope, settings, connection, { prefix, logger });
-  router.attach(server);
+  router.attach(back);
   const port = await listen(server);
   // Not `startServer`: a connection that the router leaves behind fails the test.
   scope.after(() => stop(server));

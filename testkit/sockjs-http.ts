@@ -1,5 +1,6 @@
 /** SockJS over HTTP, one request at a time, for tests that check each response. */
 import assert from 'node:assert/strict';
+import { IS_OVER_HTTP2 } from './http2-gateway.ts';
 import type { Target } from './raw-connection.ts';
 import {
   type Headers,
@@ -28,6 +29,8 @@ export class Receiver {
   #head: ResponseHead | undefined;
   #hasEnded = false;
   #hasPrelude: boolean;
+  #hasReadPrelude = false;
+  #received: Buffer = Buffer.alloc(0);
 
   /** @param changes changes to the request */
   constructor(
@@ -53,10 +56,40 @@ export class Receiver {
     if (this.#hasEnded) return undefined;
     const chunk =
       contentLength === undefined
-        ? await this.connection.nextChunk()
+        ? await this.#nextChunk()
         : await this.connection.read(contentLength);
     this.#hasEnded = contentLength !== undefined || chunk === undefined;
     return chunk;
+  }
+
+  /** Reads the next chunk. HTTP/2 has no chunks, so the bytes up to the end of the prelude or of a frame are one. */
+  async #nextChunk(): Promise<string | undefined> {
+    if (!IS_OVER_HTTP2) return this.connection.nextChunk();
+    for (;;) {
+      const length = this.#lengthOfPart();
+      if (length !== undefined) {
+        const part = this.#received.toString('utf8', 0, length);
+        this.#received = this.#received.subarray(length);
+        this.#hasReadPrelude = true;
+        return part;
+      }
+      const bytes = await this.connection.nextChunkBytes();
+      if (bytes === undefined) {
+        assert.equal(this.#received.length, 0, 'the response ended within a frame');
+        return undefined;
+      }
+      this.#received = Buffer.concat([this.#received, bytes]);
+    }
+  }
+
+  /** Returns the length of the received prelude or frame in bytes, or undefined if it is incomplete. */
+  #lengthOfPart(): number | undefined {
+    const text = this.#received.toString();
+    const { isStreaming, pattern, prelude } = this.#transport;
+    if (isStreaming && !this.#hasReadPrelude)
+      return text.length < prelude.length ? undefined : prelude.length;
+    const match = new RegExp(pattern, 'y').exec(text);
+    return match === null ? undefined : Buffer.byteLength(match[0]);
   }
 
   /** Reads the next frame, which must be one chunk. Returns undefined at the end of the response. */

@@ -4,6 +4,7 @@
  * a reset.
  */
 import { type AddressInfo, type Server, type Socket, connect, createServer } from 'node:net';
+import { resetSocket } from './reset-socket.ts';
 import type { TestScope } from './scope.ts';
 
 /** Destination of bytes: the next stage, or the socket after the last stage. */
@@ -63,7 +64,7 @@ class SocketPair implements RelayedConnection {
 
   cut(kind: CutKind): void {
     for (const socket of this.#sockets) {
-      if (kind === 'RST') socket.resetAndDestroy();
+      if (kind === 'RST') resetSocket(socket);
       else socket.end();
     }
   }
@@ -92,7 +93,7 @@ export class TcpRelay {
     this.targetPort = targetPort;
     this.#server = createServer({ allowHalfOpen: true }, (client) => {
       if (this.#isCut) {
-        client.resetAndDestroy();
+        resetSocket(client);
         return;
       }
       const target = { port: this.targetPort, host: '127.0.0.1', allowHalfOpen: true };

@@ -1,4 +1,5 @@
-/** Encodes and decodes WebSocket frames (RFC 6455, section 5.2), including invalid ones. */
+/** Encodes and decodes WebSocket frames (RFC 6455, section 5.2; RFC 7692), including invalid ones. */
+import { constants, deflateRawSync, inflateRawSync } from 'node:zlib';
 
 export const OPCODE = {
   continuation: 0x0,
@@ -12,6 +13,11 @@ export const OPCODE = {
 const FIN_BIT = 0x80;
 const MASK_BIT = 0x80;
 const RSV_BITS = 0x70;
+const RSV1_BIT = 0x40;
+/** The reserved bits of the first frame of a compressed message. */
+export const COMPRESSED = { rsv: 4 } as const;
+/** End of each compressed message, which is not sent. */
+const EMPTY_BLOCK = Buffer.from([0, 0, 0xff, 0xff]);
 const MAX_CONTROL_BYTES = 125;
 
 /** Mask of the examples in RFC 6455, section 5.7. */
@@ -86,8 +92,21 @@ export function decodeText(payload: Uint8Array): string {
   return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(payload);
 }
 
+/** Compresses a message as a client does. */
+export function deflate(message: string | Uint8Array): Buffer {
+  return deflateRawSync(message, { finishFlush: constants.Z_SYNC_FLUSH }).subarray(0, -4);
+}
+
+/** Decompresses a message of a server. @throws an error for invalid data */
+export function inflate(message: Uint8Array): Buffer {
+  const finishFlush = constants.Z_SYNC_FLUSH;
+  return inflateRawSync(Buffer.concat([message, EMPTY_BLOCK]), { finishFlush });
+}
+
 export interface WsFrame {
   readonly fin: boolean;
+  /** True for the first frame of a compressed message. */
+  readonly isCompressed: boolean;
   readonly opcode: number;
   readonly payload: Buffer;
 }
@@ -105,14 +124,20 @@ function requireValid(isValid: boolean, rule: string): void {
 
 /**
  * Reads the next frame of a server.
- * @throws an error for a frame that RFC 6455 forbids a server without extensions
+ * @param allowsCompression whether permessage-deflate was negotiated
+ * @throws an error for a frame that RFC 6455 or RFC 7692 forbids a server
  */
-export async function readServerFrame(source: ByteSource): Promise<WsFrame> {
+export async function readServerFrame(
+  source: ByteSource,
+  allowsCompression = false,
+): Promise<WsFrame> {
   const [first = 0, second = 0] = await source.readBytes(2);
   const opcode = first & 0x0f;
   const fin = (first & FIN_BIT) !== 0;
   const isControl = opcode >= OPCODE.close;
-  requireValid((first & RSV_BITS) === 0, 'a reserved bit is set');
+  const isData = opcode === OPCODE.text || opcode === OPCODE.binary;
+  const isCompressed = allowsCompression && isData && (first & RSV_BITS) === RSV1_BIT;
+  requireValid(isCompressed || (first & RSV_BITS) === 0, 'a reserved bit is set');
   requireValid(OPCODES.has(opcode), `opcode ${opcode} is reserved`);
   requireValid((second & MASK_BIT) === 0, 'a frame of a server is masked');
   requireValid(!isControl || fin, 'a control frame is fragmented');
@@ -128,5 +153,5 @@ export async function readServerFrame(source: ByteSource): Promise<WsFrame> {
     length = Number((await source.readBytes(8)).readBigUInt64BE(0));
     requireValid(length > 65_535, 'a length is not in its shortest form');
   }
-  return { fin, opcode, payload: await source.readBytes(length) };
+  return { fin, isCompressed, opcode, payload: await source.readBytes(length) };
 }

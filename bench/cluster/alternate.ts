@@ -1,5 +1,6 @@
 /** Loads that are measured in turn, so that other work of the machine affects all of them. */
 import { SOCKJS } from '../load/dialects.ts';
+import { HTTP1 } from '../load/http.ts';
 import { type Actor, type MeasuredServer, type Measurement, repeat } from '../load/measure.ts';
 import { median } from '../results.ts';
 
@@ -28,7 +29,7 @@ export async function alternate(
   const scale = { warm: 0, measured: length, idleShare: 1, idleHeartbeat: 0 };
   for (let window = -warmUps; window < count; window += 1) {
     for (const [index, { server, actors, units = 1 }] of contenders.entries()) {
-      const conditions = { server, dialect: SOCKJS, scale, profiled: false };
+      const conditions = { server, dialect: SOCKJS, wire: HTTP1, scale, profiled: false };
       const measurement = await repeat(conditions, actors, units);
       if (window >= 0) results[index]?.push(measurement);
     }

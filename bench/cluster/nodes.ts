@@ -31,6 +31,7 @@ const SUMS: Sums = {
       heap: sum.heap + heap,
     })),
   relays: (all) => all.reduce((sum, relays) => sum + relays, 0),
+  stall: (all) => Math.max(...all),
   'profile-start': () => true,
   'profile-stop': (all) => all.flat(),
 };
@@ -83,6 +84,10 @@ export class Nodes implements MeasuredServer {
   broadcast(text: string, receivers: number): void {
     if (this.#isCluster) this.all[0]?.broadcast(text, receivers);
     else for (const server of this.all) server.broadcast(text, receivers / this.all.length);
+  }
+
+  watchStalls(resolution: number): void {
+    for (const node of this.all) node.watchStalls(resolution);
   }
 
   async end(): Promise<void> {

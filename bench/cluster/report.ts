@@ -1,5 +1,4 @@
 /** The results of a cluster, as the section "Cluster" of RESULTS.md. */
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import type { Ratio } from './alternate.ts';
 
 export interface Row {
@@ -8,8 +7,6 @@ export interface Row {
   readonly goal?: string;
   readonly isMissed?: boolean;
 }
-
-const HEADING = '## Cluster';
 
 function digits(value: number): string {
   return value.toFixed(2);
@@ -40,7 +37,7 @@ export interface ClusterRun {
 }
 
 export function formatCluster(rows: readonly Row[], { quick, windows }: ClusterRun): string {
-  return `${HEADING}
+  return `## Cluster
 
 **This section is generated** by \`npm run bench:cluster -- --write\`: Node.js ${process.version}, Redis on the same machine, each node a process; all nodes share
 a core, and the load has another one where the system allows it. ${quick ? 'This was a quick run, too short for V8 to optimise the code. ' : ''}A cost is the CPU time of all nodes (user and system) per message, round trip
@@ -51,18 +48,4 @@ the windows, in brackets the smallest and the largest. The content, order and nu
 | --- | --- | --- |
 ${rows.map(formatRow).join('\n')}
 `;
-}
-
-/** Returns the section of a file with results, or ''. It is the last one. */
-export function readCluster(file: URL): string {
-  const text = existsSync(file) ? readFileSync(file, 'utf8') : '';
-  const start = text.indexOf(`\n${HEADING}\n`);
-  return start < 0 ? '' : text.slice(start);
-}
-
-/** Replaces the section in a file with results. */
-export function writeCluster(file: URL, section: string): void {
-  const text = readFileSync(file, 'utf8');
-  const others = text.slice(0, text.length - readCluster(file).length);
-  writeFileSync(file, `${others}\n${section}`);
 }

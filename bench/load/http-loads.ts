@@ -1,11 +1,12 @@
 /** Loads for the XHR transports. */
 import { SOCKJS_FRAMING } from './dialects.ts';
-import { HttpClient, post } from './http.ts';
+import { HTTP1 } from './http.ts';
 import { Expected, Inbox, ROTATION, plainTexts } from './inbox.ts';
 import { type Actor, type Load, memory, openMany, repeat } from './measure.ts';
+import type { RequestClient, Wire } from './wire.ts';
 
-const CLIENTS = 100;
-const RECEIVERS = 1000;
+export const CLIENTS = 100;
+export const RECEIVERS = 1000;
 const OPENERS = 20;
 const IDLE_STREAMS = 5000;
 const TEXTS = plainTexts(32);
@@ -50,18 +51,24 @@ export class PollingSession {
   readonly #inbox: Inbox;
   readonly #poll: Buffer;
   readonly #sends: readonly Buffer[];
-  readonly #opening: HttpClient;
-  readonly #others: readonly HttpClient[];
+  readonly #opening: RequestClient;
+  readonly #others: readonly RequestClient[];
   #lap = 0;
 
-  constructor(id: number | string, texts: readonly string[], messages: number, arrival: Arrival) {
+  constructor(
+    id: number | string,
+    texts: readonly string[],
+    messages: number,
+    arrival: Arrival,
+    wire: Wire,
+  ) {
     this.#messages = messages;
     this.#inbox = new Inbox(new Expected(SOCKJS_FRAMING, texts));
-    this.#poll = post(path(id, 'xhr'));
-    this.#sends = bodies(texts, messages).map((body) => post(path(id, 'xhr_send'), body));
-    this.#opening = new HttpClient(arrival.opening, this.#inbox);
+    this.#poll = wire.post(path(id, 'xhr'));
+    this.#sends = bodies(texts, messages).map((body) => wire.post(path(id, 'xhr_send'), body));
+    this.#opening = wire.client(arrival.opening, this.#inbox);
     this.#others = arrival.others.map((port) =>
-      port === arrival.opening ? this.#opening : new HttpClient(port, this.#inbox),
+      port === arrival.opening ? this.#opening : wire.client(port, this.#inbox),
     );
   }
 
@@ -86,7 +93,7 @@ export class PollingSession {
     end([this.#opening, ...this.#others]);
   }
 
-  #connection(turn: number): HttpClient {
+  #connection(turn: number): RequestClient {
     return this.#others[turn % this.#others.length] ?? this.#opening;
   }
 }
@@ -97,10 +104,11 @@ export function openPolling(
   count: number,
   arrivalOf: (index: number) => Arrival,
   messages = 1,
+  wire = HTTP1,
 ): Promise<PollingSession[]> {
   return openMany(count, async (index) => {
     const texts = TEXTS(index);
-    const session = new PollingSession(`${name}${index}`, texts, messages, arrivalOf(index));
+    const session = new PollingSession(`${name}${index}`, texts, messages, arrivalOf(index), wire);
     await session.open();
     return session;
   });
@@ -109,9 +117,9 @@ export function openPolling(
 /** Each client sends `messages` messages in one request, and then polls for them. */
 export function roundTrip(messages: number): Load {
   return async (conditions) => {
-    const { port } = conditions.server;
-    const arrival = { opening: port, others: [port] };
-    const sessions = await openPolling('', CLIENTS, () => arrival, messages);
+    const { server, wire } = conditions;
+    const arrival = { opening: server.port, others: [server.port] };
+    const sessions = await openPolling('', CLIENTS, () => arrival, messages, wire);
     const actors = sessions.map((session) => (): Promise<void> => session.roundTrip());
     const measurement = await repeat(conditions, actors, 1);
     end(sessions);
@@ -121,15 +129,15 @@ export function roundTrip(messages: number): Load {
 
 /** Each client sends on one socket, and receives the message on a stream over another socket. */
 export const streamEcho: Load = async (conditions) => {
-  const { port } = conditions.server;
-  const clients: HttpClient[] = [];
+  const { server, wire } = conditions;
+  const clients: RequestClient[] = [];
   const actors = await openMany(CLIENTS, async (id): Promise<Actor> => {
     const texts = TEXTS(id);
-    const stream = new HttpClient(port, new Inbox(new Expected(SOCKJS_FRAMING, texts)));
-    const sender = new HttpClient(port, noInbox());
+    const stream = wire.client(server.port, new Inbox(new Expected(SOCKJS_FRAMING, texts)));
+    const sender = wire.client(server.port, noInbox());
     clients.push(stream, sender);
-    const sends = bodies(texts, 1).map((body) => post(path(id, 'xhr_send'), body));
-    await stream.open(post(path(id, 'xhr_streaming')), false);
+    const sends = bodies(texts, 1).map((body) => wire.post(path(id, 'xhr_send'), body));
+    await stream.open(wire.post(path(id, 'xhr_streaming')), false);
     return async (lap) => {
       const sent = sender.request(sends[lap % sends.length] ?? Buffer.alloc(0), 204);
       await Promise.all([stream.inbox.messages(1), sent]);
@@ -143,13 +151,13 @@ export const streamEcho: Load = async (conditions) => {
 /** The server broadcasts one text after another, when all clients have received the last one and polled again. */
 export function broadcast(transport: 'xhr' | 'xhr_streaming'): Load {
   return async (conditions) => {
-    const { server } = conditions;
+    const { server, wire } = conditions;
     const texts = plainTexts(100)(0);
     const expected = new Expected(SOCKJS_FRAMING, texts);
     const polls = transport === 'xhr';
     const receivers = await openMany(RECEIVERS, async (id) => {
-      const client = new HttpClient(server.port, new Inbox(expected));
-      const request = post(path(id, transport));
+      const client = wire.client(server.port, new Inbox(expected));
+      const request = wire.post(path(id, transport));
       await client.open(request, polls);
       return { client, request };
     });
@@ -170,12 +178,12 @@ export function broadcast(transport: 'xhr' | 'xhr_streaming'): Load {
 
 /** Opens a session with each request, on persistent sockets. */
 export const openSession: Load = async (conditions) => {
-  const { port } = conditions.server;
-  const clients = Array.from({ length: OPENERS }, () => new HttpClient(port, noInbox()));
+  const { server, wire } = conditions;
+  const clients = Array.from({ length: OPENERS }, () => wire.client(server.port, noInbox()));
   const actors = clients.map(
     (client, index): Actor =>
       (lap) =>
-        client.open(post(path(`${index}-${lap}`, 'xhr')), true),
+        client.open(wire.post(path(`${index}-${lap}`, 'xhr')), true),
   );
   const measurement = await repeat(conditions, actors, 1);
   end(clients);
@@ -183,13 +191,13 @@ export const openSession: Load = async (conditions) => {
 };
 
 export const idleMemory: Load = async (conditions) => {
-  const { server, scale } = conditions;
+  const { server, scale, wire } = conditions;
   const { measurement, clients } = await memory(
     conditions,
     IDLE_STREAMS * scale.idleShare,
     async (id) => {
-      const client = new HttpClient(server.port, noInbox());
-      await client.open(post(path(id, 'xhr_streaming')), false);
+      const client = wire.client(server.port, noInbox());
+      await client.open(wire.post(path(id, 'xhr_streaming')), false);
       return client;
     },
   );

@@ -1,13 +1,16 @@
-/** A client of the XHR transports on one raw socket, with one request at a time. */
+/** HTTP/1.1: each client has a raw socket. */
+import { createHash } from 'node:crypto';
 import { type Inbox, unexpected } from './inbox.ts';
-import { RawSocket } from './socket.ts';
+import { NEWLINE } from './sockjs-frames.ts';
+import { type ByteStream, RawSocket, type Take, type TlsProtocol } from './socket.ts';
+import { RequestClient, type Wire } from './wire.ts';
 
 const END_OF_HEAD = '\r\n\r\n';
 const LINE_END = 2;
-const NEWLINE = 10;
-const OPEN = 111;
-const MESSAGES = 97;
-const HEARTBEAT = 104;
+const KEY = 'AAAAAAAAAAAAAAAAAAAAAA==';
+const ACCEPT = createHash('sha1')
+  .update(`${KEY}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`)
+  .digest('base64');
 
 /** The bytes of a request. */
 export function post(path: string, body = ''): Buffer {
@@ -17,42 +20,24 @@ export function post(path: string, body = ''): Buffer {
   );
 }
 
-export class HttpClient {
-  readonly inbox: Inbox;
+export class HttpClient extends RequestClient {
   readonly #socket: RawSocket;
   #status = 0;
   /** Length of the current body: -1 without one, NaN for chunks. */
   #length = -1;
-  #responded: (status: number) => void = () => {};
-  #opened: () => void = () => {};
 
   /** @param inbox several connections of a session may share it */
-  constructor(port: number, inbox: Inbox) {
-    this.inbox = inbox;
-    this.#socket = new RawSocket(port, (data) => this.#take(data));
-  }
-
-  /** Settles when the response is complete. */
-  async request(bytes: Buffer, status: number): Promise<void> {
-    this.#socket.write(bytes);
-    const actual = await new Promise<number>((resolve) => {
-      this.#responded = resolve;
-    });
-    if (actual !== status) throw new Error(`The status was ${actual} in place of ${status}.`);
-  }
-
-  /** Settles when the open frame has arrived. It ends a poll. */
-  async open(bytes: Buffer, isPolling: boolean): Promise<void> {
-    const opened = new Promise<void>((resolve) => {
-      this.#opened = resolve;
-    });
-    if (isPolling) await this.request(bytes, 200);
-    else this.#socket.write(bytes);
-    await opened;
+  constructor(port: number, inbox: Inbox, tls?: TlsProtocol) {
+    super(inbox);
+    this.#socket = new RawSocket(port, (data) => this.#take(data), tls);
   }
 
   destroy(): void {
     this.#socket.destroy();
+  }
+
+  protected send(bytes: Buffer): void {
+    this.#socket.write(bytes);
   }
 
   #take(data: Buffer): number {
@@ -82,7 +67,7 @@ export class HttpClient {
     if (Number.isNaN(this.#length)) return this.#takeChunk(data, at);
     const end = at + this.#length;
     if (end > data.length) return -1;
-    this.#takeFrame(data, at, end);
+    this.takeFrame(data, at, end);
     this.#finish();
     return end;
   }
@@ -94,19 +79,47 @@ export class HttpClient {
     const end = begin + Number.parseInt(data.toString('latin1', at, line), 16);
     if (end + LINE_END > data.length) return -1;
     if (end === begin) this.#finish();
-    else this.#takeFrame(data, begin, end);
+    else this.takeFrame(data, begin, end);
     return end + LINE_END;
-  }
-
-  #takeFrame(data: Buffer, begin: number, end: number): void {
-    if (data[end - 1] !== NEWLINE) throw unexpected(data, begin, end);
-    if (data[begin] === MESSAGES) this.inbox.take(data, begin, end - 1);
-    else if (data[begin] === OPEN) this.#opened();
-    else if (data[begin] !== HEARTBEAT) throw unexpected(data, begin, end);
   }
 
   #finish(): void {
     this.#length = -1;
-    this.#responded(this.#status);
+    this.respond(this.#status);
   }
 }
+
+/** Opens a WebSocket on a socket. @param take receives the bytes after the handshake */
+function upgrade(port: number, path: string, take: Take, tls?: TlsProtocol): ByteStream {
+  let isUpgraded = false;
+  const takeAll: Take = (data) => {
+    if (isUpgraded) return take(data);
+    const end = data.indexOf(END_OF_HEAD);
+    if (end === -1) return 0;
+    const head = data.toString('latin1', 0, end);
+    if (!head.startsWith('HTTP/1.1 101 ') || !head.includes(ACCEPT)) throw unexpected(data, 0, end);
+    isUpgraded = true;
+    const begin = end + END_OF_HEAD.length;
+    return begin + take(data.subarray(begin));
+  };
+  const socket = new RawSocket(port, takeAll, tls);
+  socket.write(
+    Buffer.from(
+      `GET ${path} HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n` +
+        `Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${KEY}\r\n\r\n`,
+    ),
+  );
+  return socket;
+}
+
+function http1(tls?: TlsProtocol): Wire {
+  return {
+    post,
+    client: (port, inbox) => new HttpClient(port, inbox, tls),
+    webSocket: (port, path, take) => upgrade(port, path, take, tls),
+    close() {}, // Clients close their sockets.
+  };
+}
+
+export const HTTP1 = http1();
+export const HTTP1_TLS = http1('http/1.1');

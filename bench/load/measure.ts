@@ -3,6 +3,7 @@ import { setTimeout } from 'node:timers/promises';
 import type { SelfTime } from '../servers/profile.ts';
 import type { Query, Results, Usage } from '../servers/measured.ts';
 import type { Dialect } from './dialects.ts';
+import type { Wire } from './wire.ts';
 
 /** Scale of a run. Times are in milliseconds. */
 export interface Scale {
@@ -15,16 +16,20 @@ export interface Scale {
 
 /** The server under test: a process, or all nodes of a cluster together. */
 export interface MeasuredServer {
+  /** Port to which clients connect. */
   readonly port: number;
   query<Name extends Query>(name: Name): Promise<Results[Name]>;
   /** Broadcasts a text to all clients. @param receivers the number of clients */
   broadcast(text: string, receivers: number): void;
+  /** Measures the stalls of the event loop until they are queried. @param resolution in milliseconds */
+  watchStalls(resolution: number): void;
 }
 
 /** Conditions of a load. */
 export interface Conditions {
   readonly server: MeasuredServer;
   readonly dialect: Dialect;
+  readonly wire: Wire;
   readonly scale: Scale;
   readonly profiled: boolean;
 }
@@ -39,12 +44,20 @@ export interface Measurement {
   /** Median of a round trip, in milliseconds. */
   readonly p50?: number;
   readonly p99?: number;
+  readonly p999?: number;
+  /** Longest stall of the server's event loop, in milliseconds. */
+  readonly stall?: number;
   /** CPU time of the load divided by that of the server. Above 1 the load limits the rate. */
   readonly loadShare?: number;
   readonly profile?: readonly SelfTime[];
 }
 
 export type Load = (conditions: Conditions) => Promise<Measurement>;
+
+/** A stall may be longer than its measure by this, in milliseconds. */
+const STALL_RESOLUTION_MS = 1;
+/** Wakes an idle server so rarely that its CPU time stays the same. */
+const IDLE_STALL_RESOLUTION_MS = 20;
 
 function total({ user, system }: Usage): number {
   return user + system;
@@ -62,8 +75,9 @@ class Meter {
     this.#server = server;
   }
 
-  static async begin(conditions: Conditions): Promise<Meter> {
+  static async begin(conditions: Conditions, stallResolution: number): Promise<Meter> {
     if (conditions.profiled) await conditions.server.query('profile-start');
+    conditions.server.watchStalls(stallResolution);
     return new Meter(conditions, await conditions.server.query('usage'));
   }
 
@@ -82,6 +96,7 @@ class Meter {
     const measurement = {
       cost: (user + system) / units,
       parts: [user / units, system / units] as const,
+      stall: await server.query('stall'),
       loadShare: load / (user + system),
     };
     if (!profiled) return measurement;
@@ -120,7 +135,7 @@ export async function repeat(
   };
   await run(conditions.scale.warm);
   times = [];
-  const meter = await Meter.begin(conditions);
+  const meter = await Meter.begin(conditions, STALL_RESOLUTION_MS);
   await run(conditions.scale.measured);
   const seconds = meter.elapsed;
   const units = times.length * unitsPerLap;
@@ -131,6 +146,7 @@ export async function repeat(
     rate: units / seconds,
     p50: quantile(times, 0.5),
     p99: quantile(times, 0.99),
+    p999: quantile(times, 0.999),
   };
 }
 
@@ -140,7 +156,7 @@ export async function idle(
   milliseconds: number,
   heartbeats: readonly Promise<void>[],
 ): Promise<Measurement> {
-  const meter = await Meter.begin(conditions);
+  const meter = await Meter.begin(conditions, IDLE_STALL_RESOLUTION_MS);
   await Promise.all([setTimeout(milliseconds), ...heartbeats]);
   return meter.end(1000 * meter.elapsed);
 }

@@ -1,16 +1,29 @@
 /** Loads for WebSocket servers. */
 import type { Dialect } from './dialects.ts';
 import { Expected, ROTATION, type Texts, plainTexts } from './inbox.ts';
-import { type Actor, type Load, idle, memory, openMany, repeat } from './measure.ts';
+import {
+  type Actor,
+  type Conditions,
+  type Load,
+  idle,
+  memory,
+  openMany,
+  repeat,
+} from './measure.ts';
 import { WebSocketClient, textFrame } from './websocket.ts';
 
-const CLIENTS = 100;
-const RECEIVERS = 1000;
+export const CLIENTS = 100;
+export const RECEIVERS = 1000;
 const OPENERS = 20;
 const IDLE_SESSIONS = 10_000;
 
 function end(clients: readonly WebSocketClient[]): void {
   for (const client of clients) client.destroy();
+}
+
+function connect(conditions: Conditions, expected: Expected): Promise<WebSocketClient> {
+  const { server, dialect, wire } = conditions;
+  return WebSocketClient.open(server.port, dialect, expected, wire);
 }
 
 function burstsOf(dialect: Dialect, texts: readonly string[], inFlight: number): Buffer[] {
@@ -23,12 +36,12 @@ function burstsOf(dialect: Dialect, texts: readonly string[], inFlight: number):
 /** Each client sends `inFlight` messages at once, and waits until all have returned. */
 export function echo(textsOf: Texts, inFlight: number): Load {
   return async (conditions) => {
-    const { server, dialect } = conditions;
+    const { dialect } = conditions;
     const clients: WebSocketClient[] = [];
     const actors = await openMany(CLIENTS, async (index): Promise<Actor> => {
       const texts = textsOf(index);
       const bursts = burstsOf(dialect, texts, inFlight);
-      const client = await WebSocketClient.open(server.port, dialect, new Expected(dialect, texts));
+      const client = await connect(conditions, new Expected(dialect, texts));
       clients.push(client);
       return async (lap) => {
         client.send(bursts[lap % bursts.length] ?? Buffer.alloc(0));
@@ -46,9 +59,7 @@ export const broadcast: Load = async (conditions) => {
   const { server, dialect } = conditions;
   const texts = plainTexts(100)(0);
   const expected = new Expected(dialect, texts);
-  const clients = await openMany(RECEIVERS, () =>
-    WebSocketClient.open(server.port, dialect, expected),
-  );
+  const clients = await openMany(RECEIVERS, () => connect(conditions, expected));
   const send: Actor = async (lap) => {
     const all = clients.map((client) => client.inbox.messages(1));
     server.broadcast(texts[lap % ROTATION] ?? '', RECEIVERS);
@@ -61,20 +72,19 @@ export const broadcast: Load = async (conditions) => {
 
 /** Opens a session, receives its first frame, and closes it. */
 export const open: Load = (conditions) => {
-  const { server, dialect } = conditions;
-  const expected = new Expected(dialect, []);
+  const expected = new Expected(conditions.dialect, []);
   const opener: Actor = async () => {
-    const client = await WebSocketClient.open(server.port, dialect, expected);
+    const client = await connect(conditions, expected);
     await client.close();
   };
   return repeat(conditions, Array<Actor>(OPENERS).fill(opener), 1);
 };
 
 export const idleMemory: Load = async (conditions) => {
-  const { server, dialect, scale } = conditions;
+  const { dialect, scale } = conditions;
   const expected = new Expected(dialect, []);
   const { measurement, clients } = await memory(conditions, IDLE_SESSIONS * scale.idleShare, () =>
-    WebSocketClient.open(server.port, dialect, expected),
+    connect(conditions, expected),
   );
   end(clients);
   return measurement;
@@ -82,10 +92,10 @@ export const idleMemory: Load = async (conditions) => {
 
 /** Runs for one heartbeat interval, so that each session receives one heartbeat. */
 export const idleTime: Load = async (conditions) => {
-  const { server, dialect, scale } = conditions;
+  const { dialect, scale } = conditions;
   const expected = new Expected(dialect, []);
   const clients = await openMany(IDLE_SESSIONS * scale.idleShare, () =>
-    WebSocketClient.open(server.port, dialect, expected),
+    connect(conditions, expected),
   );
   const heartbeats = clients.map((client) => client.heartbeat());
   const measurement = await idle(conditions, scale.idleHeartbeat, heartbeats);

@@ -1,14 +1,10 @@
-/** A WebSocket client on a raw socket, with the part of RFC 6455 that these servers use. */
-import { createHash } from 'node:crypto';
+/** A WebSocket client with the part of RFC 6455 that these servers use. */
 import type { Dialect, Exchange } from './dialects.ts';
+import { HTTP1 } from './http.ts';
 import { type Expected, Inbox, unexpected } from './inbox.ts';
-import { RawSocket } from './socket.ts';
+import type { ByteStream } from './socket.ts';
+import type { Wire } from './wire.ts';
 
-const KEY = 'AAAAAAAAAAAAAAAAAAAAAA==';
-const ACCEPT = createHash('sha1')
-  .update(`${KEY}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`)
-  .digest('base64');
-const END_OF_HEAD = '\r\n\r\n';
 const MASK = Buffer.from([1, 2, 3, 4]);
 const TEXT = 0x81;
 const CLOSE = 0x88;
@@ -39,27 +35,25 @@ const PONG_FRAME = clientFrame(PONG, Buffer.alloc(0));
 export class WebSocketClient {
   readonly inbox: Inbox;
   readonly #dialect: Dialect;
-  readonly #socket: RawSocket;
-  #isUpgraded = false;
+  readonly #socket: ByteStream;
   #step = 0;
   #opened: () => void = () => {};
   #heartbeatArrived: () => void = () => {};
 
-  private constructor(port: number, dialect: Dialect, expected: Expected) {
+  private constructor(port: number, dialect: Dialect, expected: Expected, wire: Wire) {
     this.inbox = new Inbox(expected);
     this.#dialect = dialect;
-    this.#socket = new RawSocket(port, (data) => this.#take(data));
-    this.#socket.write(
-      Buffer.from(
-        `GET ${dialect.path} HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n` +
-          `Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${KEY}\r\n\r\n`,
-      ),
-    );
+    this.#socket = wire.webSocket(port, dialect.path, (data) => this.#take(data));
   }
 
   /** Settles when the session is open. */
-  static async open(port: number, dialect: Dialect, expected: Expected): Promise<WebSocketClient> {
-    const client = new WebSocketClient(port, dialect, expected);
+  static async open(
+    port: number,
+    dialect: Dialect,
+    expected: Expected,
+    wire: Wire = HTTP1,
+  ): Promise<WebSocketClient> {
+    const client = new WebSocketClient(port, dialect, expected, wire);
     await new Promise<void>((resolve) => {
       client.#opened = resolve;
     });
@@ -88,8 +82,8 @@ export class WebSocketClient {
   }
 
   #take(data: Buffer): number {
-    let at = this.#isUpgraded ? 0 : this.#takeHead(data);
-    while (this.#isUpgraded && data.length - at >= 2) {
+    let at = 0;
+    while (data.length - at >= 2) {
       const short = (data[at + 1] ?? 0) & 0x7f;
       const begin = at + (short === 127 ? 10 : short === 126 ? 4 : 2);
       if (data.length < begin) break;
@@ -99,15 +93,6 @@ export class WebSocketClient {
       at = end;
     }
     return at;
-  }
-
-  #takeHead(data: Buffer): number {
-    const end = data.indexOf(END_OF_HEAD);
-    if (end === -1) return 0;
-    const head = data.toString('latin1', 0, end);
-    if (!head.startsWith('HTTP/1.1 101 ') || !head.includes(ACCEPT)) throw unexpected(data, 0, end);
-    this.#isUpgraded = true;
-    return end + END_OF_HEAD.length;
   }
 
   #takeFrame(data: Buffer, type: number, begin: number, end: number): void {

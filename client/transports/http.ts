@@ -1,12 +1,12 @@
 /** Sending and receiving requests of the HTTP transports. */
+import { MAX_FRAME_LENGTH } from '../constants.ts';
 import { readText } from '../read-text.ts';
-import { MAX_FRAME_LENGTH, type Session } from '../session.ts';
+import type { Session } from '../session.ts';
 import type { Outlet } from '../transport.ts';
 
 /** Sends each body as one `xhr_send`. The socket waits for the response, so nothing is buffered here. */
 export function postOutlet(session: Session): Outlet {
   return {
-    bufferedBytes: 0,
     send: async (body) => (await session.post('xhr_send', body)) !== undefined,
   };
 }

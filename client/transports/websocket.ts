@@ -17,7 +17,7 @@ export const websocket: Transport = {
       else socket.close();
     });
     return {
-      get bufferedBytes() {
+      get bufferedAmount() {
         return socket.bufferedAmount;
       },
       send(body) {

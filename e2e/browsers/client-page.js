@@ -24,8 +24,13 @@ function next(socket, type) {
   return within(event, type);
 }
 
-async function open(url, transport) {
-  const socket = connect(url, { transports: [transport], reconnectDelay: 100, timeout: 10_000 });
+async function open(url, transport, options = '{}') {
+  const socket = connect(url, {
+    transports: [transport],
+    reconnectDelay: 100,
+    timeout: 10_000,
+    ...JSON.parse(options),
+  });
   await next(socket, 'open');
   return socket;
 }
@@ -92,8 +97,8 @@ const scenarios = {
   },
 
   /** Opens a client and keeps it open. */
-  async hold(url, transport) {
-    held.set(url, await open(url, transport));
+  async hold(url, transport, options) {
+    held.set(url, await open(url, transport, options));
     return true;
   },
 

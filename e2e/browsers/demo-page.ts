@@ -39,9 +39,14 @@ export class DemoPage {
 
   /** Waits until an element contains a text. */
   async shows(selector: string, text: string): Promise<void> {
-    await this.until(
-      `document.querySelector(${quoted(selector)})?.innerText.includes(${quoted(text)})`,
-    );
+    const expression = `document.querySelector(${quoted(selector)})?.innerText`;
+    let shown: unknown;
+    const showsText = async (): Promise<boolean> => {
+      // A tab that is loading another page cannot evaluate.
+      shown = await this.tab.evaluate(expression).catch(() => undefined);
+      return String(shown).includes(text);
+    };
+    await until(showsText, `${text} in ${selector}`, { state: () => shown });
   }
 
   /** Waits until an element exists, is visible and enabled. */

@@ -4,11 +4,17 @@ import { type Origin, TRANSPORTS, type Transport } from './measurement.ts';
 import { Site, type MeasuredService, pageFiles } from './servers.ts';
 import { TimeoutError, until } from '../../testkit/until.ts';
 
+/** A server with services. */
+export interface ServedSite {
+  readonly origin: string;
+  service(prefix: string): MeasuredService;
+}
+
 /** A service for one transport, with its origin as the page sees it. */
 export interface Endpoint {
   readonly transport: Transport;
   readonly origin: Origin;
-  readonly site: Site;
+  readonly site: ServedSite;
   readonly prefix: string;
 }
 

@@ -58,6 +58,8 @@ async function openFirefox(): Promise<Browser> {
     browser: 'firefox',
     executablePath: '/usr/bin/firefox-esr',
     headless: true,
+    // The certificates of the tests are self-signed.
+    acceptInsecureCerts: true,
   });
   return {
     version: (await browser.version()).replace(/^firefox\//i, ''),

@@ -1,6 +1,7 @@
 /**
  * `docs/compatibility.md`: rendered from measurements with one section per engine, and read for comparison. The
- * line with the version of a browser is not compared, because updates change it.
+ * line with the version of a browser is not compared, because updates change it. `import-matrix/runtimes.test.ts`
+ * compares the section "Runtimes".
  */
 import { readFile, writeFile } from 'node:fs/promises';
 import type { EngineName } from './engines.ts';
@@ -10,18 +11,18 @@ const FILE = new URL('../../docs/compatibility.md', import.meta.url);
 
 const HEAD = `# Compatibility
 
-What the transports of sockjs-client 1.6.1 do in real browsers against this server. **This file is generated** from measurements:
-\`npm run test:browsers\` measures again and fails where it no longer matches, except for the versions; \`npx node e2e/browsers/write-matrix.ts\`
-writes it again.
+What the transports of sockjs-client 1.6.1 do in real browsers against this server, and the [runtimes](#runtimes) of the server. **The sections of
+the browsers are generated** from measurements: \`npm run test:browsers\` measures again and fails where they no longer match, except for the
+versions; \`npx node e2e/browsers/write-matrix.ts\` writes them again.
 
 - **works**: the client connects; every character of U+0000 to U+FFFF, 500 messages in order and one of 256 KiB come through both ways; a
   close by either side reaches the other, and so does the end of a killed server, a reloaded page or a closed tab; a new client connects
   after the server has restarted.
 - **works with \`document.domain\`**: the same, on a page that has run \`document.domain = document.domain\`. On other pages
-  the client abandons the transport: the frame of htmlfile sets it, and browsers that still support it then isolate the two.
+  the client abandons the transport: the iframe of htmlfile sets \`document.domain\`, and browsers that still support it then isolate the iframe.
 - **not offered**: the client does not try this transport there.
 - **refused**: the page's origin is not in \`allowedOrigins\`. The client closes, no session opens on the server, and its log names the setting.
-  The same holds for a client that passes \`/info\`.
+  A client whose \`/info\` was allowed is refused at its transport in the same way.
 
 The page comes from one port of a host, and the other origin is another port. sockjs-client also has \`xdr-streaming\` and \`xdr-polling\`, for
 Internet Explorer 8 and 9 only.
@@ -75,11 +76,15 @@ export function sectionOf(measurement: Measurement): string {
   return renderSection(measurement).replaceAll(VERSION_LINE, '');
 }
 
-/** The same section as the file has it; empty if there is none. */
-export async function recordedSection(engine: EngineName): Promise<string> {
+/** A section as the file has it; empty if there is none. */
+async function readSection(name: string): Promise<string> {
   const sections = (await readFile(FILE, 'utf8')).split(/^(?=## )/m);
-  const own = sections.find((section) => section.startsWith(`## ${engine}\n`)) ?? '';
-  return `${own.replaceAll(VERSION_LINE, '').trimEnd()}\n`;
+  return sections.find((section) => section.startsWith(`## ${name}\n`)) ?? '';
+}
+
+/** The section of an engine as the file has it, without the line that is not compared. */
+export async function recordedSection(engine: EngineName): Promise<string> {
+  return `${(await readSection(engine)).replaceAll(VERSION_LINE, '').trimEnd()}\n`;
 }
 
 /** The text above the sections, as the file has it and as expected. */
@@ -88,6 +93,8 @@ export async function heads(): Promise<{ readonly recorded: string; readonly exp
   return { recorded: recorded.trimEnd(), expected: HEAD.trimEnd() };
 }
 
+/** Writes the file. The section "Runtimes" stays as it is. */
 export async function writeMatrix(measurements: readonly Measurement[]): Promise<void> {
-  await writeFile(FILE, [HEAD, ...measurements.map(renderSection)].join('\n'));
+  const runtimes = await readSection('Runtimes');
+  await writeFile(FILE, [HEAD, ...measurements.map(renderSection), runtimes].join('\n'));
 }

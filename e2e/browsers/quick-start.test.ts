@@ -1,11 +1,15 @@
-/** The first screen of the README in Chromium, as a plain page and with Vite: restarts and the back/forward cache. */
+/**
+ * The first screen of the README in Chromium, as a plain page, and with the development server and a build of Vite:
+ * restarts and the back/forward cache.
+ */
 import assert from 'node:assert/strict';
 import { cpSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, after, before, test } from 'node:test';
-import { build, preview } from 'vite';
+import { build, createServer, preview } from 'vite';
 import { createProject, pack } from '../../test/package/project.ts';
 import { Program, temporaryDirectory } from '../../testkit/process.ts';
+import { portOf } from '../../testkit/server.ts';
 import { until } from '../../testkit/until.ts';
 import { type Browser, type Tab, openBrowser } from './engines.ts';
 
@@ -77,8 +81,8 @@ async function leaveAndReturn(tab: Tab, elsewhere: string): Promise<void> {
   await until(at('/'), 'the page');
 }
 
-/** Restarts the server behind a page, and restores the page from the back/forward cache. */
-async function assertReturns(t: TestContext, origin: string, started: Started): Promise<void> {
+/** Opens a page, and restarts the server behind it. */
+async function assertReconnects(t: TestContext, origin: string, started: Started): Promise<Tab> {
   const tab = await browser.open(origin);
   await assertShows(tab, 'Hello!');
 
@@ -87,7 +91,12 @@ async function assertReturns(t: TestContext, origin: string, started: Started): 
   assert.equal(await tab.evaluate("socket.send('meanwhile')"), true);
   await startReadme(t, started.directory, started.port);
   await assertShows(tab, 'meanwhile');
+  return tab;
+}
 
+/** Restarts the server behind a page, and restores the page from the back/forward cache. */
+async function assertReturns(t: TestContext, origin: string, started: Started): Promise<void> {
+  const tab = await assertReconnects(t, origin, started);
   await leaveAndReturn(tab, '/elsewhere');
   await until(() => tab.evaluate('globalThis.restored === true'), 'the page from the cache');
   await tab.evaluate("socket.send('restored')");
@@ -108,21 +117,41 @@ test('the plain page survives a restart and returns from the cache', async (t) =
   await assertReturns(t, origin, { ...started, directory: project });
 });
 
-test('a page of Vite survives a restart and returns from the cache', async (t) => {
-  const root = join(await temporaryDirectory(t), 'vite');
-  cpSync(project, root, { recursive: true });
-  writeFileSync(
-    join(root, 'index.html'),
-    change(PAGE, "'/echo/client.js'", "'sockjs-server/client'"),
-  );
-  const started = await startReadme(t, root);
+/** Writes the application for Vite with the proxy of docs/client.md, and starts the server of the README. */
+async function startWithVite(t: TestContext): Promise<Started> {
+  const directory = join(await temporaryDirectory(t), 'vite');
+  cpSync(project, directory, { recursive: true });
+  const page = change(PAGE, "'/echo/client.js'", "'sockjs-server/client'");
+  writeFileSync(join(directory, 'index.html'), page);
+  const started = await startReadme(t, directory);
   const config = change(block(BUNDLERS, 'js'), 'localhost:9999', `localhost:${started.port}`);
-  writeFileSync(join(root, 'vite.config.js'), config);
+  writeFileSync(join(directory, 'vite.config.js'), config);
+  return { ...started, directory };
+}
+
+test('a page of the development server of Vite survives a restart', async (t) => {
+  const started = await startWithVite(t);
+  // Its own WebSocket keeps pages out of the back/forward cache.
+  const server = await createServer({
+    root: started.directory,
+    logLevel: 'silent',
+    server: { host: 'localhost', port: 0 },
+  });
+  t.after(() => server.close());
+  await server.listen();
+  const { httpServer } = server;
+  assert.ok(httpServer !== null);
+  const tab = await assertReconnects(t, `http://localhost:${portOf(httpServer)}/`, started);
+  await tab.close();
+});
+
+test('a page built by Vite survives a restart and returns from the cache', async (t) => {
+  const started = await startWithVite(t);
+  const root = started.directory;
   await build({ root, logLevel: 'error' });
-  // The preview uses the proxy of the development server, whose own WebSocket keeps pages out of the cache.
   const server = await preview({ root, logLevel: 'silent', preview: { port: 0 } });
   t.after(() => server.close());
   const origin = server.resolvedUrls?.local[0];
   assert.ok(origin !== undefined);
-  await assertReturns(t, origin, { ...started, directory: root });
+  await assertReturns(t, origin, started);
 });

@@ -9,6 +9,7 @@ import type { Socket } from 'node:net';
 import { type SockJSSettings, SockJSConnection, SockJSRouter } from '../../src/index.ts';
 import { TEXTS } from './texts.ts';
 import { RecordingLogger } from '../../testkit/logger.ts';
+import { resetSocket } from '../../testkit/reset-socket.ts';
 import { listen, stop } from '../../testkit/server.ts';
 
 /** Close status for the message `close`. */
@@ -69,7 +70,7 @@ function recordingConnection(service: MeasuredService): new () => SockJSConnecti
   };
 }
 
-type Files = ReadonlyMap<string, { readonly type: string; readonly body: string }>;
+export type Files = ReadonlyMap<string, { readonly type: string; readonly body: string }>;
 
 /** A server that can be killed and restarted on its port with new services. */
 export class Site {
@@ -117,7 +118,7 @@ export class Site {
 
   /** Resets every connection, as the end of the process does. */
   async kill(): Promise<void> {
-    for (const socket of this.#sockets) socket.resetAndDestroy();
+    for (const socket of this.#sockets) resetSocket(socket);
     await stop(this.#server);
     const routers = [...this.#services.values()].map(({ router }) => router);
     await Promise.all(routers.map((router) => router.close({ timeout: 1 })));

@@ -127,12 +127,12 @@ async function inPage(
   counting.stop();
 }
 
-/** Opens both clients in turn, so that a busy machine slows both. */
-async function measureOpening(transport: TransportName): Promise<void> {
+/** Opens both clients in turn, so that a busy machine slows both. @param clients in the order of the round */
+async function measureOpening(transport: TransportName, clients: readonly string[]): Promise<void> {
   await inPage(async (page, url) => {
     // The first one of each is not counted: its code is compiled, and its connections are new.
     for (let count = 0; count <= OPENS_PER_ROUND; count += 1) {
-      for (const client of CLIENTS) {
+      for (const client of clients) {
         const times = await call(page, 'openOnce', client, url, transport);
         if (count === 0) continue;
         const [open, first] = times as [number, number];
@@ -159,9 +159,9 @@ async function measureMessages(transport: TransportName, client: string): Promis
 try {
   for (let round = 0; round < ROUNDS; round += 1) {
     for (const transport of TRANSPORTS) {
-      await measureOpening(transport);
       // Alternates, so that neither client always comes first.
       const clients = round % 2 === 0 ? CLIENTS : CLIENTS.toReversed();
+      await measureOpening(transport, clients);
       for (const client of clients) await measureMessages(transport, client);
     }
   }

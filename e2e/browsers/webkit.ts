@@ -8,6 +8,7 @@ import { globSync } from 'node:fs';
 import { connect } from 'node:net';
 import { setInterval } from 'node:timers/promises';
 import { Builder, Capabilities, Key, type WebDriver } from 'selenium-webdriver';
+import { within } from '../../testkit/until.ts';
 import type { Browser, Tab } from './browser.ts';
 
 const TIMEOUT_MS = 20_000;
@@ -123,9 +124,13 @@ function browserProgram(): string {
 }
 
 function capabilities(): Capabilities {
-  return new Capabilities()
-    .set('browserName', 'MiniBrowser')
-    .set('webkitgtk:browserOptions', { binary: browserProgram(), args: ['--automation'] });
+  return (
+    new Capabilities()
+      .set('browserName', 'MiniBrowser')
+      // The certificates of the tests are self-signed.
+      .setAcceptInsecureCerts(true)
+      .set('webkitgtk:browserOptions', { binary: browserProgram(), args: ['--automation'] })
+  );
 }
 
 /** Runs tasks one after the other, whether they succeed or not. */
@@ -201,7 +206,7 @@ export async function openWebKit(): Promise<Browser> {
       version: String((await driver.getCapabilities()).get('browserVersion')),
       open: (url) => tasks.add(() => newTab(driver, tasks, home, url)),
       end: async () => {
-        await driver.quit().catch(() => undefined);
+        await within(driver.quit(), 'the end of the browser').catch(() => undefined);
         await programs.end();
       },
     };

@@ -21,10 +21,14 @@ import { type ProxiedConnection, ServerNode, openedAt } from './nodes.ts';
 import { CERTIFICATE, type Proxy, type ProxySetup, readDeployed } from './proxies.ts';
 
 const MESSAGES: readonly string[] = Array.from({ length: 100 }, (_, index) => `${index} – „ä“ 🙂`);
-const SERVERS: readonly string[] = Array.from({ length: 16 }, (_, index) => `${100 + index}`);
+/** Server parts of sessions that reach both nodes. */
+export const SERVERS: readonly string[] = Array.from(
+  { length: 16 },
+  (_, index) => `${100 + index}`,
+);
 const MAX_LATENCY_MS = 100;
 /** Address of the test's clients where it has to differ from that of the proxy. */
-const CLIENT_IP = '127.0.0.2';
+export const CLIENT_IP = '127.0.0.2';
 
 /** A proxy and its two nodes, which run while a test file runs. */
 export class Installation {
@@ -35,7 +39,8 @@ export class Installation {
   constructor(setup: ProxySetup) {
     this.setup = setup;
     const [a, b] = setup.nodePorts;
-    this.nodes = [new ServerNode(a), new ServerNode(b)];
+    const [http2A, http2B] = setup.http2NodePorts ?? [];
+    this.nodes = [new ServerNode(a, http2A), new ServerNode(b, http2B)];
     before(async () => {
       await Promise.all(this.nodes.map((node) => node.start()));
       this.#proxy = await setup.start();

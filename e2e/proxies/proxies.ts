@@ -22,6 +22,8 @@ export interface ProxySetup {
   /** Name of its file in `deploy/`. */
   readonly file: string;
   readonly nodePorts: readonly [number, number];
+  /** Ports of the nodes for HTTP/2 without TLS. */
+  readonly http2NodePorts?: readonly [number, number];
   /** Sends new sessions to the other node while one refuses them, because it drains. */
   readonly skipsDrainingNodes: boolean;
   /** Matches the idle timeouts of the file, in seconds. */
@@ -83,35 +85,57 @@ async function startPrograms(
   }
 }
 
-function haproxy(
-  file: string,
-  port: number,
-  tlsPort: number,
-  env: Readonly<Record<string, string>> = {},
-): Program {
-  const ports = { PORT: String(port), TLS_PORT: String(tlsPort) };
-  const nodes = { NODE_A: '127.0.0.1:9101', NODE_B: '127.0.0.1:9102' };
-  return new Program('haproxy', ['-db', '-f', file], { env: { ...ports, ...nodes, ...env } });
+function addresses(
+  names: readonly [string, string],
+  ports: readonly [number, number],
+): Readonly<Record<string, string>> {
+  return { [names[0]]: `127.0.0.1:${ports[0]}`, [names[1]]: `127.0.0.1:${ports[1]}` };
 }
 
-export const HAPROXY: ProxySetup = {
-  name: 'HAProxy',
-  file: 'haproxy.cfg',
-  nodePorts: [9101, 9102],
-  skipsDrainingNodes: true,
-  idleTimeout: /^ *timeout (?:client|server|tunnel) (\d+)s$/gm,
-  tlsProtocol: 'h2',
-  start: () =>
-    startPrograms({ port: 8180, tlsPort: 8543 }, async (directory) => {
-      const certificate = join(directory, 'both.pem');
-      await writeFile(certificate, CERTIFICATE.cert + CERTIFICATE.key);
-      return [haproxy(deployedPath('haproxy.cfg'), 8180, 8543, { CERTIFICATE: certificate })];
-    }),
-  startChanged: (change) =>
-    startPrograms({ port: 8179, tlsPort: undefined }, async (directory) => [
-      haproxy(await changedCopy('haproxy.cfg', directory, change), 8179, 8542),
-    ]),
-};
+interface HaproxyPorts extends Pick<ProxySetup, 'nodePorts' | 'http2NodePorts'> {
+  /** The first of four: HTTP, TLS, and both of a changed copy. */
+  readonly first: number;
+}
+
+function haproxySetup({ first, nodePorts, http2NodePorts }: HaproxyPorts): ProxySetup {
+  const [port, tlsPort, changedPort, changedTlsPort] = [first, first + 1, first + 2, first + 3];
+  const nodes = {
+    ...addresses(['NODE_A', 'NODE_B'], nodePorts),
+    ...(http2NodePorts && addresses(['HTTP2_NODE_A', 'HTTP2_NODE_B'], http2NodePorts)),
+  };
+  const run = (file: string, env: Readonly<Record<string, string>>): Program =>
+    new Program('haproxy', ['-db', '-f', file], { env: { ...nodes, ...env } });
+  return {
+    name: 'HAProxy',
+    file: 'haproxy.cfg',
+    nodePorts,
+    ...(http2NodePorts && { http2NodePorts }),
+    skipsDrainingNodes: true,
+    idleTimeout: /^ *timeout (?:client|server|tunnel) (\d+)s$/gm,
+    tlsProtocol: 'h2',
+    start: () =>
+      startPrograms({ port, tlsPort }, async (directory) => {
+        const certificate = join(directory, 'both.pem');
+        await writeFile(certificate, CERTIFICATE.cert + CERTIFICATE.key);
+        const ports = { PORT: String(port), TLS_PORT: String(tlsPort) };
+        return [run(deployedPath('haproxy.cfg'), { ...ports, CERTIFICATE: certificate })];
+      }),
+    startChanged: (change) =>
+      startPrograms({ port: changedPort, tlsPort: undefined }, async (directory) => {
+        const ports = { PORT: String(changedPort), TLS_PORT: String(changedTlsPort) };
+        return [run(await changedCopy('haproxy.cfg', directory, change), ports)];
+      }),
+  };
+}
+
+export const HAPROXY: ProxySetup = haproxySetup({ first: 8180, nodePorts: [9101, 9102] });
+
+/** With WebSockets over HTTP/2 between HAProxy and the nodes. */
+export const HAPROXY_HTTP2: ProxySetup = haproxySetup({
+  first: 8190,
+  nodePorts: [9103, 9104],
+  http2NodePorts: [9105, 9106],
+});
 
 function nginx(directory: string, file: string): Program {
   const args = ['-p', `${directory}/`, '-e', 'stderr', '-g', 'daemon off;', '-c', file];

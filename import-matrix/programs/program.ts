@@ -28,6 +28,8 @@ import { MultiplexClient, type MultiplexSocket } from 'sockjs-server/multiplex-c
 import { natsBackplane } from 'sockjs-server/nats';
 import { registerMetrics } from 'sockjs-server/prometheus';
 import { redisBackplane } from 'sockjs-server/redis';
+import { type Connection, type ServerOptions, createServer } from 'sockjs-server/sockjs';
+import { type Session, Transport } from 'sockjs-server/sockjs/transport';
 import { openConnection } from 'sockjs-server/testing';
 import { webSocketHandler } from 'sockjs-server/ws-compat';
 
@@ -52,7 +54,11 @@ const known: [
   Known<Awaited<ReturnType<typeof openConnection<Echo>>>['connection']>,
   Known<ReturnType<Socket['send']>>,
   Known<ReturnType<typeof connectCore>>,
+  Known<ReturnType<Connection['write']>>,
+  Known<ReturnType<Session['close']>>,
 ] = [
+  true,
+  true,
   true,
   true,
   true,
@@ -144,6 +150,21 @@ async function testEcho(): Promise<void> {
   await client.close();
 }
 
+/** Serves an echo written for npm `sockjs` and `@types/sockjs`. @returns its router */
+function serveDropIn(server: Server, options: ServerOptions): SockJSRouter {
+  const service = createServer(options);
+  service.on('connection', (connection: Connection) => {
+    strictEqual(connection.readyState, Transport.OPEN);
+    connection.on('data', (message: string) => {
+      connection.write(message);
+    });
+    connection.on('close', () => strictEqual(connection.readyState, Transport.CLOSED));
+  });
+  const listener = service.listener();
+  server.on('request', listener.getHandler());
+  return listener.router;
+}
+
 /** Every entry throws the error class of the main entry. */
 function checkErrors(): void {
   const wrong: readonly (() => unknown)[] = [
@@ -173,6 +194,7 @@ export async function exercise(): Promise<void> {
     }),
     '/migrated',
   ).attach(server);
+  const dropIn = serveDropIn(server, { prefix: '/drop-in', log: () => undefined });
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
   const origin = `http://127.0.0.1:${port}`;
@@ -184,6 +206,7 @@ export async function exercise(): Promise<void> {
     await converse(echo, origin, ['hello'], 'hello'),
     await converse(channels, origin, ['sub,echo', 'msg,echo,hello'], 'msg,echo,hello'),
     await converse(migrated, origin, ['hello'], 'migrated: hello'),
+    await converse(dropIn, origin, ['hello'], 'hello'),
   ];
   await openChannel();
   const url = `${origin}/echo`;
@@ -200,6 +223,6 @@ export async function exercise(): Promise<void> {
 
   // The clients above have left, and poll no more for their close frames.
   const options = { timeout: 100 };
-  await Promise.all([migrated, channels, echo].map((router) => router.close(options)));
+  await Promise.all([migrated, dropIn, channels, echo].map((router) => router.close(options)));
   for (const { poll } of pending) strictEqual((await (await poll).text())[0], 'c');
 }

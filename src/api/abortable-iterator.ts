@@ -14,7 +14,7 @@ function isStream(source: object): source is { destroy(): void } {
 }
 
 /** Iterates over a source until it ends or `abort` is called, even while the source has no next message. */
-export class AbortableIterator<T> implements AsyncIterableIterator<T, void> {
+export class AbortableIterator<T> implements AsyncIterable<T>, AsyncIterator<T, void> {
   readonly #source: MessageSource<T>;
   readonly #iterator: AsyncIterator<T> | Iterator<T>;
   #isAborted = false;

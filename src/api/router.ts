@@ -22,7 +22,7 @@ import type { Authorize } from '../http/authorize.ts';
 import { checkPrefix } from '../http/check-prefix.ts';
 import { HostGuard } from '../http/host-guard.ts';
 import { RouterState } from '../http/router-state.ts';
-import type { ServerHost } from '../http/server-host.ts';
+import type { AttachableServer, ServerHost } from '../http/server-host.ts';
 import { Dispatcher } from '../routes/dispatcher.ts';
 import { nodeOf } from '../cluster/cluster.ts';
 import { ClusterRouter } from '../cluster/cluster-router.ts';
@@ -85,7 +85,7 @@ export class SockJSRouter<C extends SockJSConnection = SockJSConnection> {
   /** Ends the delivery of broadcasts to all. */
   readonly #leaveGroups: () => void;
   readonly #table: RouteTable;
-  readonly #servers = new Map<Server, Attachment>();
+  readonly #servers = new Map<AttachableServer, Attachment>();
   readonly #ownServers = new Set<Server>();
   #closed: Promise<void> | undefined;
 
@@ -165,15 +165,15 @@ export class SockJSRouter<C extends SockJSConnection = SockJSConnection> {
   /**
    * Serves the requests and upgrades below the prefix on a server that the application has created, also with Express,
    * Fastify, Koa or Nest. The server's own listeners get all other requests.
-   * @throws SockJSError `ERR_ATTACHED` if a router with this prefix is attached to the server, `ERR_ARGUMENT` if the
-   * argument is not a server of HTTP/1.1, `ERR_CLOSED` if the router is closed
+   * @throws SockJSError `ERR_ATTACHED` if an open router with this prefix is attached to the server, `ERR_ARGUMENT` if the
+   * argument is not a server of HTTP, `ERR_CLOSED` if the router is closed
    */
-  attach(server: Server): this {
+  attach(server: AttachableServer): this {
     return this.#attach(server, this.#dispatcher, 'attach()');
   }
 
   /** Stops serving the requests of a server. Open WebSockets stay open until they end or `close` is called. */
-  detach(server: Server): this {
+  detach(server: AttachableServer): this {
     const attachment = this.#servers.get(server);
     if (attachment === undefined) return this;
     attachment.host.detach(server, attachment.dispatcher);
@@ -207,19 +207,31 @@ export class SockJSRouter<C extends SockJSConnection = SockJSConnection> {
 
   /**
    * Handles a request if it is below the prefix.
+   * @param options `path`: path instead of that of `request.url`, for an application that has its own URLs. The query
+   * is that of the request
    * @returns false if it is not, and the request is unchanged
    * @throws SockJSError `ERR_ARGUMENT` unless the arguments come from an HTTP server
    */
-  handle(request: IncomingMessage, response: ServerResponse): boolean {
-    return handleRequest(this.#dispatcher, request, response);
+  handle(
+    request: IncomingMessage,
+    response: ServerResponse,
+    options: { readonly path?: string | undefined } = {},
+  ): boolean {
+    return handleRequest(this.#dispatcher, request, response, options.path);
   }
 
   /**
    * Handles an upgrade if it is below the prefix.
+   * @param options `path`: see `handle`
    * @returns false if it is not, and the request is unchanged
    */
-  handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): boolean {
-    return handleUpgrade(this.#dispatcher, request, socket, head);
+  handleUpgrade(
+    request: IncomingMessage,
+    socket: Duplex,
+    head: Buffer,
+    options: { readonly path?: string | undefined } = {},
+  ): boolean {
+    return handleUpgrade(this.#dispatcher, request, socket, head, options.path);
   }
 
   /**
@@ -233,8 +245,8 @@ export class SockJSRouter<C extends SockJSConnection = SockJSConnection> {
 
   /**
    * Shuts down: refuses new sessions with 503, delivers buffered messages, sends every client a close frame, and aborts
-   * the remaining clients after `timeout`. Then it closes the servers that `listen` created, and detaches the router
-   * from all servers. A second call returns the same promise.
+   * the remaining clients after `timeout`. Then it closes the servers that `listen` created. Other servers respond with
+   * 503 below the prefix until they close, or until `detach`. A second call returns the same promise.
    * @throws SockJSError `ERR_CLOSE_ARGUMENT` before anything is closed
    */
   close(options: RouterCloseOptions = {}): Promise<void> {
@@ -248,7 +260,7 @@ export class SockJSRouter<C extends SockJSConnection = SockJSConnection> {
     return new Dispatcher(this.#state, this.#table, this.settings, hostGuard, step);
   }
 
-  #attach(server: Server, dispatcher: Dispatcher, call: string): this {
+  #attach(server: AttachableServer, dispatcher: Dispatcher, call: string): this {
     this.#checkOpen(call);
     const host = SERVER_HOSTS.find((candidate) => candidate.accepts(server));
     if (host === undefined) {
@@ -279,7 +291,7 @@ export class SockJSRouter<C extends SockJSConnection = SockJSConnection> {
     for (const server of this.#ownServers) server.close();
     await this.#member?.leave();
     await Promise.all([...this.#ownServers].map(closeHttpServer));
-    for (const server of this.#servers.keys()) this.detach(server);
+    this.#state.isClosed = true; // It stays attached: clients connect again after a 503, not after a 404.
   }
 }
 

@@ -7,6 +7,7 @@ import { CONSOLE_LOGGER } from '../base/logging.ts';
 import {
   BOOLEAN,
   BYTES,
+  COMPRESSION,
   HOST_LIST,
   LOGGER,
   MESSAGES_PER_SECOND,
@@ -25,15 +26,16 @@ import {
 import { SockJSCluster } from '../cluster/cluster.ts';
 import type { AllowedOrigins } from '../http/origin-guard.ts';
 import type { Authorize } from '../http/authorize.ts';
+import type { BaseUrl } from '../routes/info.ts';
 import type { SlowConsumer, SlowConsumerPolicy } from '../sessions/backpressure.ts';
-import { type Setting, optional, setting } from './setting.ts';
+import { optional, setting } from './setting.ts';
 
 const KIBIBYTE = 1024;
 const MEBIBYTE = 1024 * KIBIBYTE;
 const TEBIBYTE = 1024 ** 4;
 const MAX_COUNT = 100_000_000;
 
-const ORIGINS_AND_AUTHENTICATION = {
+export const ORIGINS_AND_AUTHENTICATION = {
   /**
    * Origins of pages that may connect, in addition to the server's own origin. A list of origins, a function that
    * gets the origin and returns `true` to allow it (it may be async), or `'*'` for all. In a list,
@@ -64,14 +66,13 @@ const ORIGINS_AND_AUTHENTICATION = {
    */
   maxPendingDecisions: setting(integer('requests', 1, MAX_COUNT), 1000),
   /**
-   * Limit for pending calls of `authorize` and an `allowedOrigins` function for one address (IPv6: for one /64), and for
-   * its requests that wait for the backplane of a cluster. Further requests get 503. An IPv6 /48 may have a quarter of `maxPendingDecisions`, or twice this limit if that is
-   * more.
+   * Limit like `maxPendingDecisions` for one address (IPv6: for one /64). An IPv6 /48 may have a quarter of
+   * `maxPendingDecisions`, or twice this limit if that is more.
    */
   maxPendingDecisionsPerAddress: setting(integer('requests', 1, MAX_COUNT), 100),
 };
 
-const PROXIES = {
+export const PROXIES = {
   /**
    * Proxies whose `X-Forwarded-*` and `Forwarded` headers are trusted. Addresses, subnets such as `10.0.0.0/8`, or
    * the names `loopback`, `linklocal` and `uniquelocal`. A proxy that connects through a UNIX socket has no address, and
@@ -91,13 +92,17 @@ const PROXIES = {
    * name.
    */
   jsessionid: setting(BOOLEAN, true),
-  /** URL that `/info` returns as `base_url`. The client connects to this URL instead, for example on another host. */
-  baseUrl: optional(URL_REFERENCE),
+  /** Value of `cookie_needed` in `/info`. Use `true` if the load balancer sets its own cookie. */
+  cookieNeeded: optional(BOOLEAN, 'the value of `jsessionid`'),
+  /** URL that `/info` returns as `base_url`, to which the client then connects, or a function that returns it. */
+  baseUrl: optional(either(URL_REFERENCE, functionOf<BaseUrl>())),
+  /** Whether responses have CORS headers. Use `false` if a proxy adds them. */
+  corsHeaders: setting(BOOLEAN, true),
   /** Closes the connection after every response, for old proxies that mishandle persistent connections. */
   noKeepAlive: setting(BOOLEAN, false),
 };
 
-const TIMEOUTS = {
+export const TIMEOUTS = {
   /**
    * Interval of idle time after which a heartbeat (`h`) is sent. A WebSocket gets one at this interval, together with
    * a ping. Proxies often close connections that are idle for 30 s.
@@ -138,7 +143,7 @@ const TIMEOUTS = {
   sessionCheckInterval: setting(MILLISECONDS, 1000),
 };
 
-const INPUT_LIMITS = {
+export const INPUT_LIMITS = {
   /** Limit for a request body (413) or a WebSocket message (1009). Longer input is refused while it arrives. */
   maxMessageBytes: setting(BYTES, 2 * MEBIBYTE),
   /**
@@ -160,7 +165,7 @@ const INPUT_LIMITS = {
   rateLimitPolicy: setting(oneOf('wait', 'close'), 'wait'),
 };
 
-const OUTPUT_LIMITS = {
+export const OUTPUT_LIMITS = {
   /**
    * Queued bytes from which `send` returns `false`. `onDrain` follows once the client keeps up. A value above
    * `maxBufferedBytes` is reduced to that.
@@ -203,7 +208,7 @@ const OUTPUT_LIMITS = {
   ),
 };
 
-const GROUPS_AND_CLUSTER = {
+export const GROUPS_AND_CLUSTER = {
   /**
    * This node of a cluster, from `createCluster`. Requests of a session may then reach any node, and the load balancer
    * need not be sticky.
@@ -215,7 +220,7 @@ const GROUPS_AND_CLUSTER = {
   maxPresenceBytes: setting(BYTES, 4 * KIBIBYTE),
 };
 
-const SESSIONS = {
+export const SESSIONS = {
   /** Limit for open sessions. Further sessions get 503. A WebSocket session takes about 6 KiB. */
   maxSessions: setting(integer('sessions', 1, MAX_COUNT), 100_000),
   /**
@@ -237,7 +242,7 @@ const SESSIONS = {
   verifyIp: setting(either(BOOLEAN, functionOf<(request: ConnectionInfo) => string>()), true),
 };
 
-const TRANSPORTS = {
+export const TRANSPORTS = {
   /** Transports that are turned off. Their URLs return 404. */
   disabledTransports: setting(TRANSPORT_LIST, []),
   /**
@@ -255,11 +260,16 @@ const TRANSPORTS = {
    * case, flushes that together take longer than 10 ms continue in the next turns.
    */
   immediateFlush: setting(BOOLEAN, true),
+  /**
+   * Compresses WebSocket messages of `threshold` bytes or more, 1024 by default, for clients that offer
+   * `permessage-deflate`. Such clients may compress theirs too. [compression.md](compression.md) has the cost.
+   */
+  compression: setting(COMPRESSION, false),
   /** Turns off Nagle's algorithm, which delays small writes. */
   disableNagle: setting(BOOLEAN, true),
 };
 
-const LOGGING = {
+export const LOGGING = {
   /**
    * Receiver of log lines: an object with the methods `info`, `warn`, `error` and optionally `debug`, such as `console`
    * or pino. `false` turns logging off. `debug` gets the development log: a line for each session that opens or
@@ -267,20 +277,6 @@ const LOGGING = {
    */
   logger: setting(LOGGER, CONSOLE_LOGGER, 'the console, for warnings and errors'),
 };
-
-/** Groups of the documentation, by the task of the reader. */
-export const SETTING_GROUPS: Readonly<Record<string, Readonly<Record<string, Setting<unknown>>>>> =
-  {
-    'Origins and authentication': ORIGINS_AND_AUTHENTICATION,
-    Proxies: PROXIES,
-    Timeouts: TIMEOUTS,
-    'Input limits': INPUT_LIMITS,
-    'Output limits and slow clients': OUTPUT_LIMITS,
-    Sessions: SESSIONS,
-    'Groups and cluster': GROUPS_AND_CLUSTER,
-    'Transports and compatibility': TRANSPORTS,
-    Logging: LOGGING,
-  };
 
 export const SETTING_DEFINITIONS = {
   ...ORIGINS_AND_AUTHENTICATION,

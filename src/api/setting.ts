@@ -17,6 +17,9 @@ export function setting<Value>(
 }
 
 /** A setting without a default. */
-export function optional<Value>(rule: Rule<Value>): Setting<Value | undefined> {
-  return { rule, defaultValue: undefined };
+export function optional<Value>(
+  rule: Rule<Value>,
+  defaultText?: string,
+): Setting<Value | undefined> {
+  return setting<Value | undefined>(rule, undefined, defaultText);
 }

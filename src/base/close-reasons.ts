@@ -16,6 +16,12 @@ export const CLOSE_REASONS = {
   timeout: { code: 1006, reason: 'Client is gone', cause: 'timeout' },
   /** Text message on a WebSocket that is not valid UTF-8. */
   invalidUtf8: { code: 1007, reason: 'Text was not UTF-8', cause: 'invalidUtf8' },
+  /** Compressed WebSocket message that is invalid or incomplete. */
+  invalidCompression: {
+    code: 1007,
+    reason: 'Bad compressed message',
+    cause: 'invalidCompression',
+  },
   /** WebSocket message that is neither a JSON string nor a JSON array of strings. */
   invalidJson: { code: 1007, reason: 'Broken JSON encoding.', cause: 'invalidJson' },
   /** `onOpen` returned false. */
@@ -70,4 +76,6 @@ export interface CloseStatus {
 /** Close of a session, with the cause under which stats count it. */
 export interface CloseReason extends CloseStatus {
   readonly cause: CloseCause;
+  /** Code and reason for the SockJS frame as JSON, if no WebSocket can carry them. */
+  readonly json?: string;
 }

@@ -202,13 +202,14 @@ export class MemoryReservation implements Sized {
         if (largest === undefined || largest === this) return false;
         // The buffer may belong to another router, which allows more.
         if (largest.#client.router.allows(account)) return router.isSmall(this.bytes);
-        largest.#evict();
+        largest.evict();
       }
     }
     return true;
   }
 
-  #evict(): void {
+  /** Frees the buffer, because a limit is exceeded and its owner cannot refuse the bytes. */
+  evict(): void {
     this.#count(0);
     this.#client.router.stats.evicted();
     this.#onEvicted();

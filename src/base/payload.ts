@@ -11,3 +11,9 @@ export function payloadLength(payload: Payload): number {
   for (const piece of payload) length += piece.length;
   return length;
 }
+
+/** Returns the bytes of all pieces. A single piece is not copied. */
+export function joinPieces(pieces: readonly Buffer[]): Buffer {
+  const [first] = pieces;
+  return first !== undefined && pieces.length === 1 ? first : Buffer.concat(pieces);
+}

@@ -135,6 +135,8 @@ export const REFUSALS = {
   addressSessionLimit: new Refusal(503, 'Too many sessions from this address.', RETRY_AFTER_5_S),
   clusterUnavailable: new Refusal(503, 'Try again later.', RETRY_AFTER_1_S),
   tooManyHeaders: new Refusal(431, 'Too many headers.'),
+  headersTooLarge: new Refusal(431, 'Headers too large.'),
+  streamLimit: new Refusal(503, 'Too many streams.', RETRY_AFTER_1_S),
   callbackMissing: new Refusal(500, '"callback" parameter required'),
   callbackInvalid: new Refusal(500, 'invalid "callback" parameter'),
   sessionNotFound: new Refusal(404, 'Session not found.'),

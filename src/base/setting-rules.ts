@@ -34,6 +34,26 @@ export const MILLISECONDS_OR_INFINITY: Rule<number> = {
 };
 export const BYTES: Rule<number> = integer('bytes', 1, BYTES_PER_GIBIBYTE);
 
+/** Compression of WebSocket messages. */
+export interface Compression {
+  /** Length in bytes from which messages are compressed. Default: 1024. */
+  readonly threshold?: number | undefined;
+}
+
+const THRESHOLD: Rule<number> = integer('bytes', 0, BYTES_PER_GIBIBYTE);
+
+export const COMPRESSION: Rule<false | Compression> = {
+  expected: `false or an object such as { threshold: 1024 }, whose threshold is ${THRESHOLD.expected}`,
+  isValid: (value): value is false | Compression => {
+    if (value === false) return true;
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
+    return Object.entries(value).every(
+      ([name, option]) =>
+        name === 'threshold' && (option === undefined || THRESHOLD.isValid(option)),
+    );
+  },
+};
+
 export const MESSAGES_PER_SECOND: Rule<number> = {
   expected: 'a number of messages above 0, or Infinity',
   unit: 'messages per second',
@@ -165,7 +185,7 @@ export const SUBNET_LIST: Rule<readonly string[]> = {
 export const URL_REFERENCE: Rule<string | URL> = {
   expected: 'a URL such as https://example.com/sockjs or /sockjs, or a file: URL',
   isValid: (value): value is string | URL =>
-    value instanceof URL || (isString(value) && /^(https?:\/\/|file:|\/)./i.test(value)),
+    value instanceof URL || (isString(value) && /^(https?:\/\/|file:|\.{0,2}\/)./i.test(value)),
 };
 
 const LOGGER_METHODS = ['info', 'warn', 'error'];

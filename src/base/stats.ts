@@ -96,7 +96,7 @@ export interface SockJSStatsDump {
    * `delayedInput` that waits for handlers, the rate limit, `authorize` or `allowedOrigins`.
    */
   readonly buffered: Readonly<Record<BufferKind, number>>;
-  /** Buffers that were evicted because their client held the most while a memory limit was exceeded by another. */
+  /** Buffers that were evicted because their client held the most while a memory limit was exceeded. */
   readonly evictionsTotal: number;
   /** Refused requests, by reason. */
   readonly refused: Readonly<Record<RefusalReason, number>>;

@@ -1,5 +1,6 @@
 /** Explains why a router cannot be attached to a value, and names the value to pass instead. */
 import { Server } from 'node:http';
+import type { Http2SecureServer, Http2Server } from 'node:http2';
 import { Server as SecureServer } from 'node:https';
 import { Server as TcpServer } from 'node:net';
 import { isThenable } from '../base/thenable.ts';
@@ -23,6 +24,11 @@ function hasMethods(value: object, ...names: readonly string[]): boolean {
   return names.every((name) => typeof read(value, name) === 'function');
 }
 
+/** Node exports no class of these servers, and only they have this method. */
+export function isHttp2Server(value: unknown): value is Http2Server | Http2SecureServer {
+  return value instanceof TcpServer && hasMethods(value, 'updateSettings');
+}
+
 function describe(value: unknown): string {
   if (typeof value === 'string') return 'a string';
   if (typeof value === 'function') return 'a function';
@@ -31,16 +37,12 @@ function describe(value: unknown): string {
   return typeof name === 'string' && name !== '' ? `an instance of ${name}` : 'an object';
 }
 
-function adviceForTcpServer(value: TcpServer): string {
-  return hasMethods(value, 'updateSettings')
-    ? 'HTTP/2 servers are not supported. Use createServer() of node:http or node:https, ' +
-        'and a proxy in front of it that speaks HTTP/2.'
-    : 'It does not parse HTTP. Create the server with createServer() of node:http or node:https.';
-}
-
 function adviceForObject(value: object): string | undefined {
   if (isThenable(value)) return 'Await the promise first.';
-  const property = SERVER_PROPERTIES.find((name) => isHttpServer(read(value, name)));
+  const property = SERVER_PROPERTIES.find((name) => {
+    const server = read(value, name);
+    return isHttpServer(server) || isHttp2Server(server);
+  });
   if (property !== undefined) return `Pass its server: router.attach(app.${property}).`;
   if (hasMethods(value, 'getHttpServer'))
     return 'Pass its server: router.attach(app.getHttpServer()).';
@@ -55,9 +57,11 @@ function adviceForObject(value: object): string | undefined {
 
 /** Returns the message of the error for a value that is not a server which a host accepts. */
 export function explainServer(value: unknown): string {
-  const refusal = `attach() takes an http.Server or https.Server, not ${describe(value)}.`;
+  const refusal = `attach() takes a server of node:http, node:https or node:http2, not ${describe(value)}.`;
   let advice: string | undefined;
-  if (value instanceof TcpServer) advice = adviceForTcpServer(value);
+  if (value instanceof TcpServer)
+    advice =
+      'It does not parse HTTP. Create the server with createServer() of node:http or node:https.';
   else if (typeof value === 'function') {
     advice =
       'An application is not a server. Create one: const server = createServer(app); router.attach(server). ' +

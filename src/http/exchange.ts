@@ -7,6 +7,7 @@ import type { SockJSError } from '../base/errors.ts';
 import type { ClientMemory } from '../base/memory-budget.ts';
 import type { Payload } from '../base/payload.ts';
 import type { Refusal, RefusalReason } from '../base/refusal.ts';
+import type { Compression } from '../base/setting-rules.ts';
 import type { ClientAddress, Hop } from './client-address.ts';
 import type { OperatorWarning } from './operator-warnings.ts';
 import type { WebSocketConnection } from './websocket-connection.ts';
@@ -16,6 +17,7 @@ export type HeaderList = string[];
 
 /** Settings that every host applies. Times in milliseconds. */
 export interface HostSettings {
+  readonly compression: false | Compression;
   readonly disableNagle: boolean;
   readonly noKeepAlive: boolean;
   readonly maxMessageBytes: number;
@@ -83,11 +85,13 @@ export interface Exchange extends Hop {
   readonly writable: boolean;
 
   /**
-   * Reads the whole request body.
+   * Reads the whole request body. To be called before `respond` and `listen`, which drop a body that was not read.
    * @returns the body, or an error: `ERR_BODY_TOO_LARGE`, `ERR_BODY_TIMEOUT` or `ERR_NO_MEMORY` as soon as a limit
    * is exceeded, `ERR_BODY_ABORTED` if the client disconnects
    */
   readBody(limits: BodyLimits, memory: ClientMemory): Promise<Buffer | SockJSError>;
+  /** To be called before the body waits for `readBody`: what arrives until then counts in the memory budget. */
+  delayBody(memory: ClientMemory): void;
   /** Sends a complete response. A client that reads it too slowly is aborted, or reported to the listener. */
   respond(status: number, headers: HeaderList, body?: Payload): void;
   /**
@@ -117,6 +121,8 @@ export interface ExchangeHandler {
   readonly settings: HostSettings;
   /** True while the router shuts down. Each connection then closes after its response, so that none is reused. */
   readonly isDraining: boolean;
+  /** True once it has shut down. Another router may then take its prefix. */
+  readonly isClosed: boolean;
   /** Handles an exchange below the prefix. It never throws. */
   handle(exchange: Exchange): void;
   /** Refuses an exchange that the host does not support. */

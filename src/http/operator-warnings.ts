@@ -34,8 +34,14 @@ const WARNINGS = {
     'refused a message with 500: middleware has read the body before it reached the router. ' +
     'Use router.middleware before body parsers such as express.json() and express.text(), or attach(server).',
   httpVersion:
-    'refused an HTTP/2 request with 505: only HTTP/1.1 is supported. ' +
-    'Serve the router with node:http or node:https, and let a proxy speak HTTP/2.',
+    'refused an HTTP/2 request with 505: handle() and middleware serve only HTTP/1.1. ' +
+    'Call attach(server), which serves both.',
+  connectProtocol:
+    'a page uses HTTP/2, but opened its WebSocket on a second connection over HTTP/1.1. To serve WebSockets on the ' +
+    'first one, create the server with settings: { enableConnectProtocol: true }.',
+  streamLimit:
+    'refused a stream of HTTP/2: 1000 of its connection are open. If it is the connection of a proxy, create the ' +
+    'server with settings: { maxConcurrentStreams }, which tells the proxy to open more connections.',
   bodyTooLarge: 'refused a request body with 413: it was longer than maxMessageBytes.',
   bodyTimeout: 'refused a request body with 408: it took longer than bodyTimeout.',
   memoryLimit:

@@ -40,7 +40,7 @@ export interface FoundRouter<Router> {
 }
 
 /** Routers of one server by prefix. The router with the longest matching prefix serves a request. */
-export class PrefixTable<Router extends { readonly prefix: string }> {
+export class PrefixTable<Router extends { readonly prefix: string; readonly isClosed?: boolean }> {
   #routers: readonly Router[] = [];
 
   get size(): number {
@@ -51,16 +51,22 @@ export class PrefixTable<Router extends { readonly prefix: string }> {
     return this.#routers[0];
   }
 
-  /** @throws SockJSError `ERR_ATTACHED` if the table has a router with this prefix */
+  /**
+   * Adds a router, which replaces a closed one.
+   * @throws SockJSError `ERR_ATTACHED` if the table has an open router with this prefix
+   */
   add(router: Router): void {
-    if (this.#routers.some(({ prefix }) => prefix === router.prefix)) {
+    const others = this.#routers.filter(
+      ({ prefix, isClosed }) => prefix !== router.prefix || isClosed !== true,
+    );
+    if (others.some(({ prefix }) => prefix === router.prefix)) {
       throw new SockJSError(
         'ERR_ATTACHED',
         `A router with the prefix '${router.prefix}' is already attached to this server. ` +
           'Detach it first, or choose another prefix.',
       );
     }
-    this.#routers = [...this.#routers, router].toSorted(
+    this.#routers = [...others, router].toSorted(
       (left, right) => right.prefix.length - left.prefix.length,
     );
   }

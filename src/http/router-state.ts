@@ -38,6 +38,8 @@ export class RouterState {
   readonly opening = new Set<string>();
   readonly warnings: OperatorWarnings;
   readonly bodyLimits: BodyLimits;
+  /** True once the router has shut down. */
+  isClosed = false;
 
   /** @throws SockJSError `ERR_SETTING` if `trustedProxies` has an invalid entry */
   constructor(

@@ -2,6 +2,7 @@ import type { Payload } from '../base/payload.ts';
 
 /** Violations for which the server closes a WebSocket. Each is a key of `CLOSE_REASONS`. */
 export type WebSocketFault =
+  | 'invalidCompression'
   | 'invalidFrame'
   | 'invalidJson'
   | 'invalidUtf8'

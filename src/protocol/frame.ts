@@ -50,8 +50,13 @@ export function openFrame(): OpenFrame {
   return OPEN_FRAME;
 }
 
-export function closeFrame(code: number, reason: string): CloseFrame {
-  return { type: 'close', isLong: false, text: `c[${code},${quote(reason)}]`, code, reason };
+/** @param json code and reason in the text of the frame, as JSON, if they differ from those of a WebSocket */
+export function closeFrame(
+  code: number,
+  reason: string,
+  json = `[${code},${quote(reason)}]`,
+): CloseFrame {
+  return { type: 'close', isLong: false, text: `c${json}`, code, reason };
 }
 
 /** Refuses a second receiver. PROTOCOL.md, "Session lifecycle", 2. */

@@ -2,9 +2,8 @@
  * One SockJS session without a socket, a timer or a clock. Every input carries the time, and `nextFrame` returns the
  * frames to write. transitions.ts defines the states, and docs/session-states.md documents them.
  *
- * A disconnected client is detected on every transport. Over HTTP its next request is missing after `disconnectDelay`:
- * a poll ends with each heartbeat, and a stream ends with its next frame once the client has sent nothing for
- * `streamRenewalDelay`. Over a WebSocket each heartbeat is a ping, and no byte arrives within `pingTimeout`.
+ * A disconnected client is detected on every transport. Over HTTP its next request is missing: a poll ends with each
+ * heartbeat, and a stream with its next frame after `streamRenewalDelay` without input. A WebSocket is pinged.
  */
 import { CLOSE_REASONS, type CloseReason } from '../base/close-reasons.ts';
 import { type Frame, HEARTBEAT_FRAME, closeFrame, messagesFrame, openFrame } from './frame.ts';
@@ -35,6 +34,7 @@ export class SessionStateMachine {
   #isRenewable = false;
   #heartbeatDue = false;
   #closeFrameSent = false;
+  #closeFrameDelivered = false;
   #clientGone = false;
   #queue: Message[] | undefined;
   #queuedBytes = 0;
@@ -46,8 +46,7 @@ export class SessionStateMachine {
   #lastInputAt: number;
 
   /**
-   * @param maxDetachedMs time an open session may be without a receiver, in milliseconds. With 0 the session closes
-   * as soon as its receiver is gone
+   * @param maxDetachedMs milliseconds that an open session may be without a receiver. With 0 it closes at once
    * @param now time on the caller's clock, in milliseconds
    */
   constructor(timings: SessionTimings, maxDetachedMs: number, now: number) {
@@ -83,9 +82,13 @@ export class SessionStateMachine {
     return this.#closeReason;
   }
 
-  /** Time of the next `tick` that has an effect, on the caller's clock, in milliseconds. */
+  /** Time of the next `tick` that has an effect. */
   get deadline(): number {
     return this.#deadline;
+  }
+
+  get queue(): readonly Message[] {
+    return this.#queue ?? [];
   }
 
   get queuedBytes(): number {
@@ -114,10 +117,12 @@ export class SessionStateMachine {
     this.#apply('detach', now);
   }
 
-  /** Restarts the time limit, when the response of a detached receiver has been delivered late. */
+  /** Restarts the time limit, when a response is delivered late. Polls after the first close frame do not. */
   delivered(now: number): void {
     if (this.#state === 'detached') this.#deadline = now + this.#maxDetachedMs;
-    else if (this.#state === 'lingering') this.#deadline = now + this.#timings.disconnectDelay;
+    if (this.#state !== 'lingering' || this.#closeFrameDelivered) return;
+    this.#deadline = now + this.#timings.disconnectDelay;
+    this.#closeFrameDelivered = this.#closeFrameSent;
   }
 
   /** Closes the session, since its receiver is gone. */
@@ -140,10 +145,7 @@ export class SessionStateMachine {
     this.#apply('abort', now, reason);
   }
 
-  /**
-   * Handles a deadline. Call it when `deadline` has passed.
-   * @param hasInput whether bytes have arrived over the WebSocket since the last call
-   */
+  /** @param hasInput whether bytes have arrived over the WebSocket since the last call */
   tick(now: number, hasInput: boolean): void {
     if (now < this.#deadline) return;
     if (this.#state === 'open') this.#checkHeartbeat(now, hasInput);
@@ -243,10 +245,10 @@ export class SessionStateMachine {
   }
 
   /** Returns the close frame, once for each receiver. */
-  #nextCloseFrame({ code, reason }: CloseReason): Frame | undefined {
+  #nextCloseFrame({ code, reason, json }: CloseReason): Frame | undefined {
     if (this.#closeFrameSent) return undefined;
     this.#closeFrameSent = true;
-    return closeFrame(code, reason);
+    return closeFrame(code, reason, json);
   }
 
   #apply(input: SessionInput, now: number, given?: CloseReason): void {

@@ -172,6 +172,9 @@ export class RelayedExchange implements Exchange, StreamListener {
     this.#listener = listener;
   }
 
+  /** Does nothing: `RelayStream` limits what waits. */
+  delayBody(): void {}
+
   watchDisconnect(_memory: ClientMemory, callback: () => void): () => void {
     const callbacks = (this.#disconnectCallbacks ??= new Set());
     callbacks.add(callback);

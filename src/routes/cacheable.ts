@@ -1,8 +1,9 @@
 /** Responses with an entity tag. */
 import { createHash } from 'node:crypto';
+import type { Payload } from '../base/payload.ts';
 import type { RequestContext } from '../http/request-context.ts';
 
-export function etagOf(body: string): string {
+export function etagOf(body: string | Buffer): string {
   return `"${createHash('sha256').update(body).digest('hex').slice(0, 32)}"`;
 }
 
@@ -17,7 +18,7 @@ export function respondCacheable(
   context: RequestContext,
   contentType: string,
   etag: string,
-  body: string,
+  body: Payload,
 ): void {
   const { exchange, headers } = context;
   headers.push('ETag', etag);

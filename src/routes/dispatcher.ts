@@ -19,11 +19,13 @@ export type SessionStep = (
 ) => void | Promise<void>;
 
 export interface DispatcherSettings extends HostSettings {
+  readonly corsHeaders: boolean;
   readonly jsessionid: boolean;
 }
 
 /** Returns the handler of a method. HEAD is GET without the body, which the host omits. Session URLs have no HEAD. */
 function handlerOf(route: Route, method: string): Handler | undefined {
+  if (method === 'CONNECT') return route.connect;
   if (method === 'GET' || (method === 'HEAD' && !route.cookie)) return route.get;
   return method === 'POST' ? route.post : undefined;
 }
@@ -67,6 +69,10 @@ export class Dispatcher implements ExchangeHandler {
 
   get isDraining(): boolean {
     return this.#state.sessions.isDraining;
+  }
+
+  get isClosed(): boolean {
+    return this.#state.isClosed;
   }
 
   /** Handles an exchange. An error of a handler is logged. The client gets 500, or is aborted during its response. */
@@ -142,7 +148,7 @@ export class Dispatcher implements ExchangeHandler {
   #applyPolicies(route: Route, { exchange, client, headers }: RequestContext): void {
     if (route.cookie && this.settings.jsessionid)
       addSessionCookie(headers, exchange, client.secure);
-    if (route.cors) addCors(headers, exchange);
+    if (route.cors && this.settings.corsHeaders) addCors(headers, exchange);
     if (exchange.method === 'OPTIONS' && route.preflight) addPreflight(headers, route.allow);
     else if (!route.cacheable) addNoCache(headers);
   }

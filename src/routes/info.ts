@@ -1,11 +1,17 @@
 /** The greeting, and `/info`, which clients request before they connect. PROTOCOL.md, "URLs". */
 import { getRandomValues } from 'node:crypto';
+import { ApplicationError } from '../base/application-error.ts';
 import { JSON_TYPE, PLAIN_TEXT } from '../http/headers.ts';
 import type { Handler } from '../http/request-context.ts';
 
+/** Returns the base URL for one response of `/info`. */
+export type BaseUrl = () => string | URL | undefined;
+
 /** Settings of `/info`. */
 export interface InfoSettings {
-  readonly baseUrl: string | URL | undefined;
+  readonly baseUrl: string | URL | BaseUrl | undefined;
+  readonly cookieNeeded: boolean | undefined;
+  readonly corsHeaders: boolean;
   readonly jsessionid: boolean;
   readonly disabledTransports: readonly string[];
   readonly cluster: object | undefined;
@@ -22,18 +28,28 @@ function entropy(): number {
   return getRandomValues(new Uint32Array(1))[0] ?? 0;
 }
 
+function callBaseUrl(baseUrl: BaseUrl): unknown {
+  try {
+    return baseUrl();
+  } catch (error) {
+    throw new ApplicationError('baseUrl', error);
+  }
+}
+
 export function info(settings: InfoSettings): Handler {
-  const { baseUrl, jsessionid, disabledTransports, cluster } = settings;
+  const { baseUrl, corsHeaders, jsessionid, disabledTransports, cluster } = settings;
+  const { cookieNeeded = jsessionid } = settings;
   return (context) => {
     const { exchange, headers, state } = context;
-    // The load balancer then sends requests to the other nodes. Without a cluster, they do not have the sessions.
-    if (cluster !== undefined && state.sessions.isDraining) return context.refuse('draining');
+    // The load balancer then sends requests to the other nodes. Without a cluster, they do not have the open sessions.
+    const { isDraining, size } = state.sessions;
+    if (isDraining && (cluster !== undefined || size === 0)) return context.refuse('draining');
     const body = {
       websocket: !disabledTransports.includes('websocket'),
-      cookie_needed: jsessionid,
-      origins: ['*:*'],
+      cookie_needed: cookieNeeded,
+      origins: corsHeaders ? ['*:*'] : undefined,
       entropy: entropy(),
-      ...(baseUrl === undefined ? {} : { base_url: baseUrl }),
+      base_url: typeof baseUrl === 'function' ? callBaseUrl(baseUrl) : baseUrl,
     };
     headers.push('Content-Type', JSON_TYPE);
     return exchange.respond(200, headers, JSON.stringify(body));

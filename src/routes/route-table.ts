@@ -25,6 +25,8 @@ export interface RouteSettings extends InfoSettings, ReceiveSettings, SendSettin
 export interface Route {
   readonly get?: Handler;
   readonly post?: Handler;
+  /** Handler of a WebSocket over HTTP/2, which is requested with CONNECT. */
+  readonly connect?: Handler;
   /** True if only pages of allowed origins may send requests. */
   readonly guarded: boolean;
   /** True if scripts of other origins may read the response. */
@@ -86,7 +88,7 @@ function receiveByPost(transport: HttpTransport, settings: RouteSettings): Route
 /** Rows below `<prefix>/<server>/<session>/`. */
 function sessionRows(settings: RouteSettings): readonly Row[] {
   return [
-    ['websocket', ['websocket'], { ...SOCKET, get: websocket }],
+    ['websocket', ['websocket'], { ...SOCKET, get: websocket, connect: websocket }],
     ['xhr', ['xhr'], receiveByPost(XHR, settings)],
     ['xhr_streaming', ['xhr_streaming'], receiveByPost(XHR_STREAMING, settings)],
     ['xhr_send', XHR_SENDERS, { ...SESSION_POST, post: xhrSend(settings) }],
@@ -104,7 +106,7 @@ function topRows(settings: RouteSettings, script: ClientScript): readonly Row[] 
     ['info', [], { ...INFO, get: info(settings) }],
     ['sockjs.js', [], { ...PAGE, get: script.handler }],
     ['client.js', [], { ...PAGE, get: browserClient() }],
-    ['websocket', ['rawwebsocket'], { ...SOCKET, get: rawWebSocket }],
+    ['websocket', ['rawwebsocket'], { ...SOCKET, get: rawWebSocket, connect: rawWebSocket }],
   ];
 }
 

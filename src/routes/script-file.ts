@@ -13,7 +13,8 @@ import { etagOf, respondCacheable } from './cacheable.ts';
 const CACHE_CONTROL = 'public, max-age=3600';
 
 interface Script {
-  readonly body: string;
+  /** All responses share these bytes. */
+  readonly body: Buffer;
   readonly etag: string;
 }
 
@@ -40,7 +41,7 @@ export function findPackageFile(specifier: string): URL | undefined {
 }
 
 async function read(file: URL): Promise<Script> {
-  const body = await readFile(file, 'utf8');
+  const body = await readFile(file);
   return { body, etag: etagOf(body) };
 }
 
@@ -67,7 +68,7 @@ export class ScriptFile {
       return context.refuse('internalError');
     }
     context.headers.push('Cache-Control', CACHE_CONTROL, 'X-Content-Type-Options', 'nosniff');
-    return respondCacheable(context, JAVASCRIPT, script.etag, script.body);
+    return respondCacheable(context, JAVASCRIPT, script.etag, [script.body]);
   }
 
   /** Returns undefined if there is no file, or the error of the file system. Only success is memoized. */

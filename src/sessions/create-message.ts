@@ -14,16 +14,22 @@ export function checkTextLength({ length }: string): void {
   );
 }
 
+let lastShort: Message | undefined;
 let lastLong: WeakRef<Message> | undefined;
 
+function createShort(text: string): Message {
+  if (lastShort?.data !== text) lastShort = new Message(text, Buffer.byteLength(text), false);
+  return lastShort;
+}
+
 /**
- * Creates a message from text or bytes. `protocol/` has no `Buffer` to measure text with. A long text that is sent to
- * many clients in a loop becomes one message, as in a broadcast, so that it is encoded once.
+ * Creates a message from text or bytes. `protocol/` has no `Buffer` to measure text with. A text that is sent to many
+ * clients in a loop becomes one message, as in a broadcast, so that it is encoded once.
  * @throws SockJSError `ERR_MESSAGE_TYPE` if the text is too long
  */
 export function createMessage(data: string | Uint8Array): Message {
   if (typeof data !== 'string') return new Message(data, data.byteLength, false);
-  if (data.length <= LONG_BYTES) return new Message(data, Buffer.byteLength(data), false);
+  if (data.length <= LONG_BYTES) return createShort(data);
   checkTextLength(data);
   const last = lastLong?.deref();
   if (last?.data === data) return last;

@@ -6,6 +6,14 @@ export interface Flushable {
   flush(): void;
 }
 
+/** Queued bytes from which a flush takes long: encoding and writing them takes about 0.1 ms. */
+const LONG_QUEUE_BYTES = 64 * 1024;
+
+/** Returns whether a flush of so many bytes should wait for its slice. */
+export function isLongQueue(bytes: number): boolean {
+  return bytes > LONG_QUEUE_BYTES;
+}
+
 /** Time that flushes may take in one turn of the event loop, in milliseconds. */
 const SLICE_MS = 10;
 /** Number of short flushes after which the clock is read, which takes a tenth of the time of one. */
@@ -19,6 +27,7 @@ const FLUSHES_PER_CHECK = 16;
 export class FlushQueue {
   readonly #schedule: (run: () => void) => void;
   readonly #onError: (error: unknown) => void;
+  readonly #flushesPerCheck: number;
   readonly #clock: () => number;
   #pending: Flushable[] = [];
   /** Sessions that wait for a slice. Those with little to send come first. */
@@ -30,15 +39,18 @@ export class FlushQueue {
   /**
    * @param immediate true to flush after the running callback, false to flush once per turn of the event loop
    * @param onError receives an error that a `flush` throws. The other sessions are still flushed
+   * @param checksEach true to read the clock after each flush, because even one of short messages may take long
    * @param clock returns the time in milliseconds
    */
   constructor(
     immediate: boolean,
     onError: (error: unknown) => void,
+    checksEach = false,
     clock: () => number = () => performance.now(),
   ) {
     this.#schedule = immediate ? queueMicrotask : setImmediate;
     this.#onError = onError;
+    this.#flushesPerCheck = checksEach ? 1 : FLUSHES_PER_CHECK;
     this.#clock = clock;
   }
 
@@ -66,7 +78,7 @@ export class FlushQueue {
       } else {
         this.#flush(session);
         flushes += 1;
-        if (flushes % FLUSHES_PER_CHECK === 0) isOver = this.#isSliceOver;
+        if (flushes % this.#flushesPerCheck === 0) isOver = this.#isSliceOver;
       }
     }
     this.#flushSome(this.#long);

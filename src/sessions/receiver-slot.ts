@@ -17,6 +17,10 @@ export class ReceiverSlot {
     this.#stats = stats;
   }
 
+  get attached(): Receiver | undefined {
+    return this.#receiver;
+  }
+
   /** Receiver to write to. Undefined while the previous response is being delivered. */
   get ready(): Receiver | undefined {
     return this.#flushing === undefined ? this.#receiver : undefined;

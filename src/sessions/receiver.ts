@@ -6,6 +6,8 @@ import type { Frame } from '../protocol/frame.ts';
  * `onWriteTimeout`.
  */
 export interface Receiver {
+  /** The exchange or the WebSocket to which it writes, for code that knows the host. */
+  readonly source: object;
   /** True on HTTP, where the server ends a full response and the next request continues the session. */
   readonly renewable: boolean;
   /** Bytes written that the system has not taken. */

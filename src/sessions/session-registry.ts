@@ -33,6 +33,8 @@ function ignore(): void {}
 /** Sessions of one router: finds them by key, checks their deadlines with one timer, and closes them together. */
 export class SessionRegistry<App extends ConnectionHandlers = ConnectionHandlers> {
   readonly stats: SockJSStats;
+  /** Called when a receiver is attached, with the exchange from which it comes. */
+  onAttached: (session: Session, exchange: object) => void = ignore;
   /** Called when a session has ended and its close frame is no longer kept. */
   onForgotten: (session: Session) => void = ignore;
   /** Set while a node of a cluster drains: resolves when its clients have their close frames. */
@@ -75,9 +77,12 @@ export class SessionRegistry<App extends ConnectionHandlers = ConnectionHandlers
       clock,
       chooseMaxAge: () => settings.maxSessionAge * (1 + MAX_AGE_JITTER * (2 * random() - 1)),
       stats: this.stats,
-      flushQueue: new FlushQueue(settings.immediateFlush, (error) => {
-        logger.error(`A session could not be flushed: ${describeError(error)}`);
-      }),
+      flushQueue: new FlushQueue(
+        settings.immediateFlush,
+        (error) => logger.error(`A session could not be flushed: ${describeError(error)}`),
+        settings.compression !== false,
+      ),
+      onAttached: (session, exchange) => this.onAttached(session, exchange),
       onSettled: (session) => this.#settle(session),
       onEnded: (session, reason) => this.#countEnd(session, reason),
       onClosed: (session) => this.#forget(session),
@@ -105,6 +110,10 @@ export class SessionRegistry<App extends ConnectionHandlers = ConnectionHandlers
   /** The session that was created last, with its application. */
   get newest(): readonly [Session, App] | undefined {
     return [...this.#applications].at(-1);
+  }
+
+  applicationOf(session: Session): App | undefined {
+    return this.#applications.get(session);
   }
 
   find(key: string): Session | undefined {

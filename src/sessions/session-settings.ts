@@ -16,4 +16,6 @@ export interface SessionSettings
   readonly sessionCheckInterval: number;
   /** True to flush after the running callback, false to flush once per turn of the event loop. */
   readonly immediateFlush: boolean;
+  /** Unless `false`, a flush of short messages may take long. */
+  readonly compression: object | false;
 }

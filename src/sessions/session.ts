@@ -4,7 +4,7 @@ import type { TransportName } from '../base/transport-name.ts';
 import { OCCUPIED_FRAME } from '../protocol/frame.ts';
 import type { Message } from '../protocol/message.ts';
 import { SessionStateMachine } from '../protocol/state-machine.ts';
-import type { Flushable } from './flush-queue.ts';
+import { type Flushable, isLongQueue } from './flush-queue.ts';
 import { FrameWriter } from './frame-writer.ts';
 import {
   type ConnectionHandlers,
@@ -18,11 +18,10 @@ import { ReceiverSlot } from './receiver-slot.ts';
 import type { Receiver } from './receiver.ts';
 import type { SessionContext, SessionInit } from './session-context.ts';
 
-/** Queued bytes from which a flush takes long: encoding and writing them takes about 0.1 ms. */
-const LONG_QUEUE_BYTES = 64 * 1024;
-
 /** Registry of a session. The session may call `onSettled` and `onClosed` more than once. */
 export interface SessionOwner extends SessionContext {
+  /** Called when a receiver is attached. */
+  onAttached(session: Session, exchange: object): void;
   /** Called when no frame is left to send or to deliver. */
   onSettled(session: Session): void;
   /** Called once, when the session has ended. */
@@ -61,9 +60,8 @@ export class Session implements Flushable, HandlerOwner {
     const maxDetachedMs = init.key === undefined ? 0 : owner.settings.disconnectDelay;
     this.#machine = new SessionStateMachine(owner.settings, maxDetachedMs, owner.clock());
     this.#slot = new ReceiverSlot(owner.stats);
-    this.#writer = new FrameWriter(owner, this.#machine, this.#slot, this, () => {
-      this.#requestFlush();
-    });
+    const requestFlush = (): void => this.#requestFlush();
+    this.#writer = new FrameWriter(owner, this.#machine, this.#slot, this, requestFlush);
     this.#expiresAt = owner.clock() + owner.chooseMaxAge();
     const rateLimit = new RateLimit(owner.settings.maxMessagesPerSecond);
     this.#handlers = new HandlerRunner(createHandlers(this), this, rateLimit);
@@ -110,7 +108,11 @@ export class Session implements Flushable, HandlerOwner {
   }
 
   get hasLongQueue(): boolean {
-    return this.#machine.queuedBytes > LONG_QUEUE_BYTES;
+    return isLongQueue(this.#machine.queuedBytes);
+  }
+
+  get queue(): readonly Message[] {
+    return this.#machine.queue;
   }
 
   /** Cause to delay the client's input, or undefined. */
@@ -123,8 +125,13 @@ export class Session implements Flushable, HandlerOwner {
     return this.#handlers.input.allowed();
   }
 
-  /** Attaches a receiver. Returns false if it is refused and ended with a close frame. */
-  attach(receiver: Receiver): boolean {
+  /** Receiver that is attached, or undefined between two requests. */
+  get receiver(): Receiver | undefined {
+    return this.#slot.attached;
+  }
+
+  /** Attaches the receiver of an exchange. Returns false if it is refused and ended with a close frame. */
+  attach(receiver: Receiver, exchange: object = receiver.source): boolean {
     const now = this.#owner.clock();
     if (!this.#machine.attach(now, receiver.renewable)) {
       receiver.write(OCCUPIED_FRAME);
@@ -132,6 +139,7 @@ export class Session implements Flushable, HandlerOwner {
       return false;
     }
     this.#slot.attach(receiver);
+    this.#owner.onAttached(this, exchange);
     this.#flushOrPostpone(now);
     return true;
   }

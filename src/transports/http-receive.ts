@@ -27,6 +27,7 @@ class HttpReceiver implements Receiver, ResponseListener {
   #headers: HeaderList | undefined;
   #written = 0;
   #isAttached = false;
+  #isEnded = false;
 
   constructor(
     { exchange, headers }: RequestContext,
@@ -48,6 +49,10 @@ class HttpReceiver implements Receiver, ResponseListener {
 
   attach(): void {
     this.#isAttached = this.#session.attach(this);
+  }
+
+  get source(): Exchange {
+    return this.#exchange;
   }
 
   get bufferedBytes(): number {
@@ -74,11 +79,13 @@ class HttpReceiver implements Receiver, ResponseListener {
       this.#exchange.write(chunk);
     } else {
       this.#written = this.#limit; // A polling response carries exactly one frame.
+      this.#isEnded = true;
       this.#exchange.respond(200, this.#headers, chunk);
     }
   }
 
   end(): void {
+    this.#isEnded = true;
     if (this.#headers === undefined) this.#exchange.end();
   }
 
@@ -90,8 +97,10 @@ class HttpReceiver implements Receiver, ResponseListener {
     this.#session.onDrain();
   }
 
+  /** Counts a response that other code has ended, such as a middleware for timeouts, as a lost one. */
   onFinish(): void {
-    this.#session.onDelivered(this);
+    if (this.#isEnded) this.#session.onDelivered(this);
+    else this.onDisconnect();
   }
 
   onDisconnect(): void {

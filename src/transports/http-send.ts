@@ -64,8 +64,10 @@ async function deliver(
   const session = context.session();
   if (session?.seemsOpen !== true) return context.refuse('sessionNotFound');
   if (isEncoded(exchange)) return context.refuse('contentEncoding');
-  if (session.inputDelay !== undefined && !(await session.inputAllowed())) {
-    return context.refuse(session.inputDelay === 'opening' ? 'sessionOpening' : 'rateLimited');
+  if (session.inputDelay !== undefined) {
+    exchange.delayBody(context.memory);
+    if (!(await session.inputAllowed()))
+      return context.refuse(session.inputDelay === 'opening' ? 'sessionOpening' : 'rateLimited');
   }
   const body = await exchange.readBody(state.bodyLimits, context.memory);
   if (body instanceof SockJSError) return refuseBody(context, body);

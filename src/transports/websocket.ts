@@ -38,6 +38,10 @@ abstract class WebSocketReceiver implements Receiver, WebSocketListener {
   abstract onText(text: string, byteLength: number): void;
   abstract onBinary(data: Uint8Array): void;
 
+  get source(): WebSocketConnection {
+    return this.socket;
+  }
+
   get bufferedBytes(): number {
     return this.socket.bufferedBytes;
   }
@@ -190,7 +194,7 @@ function serve(transport: 'websocket' | 'rawwebsocket', Receiver: ReceiverClass)
     const socket = upgrade.accept(context.memory);
     const receiver = new Receiver(socket, session);
     socket.listen(receiver);
-    session.attach(receiver);
+    session.attach(receiver, context.exchange);
     receiver.pauseWhileDelayed();
   };
   return (context) => {

@@ -3,6 +3,7 @@ import { memoizeLast } from '../base/memoize.ts';
 import {
   BINARY,
   CLOSE,
+  COMPRESSED_BIT,
   FINAL_BIT,
   LENGTH_16,
   LENGTH_64,
@@ -65,6 +66,11 @@ export function encodeTextHead(length: number): Buffer {
 /** Encodes a binary frame. */
 export function encodeBinary(data: Uint8Array): Buffer {
   return encodeBytes(BINARY, data);
+}
+
+/** Encodes a frame with a compressed message. */
+export function encodeCompressed(opcode: typeof TEXT | typeof BINARY, data: Uint8Array): Buffer {
+  return encodeBytes(COMPRESSED_BIT | opcode, data);
 }
 
 /** Encodes a pong frame with the payload of its ping. */

@@ -1,12 +1,14 @@
 /**
  * Parses the WebSocket frames of a client (RFC 6455), without a socket. A message that arrives in one chunk is not
- * copied. The handshake accepts no extension, so every reserved bit is an error.
+ * copied. Without permessage-deflate (RFC 7692), every reserved bit is an error.
  */
+import { isUtf8 } from 'node:buffer';
 import { isCloseCode } from '../base/close-reasons.ts';
-import { MASK_BYTES, rotateMask, unmask } from './mask.ts';
+import { MASK_BYTES, readMask, rotateMask, unmask } from './mask.ts';
 import {
   BINARY,
   CLOSE,
+  COMPRESSED_BIT,
   CONTINUATION,
   CONTROL_BIT,
   FINAL_BIT,
@@ -23,9 +25,10 @@ import {
   TEXT,
 } from './opcodes.ts';
 import { ReceiveBuffer, copyOf } from '../base/receive-buffer.ts';
+import { inflateMessage } from './deflate.ts';
 
-/** Close codes for input that violates RFC 6455 or exceeds the limit. */
-export type ParserErrorCode = 1002 | 1007 | 1009;
+/** Violations of the RFCs or of the limit. Each is a key of `CLOSE_REASONS`. */
+export type ParserFault = 'invalidCompression' | 'invalidFrame' | 'invalidUtf8' | 'messageTooLarge';
 
 /** Receives decoded WebSocket events in order. No event follows `onCloseFrame` or `onError`. */
 export interface WsFrameListener {
@@ -35,31 +38,26 @@ export interface WsFrameListener {
   onPing(data: Buffer): void;
   /** @param code 1005 if the frame has none */
   onCloseFrame(code: number, reason: string): void;
-  /** @param code code for the close frame of the server */
-  onError(code: ParserErrorCode): void;
+  onError(fault: ParserFault): void;
 }
 
-const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
-
-/** Slow for invalid bytes, because `TextDecoder` throws. Call it only for text that may be invalid. */
-function isUtf8(bytes: Uint8Array): boolean {
-  try {
-    UTF8.decode(bytes);
-    return true;
-  } catch {
-    return false;
-  }
+/** Compressed message that waits for `resume`, and the input after it. */
+interface WaitingInput {
+  readonly opcode: number;
+  readonly message: Buffer;
+  readonly rest: Buffer;
 }
 
-const MASK = new Uint8Array(MASK_BYTES);
+/** Length of the longest string of V8. Decoding a longer text would throw. */
+const MAX_STRING_LENGTH = 2 ** 29 - 24;
 
-/** Returns the mask of the current frame, in one array for all frames. A view for each would double the time for small ones. */
-function readMask(bytes: Buffer, start: number): Uint8Array {
-  for (let index = 0; index < MASK_BYTES; index += 1) MASK[index] = bytes[start + index] ?? 0;
-  return MASK;
-}
+const NO_BYTES = Buffer.alloc(0);
+const NO_INPUT: WaitingInput = { opcode: CONTINUATION, message: NO_BYTES, rest: NO_BYTES };
 
-/** Parses the bytes of one client, in chunks of any size. It unmasks the chunks in place. */
+/**
+ * Parses the bytes of one client, in chunks of any size. It unmasks the chunks in place. After a compressed message it
+ * waits for `resume`, so that the caller decides how many messages are inflated in one turn of the event loop.
+ */
 export class WsFrameParser {
   /** Number of complete messages so far. */
   messages = 0;
@@ -67,7 +65,9 @@ export class WsFrameParser {
   framesWithoutMessage = 0;
   readonly #maxMessageBytes: number;
   readonly #listener: WsFrameListener;
-  #isStopped = false;
+  #state: 'parsing' | 'waiting' | 'stopped' = 'parsing';
+  /** Undefined without permessage-deflate. */
+  #waiting: WaitingInput | undefined;
   /** Incomplete head of a frame. */
   #head: Buffer | undefined;
   /** First byte of the frame whose payload is incomplete. */
@@ -75,38 +75,77 @@ export class WsFrameParser {
   #remainingPayload = 0;
   /** Mask of the remaining payload. */
   #mask: Buffer | undefined;
-  /** Opcode of the incomplete message; CONTINUATION if there is none. */
+  /** Opcode of the incomplete message, with `COMPRESSED_BIT` if it is compressed; CONTINUATION if there is none. */
   #opcode = CONTINUATION;
   #message: ReceiveBuffer | undefined;
   #control: ReceiveBuffer | undefined;
 
-  /** @param maxMessageBytes limit for a message, over all its fragments */
-  constructor(maxMessageBytes: number, listener: WsFrameListener) {
-    this.#maxMessageBytes = maxMessageBytes;
+  /**
+   * @param maxMessageBytes limit for a message, over all its fragments, before and after inflating
+   * @param allowsCompression whether permessage-deflate was negotiated
+   */
+  constructor(maxMessageBytes: number, listener: WsFrameListener, allowsCompression = false) {
+    this.#maxMessageBytes = Math.min(maxMessageBytes, MAX_STRING_LENGTH);
     this.#listener = listener;
+    this.#waiting = allowsCompression ? NO_INPUT : undefined;
   }
 
-  /** Buffered bytes of an incomplete message. */
+  /** True while a compressed message waits for `resume`. */
+  get isWaiting(): boolean {
+    return this.#state === 'waiting';
+  }
+
+  /** Buffered bytes of an incomplete message, or of input that waits for `resume`. */
   get bufferedBytes(): number {
+    const { message = NO_BYTES, rest = NO_BYTES } = this.#waiting ?? {};
+    return this.#incompleteBytes + message.length + rest.length;
+  }
+
+  get #incompleteBytes(): number {
     return this.#message?.length ?? 0;
   }
 
-  /** Ignores all further input and frees the incomplete message. */
+  /** Ignores all further input and frees what is buffered. */
   stop(): void {
-    this.#isStopped = true;
+    this.#state = 'stopped';
     this.#message = undefined;
+    this.#waiting = undefined;
+  }
+
+  /** Inflates and delivers the message that waits, and parses the input after it, up to the next compressed message. */
+  resume(): void {
+    if (this.#waiting === undefined || !this.isWaiting) return;
+    const { opcode, message, rest } = this.#waiting;
+    this.#state = 'parsing';
+    this.#waiting = NO_INPUT;
+    const inflated = inflateMessage(message, this.#maxMessageBytes);
+    if (typeof inflated === 'string') this.#fail(inflated, message);
+    else this.#deliver(opcode & OPCODE_BITS, inflated, 0, inflated.length);
+    this.push(rest);
   }
 
   push(chunk: Buffer): void {
+    if (this.isWaiting) return this.#keep(chunk);
     let bytes = chunk;
     if (this.#head !== undefined) {
       bytes = Buffer.concat([this.#head, chunk]);
       this.#head = undefined;
     }
     let at = 0;
-    while (at < bytes.length && !this.#isStopped) {
+    while (at < bytes.length && this.#state === 'parsing') {
       at = this.#remainingPayload > 0 ? this.#readPayload(bytes, at) : this.#readHead(bytes, at);
     }
+    if (this.isWaiting) this.#keep(bytes.subarray(at));
+  }
+
+  /** Keeps input that follows the message that waits. */
+  #keep(bytes: Buffer): void {
+    if (this.#waiting === undefined) return;
+    const { rest } = this.#waiting;
+    this.#waiting = {
+      ...this.#waiting,
+      rest: rest.length === 0 ? bytes : Buffer.concat([rest, bytes]),
+    };
   }
 
   /** Returns the index of the next frame, or of this frame's payload if that is incomplete. */
@@ -117,7 +156,7 @@ export class WsFrameParser {
     const lengthBytes = length === LENGTH_16 ? 2 : length === LENGTH_64 ? 8 : 0;
     const payload = at + 2 + lengthBytes + MASK_BYTES;
     if ((secondByte & MASKED_BIT) === 0 || !this.#isAllowed(firstByte, length)) {
-      return this.#fail(1002, bytes);
+      return this.#fail('invalidFrame', bytes);
     }
     if (bytes.length < payload) {
       this.#head = copyOf(bytes.subarray(at)); // A view would keep the whole chunk in memory.
@@ -128,12 +167,12 @@ export class WsFrameParser {
       length = bytes.readUInt32BE(at + 2) * 2 ** 32 + bytes.readUInt32BE(at + 6);
     }
     const isControl = (firstByte & CONTROL_BIT) !== 0;
-    if (!isControl && this.bufferedBytes + length > this.#maxMessageBytes) {
-      return this.#fail(1009, bytes);
+    if (!isControl && this.#incompleteBytes + length > this.#maxMessageBytes) {
+      return this.#fail('messageTooLarge', bytes);
     }
     const end = payload + length;
     const mask = readMask(bytes, payload - MASK_BYTES);
-    const opcode = firstByte & OPCODE_BITS;
+    const opcode = firstByte & (OPCODE_BITS | COMPRESSED_BIT);
     const isFinal = (firstByte & FINAL_BIT) !== 0;
     // The common case: a whole message or control frame in one chunk, which needs no copy.
     if (end <= bytes.length && (isControl || (isFinal && this.#opcode === CONTINUATION))) {
@@ -146,14 +185,15 @@ export class WsFrameParser {
     this.#firstByte = firstByte;
     this.#remainingPayload = length;
     (this.#mask ??= Buffer.alloc(MASK_BYTES)).set(mask);
-    if (opcode === TEXT || opcode === BINARY) this.#opcode = opcode;
+    if (!isControl && opcode !== CONTINUATION) this.#opcode = opcode;
     if (length === 0) this.#endFrame();
     return payload;
   }
 
-  /** Returns whether a frame with this head is allowed now: RFC 6455, sections 5.2, 5.4 and 5.5. */
+  /** Returns whether a frame with this head is allowed now: RFC 6455, sections 5.2, 5.4 and 5.5; RFC 7692, section 6. */
   #isAllowed(firstByte: number, length: number): boolean {
-    if ((firstByte & RESERVED_BITS) !== 0) return false;
+    const reserved = firstByte & RESERVED_BITS;
+    if (reserved !== 0 && !this.#isCompressed(firstByte)) return false;
     switch (firstByte & OPCODE_BITS) {
       case CONTINUATION:
         return this.#opcode !== CONTINUATION;
@@ -167,6 +207,13 @@ export class WsFrameParser {
       default:
         return false;
     }
+  }
+
+  /** Returns whether the reserved bits mark a compressed message, which only its first frame may do. */
+  #isCompressed(firstByte: number): boolean {
+    if (this.#waiting === undefined || (firstByte & RESERVED_BITS) !== COMPRESSED_BIT) return false;
+    const opcode = firstByte & OPCODE_BITS;
+    return opcode === TEXT || opcode === BINARY;
   }
 
   #readPayload(bytes: Buffer, at: number): number {
@@ -210,31 +257,39 @@ export class WsFrameParser {
     const code = data.length > 1 ? data.readUInt16BE(0) : NO_STATUS;
     const reason = data.subarray(2);
     if (hasCode && !isCloseCode(code)) {
-      this.#fail(1002, data);
+      this.#fail('invalidFrame', data);
     } else if (isUtf8(reason)) {
       this.stop();
       this.#listener.onCloseFrame(code, reason.toString('utf8'));
     } else {
-      this.#fail(1007, data);
+      this.#fail('invalidUtf8', data);
     }
   }
 
   #deliver(opcode: number, bytes: Buffer, start: number, end: number): void {
+    if (opcode !== TEXT) return this.#deliverOther(opcode, bytes.subarray(start, end));
     this.messages += 1;
-    if (opcode === BINARY) {
-      this.#listener.onBinary(bytes.subarray(start, end));
-      return;
-    }
     const text = bytes.toString('utf8', start, end);
     // Node decodes invalid bytes as U+FFFD, so only text with that character needs a check.
-    if (text.includes('\ufffd') && !isUtf8(bytes.subarray(start, end))) this.#fail(1007, bytes);
+    if (text.includes('\ufffd') && !isUtf8(bytes.subarray(start, end)))
+      this.#fail('invalidUtf8', bytes);
     else this.#listener.onText(text, end - start);
   }
 
+  #deliverOther(opcode: number, message: Buffer): void {
+    if ((opcode & COMPRESSED_BIT) !== 0) {
+      this.#state = 'waiting';
+      this.#waiting = { opcode, message, rest: NO_BYTES };
+    } else {
+      this.messages += 1;
+      this.#listener.onBinary(message);
+    }
+  }
+
   /** Returns the end of the chunk, since the rest of it is ignored. */
-  #fail(code: ParserErrorCode, bytes: Buffer): number {
+  #fail(fault: ParserFault, bytes: Buffer): number {
     this.stop();
-    this.#listener.onError(code);
+    this.#listener.onError(fault);
     return bytes.length;
   }
 }

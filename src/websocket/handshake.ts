@@ -1,4 +1,4 @@
-/** The opening handshake of RFC 6455, section 4.2, without extensions. */
+/** The opening handshake of RFC 6455, section 4.2. */
 import { Refusal } from '../base/refusal.ts';
 
 /** The parts of an HTTP request that the handshake reads. `http.IncomingMessage` has this shape. */
@@ -17,6 +17,10 @@ const KEY = /^[+/0-9A-Za-z]{22}==$/;
 const TOKEN = /^[!#$%&'*+\-.0-9A-Z^_`a-z|~]+$/;
 
 const INVALID_HTTP_VERSION = new Refusal(400, 'A WebSocket needs HTTP/1.1.');
+export const INVALID_EXTENSIONS: Refusal = new Refusal(
+  400,
+  '"Sec-WebSocket-Extensions" is malformed.',
+);
 const INVALID_KEY = new Refusal(400, '"Sec-WebSocket-Key" is missing or invalid.');
 // RFC 9110, sections 15.5.22 and 7.8: a 426 response names the protocol in Upgrade, and Upgrade in Connection.
 const UNSUPPORTED_VERSION = new Refusal(426, 'Version 13 of WebSocket is served.', {
@@ -25,7 +29,7 @@ const UNSUPPORTED_VERSION = new Refusal(426, 'Version 13 of WebSocket is served.
   Connection: 'Upgrade, close',
 });
 
-function headerOf({ headers }: UpgradeRequest, name: string): string {
+export function headerOf({ headers }: Pick<UpgradeRequest, 'headers'>, name: string): string {
   const value = headers[name];
   return typeof value === 'string' ? value : '';
 }
@@ -35,29 +39,41 @@ export function isWebSocketRequest(request: UpgradeRequest): boolean {
   return request.method === 'GET' && headerOf(request, 'upgrade').toLowerCase() === 'websocket';
 }
 
-/** Returns the refusal of an invalid WebSocket request, or undefined if the request is valid. */
-export function checkHandshake(request: UpgradeRequest): Refusal | undefined {
-  if (request.httpVersion !== '1.1') return INVALID_HTTP_VERSION;
-  if (!KEY.test(headerOf(request, 'sec-websocket-key'))) return INVALID_KEY;
+/** Returns the refusal of a version that is not served, or undefined. */
+export function checkVersion(request: Pick<UpgradeRequest, 'headers'>): Refusal | undefined {
   const version = headerOf(request, 'sec-websocket-version');
   return version === '13' || version === '8' ? undefined : UNSUPPORTED_VERSION;
 }
 
-/** Accepts the first subprotocol that the client offers. Only the application could choose a better one. */
-function subprotocolHeader(offered: string): string {
+/** Returns the refusal of an invalid WebSocket request, or undefined if the request is valid. */
+export function checkHandshake(request: UpgradeRequest): Refusal | undefined {
+  if (request.httpVersion !== '1.1') return INVALID_HTTP_VERSION;
+  if (!KEY.test(headerOf(request, 'sec-websocket-key'))) return INVALID_KEY;
+  return checkVersion(request);
+}
+
+/** Returns the first subprotocol that the client offers. Only the application could choose a better one. */
+export function acceptSubprotocol(offered: string): string | undefined {
   const first = offered.split(',', 1)[0]?.trim() ?? '';
-  return TOKEN.test(first) ? `Sec-WebSocket-Protocol: ${first}\r\n` : '';
+  return TOKEN.test(first) ? first : undefined;
 }
 
 /**
  * Returns the head of the 101 response to a valid request.
  * @param sha1 returns the SHA-1 digest of an ASCII text in base64
+ * @param extension accepted extension with its parameters
  */
-export function acceptHandshake(request: UpgradeRequest, sha1: (text: string) => string): string {
+export function acceptHandshake(
+  request: UpgradeRequest,
+  sha1: (text: string) => string,
+  extension?: string,
+): string {
   const accept = sha1(headerOf(request, 'sec-websocket-key') + GUID);
+  const subprotocol = acceptSubprotocol(headerOf(request, 'sec-websocket-protocol'));
   return (
     'HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n' +
     `Sec-WebSocket-Accept: ${accept}\r\n` +
-    `${subprotocolHeader(headerOf(request, 'sec-websocket-protocol'))}\r\n`
+    (extension === undefined ? '' : `Sec-WebSocket-Extensions: ${extension}\r\n`) +
+    `${subprotocol === undefined ? '' : `Sec-WebSocket-Protocol: ${subprotocol}\r\n`}\r\n`
   );
 }

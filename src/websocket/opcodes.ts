@@ -10,6 +10,8 @@ export const PONG = 10;
 /** Bits of the first byte. */
 export const FINAL_BIT = 0x80;
 export const RESERVED_BITS = 0x70;
+/** RSV1: RFC 7692, section 6. */
+export const COMPRESSED_BIT = 0x40;
 export const OPCODE_BITS = 0x0f;
 /** Set in the opcodes of all control frames. */
 export const CONTROL_BIT = 0x08;

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import cluster from 'node:cluster';
 import { once } from 'node:events';
 import { Server, createServer } from 'node:http';
-import { createSecureServer, createServer as createHttp2Server } from 'node:http2';
+import { createServer as createHttp2Server } from 'node:http2';
 import { createServer as createHttpsServer } from 'node:https';
 import { createServer as createTcpServer } from 'node:net';
 import { join } from 'node:path';
@@ -43,13 +43,7 @@ const WRONG_ARGUMENTS: readonly (readonly [title: string, value: unknown, advice
   ['a WebSocketServer', new WebSocketServer({ noServer: true }), /instance of WebSocketServer/],
   ['a net.Server', createTcpServer(), /does not parse HTTP.*node:http/],
   ['a tls.Server', createTlsServer(), /does not parse HTTP.*node:https/],
-  ['an HTTP/2 server', createHttp2Server(), /HTTP\/2 servers are not supported/],
-  ['an HTTP/2 server over TLS', createSecureServer(), /HTTP\/2 servers are not supported/],
-  [
-    'an HTTP/2 server that allows HTTP/1',
-    createSecureServer({ allowHTTP1: true }),
-    /HTTP\/2 servers are not supported/,
-  ],
+  ['an object with an HTTP/2 server', { server: createHttp2Server() }, /app\.server/],
   ['another router', new SockJSRouter(SockJSConnection, '/other'), /Attach each of them/],
   ['a promise of a server', Promise.resolve(server), /Await/],
   ['undefined', undefined, /not undefined\. Create the server before/],

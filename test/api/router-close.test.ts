@@ -191,7 +191,7 @@ test('onClose has been called for everybody when close is done, also where onOpe
   assert.equal(calls.filter((call) => call === 'close').length, 2 * all);
 });
 
-test('close leaves a server that is not its own as it was, and closes that of listen', async (t) => {
+test('close closes the server of listen, and other servers respond with 503 until detach', async (t) => {
   const shared = createServer((_request, response) => response.end('own'));
   const router = new SockJSRouter(Echo, '/echo');
   router.attach(shared);
@@ -203,7 +203,11 @@ test('close leaves a server that is not its own as it was, and closes that of li
   await router.close();
   assert.equal(own.listening, false);
   assert.equal(shared.listening, true);
-  assert.equal((await httpRequest(port, { path: '/echo' })).body, 'own');
+  const opening = { method: 'POST', path: '/echo/000/session/xhr' };
+  assert.equal((await httpRequest(port, opening)).status, 503);
+  assert.equal((await httpRequest(port, { path: '/echo/info' })).status, 503);
+  router.detach(shared);
+  assert.equal((await httpRequest(port, opening)).body, 'own');
   assert.equal(shared.listenerCount('upgrade'), 0);
   assert.equal(Object.hasOwn(shared, 'emit'), false);
 });

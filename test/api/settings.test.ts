@@ -23,6 +23,7 @@ test('an empty object resolves to the defaults', () => {
     jsessionid: true,
     immediateFlush: true,
     disableNagle: true,
+    compression: false,
     noKeepAlive: false,
     verifyIp: true,
     authorize: undefined,
@@ -34,6 +35,8 @@ test('an empty object resolves to the defaults', () => {
     trustedProxies: [],
     forwardedHeader: 'auto',
     baseUrl: undefined,
+    cookieNeeded: undefined,
+    corsHeaders: true,
     maxMessageBytes: 2_097_152,
     maxMessagesPerBody: 10_000,
     maxMessagesPerSecond: 10_000,
@@ -70,6 +73,12 @@ test('maxBufferedBytesPerAddress is a quarter of maxTotalBufferedBytes by defaul
   assert.equal(resolveSettings(both).maxBufferedBytesPerAddress, 1000);
 });
 
+test('compression may be turned off, or have a threshold', () => {
+  for (const compression of [false, {}, { threshold: undefined }, { threshold: 0 }] as const) {
+    assert.equal(resolveSettings({ compression }).compression, compression);
+  }
+});
+
 test('resolved settings are frozen', () => {
   assert.ok(Object.isFrozen(resolveSettings({})));
 });
@@ -93,6 +102,17 @@ const INVALID: readonly (readonly [name: string, value: unknown, message: RegExp
   ['immediateFlush', 1, /true or false/],
   ['disableNagle', 0, /true or false/],
   ['noKeepAlive', 'no', /true or false/],
+  [
+    'compression',
+    true,
+    /^compression must be false or an object such as \{ threshold: 1024 \}, whose threshold is a whole number of bytes from 0 to 1073741824, not true\.$/,
+  ],
+  ['compression', null, /not null/],
+  ['compression', 1024, /an object such as/],
+  ['compression', [], /an object such as/],
+  ['compression', { threshold: -1 }, /threshold: -1/],
+  ['compression', { threshold: '1 KiB' }, /whole number of bytes/],
+  ['compression', { level: 9 }, /level: 9/],
   ['verifyIp', {}, /true or false/],
   [
     'disabledTransports',
@@ -253,12 +273,16 @@ for (const [unknown, advice] of [
   ['response_limit', 'Did you mean `responseLimit`?'],
   ['sockjs_url', 'Did you mean `sockjsUrl`?'],
   ['base_url', 'Did you mean `baseUrl`?'],
+  ['cookie_needed', 'Did you mean `cookieNeeded`?'],
+  ['disable_cors', 'Did you mean `corsHeaders`?'],
   ['jsessionId', 'Did you mean `jsessionid`?'],
   ['log', 'Did you mean `logger`?'],
   ['pingInterval', 'Did you mean `heartbeatDelay`?'],
   ['maxHttpBufferSize', 'Did you mean `maxMessageBytes`?'],
   ['trustProxy', 'Did you mean `trustedProxies`?'],
   ['authorise', 'Did you mean `authorize`?'],
+  ['perMessageDeflate', 'Did you mean `compression`?'],
+  ['compress', 'Did you mean `compression`?'],
   ['prefix', 'The prefix is the second argument of SockJSRouter.'],
   ['port', 'Pass the port to listen().'],
   ['colour', 'Use one of these names:'],

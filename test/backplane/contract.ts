@@ -183,7 +183,7 @@ export function testContract(name: string, startEngine: () => Promise<EngineUnde
       }
       await until(() => three.messages.length >= 2 * Math.min(start, 4000), 'the messages');
     }
-    await until(() => three.messages.length >= 10_000, 'all messages');
+    await until(() => three.messages.length >= 10_000, 'all messages', { timeout: 30_000 });
     assert.deepEqual(three.data('topic', one.id), sent);
     assert.deepEqual(three.data('topic', two.id), sent);
     assert.deepEqual(three.missed, []);

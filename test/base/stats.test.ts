@@ -123,6 +123,8 @@ test('the table above has every refusal except those that other tests cover', ()
     'pendingLimit',
     'pendingTimeout',
     'clusterUnavailable',
+    'headersTooLarge',
+    'streamLimit',
     'sessionOpening',
     'rateLimited',
     'bodyTimeout',

@@ -29,21 +29,29 @@ for (const url of ['ftp://localhost/echo', 'http://localhost/echo#top', 'http://
   });
 }
 
-for (const [name, value] of [
-  ['reconnectDelay', -1],
-  ['timeout', '5'],
-  ['token', 'secret'],
-  ['headers', null],
-  ['shouldReconnect', true],
-  ['retries', 5],
+for (const [name, value, message] of [
+  ['reconnectDelay', -1, 'Option reconnectDelay must be a valid number'],
+  ['maxReconnectDelay', Number.NaN, 'Option maxReconnectDelay must be a valid number'],
+  ['timeout', '5', 'Option timeout must be a valid number'],
+  ['token', 'secret', 'Option token must be a valid function'],
+  ['headers', null, 'Option headers must be a valid object'],
+  ['shouldReconnect', true, 'Option shouldReconnect must be a valid function'],
+  ['retries', 5, 'Unknown option retries'],
+  ['transport', 'websocket', 'Unknown option transport'],
 ] as const) {
-  test(`the option ${name} with ${value} throws a TypeError that names it`, () => {
+  test(`the option ${name} with ${value} throws a TypeError that says what is wrong`, () => {
     assert.throws(() => connect('http://127.0.0.1:1/', { [name]: value }), {
       name: 'TypeError',
-      message: `Unknown or invalid option ${name}`,
+      message,
     });
   });
 }
+
+test('one transport may be given as its name', async (t) => {
+  const { url } = await startService(t);
+  const { socket } = await openClient(t, url, { transports: 'xhr-polling' });
+  assert.equal(socket.transport, 'xhr-polling');
+});
 
 test('an unknown transport throws a TypeError that names it', () => {
   const transports = ['jsonp' as TransportName];
@@ -117,7 +125,7 @@ test('a transport that does not open is aborted before the next one starts', asy
     open(session) {
       aborted.push(sessions.map(({ signal }) => signal.aborted));
       sessions.push(session);
-      return { bufferedBytes: 0, send: () => undefined };
+      return { bufferedAmount: 0, send: () => undefined };
     },
   };
   const transports = [silent, { ...silent }, xhrPolling];

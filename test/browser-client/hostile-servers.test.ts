@@ -156,7 +156,7 @@ for (const [transport, start] of [
 test('an endless /info is a failed attempt', async (t) => {
   const { url } = await serveEndless(t, '{"websocket":true,', /info/);
   const { reason } = await connectClient(t, url, { reconnectDelay: 60_000 }).losses.next();
-  assert.match(reason, /too long/);
+  assert.match(reason, /too big/);
 });
 
 for (const info of [

@@ -1,5 +1,6 @@
 /** Losses of the connection: restarts, cuts, the queue, uncertain messages, the heartbeat and the page. */
 import assert from 'node:assert/strict';
+import { createServer } from 'node:http';
 import { type TestContext, test } from 'node:test';
 import { setImmediate, setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -13,7 +14,7 @@ import {
 import { StallingStage } from '../../testkit/network-faults.ts';
 import { startNode } from '../../testkit/process.ts';
 import { testEach } from '../../testkit/node-test.ts';
-import { startRouter } from '../../testkit/server.ts';
+import { createRouter, startRouter, startServer } from '../../testkit/server.ts';
 import { TcpRelay } from '../../testkit/tcp-relay.ts';
 import { until } from '../../testkit/until.ts';
 import { startService } from './service.ts';
@@ -214,6 +215,25 @@ test('a server that closes at once is not attempted in a tight loop', async (t) 
   for (const attempt of [1, 2, 3, 4]) assert.equal((await client.losses.next()).attempt, attempt);
 });
 
+test('the delays start again after a session that stayed open for more than 2 s', async (t) => {
+  class Restarting extends SockJSConnection {
+    override onMessage(): void {
+      this.close(1012);
+    }
+  }
+  const { url } = await startRouter(t, {}, Restarting);
+  t.mock.timers.enable({ apis: ['Date'], now: Date.now() });
+  const client = await openClient(t, url);
+  const attempts: number[] = [];
+  for (const timeOpen of [0, 2000, 2001, 2000]) {
+    t.mock.timers.tick(timeOpen);
+    client.socket.send('restart');
+    attempts.push((await client.losses.next()).attempt);
+    await client.opens.next();
+  }
+  assert.deepEqual(attempts, [1, 2, 1, 2]);
+});
+
 testEach(
   BROWSER_TRANSPORTS,
   'a connection on which nothing arrives is lost after the heartbeat timeout',
@@ -318,4 +338,19 @@ test('a pageshow without a pagehide has no effect, and a closed socket ignores t
   for (const type of ['pagehide', 'pageshow', 'online']) page.dispatchEvent(new Event(type));
   assert.deepEqual(service.leaves, ['info', 'websocket']);
   assert.equal(client.losses.size, 0);
+});
+
+test('a client that connects again before the process ends gets 503, and tries once more', async (t) => {
+  const server = createServer((_request, response) => void response.writeHead(404).end());
+  const port = await startServer(t, server);
+  const service = createRouter(t);
+  service.attach(server);
+  const client = await openClient(t, `http://127.0.0.1:${port}/echo`, { reconnectDelay: 50 });
+  await service.close();
+  assert.equal((await client.losses.next()).code, 1001);
+  const loss = await client.losses.next();
+  assert.deepEqual([loss.status, loss.attempt], [503, 2]);
+  createRouter(t).attach(server); // It replaces the closed one.
+  assert.equal(await client.opens.next(), true);
+  assert.equal(client.closings.size, 0);
 });

@@ -191,15 +191,6 @@ test('attaching twice to one server is an error', () => {
   router.detach(server);
 });
 
-test('a router that is closed has left its server', async (t) => {
-  const server = createServer((_incoming, response) => response.end('own'));
-  const router = routerFor(t, Echo, '/echo').attach(server);
-  const base = await started(t, server);
-  assert.equal(await get(`${base}/echo`), '200 Welcome to SockJS!\n');
-  await router.close();
-  assert.equal(await get(`${base}/echo`), '200 own');
-});
-
 test('handle and handleUpgrade handle only requests below the prefix', async (t) => {
   const router = routerFor(t, Echo, '/echo');
   const answers: boolean[] = [];

@@ -3,10 +3,11 @@
  * test has not taken fails the file.
  */
 import assert from 'node:assert/strict';
-import { type Server, createServer } from 'node:http';
+import type { Server } from 'node:http';
 import { after } from 'node:test';
 import type { SockJSRouter } from '../../src/index.ts';
 import { attachServices } from '../../test-server/services.ts';
+import { createTestServers } from '../../testkit/http2-gateway.ts';
 import { RecordingLogger } from '../../testkit/logger.ts';
 import { listen, stop } from '../../testkit/server.ts';
 import { until } from '../../testkit/until.ts';
@@ -25,8 +26,8 @@ export interface Services {
 /** Starts all services, which stop after the last test of the file. */
 export async function startServices(): Promise<Services> {
   const logger = new RecordingLogger();
-  const server = createServer();
-  const routers = attachServices(server, logger);
+  const { front: server, back } = createTestServers();
+  const routers = attachServices(back, logger);
   const port = await listen(server);
   after(async () => {
     await Promise.all(routers.map((router) => router.close({ timeout: 100 })));

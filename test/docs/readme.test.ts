@@ -1,31 +1,28 @@
-/** The programs of the README compile, and its commands, links and figures are correct. */
+/** The programs of the documents compile, and the commands, links and figures of the README are correct. */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 
 const README = readFileSync('README.md', 'utf8');
 
-interface Block {
-  readonly language: string;
-  readonly code: string;
+/** Returns the TypeScript programs of a document. */
+function programsOf(file: string): string[] {
+  const blocks = readFileSync(file, 'utf8').matchAll(/^```ts\n([\s\S]*?)^```$/gm);
+  return Array.from(blocks, ([, code = '']) => code);
 }
-
-const BLOCKS: readonly Block[] = Array.from(
-  README.matchAll(/^```(\w+)\n([\s\S]*?)^```$/gm),
-  ([, language = '', code = '']) => ({ language, code }),
-);
 
 const TSC = 'node_modules/typescript/bin/tsc';
 
 test('every TypeScript program compiles under the strictest settings', (t) => {
-  const programs = BLOCKS.filter(({ language }) => language === 'ts');
-  assert.ok(programs.length >= 5);
+  // The programs of testing.md have several files, and run in `import-matrix/`.
+  const documents = globSync('docs/*.md').filter((file) => !file.endsWith('testing.md'));
+  const programs = ['README.md', ...documents].flatMap(programsOf);
+  assert.ok(programs.length >= 8);
   const folder = mkdtempSync(join(process.cwd(), 'test', 'readme-'));
   t.after(() => rmSync(folder, { recursive: true }));
-  for (const [index, { code }] of programs.entries())
-    writeFileSync(join(folder, `${index}.ts`), code);
+  for (const [index, code] of programs.entries()) writeFileSync(join(folder, `${index}.ts`), code);
   writeFileSync(
     join(folder, 'tsconfig.json'),
     JSON.stringify({ extends: '../../tsconfig.json', include: ['*.ts'] }),

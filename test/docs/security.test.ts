@@ -43,7 +43,7 @@ test('the table of default limits has the defaults', () => {
   for (const [, name = '', cell = ''] of rows) {
     const value = SETTINGS.get(name.replaceAll('`', ''));
     const expected = JSON.stringify(value);
-    assert.equal(cell.replaceAll('`', '').replaceAll(/(?<=\d) (?=\d)/g, ''), expected, name);
+    assert.equal(cell.replaceAll('`', '').replaceAll(/(?<=\d),(?=\d)/g, ''), expected, name);
   }
 });
 
@@ -81,9 +81,9 @@ test('the memory limits are computed from the defaults', () => {
   const network = networkLimit(of('maxSessionsPerAddress'), of('maxSessions'));
   const pending = 448 * KIBIBYTE;
   for (const sum of [
-    `10 000 × 64 KiB = ${sessions(of('maxSessionsPerAddress'), 2, 0)} MiB, over WebSockets ${format(of('maxSessionsPerAddress') * socket, 2, 0)} MiB`,
-    `25 000 × 64 KiB = ${sessions(network, 3, 1)} GiB, over WebSockets ${format(network * socket, 2, 0)} MiB`,
-    `100 000 × 64 KiB = ${sessions(of('maxSessions'), 3, 1)} GiB, over WebSockets ${format(of('maxSessions') * socket, 3, 1)} GiB`,
+    `10,000 × 64 KiB = ${sessions(of('maxSessionsPerAddress'), 2, 0)} MiB, over WebSockets ${format(of('maxSessionsPerAddress') * socket, 2, 0)} MiB`,
+    `25,000 × 64 KiB = ${sessions(network, 3, 1)} GiB, over WebSockets ${format(network * socket, 2, 0)} MiB`,
+    `100,000 × 64 KiB = ${sessions(of('maxSessions'), 3, 1)} GiB, over WebSockets ${format(of('maxSessions') * socket, 3, 1)} GiB`,
     `| ${buffered}, and as much again while buffers grow; ${format(of('maxMessageBytes'), 2, 0)} MiB each`,
     `| ${buffered}, then ${format(of('highWaterMark'), 1, 0)} KiB or one message each`,
     `448 KiB each: ${format(of('maxPendingDecisionsPerAddress') * pending, 2, 0)} MiB for one address, ${format(2 * of('maxPendingDecisions') * pending, 2, 0)} MiB in all`,

@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { settingsPage } from '../../scripts/settings-page.ts';
-import { SETTING_DEFINITIONS, SETTING_GROUPS } from '../../src/api/setting-definitions.ts';
+import { SETTING_GROUPS, settingsPage } from '../../scripts/settings-page.ts';
+import { SETTING_DEFINITIONS } from '../../src/api/setting-definitions.ts';
 
 const SOURCE = readFileSync('src/api/setting-definitions.ts', 'utf8');
 const DEFAULTS = new Map<string, unknown>(
@@ -46,9 +46,9 @@ for (const name of DEFAULTS.keys()) {
 test('a section has the doc comment, the default with its unit, and the allowed values', () => {
   const page = settingsPage();
   for (const section of [
-    '### `authorizeTimeout`\n\nTime `authorize` or an `allowedOrigins` function may take. Then the request gets 503.\n\n- Default: 10 000 milliseconds (10 s)\n- Allowed: a whole number of milliseconds from 1 to 86400000\n',
-    '- Default: 2 097 152 bytes (2 MiB)\n',
-    '- Default: 10 000 messages per second\n',
+    '### `authorizeTimeout`\n\nTime `authorize` or an `allowedOrigins` function may take. Then the request gets 503.\n\n- Default: 10,000 milliseconds (10 s)\n- Allowed: a whole number of milliseconds from 1 to 86400000\n',
+    '- Default: 2,097,152 bytes (2 MiB)\n',
+    '- Default: 10,000 messages per second\n',
     "- Default: `'wait'`\n- Allowed: 'wait' or 'close'\n",
     '- Default: `[]`\n',
     '- Default: `true`\n',
@@ -82,6 +82,6 @@ test('the settings table of the README has existing names and their defaults', (
     assert.ok(DEFAULTS.has(name), `there is no setting ${name}`);
     if (name === 'logger') assert.equal(cell, 'console');
     else
-      assert.equal(cell.replaceAll(/(?<=\d) (?=\d)/g, ''), formatDefault(DEFAULTS.get(name)), name);
+      assert.equal(cell.replaceAll(/(?<=\d),(?=\d)/g, ''), formatDefault(DEFAULTS.get(name)), name);
   }
 });

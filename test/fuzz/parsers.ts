@@ -20,6 +20,8 @@ import { HTMLFILE } from '../../src/transports/htmlfile.ts';
 import { JSONP } from '../../src/transports/jsonp.ts';
 import type { HttpTransport } from '../../src/transports/transport.ts';
 import { XHR } from '../../src/transports/xhr.ts';
+import { inflateMessage } from '../../src/websocket/deflate.ts';
+import { readExtensionOffers } from '../../src/websocket/extension-offers.ts';
 import { encodeText } from '../../src/websocket/frame-encoder.ts';
 import { WsFrameParser } from '../../src/websocket/frame-parser.ts';
 import { acceptHandshake, checkHandshake } from '../../src/websocket/handshake.ts';
@@ -45,6 +47,8 @@ const MEBIBYTE = 1024 * KIBIBYTE;
 const MESSAGE: Limit = { bytes: 2 * MEBIBYTE, ms: 200 };
 /** Node's limit for the head of a request. */
 const HEAD: Limit = { bytes: 16 * KIBIBYTE, ms: 20 };
+/** Blocks of 11 bytes with tables and without content take about 130 ns for each byte. */
+const COMPRESSED_MESSAGE: Limit = { bytes: 2 * MEBIBYTE, ms: 500 };
 /** Chunks of one byte are separate events, so that a message of them does not block others. */
 const BYTEWISE: Limit = { bytes: 64 * KIBIBYTE, ms: 200 };
 /** A message is encoded once for each transport. */
@@ -116,6 +120,18 @@ const FRAME_SHAPES: readonly Shape[] = [
     '\x8a\x81\0\0\0\0a',
     `\x89\xfd\0\0\0\0${'a'.repeat(125)}`,
   ),
+];
+
+/** Four blocks of deflate, each with tables and without content: the most time for a byte. */
+const EMPTY_DYNAMIC_BLOCKS = Buffer.from(
+  'BMCBAAAAAACQ/2sQAAcCAAAAAED+r0EAHAgAAAAAAPm/BgFwIAAAAAAA5P8a',
+  'base64',
+).toString('latin1');
+
+const COMPRESSED_SHAPES: readonly Shape[] = [
+  ...shapes('\0\0\0\xff\xff', '\x03\0', 'a'),
+  shape(EMPTY_DYNAMIC_BLOCKS, '', '\0'),
+  shape('\0\0\0\xff\xff', '', '\0'),
 ];
 
 function infoOf(query: string, rawHeaders: readonly string[]): ConnectionInfo {
@@ -257,6 +273,12 @@ const BODIES: readonly Parser[] = [
     parse: (input) => parseFrames(bytesOf(input)),
   },
   {
+    name: 'compressed WebSocket message',
+    limit: COMPRESSED_MESSAGE,
+    shapes: COMPRESSED_SHAPES,
+    parse: (input) => inflateMessage(bytesOf(input), MESSAGE.bytes),
+  },
+  {
     name: 'WebSocket frames, byte by byte',
     limit: BYTEWISE,
     shapes: FRAME_SHAPES,
@@ -355,6 +377,9 @@ const HEADS: readonly Parser[] = [
   ),
   ...forEachHeader(['if-none-match'], LIST_SHAPES, (all) => servePage(pageContext(all))),
   ...forEachHeader(['sec-websocket-protocol'], LIST_SHAPES, (all) => handshake({ ...KEY, ...all })),
+  ...forEachHeader(['sec-websocket-extensions'], LIST_SHAPES, (all) =>
+    readExtensionOffers(all['sec-websocket-extensions'] ?? ''),
+  ),
   ...forEachHeader(['sec-websocket-key'], LIST_SHAPES, (all) => handshake({ ...KEY, ...all })),
   ...forEachHeader(
     ['origin', 'referer'],

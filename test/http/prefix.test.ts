@@ -86,3 +86,17 @@ test('a router that was deleted is not found, and its prefix is free', () => {
   table.add({ prefix: '/a' });
   assert.equal(table.size, 1);
 });
+
+test('a router replaces a closed one with its prefix', () => {
+  const table = new PrefixTable<{ readonly prefix: string; isClosed: boolean }>();
+  const old = { prefix: '/a', isClosed: false };
+  const next = { prefix: '/a', isClosed: false };
+  table.add(old);
+  assert.throws(() => table.add(next), { code: 'ERR_ATTACHED' });
+  old.isClosed = true;
+  table.add(next);
+  assert.equal(table.size, 1);
+  assert.equal(table.find(splitTarget('/a'))?.router, next);
+  table.delete(old);
+  assert.equal(table.size, 1);
+});

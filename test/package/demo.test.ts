@@ -12,7 +12,9 @@ import { ROOT, createProject, installNode, pack } from './project.ts';
 
 const FILES = ['', 'style.css', 'client.js', 'multiplex-client.js', 'uplot.js', 'uplot.css'];
 const PAGES = ['echo', 'chat', 'multiplex', 'stats'];
-const USAGE = 'Usage: npx sockjs-server demo [--port PORT]\n';
+const USAGE = `Usage: npx sockjs-server demo [--port PORT]
+       npx sockjs-server migrate [--write] [PATH...]
+`;
 
 const directory = await temporaryDirectory({ after });
 

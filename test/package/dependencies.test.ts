@@ -16,7 +16,7 @@ function readManifest(folder: string): Manifest {
 }
 
 const ROOT = readManifest('.');
-const OWN_FOLDERS = ['src', 'client', 'test', 'testkit', 'test-server', 'scripts'];
+const OWN_FOLDERS = ['src', 'client', 'command', 'test', 'testkit', 'test-server', 'scripts'];
 const IMPORT = /^(?:import|export)\b[^;]*?\bfrom '([^'.][^']*)';$|^import '([^'.][^']*)';$/gm;
 const PACKAGE_NAME = /^(?:@[^/]+\/)?[^/]+/;
 

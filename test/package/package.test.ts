@@ -29,7 +29,7 @@ async function filesBelow(root: string): Promise<string[]> {
     .toSorted();
 }
 
-test('the package contains the built sources in both formats, the demo, its documents, and nothing else', async () => {
+test('the package contains the built sources in both formats, the command, the demo, its documents, and nothing else', async () => {
   const client = (await filesBelow(join(ROOT, 'client'))).filter((name) => name.endsWith('.ts'));
   const sources = [
     ...(await filesBelow(join(ROOT, 'src'))),
@@ -39,13 +39,14 @@ test('the package contains the built sources in both formats, the demo, its docu
     .map((name) => name.replace(/\.ts$/, ''))
     .flatMap((name) => [`dist/${name}.js`, `dist/${name}.d.ts`, `dist/esm/${name}.js`]);
   const formats = ['dist/package.json', 'dist/esm/package.json', 'dist/esm/client.js'];
+  const command = 'dist/command/index.mjs';
   const demo = (await filesBelow(join(ROOT, 'examples')))
     .filter((name) => /^(?:chat|echo|multiplex|site|stats)\/.*\.(?:css|html|js|svg)$/.test(name))
-    .concat('site/cli.mjs', 'site/uplot.css', 'site/uplot.js')
+    .concat('site/server.mjs', 'site/uplot.css', 'site/uplot.js')
     .map((name) => `dist/demo/${name}`);
   const documents = ['CHANGELOG.md', 'LICENSE', 'README.md', 'package.json'];
   const packed = await filesBelow(join(directory, 'node_modules', 'sockjs-server'));
-  assert.deepEqual(packed, [...built, ...demo, ...formats, ...documents].toSorted());
+  assert.deepEqual(packed, [...built, ...demo, command, ...formats, ...documents].toSorted());
 });
 
 interface Entry {

@@ -25,21 +25,31 @@ export async function run(
   return runProgram(command, args, { cwd, timeout: TIMEOUT_MS });
 }
 
+/** Creates a project with the fields of its `package.json`, and installs packages in it. */
+export async function installProject(
+  directory: string,
+  manifest: Readonly<Record<string, unknown>>,
+  ...packages: readonly string[]
+): Promise<void> {
+  await mkdir(directory, { recursive: true });
+  const fields = { private: true, type: 'module', ...manifest };
+  await writeFile(join(directory, 'package.json'), JSON.stringify(fields));
+  const options = ['--prefer-offline', '--no-audit', '--no-fund', '--loglevel=error'];
+  await run(directory, 'npm', 'install', ...options, ...packages);
+}
+
 /** Creates an empty project and installs packages in it. */
 export async function createProject(
   directory: string,
   ...packages: readonly string[]
 ): Promise<void> {
-  await mkdir(directory, { recursive: true });
-  await writeFile(join(directory, 'package.json'), '{ "private": true, "type": "module" }\n');
-  const options = ['--prefer-offline', '--no-audit', '--no-fund', '--loglevel=error'];
-  await run(directory, 'npm', 'install', ...options, ...packages);
+  await installProject(directory, {}, ...packages);
 }
 
-/** Packs the package into a directory. @returns the path of the tarball */
-export async function pack(directory: string): Promise<string> {
+/** Packs a package of the repository into an empty directory. @returns the path of the tarball */
+export async function pack(directory: string, folder: string = ROOT): Promise<string> {
   // Without scripts: a build would remove dist/ while other tests use it.
-  await run(ROOT, 'npm', 'pack', '--ignore-scripts', '--pack-destination', directory);
+  await run(folder, 'npm', 'pack', '--ignore-scripts', '--pack-destination', directory);
   const tarball = (await readdir(directory)).find((name) => name.endsWith('.tgz'));
   assert.ok(tarball !== undefined);
   return join(directory, tarball);
@@ -53,21 +63,27 @@ function nodePackage(): string {
 }
 
 /**
- * Installs the newest Node of a range of versions, once in the life of `node_modules`.
- * @returns the path of its binary
+ * Installs the newest version of a package in a range, once in the life of `node_modules`.
+ * @param label name of the program in the package, for its directory in the cache
+ * @returns the directory of the package
  */
-export async function installNode(range: string): Promise<string> {
+export async function installOnce(label: string, name: string, range: string): Promise<string> {
   const cache = join(ROOT, 'node_modules', '.cache');
-  const home = join(cache, `node-${range}`);
+  const home = join(cache, `${label}-${range}`);
   if (!existsSync(home)) {
     await mkdir(cache, { recursive: true });
     // Installed elsewhere and moved when complete, because several runs may do this at the same time.
     const draft = await mkdtemp(join(cache, 'draft-'));
-    await createProject(draft, `${nodePackage()}@${range}`);
+    await createProject(draft, `${name}@${range}`);
     await rename(draft, home).catch(() => rm(draft, { recursive: true }));
   }
-  const binary = process.platform === 'win32' ? 'node.exe' : 'node';
-  return join(home, 'node_modules', nodePackage(), 'bin', binary);
+  return join(home, 'node_modules', name);
+}
+
+/** Installs the newest Node of a range of versions. @returns the path of its binary */
+export async function installNode(range: string): Promise<string> {
+  const directory = await installOnce('node', nodePackage(), range);
+  return join(directory, 'bin', process.platform === 'win32' ? 'node.exe' : 'node');
 }
 
 export interface ServingProgram {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { HEARTBEAT_FRAME, closeFrame, messagesFrame, openFrame } from '../../src/protocol/frame.ts';
+import { Message } from '../../src/protocol/message.ts';
 import { createMessage } from '../../src/sessions/create-message.ts';
 import { collectGarbage } from '../../testkit/memory.ts';
 
@@ -11,6 +12,12 @@ test('open is o and heartbeat is h', () => {
 
 test('a close frame holds code and reason as JSON', () => {
   assert.equal(closeFrame(3000, 'Go away!').text, 'c[3000,"Go away!"]');
+});
+
+test('a close frame may hold other JSON than a WebSocket can carry', () => {
+  const frame = closeFrame(1000, 'why', '["404",null]');
+  assert.equal(frame.text, 'c["404",null]');
+  assert.equal(frame.code, 1000);
 });
 
 test('a close reason is escaped like a message', () => {
@@ -30,7 +37,8 @@ test('the same messages twice in a row give the same frame, so that a broadcast 
 });
 
 test('different messages with equal texts give different frames', () => {
-  assert.notEqual(messagesFrame([createMessage('same')]), messagesFrame([createMessage('same')]));
+  const [one, other] = [new Message('same', 4, false), new Message('same', 4, false)];
+  assert.notEqual(messagesFrame([one]), messagesFrame([other]));
 });
 
 test('the first of the last messages alone gives another frame', () => {

@@ -62,6 +62,7 @@ test('a frame has at most 16 MiB of messages, or one message', () => {
   for (const size of [8, 7, 2, 20, 1, 1]) session.send(mebibytes(size));
   assert.deepEqual(frames(session, 0), ['a["x","x"]', 'a["x"]', 'a["x"]', 'a["x","x"]']);
   assert.equal(session.queuedBytes, 0);
+  assert.deepEqual(session.queue, []);
 });
 
 describe('before the open frame', () => {
@@ -110,6 +111,7 @@ describe('open', () => {
     const session = openPolling();
     for (const text of ['a', 'b', 'c']) assert.ok(session.send(createMessage(text)));
     assert.equal(session.queuedBytes, 3 * createMessage('a').size);
+    assert.equal(session.queue.length, 3);
     assert.deepEqual(frames(session, 0), ['a["a","b","c"]']);
     assert.equal(session.queuedBytes, 0);
   });
@@ -239,6 +241,18 @@ describe('closing', () => {
     session.detach(1);
     session.delivered(4000);
     assert.equal(session.deadline, 4000 + DISCONNECT_DELAY);
+  });
+
+  test('it does not start again for further close frames', () => {
+    const session = openPolling();
+    session.close(0, GO_AWAY);
+    for (const now of [1000, 2000, 3000]) {
+      assert.deepEqual(frames(session, now), ['c[3000,"Go away!"]']);
+      session.detach(now);
+      session.delivered(now);
+      session.attach(now, true);
+    }
+    assert.equal(session.deadline, 1000 + DISCONNECT_DELAY);
   });
 
   test('polls do not delay the deadline', () => {

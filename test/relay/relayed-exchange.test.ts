@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { MemoryBudget, RouterMemory } from '../../src/base/memory-budget.ts';
-import type { BodyLimits, Exchange } from '../../src/http/exchange.ts';
+import type { BodyLimits, HostSettings, Exchange } from '../../src/http/exchange.ts';
 import { FRAME_TYPES, WINDOW_BYTES, encodeControl, encodeHead } from '../../src/relay/frames.ts';
 import { parseResponse } from '../../src/relay/relay-head.ts';
 import { RelayLink } from '../../src/relay/relay-link.ts';
@@ -13,7 +13,8 @@ import { MemorySocket } from '../../testkit/memory-socket.ts';
 import { until } from '../../testkit/until.ts';
 import { VirtualProcess } from '../../testkit/virtual-process.ts';
 
-const SETTINGS = {
+const SETTINGS: HostSettings = {
+  compression: false,
   disableNagle: true,
   noKeepAlive: false,
   maxMessageBytes: 1_000_000,

@@ -7,8 +7,8 @@ import { createServer } from 'node:http';
 import { SockJSConnection, SockJSRouter } from '../../src/index.ts';
 
 const MESSAGE = 64 * 1024;
-/** 25 MiB to each client. */
-const ROUNDS = 400;
+/** 12.5 MiB to each client. */
+const ROUNDS = 200;
 
 export interface Report {
   /** Number of calls of `send`. */

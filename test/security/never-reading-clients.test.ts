@@ -3,10 +3,10 @@
  * WebSockets, half of them sessions between two polls. The server is a separate process, so its memory is that of these
  * clients.
  *
- * With `close` each client would get 100 MiB, but is closed long before. With `drop-oldest` none is closed, and each gets
- * 25 MiB: 400,000 messages in some ten seconds. With `close`, sessions between polls get a separate text for each
- * message, as each WebSocket has a separate frame. With `drop-oldest` a round has one text for all, since making 25 GB of
- * text would take too long.
+ * With `close` each client would get 12.5 MiB, but is closed long before. With `drop-oldest` none is closed, and each
+ * gets 12.5 MiB: 200,000 messages in some ten seconds. With `close`, sessions between polls get a separate text for each
+ * message, as each WebSocket has a separate frame. With `drop-oldest` a round has one text for all, since making 12.5 GB
+ * of text would take too long.
  */
 import assert from 'node:assert/strict';
 import { fork } from 'node:child_process';
@@ -78,10 +78,10 @@ test('close: clients that never read take less than 1.5 × maxBufferedBytes each
   assert.ok(perClient < 1.5 * maxBufferedBytes, `${perClient} bytes per client`);
 });
 
-test('drop-oldest: 25 MiB for each of them leave memory flat', async (t) => {
+test('drop-oldest: 12.5 MiB for each of them leave memory flat', async (t) => {
   const report = await floodAll(t, 'drop-oldest');
   const perClient = show(t, report);
-  assert.equal(report.sent, CLIENTS * 400);
+  assert.equal(report.sent, CLIENTS * 200);
   assert.equal(report.closed, 0);
   assert.ok(report.dropped > report.sent / 2);
   assert.ok(perClient < 1.5 * maxBufferedBytes, `${perClient} bytes per client`);

@@ -6,6 +6,7 @@ import { connect } from 'node:net';
 import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { SockJSConnection, SockJSRouter } from '../../src/index.ts';
+import { resetSocket } from '../../testkit/reset-socket.ts';
 import { Echo, listen, startRouter, stop } from '../../testkit/server.ts';
 import { RecordingLogger } from '../../testkit/logger.ts';
 import { deferred } from '../../testkit/until.ts';
@@ -41,7 +42,7 @@ test('a reset of an upgrade that waits for allowedOrigins does no harm', async (
   const client = connect(port, '127.0.0.1');
   client.write(HANDSHAKE);
   await asked.promise;
-  client.resetAndDestroy();
+  resetSocket(client);
   await gone;
   verdict.resolve();
   await delay(0);

@@ -18,3 +18,11 @@ test('a text of more than 64 Mi characters throws an error', () => {
 test('the JSON of the longest text fits into a string', () => {
   assert.ok(MAX_CHARACTERS * MAX_EXPANSION < constants.MAX_STRING_LENGTH);
 });
+
+test('the same text twice in a row is one message, so that a loop of sends encodes it once', () => {
+  for (const text of ['short', 'x'.repeat(100_000)]) {
+    const message = createMessage(text);
+    assert.equal(createMessage(text.slice()), message);
+    assert.notEqual(createMessage('other'), message);
+  }
+});

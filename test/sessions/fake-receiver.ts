@@ -13,6 +13,7 @@ export const INFO: ConnectionInfo = new ConnectionInfo({
 
 /** Keeps the frames that are written to it. */
 export class FakeReceiver implements Receiver {
+  readonly source = this;
   readonly renewable: boolean;
   readonly texts: string[] = [];
   writable = true;

@@ -9,13 +9,14 @@ async function nextTurn(): Promise<void> {
 }
 
 /** Sessions that record their flushes. */
-function create(immediate: boolean) {
+function create(immediate: boolean, checksEach = false) {
   const flushes: string[] = [];
   const errors: unknown[] = [];
   let now = 0;
   const queue = new FlushQueue(
     immediate,
     (error) => errors.push(error),
+    checksEach,
     () => now,
   );
   const session = (name: string, then: () => void = () => undefined): Flushable => ({
@@ -156,4 +157,18 @@ test('a postponed session that throws is reported, and the others are flushed', 
   for (let turn = 0; turn < 2; turn += 1) await nextTurn();
   assert.deepEqual(flushes, ['a', 'b', 'c']);
   assert.deepEqual(errors, [broken]);
+});
+
+test('the clock is read after each flush of a queue whose short flushes may take long', async () => {
+  for (const [checksEach, first] of [
+    [false, ['a', 'b', 'c', 'd']],
+    [true, ['a', 'b']],
+  ] as const) {
+    const { flushes, queue, slow } = create(true, checksEach);
+    for (const name of ['a', 'b', 'c', 'd']) queue.add({ ...slow(name, 6), hasLongQueue: false });
+    await Promise.resolve();
+    assert.deepEqual(flushes, first);
+    await nextTurn();
+    assert.deepEqual(flushes, ['a', 'b', 'c', 'd']);
+  }
 });

@@ -239,19 +239,23 @@ test('messages count in the memory budget while onOpen is pending', async () => 
 });
 
 test('messages that wait for onOpen are released when the connection closes', () => {
-  const { runner, budget, close } = begin({ onOpen: async () => deferred().promise });
+  const opening = deferred();
+  const { runner, budget, close } = begin({ onOpen: () => opening.promise });
   runner.open();
   runner.input.push(['ab'], 0);
   close();
   assert.equal(budget.bytes, 0);
+  opening.resolve();
 });
 
 test('messages over the memory limit while onOpen is pending close with 1013', () => {
   const limits = { highWaterMark: 300, maxBufferedBytesPerAddress: 300 };
-  const { runner, calls } = begin({ onOpen: async () => deferred().promise }, limits);
+  const opening = deferred();
+  const { runner, calls } = begin({ onOpen: () => opening.promise }, limits);
   runner.open();
   for (const text of ['a', 'b', 'c']) runner.input.push([text], 0);
   assert.deepEqual(calls, ['open', 'close 1013 Server is out of buffer memory']);
+  opening.resolve();
 });
 
 test('messages over 4 MiB while onOpen is pending close with 1008', async () => {
@@ -279,7 +283,8 @@ test('watchers are called once when the connection closes, unless they were remo
 });
 
 test('a watcher is called at once after the close, also while onOpen is still pending', () => {
-  for (const onOpen of [() => undefined, () => new Promise<never>(() => undefined)]) {
+  const opening = deferred();
+  for (const onOpen of [() => undefined, () => opening.promise]) {
     const { runner, close } = begin({ onOpen });
     const seen: string[] = [];
     runner.open();
@@ -287,6 +292,7 @@ test('a watcher is called at once after the close, also while onOpen is still pe
     runner.watchClose(() => seen.push('called'));
     assert.deepEqual(seen, ['called']);
   }
+  opening.resolve();
 });
 
 for (const before of [0, 29_000]) {

@@ -171,3 +171,24 @@ test('drain resolves at once when the only sessions left keep a close frame that
   assert.equal(registry.size, 0);
   assert.deepEqual(connection.calls, ['open', 'closed 3000 Go away!']);
 });
+
+test('onAttached is called for each receiver with its session, before onOpen', (t) => {
+  const { registry, open } = createRegistry(t);
+  const { session, connection } = open('key');
+  const calls: unknown[] = [];
+  registry.onAttached = (attached, exchange) => {
+    calls.push([attached === session, exchange, [...connection.calls]]);
+    assert.equal(registry.applicationOf(session), connection);
+  };
+  const [first, second] = [new FakeReceiver(1), new FakeReceiver()];
+  session.attach(first);
+  assert.equal(session.receiver, undefined);
+  const exchange = {};
+  session.attach(second, exchange);
+  assert.equal(session.receiver, second);
+  assert.ok(!session.attach(new FakeReceiver()), 'a second receiver is refused');
+  assert.deepEqual(calls, [
+    [true, first, []],
+    [true, exchange, ['open']],
+  ]);
+});

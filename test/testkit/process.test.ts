@@ -31,6 +31,13 @@ test('a program is started, read and ended', async (t) => {
   program.kill('SIGKILL'); // Nothing to do.
 });
 
+test('several tests may wait for the output of a program at the same time', async (t) => {
+  const source = `setTimeout(() => console.log('first'), 100); setTimeout(() => console.log('second'), 150);`;
+  const program = startNode(t, await script(t, source));
+  const printed = await Promise.all([program.prints(/second/), program.prints(/first/)]);
+  assert.deepEqual(printed.map(String), ['second', 'first']);
+});
+
 test('a program that ends early is an error with its output', async (t) => {
   const program = startNode(t, await script(t, `console.log('so far'); process.exitCode = 1;`));
   await assert.rejects(program.prints(/never/), /ended:\nso far/);

@@ -11,6 +11,7 @@ import {
 } from '../../testkit/network-faults.ts';
 import { testEach } from '../../testkit/node-test.ts';
 import { SeededRandom } from '../../testkit/random.ts';
+import { resetSocket } from '../../testkit/reset-socket.ts';
 import { listen } from '../../testkit/server.ts';
 import { type RelayOptions, TcpRelay, startRelay } from '../../testkit/tcp-relay.ts';
 import { until } from '../../testkit/until.ts';
@@ -95,7 +96,7 @@ test('a reset stays a reset', async (t) => {
   const { client, server } = await relayed(t);
   client.socket.write('a');
   await until(() => server.text === 'a', 'a byte');
-  client.socket.resetAndDestroy();
+  resetSocket(client.socket);
   await until(() => server.error, 'a reset');
   assert.match(server.error ?? '', /ECONNRESET/);
 });

@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import {
+  COMPRESSED,
+  deflate,
+  inflate,
   OPCODE,
   decodeClose,
   decodeText,
@@ -54,9 +57,19 @@ for (const length of [0, 1, 125, 126, 65_535, 65_536]) {
     const payload = Buffer.alloc(length, 'x');
     const frame = encodeFrame(OPCODE.binary, payload, { ...UNMASKED, fin: false });
     const read = await readServerFrame(sourceOf(frame));
-    assert.deepEqual(read, { fin: false, opcode: OPCODE.binary, payload });
+    assert.deepEqual(read, { fin: false, isCompressed: false, opcode: OPCODE.binary, payload });
   });
 }
+
+test('a compressed frame is read back if compression was negotiated', async () => {
+  const payload = deflate('Hello');
+  const read = await readServerFrame(
+    sourceOf(encodeFrame(OPCODE.text, payload, { ...UNMASKED, ...COMPRESSED })),
+    true,
+  );
+  assert.deepEqual(read, { fin: true, isCompressed: true, opcode: OPCODE.text, payload });
+  assert.equal(inflate(read.payload).toString(), 'Hello');
+});
 
 const FORBIDDEN: Readonly<Record<string, Buffer>> = {
   masked: encodeFrame(OPCODE.text, 'x'),
@@ -72,6 +85,23 @@ for (const [rule, frame] of Object.entries(FORBIDDEN)) {
     await assert.rejects(readServerFrame(sourceOf(frame)), new RegExp(rule));
   });
 }
+
+for (const [name, opcode, rsv] of [
+  ['a compressed control frame', OPCODE.ping, 4],
+  ['a compressed continuation', OPCODE.continuation, 4],
+  ['a frame with two reserved bits', OPCODE.text, 6],
+  ['a frame with another reserved bit', OPCODE.text, 2],
+] as const) {
+  test(`${name} is an error even if compression was negotiated`, async () => {
+    const frame = encodeFrame(opcode, 'x', { ...UNMASKED, rsv });
+    await assert.rejects(readServerFrame(sourceOf(frame), true), /a reserved bit/);
+  });
+}
+
+test('a compressed frame is an error unless compression was negotiated', async () => {
+  const frame = encodeFrame(OPCODE.text, deflate('x'), { ...UNMASKED, ...COMPRESSED });
+  await assert.rejects(readServerFrame(sourceOf(frame)), /a reserved bit/);
+});
 
 test('a close payload is read back', () => {
   assert.deepEqual(decodeClose(encodeClose(3000, 'Go away! €')), {

@@ -6,6 +6,7 @@ import {
   PING_FRAME,
   encodeBinary,
   encodeClose,
+  encodeCompressed,
   encodePingWithText,
   encodePong,
   encodeText,
@@ -109,4 +110,10 @@ for (const [code, reason] of [
 test('7.4.1: 1005 is sent as a close frame without a code', () => {
   assert.equal(encodeClose(1005, '').length, 2);
   assert.deepEqual(readBack(encodeClose(1005, '')), [['close', 1005, '']]);
+});
+
+test('a frame with a compressed message has RSV1', () => {
+  const data = Buffer.from('hello');
+  assert.deepEqual(encodeCompressed(1, data), Buffer.concat([Buffer.from([0xc1, 5]), data]));
+  assert.deepEqual(encodeCompressed(2, data), Buffer.concat([Buffer.from([0xc2, 5]), data]));
 });

@@ -1,6 +1,6 @@
 /** RFC 6455, 5.2 to 5.4, 8.1 and 10.4: messages that a server receives. */
 import assert from 'node:assert/strict';
-import { isUtf8 } from 'node:buffer';
+import { constants, isUtf8 } from 'node:buffer';
 import { test } from 'node:test';
 import { WsFrameParser } from '../../src/websocket/frame-parser.ts';
 import {
@@ -81,7 +81,14 @@ for (const [length, declaredLength] of [
 test('5.2: all 64 bits of a length are read', () => {
   const bytes = encodeFrame(OPCODE.binary, '', { declaredLength: 2n ** 32n });
   assert.deepEqual(parse([bytes], 2 ** 32 - 1), errorEvent(1009));
-  assert.deepEqual(parse([bytes], 2 ** 32), []);
+});
+
+test('a message is not longer than the longest string, whatever the limit is', () => {
+  const longest = BigInt(constants.MAX_STRING_LENGTH);
+  const accepted = encodeFrame(OPCODE.text, '', { declaredLength: longest });
+  assert.deepEqual(parse([accepted], 2 ** 32), []);
+  const tooLong = encodeFrame(OPCODE.text, '', { declaredLength: longest + 1n });
+  assert.deepEqual(parse([tooLong], 2 ** 32), errorEvent(1009));
 });
 
 test('10.4: a message of the longest length is accepted, a longer one is an error after its head', () => {

@@ -1,5 +1,10 @@
 /** Records what a frame parser makes of a client's bytes. */
-import { type WsFrameListener, WsFrameParser } from '../../src/websocket/frame-parser.ts';
+import { CLOSE_REASONS } from '../../src/base/close-reasons.ts';
+import {
+  type ParserFault,
+  type WsFrameListener,
+  WsFrameParser,
+} from '../../src/websocket/frame-parser.ts';
 import { OPCODE, encodeFrame } from '../../testkit/websocket-frames.ts';
 
 /** An event of a parser, a WebSocket or its client: its name and its details. Bytes are hexadecimal digits. */
@@ -24,8 +29,8 @@ export class FrameRecorder implements WsFrameListener {
     this.events.push(['close', code, reason]);
   }
 
-  onError(code: number): void {
-    this.events.push(['error', code]);
+  onError(fault: ParserFault): void {
+    this.events.push(['error', CLOSE_REASONS[fault].code]);
   }
 }
 

@@ -128,7 +128,13 @@ test('1.3, 4.2.2: the key of the examples gets their accept value', () => {
   assert.equal(headers.size, 3);
 });
 
-test('4.2.2, 9.1: no extension is selected', () => {
+test('4.2.2, 9.1: the accepted extension is in the response', () => {
+  const response = acceptHandshake(request(), sha1, 'permessage-deflate');
+  assert.match(response, /\r\nSec-WebSocket-Extensions: permessage-deflate\r\n/);
+  assert.ok(response.endsWith('\r\n\r\n'));
+});
+
+test('4.2.2, 9.1: no extension is selected by itself', () => {
   const withExtensions = withHeader(
     'sec-websocket-extensions',
     'permessage-deflate; client_max_window_bits',

@@ -1,7 +1,7 @@
 /** RFC 6455, 5.3: masking, compared with the encoder of the test kit. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { MASK_BYTES, rotateMask, unmask } from '../../src/websocket/mask.ts';
+import { MASK_BYTES, readMask, rotateMask, unmask } from '../../src/websocket/mask.ts';
 import { DEFAULT_MASK, OPCODE, encodeFrame } from '../../testkit/websocket-frames.ts';
 
 const MASK = new Uint8Array([0x01, 0x80, 0xff, 0x37]);
@@ -81,3 +81,9 @@ for (const [offset, rotated] of [
     assert.deepEqual([...mask], rotated);
   });
 }
+
+test('a mask is read from any index, and missing bytes are 0', () => {
+  const bytes = Buffer.from([9, ...MASK, 9]);
+  assert.deepEqual([...readMask(bytes, 1)], [...MASK]);
+  assert.deepEqual([...readMask(bytes, 4)], [0x37, 9, 0, 0]);
+});

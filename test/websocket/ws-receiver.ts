@@ -25,10 +25,17 @@ function codeOf(error: object): number {
 export class WsReceiver {
   readonly events: WsEvent[] = [];
   readonly #receiver: Receiver;
-  #isOver = false;
+  /** True after a close frame or an error. */
+  isOver = false;
 
-  constructor(isServer: boolean, maxPayload = 0) {
-    this.#receiver = new Receiver({ isServer, maxPayload });
+  /** @param extensions negotiated extensions of `ws`, with which errors come later, as with `write` */
+  constructor(isServer: boolean, maxPayload = 0, extensions: object = {}) {
+    this.#receiver = new Receiver({
+      isServer,
+      maxPayload,
+      extensions,
+      allowSynchronousEvents: true,
+    });
     this.#receiver.on('message', (data, isBinary) => {
       this.events.push(
         isBinary ? ['binary', data.toString('hex')] : ['text', data.toString('utf8')],
@@ -39,18 +46,32 @@ export class WsReceiver {
       this.#receiver.on('pong', (data) => this.events.push(['pong', data.toString('hex')]));
     }
     this.#receiver.on('conclude', (code, reason) => {
-      this.#isOver = true;
+      this.isOver = true;
       this.events.push(['close', code, reason.toString('utf8')]);
+    });
+  }
+
+  /** Writes bytes with compressed messages, which `ws` inflates later. Resolves once all are read. */
+  async write(chunk: Buffer): Promise<void> {
+    await new Promise<void>((resolve) => {
+      // oxlint-disable-next-line eslint/no-underscore-dangle -- the method of each Writable
+      this.#receiver._write(chunk, 'buffer', (error) => {
+        if (error !== undefined && error !== null) {
+          this.isOver = true;
+          this.events.push(['error', codeOf(error)]);
+        }
+        resolve();
+      });
     });
   }
 
   // `write` of the stream would report errors one iteration of the event loop later.
   push(chunk: Buffer): void {
-    if (this.#isOver) return;
+    if (this.isOver) return;
     // oxlint-disable-next-line eslint/no-underscore-dangle -- the method of each Writable
     this.#receiver._write(chunk, 'buffer', (error) => {
       if (error === undefined || error === null) return;
-      this.#isOver = true;
+      this.isOver = true;
       this.events.push(['error', codeOf(error)]);
     });
   }

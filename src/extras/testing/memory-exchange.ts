@@ -134,6 +134,8 @@ export class MemoryExchange implements Exchange {
     this.#reader.onServed?.();
   }
 
+  delayBody(): void {}
+
   watchDisconnect(_memory: ClientMemory, callback: () => void): () => void {
     this.#disconnectWatchers.add(callback);
     return () => this.#disconnectWatchers.delete(callback);

@@ -4,10 +4,14 @@
  */
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import type { WebSocketStream } from './websocket-stream.ts';
 
 type SocketMember = 'bytesRead' | 'bytesWritten' | 'destroySoon' | 'setNoDelay' | 'setTimeout';
 
 export type ConnectionStream = Duplex & Partial<Pick<Socket, SocketMember>>;
+
+/** The stream below a WebSocket. */
+export type UnderlyingStream = ConnectionStream | WebSocketStream;
 
 /** Turns Nagle's algorithm on or off, if the stream is a socket. */
 export function setNoDelay(stream: ConnectionStream, noDelay: boolean): void {
@@ -20,18 +24,15 @@ export function clearIdleTimeout(stream: ConnectionStream): void {
 }
 
 /** Ends a stream, and destroys it once the written bytes are sent. */
-export function destroySoon(stream: ConnectionStream): void {
-  if (stream.destroySoon !== undefined) {
-    stream.destroySoon();
-    return;
-  }
+export function destroySoon(stream: UnderlyingStream): void {
+  if ('listen' in stream || stream.destroySoon !== undefined) return stream.destroySoon?.();
   if (stream.writable) stream.end();
   if (stream.writableFinished) stream.destroy();
   else stream.once('finish', () => stream.destroy());
 }
 
 /** Returns the number of received bytes, or undefined if the stream does not count them. */
-export function bytesRead(stream: ConnectionStream): number | undefined {
+export function bytesRead(stream: UnderlyingStream): number | undefined {
   return stream.bytesRead;
 }
 

@@ -4,7 +4,7 @@ import { type PeerCertificate, TLSSocket } from 'node:tls';
 import type { SockJSError } from '../../base/errors.ts';
 import type { ClientMemory } from '../../base/memory-budget.ts';
 import { memoizeLast } from '../../base/memoize.ts';
-import { type Payload, payloadLength } from '../../base/payload.ts';
+import { type Payload, joinPieces, payloadLength } from '../../base/payload.ts';
 import type {
   BodyLimits,
   Exchange,
@@ -17,8 +17,8 @@ import type { ClientAddress } from '../../http/client-address.ts';
 import type { WriteLimits } from '../../http/output-watchdog.ts';
 import type { RequestTarget } from '../../http/prefix.ts';
 import { watchUpgradedSocket } from './disconnect-watch.ts';
-import { createResponse, isChunked, needsDrain } from './node-internals.ts';
-import { readBody } from './request-body.ts';
+import { createResponse, freeHead, isChunked, needsDrain } from './node-internals.ts';
+import { dropUnreadBody, readBody } from './request-body.ts';
 import { isWriteWrapped, writeHead } from './response-head.ts';
 import { countResponse } from './response-queue.ts';
 import { WriteWatchdog } from './write-watchdog.ts';
@@ -53,11 +53,6 @@ function writeSharedChunk(socket: Socket, pieces: readonly Buffer[]): boolean {
   return isWritable;
 }
 
-function joinPieces(pieces: readonly Buffer[]): Buffer {
-  const [first] = pieces;
-  return first !== undefined && pieces.length === 1 ? first : Buffer.concat(pieces);
-}
-
 /** Ends a response with pieces, which other responses share. */
 function endShared(response: ServerResponse, pieces: readonly Buffer[]): void {
   response.cork();
@@ -72,7 +67,8 @@ export class NodeExchange implements Exchange {
   readonly query: string;
   readonly upgrade: Upgrade;
   readonly relayedClient: ClientAddress | undefined;
-  readonly #request: IncomingMessage;
+  /** For code that knows the host. */
+  readonly request: IncomingMessage;
   readonly #writeLimits: WriteLimits;
   /** Undefined for an upgrade, until it gets a response. */
   #response: ServerResponse | undefined;
@@ -92,7 +88,7 @@ export class NodeExchange implements Exchange {
     writeLimits: WriteLimits,
     upgrade: Upgrade,
   ) {
-    this.#request = request;
+    this.request = request;
     this.#response = response;
     this.#writeLimits = writeLimits;
     this.path = target.path;
@@ -100,32 +96,37 @@ export class NodeExchange implements Exchange {
     this.upgrade = upgrade.type === 'websocket' ? this.#wrapUpgrade(upgrade) : upgrade;
   }
 
+  /** For code that knows the host. Undefined for an upgrade, until it gets a response. */
+  get response(): ServerResponse | undefined {
+    return this.#response;
+  }
+
   get method(): string {
-    return this.#request.method ?? '';
+    return this.request.method ?? '';
   }
 
   get rawHeaders(): readonly string[] {
-    return this.#request.rawHeaders;
+    return this.request.rawHeaders;
   }
 
   get remoteAddress(): string {
-    return this.#request.socket.remoteAddress ?? '';
+    return this.request.socket.remoteAddress ?? '';
   }
 
   get encrypted(): boolean {
-    const { socket } = this.#request;
+    const { socket } = this.request;
     return 'encrypted' in socket && socket.encrypted === true; // Some hosts define it on every socket.
   }
 
   get certificate(): PeerCertificate | undefined {
-    const { socket } = this.#request;
+    const { socket } = this.request;
     return socket instanceof TLSSocket && socket.authorized
       ? socket.getPeerCertificate()
       : undefined;
   }
 
   get isDisconnected(): boolean {
-    return this.#request.socket.destroyed || this.#response?.destroyed === true;
+    return this.request.socket.destroyed || this.#response?.destroyed === true;
   }
 
   get isHandled(): boolean {
@@ -137,23 +138,24 @@ export class NodeExchange implements Exchange {
   }
 
   get writable(): boolean {
-    if (this.#isFlowing) return !this.#request.socket.writableNeedDrain;
+    if (this.#isFlowing) return !this.request.socket.writableNeedDrain;
     return this.#response === undefined || !needsDrain(this.#response);
   }
 
   header(name: string): string | undefined {
-    const value = this.#request.headers[name];
+    const value = this.request.headers[name];
     return Array.isArray(value) ? value.join(', ') : value;
   }
 
   readBody(limits: BodyLimits, memory: ClientMemory): Promise<Buffer | SockJSError> {
-    return readBody(this.#request, limits, memory);
+    return readBody(this.request, this.request.headers['content-length'], limits, memory);
   }
 
   respond(status: number, headers: HeaderList, body?: Payload): void {
     if (this.isHandled) return;
     const response = this.#openResponse();
-    if (!countResponse(this.#request, response)) return this.abort();
+    if (!countResponse(this.request, response)) return this.abort();
+    dropUnreadBody(this.request);
     if (body === undefined) {
       if (status !== 204 && status !== 304) headers.push('Content-Length', '0');
       writeHead(response, status, headers);
@@ -171,7 +173,7 @@ export class NodeExchange implements Exchange {
   startStream(headers: HeaderList, status = 200): void {
     if (this.isHandled) return;
     const response = this.#openResponse();
-    if (!countResponse(this.#request, response)) return this.abort();
+    if (!countResponse(this.request, response)) return this.abort();
     response.on('drain', () => this.#onDrain());
     writeHead(response, status, headers);
   }
@@ -180,7 +182,7 @@ export class NodeExchange implements Exchange {
     if (this.isDisconnected) return;
     if (this.#write(chunk)) return;
     this.#watchProgress();
-    if (this.#isFlowing) this.#request.socket.once('drain', () => this.#onDrain());
+    if (this.#isFlowing) this.request.socket.once('drain', () => this.#onDrain());
   }
 
   end(): void {
@@ -190,17 +192,21 @@ export class NodeExchange implements Exchange {
   }
 
   abort(): void {
-    this.#request.socket.destroy();
+    this.request.socket.destroy();
   }
 
   listen(listener: ResponseListener): void {
     const response = this.#openResponse();
     this.#listener = listener;
     this.#watchClose(response);
+    dropUnreadBody(this.request);
   }
 
+  /** Does nothing: Node stops reading the socket, which is only this request's. */
+  delayBody(): void {}
+
   watchDisconnect(memory: ClientMemory, callback: () => void): () => void | Promise<void> {
-    const { socket } = this.#request;
+    const { socket } = this.request;
     if (this.#response === undefined) return watchUpgradedSocket(socket, memory, callback);
     socket.setMaxListeners(0); // A connection may have many pipelined requests.
     socket.on('close', callback);
@@ -236,6 +242,7 @@ export class NodeExchange implements Exchange {
 
   #onWritten(response: ServerResponse): void {
     this.#pendingWrites -= 1;
+    freeHead(response);
     this.#isFlowing = this.#pendingWrites === 0 && isChunked(response) && !isWriteWrapped(response);
   }
 
@@ -257,7 +264,7 @@ export class NodeExchange implements Exchange {
     if (response.socket !== null) return;
     // The response is queued behind others of its connection. Node discards it if the next request is an upgrade, so
     // the end of the connection has to be watched too.
-    const { socket } = this.#request;
+    const { socket } = this.request;
     const onSocketClose = (): void => this.#onClose(response);
     socket.setMaxListeners(0);
     socket.on('close', onSocketClose);
@@ -279,7 +286,7 @@ export class NodeExchange implements Exchange {
         response.once('socket', () => this.#watchProgress());
       return;
     }
-    this.#watchdog ??= new WriteWatchdog(this.#request.socket, this.#writeLimits, () => {
+    this.#watchdog ??= new WriteWatchdog(this.request.socket, this.#writeLimits, () => {
       if (this.#listener === undefined) this.abort();
       else this.#listener.onWriteTimeout();
     });
@@ -287,6 +294,6 @@ export class NodeExchange implements Exchange {
   }
 
   #openResponse(): ServerResponse {
-    return (this.#response ??= createResponse(this.#request));
+    return (this.#response ??= createResponse(this.request));
   }
 }

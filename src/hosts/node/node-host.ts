@@ -21,7 +21,7 @@ import { clearIdleTimeout, setNoDelay } from './connection-stream.ts';
 import { type MountedRequest, targetOfMounted } from './mounted-target.ts';
 import { NodeExchange } from './node-exchange.ts';
 import { hasPendingResponse } from './node-internals.ts';
-import { NodeWebSocket } from './node-websocket.ts';
+import { createWebSocket, negotiateUpgrade } from './upgrade.ts';
 
 /** Interval at which Node checks for late requests, on servers that `listen` creates. Node's default is 30 s. */
 const CHECK_INTERVAL_MS = 5000;
@@ -32,10 +32,12 @@ function sha1(text: string): string {
   return createHash('sha1').update(text).digest('base64');
 }
 
+/** @param extension permessage-deflate with its parameters, if it was negotiated */
 function accept(
   request: IncomingMessage,
   head: Buffer,
   settings: HostSettings,
+  extension: string | undefined,
   memory: ClientMemory,
 ): WebSocketConnection {
   const { socket } = request;
@@ -44,15 +46,15 @@ function accept(
   if (head.length > 0) socket.unshift(head);
   socket.cork(); // The first frame is sent together with the handshake.
   process.nextTick(() => socket.uncork());
-  socket.write(acceptHandshake(request, sha1));
-  return new NodeWebSocket(socket, settings, memory);
+  socket.write(acceptHandshake(request, sha1, extension));
+  return createWebSocket(socket, settings, extension, memory);
 }
 
 function upgradeOf(request: IncomingMessage, head: Buffer, settings: HostSettings): Upgrade {
   if (!isWebSocketRequest(request)) return NO_UPGRADE;
-  const refusal = checkHandshake(request);
-  if (refusal !== undefined) return { type: 'refused', refusal };
-  return { type: 'websocket', accept: (memory) => accept(request, head, settings, memory) };
+  return negotiateUpgrade(request, checkHandshake(request), settings, (extension, memory) =>
+    accept(request, head, settings, extension, memory),
+  );
 }
 
 /**
@@ -140,8 +142,18 @@ function checkArguments(request: unknown, other: unknown, method: 'writeHead' | 
   );
 }
 
+/** Returns the target of a request whose path the application has chosen. Its query is that of the request. */
+function targetAt(
+  path: string,
+  { url = '' }: IncomingMessage,
+  prefix: string,
+): RequestTarget | undefined {
+  return stripPrefix({ path, query: splitTarget(url).query }, prefix);
+}
+
 /**
  * Handles a request if it is below the router's prefix, also in middleware that is mounted at a path.
+ * @param path path instead of that of the request
  * @returns false if it is not, and the request is unchanged
  * @throws SockJSError `ERR_ARGUMENT` for arguments of another type
  */
@@ -149,9 +161,12 @@ export function handleRequest(
   handler: ExchangeHandler,
   request: MountedRequest,
   response: ServerResponse,
+  path?: string,
 ): boolean {
   checkArguments(request, response, 'writeHead');
-  const target = targetOfMounted(request, handler.prefix);
+  const { prefix } = handler;
+  const target =
+    path === undefined ? targetOfMounted(request, prefix) : targetAt(path, request, prefix);
   if (target === undefined) return false;
   if (request.httpVersionMajor > 1) {
     const exchange = new NodeExchange(request, response, target, handler.settings, NO_UPGRADE);
@@ -162,6 +177,7 @@ export function handleRequest(
 
 /**
  * Handles an upgrade if it is below the router's prefix.
+ * @param path path instead of that of the request
  * @returns false if it is not, and the request is unchanged
  */
 export function handleUpgrade(
@@ -169,9 +185,10 @@ export function handleUpgrade(
   request: IncomingMessage,
   socket: Duplex,
   head: Buffer,
+  path: string = splitTarget(request.url ?? '').path,
 ): boolean {
   checkArguments(request, socket, 'write');
-  const target = stripPrefix(splitTarget(request.url ?? ''), handler.prefix);
+  const target = targetAt(path, request, handler.prefix);
   if (target === undefined) return false;
   serveUpgrade(handler, request, socket, head, target);
   return true;

@@ -1,8 +1,10 @@
 /** Uses of undocumented parts of Node, and no others. `node-internals.test.ts` runs on every supported Node line. */
 import { EventEmitter } from 'node:events';
-import { IncomingMessage, type Server, ServerResponse, createServer } from 'node:http';
+import { IncomingMessage, ServerResponse, createServer } from 'node:http';
 import type { Socket } from 'node:net';
-import { bytesWritten, destroySoon } from './connection-stream.ts';
+import type { Readable } from 'node:stream';
+import type { AttachableServer } from '../../http/server-host.ts';
+import { type ConnectionStream, bytesWritten, destroySoon } from './connection-stream.ts';
 import { overrideMethod } from './override-method.ts';
 
 /**
@@ -42,6 +44,11 @@ export function isChunked(response: ServerResponse): boolean {
   return response.chunkedEncoding;
 }
 
+/** Frees the text of a head that was sent, which Node keeps until the response ends. It only has to stay a text. */
+export function freeHead(response: ServerResponse): void {
+  if (typeof Reflect.get(response, '_header') === 'string') Reflect.set(response, '_header', ' ');
+}
+
 type Emit = (event: string, ...args: unknown[]) => boolean;
 
 /** Counters of a socket's handle in libuv. */
@@ -60,11 +67,41 @@ function isSocketHandle(value: unknown): value is SocketHandle {
 }
 
 /** Returns the bytes that the system has taken, including parts of an unfinished write if Node counts them. */
-export function bytesTaken(socket: Socket): number {
+export function bytesTaken(socket: ConnectionStream): number {
   const handle: unknown = Reflect.get(socket, '_handle');
   if (isSocketHandle(handle)) return handle.bytesWritten - handle.writeQueueSize;
   // Not every stream counts its bytes. Without a counter, fewer buffered bytes are progress.
   return (bytesWritten(socket) ?? 0) - socket.writableLength;
+}
+
+/** Returns the bytes that were passed to the system or to TLS, and not taken. The socket of HTTP/2 has no others. */
+export function bytesQueued(socket: Socket): number {
+  const handle: unknown = Reflect.get(socket, '_handle');
+  return isSocketHandle(handle) ? handle.writeQueueSize : 0;
+}
+
+interface ReadableBuffer {
+  readonly buffer: { readonly length: number };
+  /** Chunks at the start that were read. */
+  readonly bufferIndex?: number;
+}
+
+function isReadableBuffer(value: unknown): value is ReadableBuffer {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    'buffer' in value &&
+    typeof value.buffer === 'object' &&
+    value.buffer !== null &&
+    'length' in value.buffer &&
+    typeof value.buffer.length === 'number'
+  );
+}
+
+/** Returns the number of chunks that wait for their reader, or 0 on runtimes that do not tell. */
+export function chunksBuffered(stream: Readable): number {
+  const state: unknown = Reflect.get(stream, '_readableState');
+  return isReadableBuffer(state) ? state.buffer.length - (state.bufferIndex ?? 0) : 0;
 }
 
 /** Node's own listeners for a new connection, which parse HTTP. */
@@ -74,7 +111,7 @@ const CONNECTION_LISTENERS = createServer().listeners('connection');
  * Lets Node parse a connection as if it were new. Only Node's own listeners are called: listeners of the application
  * have already handled the connection.
  */
-export function serveConnection(server: Server, socket: Socket): void {
+export function serveConnection(server: AttachableServer, socket: Socket): void {
   for (const listener of CONNECTION_LISTENERS) Reflect.apply(listener, server, [socket]);
 }
 
@@ -90,7 +127,7 @@ export interface ForcedUpgrades {
  * @param mustEmit returns whether an upgrade is emitted even if `shouldUpgradeCallback` of the application rejects it
  */
 export function forceUpgrades(
-  server: Server,
+  server: AttachableServer,
   mustEmit: (request: IncomingMessage) => boolean,
 ): ForcedUpgrades {
   const count = overrideMethod(server, 'listenerCount', (args, callOriginal) => {
@@ -115,7 +152,7 @@ export function forceUpgrades(
 }
 
 /** Returns `emit` of the server's prototype if a tracer has replaced it, otherwise undefined. */
-export function tracingEmit(server: Server): Emit | undefined {
+export function tracingEmit(server: AttachableServer): Emit | undefined {
   const prototype: object & { readonly emit?: Emit } = Reflect.getPrototypeOf(server) ?? {};
   const { emit } = prototype;
   return emit === EventEmitter.prototype.emit ? undefined : emit;
@@ -124,7 +161,7 @@ export function tracingEmit(server: Server): Emit | undefined {
 /** Handles an event inside the `emit` of a tracer, so that the tracer sees it. Listeners of the server are not called. */
 export function emitToTracer(
   emit: Emit,
-  server: Server,
+  server: AttachableServer,
   event: string,
   args: readonly unknown[],
   handle: () => void,

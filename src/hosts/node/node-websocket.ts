@@ -1,4 +1,3 @@
-import type { Socket } from 'node:net';
 import { CLOSE_REASONS } from '../../base/close-reasons.ts';
 import { Deadline } from '../../base/deadline.ts';
 import type { ClientMemory, MemoryReservation } from '../../base/memory-budget.ts';
@@ -19,12 +18,13 @@ import {
   encodeTextHead,
 } from '../../websocket/frame-encoder.ts';
 import {
-  type ParserErrorCode,
+  type ParserFault,
   type WsFrameListener,
   WsFrameParser,
 } from '../../websocket/frame-parser.ts';
-import { bytesRead, destroySoon } from './connection-stream.ts';
-import { type SocketListener, listenToSocket } from './socket-listener.ts';
+import { type UnderlyingStream, bytesRead, destroySoon } from './connection-stream.ts';
+import { listenToSocket } from './socket-listener.ts';
+import type { SocketListener } from './websocket-stream.ts';
 import { WriteWatchdog } from './write-watchdog.ts';
 
 /** Time a misbehaving client has to close after our close frame. */
@@ -33,18 +33,16 @@ const CLOSE_TIMEOUT_MS = 2000;
 /** Close code of a connection that was lost without a close frame: RFC 6455, section 7.4.1. */
 const ABNORMAL_CLOSURE = 1006;
 
-const PARSER_FAULTS = {
-  1002: 'invalidFrame',
-  1007: 'invalidUtf8',
-  1009: 'messageTooLarge',
-} as const satisfies Readonly<Record<ParserErrorCode, WebSocketFault>>;
-
-/** Implements `WebSocketConnection` with a `net.Socket`: WebSocket frames, limits and the closing handshake. */
+/**
+ * Implements `WebSocketConnection` with a socket or another stream: WebSocket frames, limits and the closing handshake.
+ * Without compression, which a subclass adds.
+ */
 export class NodeWebSocket implements WebSocketConnection, WsFrameListener, SocketListener {
-  readonly #socket: Socket;
+  /** For code that knows the host. */
+  readonly socket: UnderlyingStream;
+  protected readonly parser: WsFrameParser;
   readonly #settings: HostSettings;
   readonly #memory: ClientMemory;
-  readonly #parser: WsFrameParser;
   #listener: WebSocketListener | undefined;
   #watchdog: WriteWatchdog | undefined;
   #bytesParsed = 0;
@@ -63,25 +61,31 @@ export class NodeWebSocket implements WebSocketConnection, WsFrameListener, Sock
   #code = ABNORMAL_CLOSURE;
   #reason = '';
 
-  constructor(socket: Socket, settings: HostSettings, memory: ClientMemory) {
-    this.#socket = socket;
+  /** @param allowsCompression whether the client may send compressed messages */
+  constructor(
+    socket: UnderlyingStream,
+    settings: HostSettings,
+    memory: ClientMemory,
+    allowsCompression = false,
+  ) {
+    this.socket = socket;
     this.#settings = settings;
     this.#memory = memory;
-    this.#parser = new WsFrameParser(settings.maxMessageBytes, this);
+    this.parser = new WsFrameParser(settings.maxMessageBytes, this, allowsCompression);
     listenToSocket(socket, this);
     socket.resume(); // The socket is paused if a decision was pending.
   }
 
   get bufferedBytes(): number {
-    return this.#socket.writableLength;
+    return this.socket.writableLength;
   }
 
   get writable(): boolean {
-    return !this.#isClosing && !this.#socket.writableNeedDrain;
+    return !this.#isClosing && !this.socket.writableNeedDrain;
   }
 
-  get bytesReceived(): number {
-    return bytesRead(this.#socket) ?? this.#bytesParsed;
+  get bytesReceived(): number | undefined {
+    return bytesRead(this.socket) ?? this.#bytesParsed;
   }
 
   listen(listener: WebSocketListener): void {
@@ -89,35 +93,35 @@ export class NodeWebSocket implements WebSocketConnection, WsFrameListener, Sock
   }
 
   sendText(text: Payload): void {
-    if (typeof text === 'string') return this.#write(encodeText(text));
-    this.#socket.cork();
-    this.#write(encodeTextHead(payloadLength(text)));
-    for (const piece of text) this.#write(piece);
-    this.#socket.uncork();
+    if (typeof text === 'string') return this.write(encodeText(text));
+    this.socket.cork();
+    this.write(encodeTextHead(payloadLength(text)));
+    for (const piece of text) this.write(piece);
+    this.socket.uncork();
   }
 
   sendBinary(data: Uint8Array): void {
-    this.#write(encodeBinary(data));
+    this.write(encodeBinary(data));
   }
 
   ping(text?: string): void {
-    this.#write(text === undefined ? PING_FRAME : encodePingWithText(text));
+    this.write(text === undefined ? PING_FRAME : encodePingWithText(text));
   }
 
   cork(): void {
-    this.#socket.cork();
+    this.socket.cork();
   }
 
   uncork(): void {
-    this.#socket.uncork();
+    this.socket.uncork();
   }
 
   pause(): void {
-    this.#socket.pause();
+    this.socket.pause();
   }
 
   resume(): void {
-    this.#socket.resume();
+    this.socket.resume();
   }
 
   close(code: number, reason: string): void {
@@ -137,23 +141,28 @@ export class NodeWebSocket implements WebSocketConnection, WsFrameListener, Sock
       this.#finishWriting();
       this.#sendClose(code, reason);
     }
-    this.#socket.end();
-    this.#closeDeadline ??= new Deadline(CLOSE_TIMEOUT_MS, () => this.#socket.destroy());
+    this.socket.end();
+    this.#closeDeadline ??= new Deadline(CLOSE_TIMEOUT_MS, () => this.socket.destroy());
     if (isFirst) this.#listener?.onFault(fault);
   }
 
   abort(): void {
-    this.#socket.uncork(); // Sends the written bytes that the system takes at once.
-    this.#socket.destroy();
+    this.socket.uncork(); // Sends the written bytes that the system takes at once.
+    this.socket.destroy();
   }
 
   // Events of the socket
 
   onSocketData(chunk: Buffer): void {
     this.#bytesParsed += chunk.length;
-    this.#parser.push(chunk);
-    if (this.#parser.framesWithoutMessage !== this.#countedFrames) this.#countFrames();
-    if (this.#parser.bufferedBytes > 0 || this.#reservation !== undefined) this.#countIncomplete();
+    this.parser.push(chunk);
+    this.countInput();
+  }
+
+  /** Counts what the parser has read, in the rate limit and the memory budget. */
+  protected countInput(): void {
+    if (this.parser.framesWithoutMessage !== this.#countedFrames) this.#countFrames();
+    if (this.parser.bufferedBytes > 0 || this.#reservation !== undefined) this.#countIncomplete();
   }
 
   onSocketDrain(): void {
@@ -197,18 +206,18 @@ export class NodeWebSocket implements WebSocketConnection, WsFrameListener, Sock
     this.#endSocket();
   }
 
-  onError(code: ParserErrorCode): void {
-    this.fail(PARSER_FAULTS[code]);
+  onError(fault: ParserFault): void {
+    this.fail(fault);
   }
 
   #countFrames(): void {
-    const { framesWithoutMessage } = this.#parser;
+    const { framesWithoutMessage } = this.parser;
     const count = framesWithoutMessage - this.#countedFrames;
     this.#countedFrames = framesWithoutMessage;
     // The replies to the messages of the chunk are in the same write.
-    this.#socket.cork();
+    this.socket.cork();
     this.#sendPong();
-    queueMicrotask(() => this.#socket.uncork());
+    queueMicrotask(() => this.socket.uncork());
     this.#listener?.onFrames(count);
   }
 
@@ -216,7 +225,7 @@ export class NodeWebSocket implements WebSocketConnection, WsFrameListener, Sock
   #sendPong(): void {
     const ping = this.#ping;
     this.#ping = undefined;
-    if (ping !== undefined && this.writable) this.#write(encodePong(ping));
+    if (ping !== undefined && this.writable) this.write(encodePong(ping));
   }
 
   /** Sends what the application has sent until now, since nothing may follow a close frame. */
@@ -230,21 +239,21 @@ export class NodeWebSocket implements WebSocketConnection, WsFrameListener, Sock
   #endSocket(): void {
     this.#isClosing = true;
     if (this.bufferedBytes > 0) this.#watchProgress();
-    destroySoon(this.#socket);
+    destroySoon(this.socket);
   }
 
   #sendClose(code: number, reason: string): void {
-    this.#write(encodeClose(code, reason));
+    this.write(encodeClose(code, reason));
     this.#isClosing = true;
   }
 
-  #write(bytes: Buffer): void {
-    if (this.#isClosing || !this.#socket.writable) return;
-    if (!this.#socket.write(bytes)) this.#watchProgress();
+  protected write(bytes: Buffer): void {
+    if (this.#isClosing || !this.socket.writable) return;
+    if (!this.socket.write(bytes)) this.#watchProgress();
   }
 
   #watchProgress(): void {
-    this.#watchdog ??= new WriteWatchdog(this.#socket, this.#settings, () => {
+    this.#watchdog ??= new WriteWatchdog(this.socket, this.#settings, () => {
       this.#listener?.onWriteTimeout();
     });
     this.#watchdog.start();
@@ -252,7 +261,7 @@ export class NodeWebSocket implements WebSocketConnection, WsFrameListener, Sock
 
   /** Counts the bytes of an incomplete message in the budget, and limits its time. */
   #countIncomplete(): void {
-    const { bufferedBytes, messages } = this.#parser;
+    const { bufferedBytes, messages } = this.parser;
     if (bufferedBytes === 0) return this.#releaseIncomplete();
     if (this.#messageDeadline === undefined) {
       const { bodyTimeout } = this.#settings;
@@ -274,13 +283,13 @@ export class NodeWebSocket implements WebSocketConnection, WsFrameListener, Sock
   }
 
   #onMessageTimeout(): void {
-    // A paused socket is a delay of the server, not of the client.
-    if (this.#socket.isPaused()) this.#messageDeadline?.restart();
+    // A paused socket or parser is a delay of the server, not of the client.
+    if (this.socket.isPaused() || this.parser.isWaiting) this.#messageDeadline?.restart();
     else this.#failIncomplete('messageTimeout');
   }
 
   #failIncomplete(fault: WebSocketFault): void {
-    this.#parser.stop();
+    this.parser.stop();
     this.#releaseIncomplete();
     this.fail(fault);
   }

@@ -1,9 +1,10 @@
-import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { ExchangeHandler, HostSettings } from '../../http/exchange.ts';
 import { type FoundRouter, PrefixTable, splitTarget } from '../../http/prefix.ts';
-import type { ServerHost } from '../../http/server-host.ts';
+import type { OperatorWarning } from '../../http/operator-warnings.ts';
+import type { AttachableServer, ServerHost } from '../../http/server-host.ts';
 import { isWebSocketRequest } from '../../websocket/handshake.ts';
 import { isHttpServer } from '../explain-server.ts';
 import { closeIdleConnection, serveRequest, serveUnknown, serveUpgrade } from './node-host.ts';
@@ -26,7 +27,8 @@ const UPGRADE_HEADERS = new Set(['upgrade', 'http2-settings', 'connection']);
 const DEFAULT_MAX_HEADERS = 1000;
 
 /** Returns whether Node may have dropped headers beyond its limit, among them the length of the body. */
-function mayLackHeaders({ rawHeaders }: IncomingMessage, { maxHeadersCount }: Server): boolean {
+function mayLackHeaders({ rawHeaders }: IncomingMessage, server: AttachableServer): boolean {
+  const maxHeadersCount = 'maxHeadersCount' in server ? server.maxHeadersCount : undefined;
   const limit = maxHeadersCount ?? DEFAULT_MAX_HEADERS;
   return limit > 0 && rawHeaders.length >= 2 * limit;
 }
@@ -59,27 +61,27 @@ function serveFound(
  * and upgrades below a router's prefix do not reach the application's listeners. These are unchanged, and may be added
  * before or after. Detaching the last router restores the server.
  */
-class ServerAttachment {
-  readonly #server: Server;
+export class ServerAttachment {
+  protected readonly server: AttachableServer;
   readonly #routers = new PrefixTable<ExchangeHandler>();
   readonly #emit: MethodOverride;
   readonly #upgrades: ForcedUpgrades;
   /** Settings for requests below no prefix. */
-  #settings: HostSettings | undefined;
+  protected settings: HostSettings | undefined;
 
-  constructor(server: Server) {
-    this.#server = server;
-    this.#emit = overrideMethod(server, 'emit', (args) => this.#interceptEmit(args));
+  constructor(server: AttachableServer) {
+    this.server = server;
+    this.#emit = overrideMethod(server, 'emit', (args) => this.interceptEmit(args));
     this.#upgrades = forceUpgrades(
       server,
-      (request) => isWebSocketRequest(request) && this.#find(request) !== undefined,
+      (request) => isWebSocketRequest(request) && this.find(request.url) !== undefined,
     );
   }
 
   /** @throws SockJSError `ERR_ATTACHED` if a router with this prefix is attached */
   add(router: ExchangeHandler): void {
     this.#routers.add(router);
-    this.#settings = router.settings;
+    this.settings = router.settings;
   }
 
   /** Removes a router. Returns true if it was the last one, and the server is restored. */
@@ -91,11 +93,11 @@ class ServerAttachment {
     return true;
   }
 
-  #find(request: IncomingMessage): FoundRouter<ExchangeHandler> | undefined {
-    return this.#routers.find(splitTarget(request.url ?? ''));
+  protected find(url: string | undefined): FoundRouter<ExchangeHandler> | undefined {
+    return this.#routers.find(splitTarget(url ?? ''));
   }
 
-  #interceptEmit(args: readonly unknown[]): unknown {
+  protected interceptEmit(args: readonly unknown[]): unknown {
     const [event] = args;
     if (event === 'request' || event === 'checkContinue') return this.#onRequest(event, args);
     if (event === 'upgrade') return this.#onUpgrade(args);
@@ -106,27 +108,34 @@ class ServerAttachment {
   #onRequest(event: string, args: readonly unknown[]): unknown {
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the arguments that Node documents for this event
     const [, request, response] = args as [string, IncomingMessage, ServerResponse];
-    const found = this.#find(request);
+    const found = this.find(request.url);
     if (found !== undefined) {
-      const emit = tracingEmit(this.#server);
+      const emit = tracingEmit(this.server);
       if (emit === undefined) serveFound(found, event, request, response);
       else {
-        emitToTracer(emit, this.#server, event, [request, response], () =>
+        emitToTracer(emit, this.server, event, [request, response], () =>
           serveFound(found, event, request, response),
         );
       }
-      return true;
+    } else if (!this.emitToListeners(args) && this.settings !== undefined) {
+      serveUnknown(this.settings, request, response);
     }
-    const hasListener = this.#server.listenerCount(event) > 0;
-    // Another copy of this library may handle the request without a listener.
-    if (this.#emit.callOriginal(args) === true || hasListener) return true;
-    if (this.#settings !== undefined) serveUnknown(this.#settings, request, response);
     return true;
   }
 
+  /** Returns false if the event has no listener, and no other copy of this library, which needs none, handles it. */
+  protected emitToListeners(args: readonly unknown[]): boolean {
+    const hasListener = this.server.listenerCount(String(args[0])) > 0;
+    return this.#emit.callOriginal(args) === true || hasListener;
+  }
+
+  /** Logs a warning for the operator, once. */
+  protected warn(warning: OperatorWarning): void {
+    this.#routers.first?.warn(warning);
+  }
+
   #onTimeout(args: readonly unknown[]): unknown {
-    const hasListener = this.#server.listenerCount('timeout') > 0;
-    if (this.#emit.callOriginal(args) === true || hasListener) return true;
+    if (this.emitToListeners(args)) return true;
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the argument that Node documents for this event
     closeIdleConnection(args[1] as Socket);
     return true;
@@ -141,13 +150,13 @@ class ServerAttachment {
       socket.destroy();
       return true;
     }
-    const found = this.#find(request);
+    const found = this.find(request.url);
     if (found !== undefined && isWebSocketRequest(request)) {
       serveUpgrade(found.router, request, socket, head, found.target);
     } else if (found === undefined && this.#upgrades.hasListener()) {
       const expectUse = watchUpgrade(request.socket);
       this.#emit.callOriginal(args);
-      expectUse(() => this.#routers.first?.warn('upgradeUnhandled'));
+      expectUse(() => this.warn('upgradeUnhandled'));
     } else {
       this.#serveAsRequest(request, head);
     }
@@ -161,33 +170,33 @@ class ServerAttachment {
    */
   #serveAsRequest(request: IncomingMessage, head: Buffer): void {
     const { socket } = request;
-    if (mayLackHeaders(request, this.#server)) {
+    if (mayLackHeaders(request, this.server)) {
       socket.destroy();
       return;
     }
     socket.unshift(Buffer.concat([headWithoutUpgrade(request), head]));
-    serveConnection(this.#server, socket);
+    serveConnection(this.server, socket);
     socket.off('error', ignore); // Node has its own listener again.
   }
 }
 
-const attachments = new WeakMap<Server, ServerAttachment>();
-
-function attachmentOf(server: Server): ServerAttachment {
-  let attachment = attachments.get(server);
-  if (attachment === undefined) {
-    attachment = new ServerAttachment(server);
-    attachments.set(server, attachment);
-  }
-  return attachment;
+/** Creates a host whose servers have attachments of a class. */
+export function createServerHost(
+  Attachment: new (server: AttachableServer) => ServerAttachment,
+  accepts: (server: unknown) => boolean,
+): ServerHost {
+  const attachments = new WeakMap<AttachableServer, ServerAttachment>();
+  return {
+    accepts,
+    attach(server, router) {
+      const attachment = attachments.get(server) ?? new Attachment(server);
+      attachments.set(server, attachment);
+      attachment.add(router);
+    },
+    detach(server, router) {
+      if (attachments.get(server)?.remove(router) === true) attachments.delete(server);
+    },
+  };
 }
 
-export const NODE_SERVER_HOST: ServerHost = {
-  accepts: isHttpServer,
-  attach(server, router) {
-    attachmentOf(server).add(router);
-  },
-  detach(server, router) {
-    if (attachments.get(server)?.remove(router) === true) attachments.delete(server);
-  },
-};
+export const NODE_SERVER_HOST: ServerHost = createServerHost(ServerAttachment, isHttpServer);

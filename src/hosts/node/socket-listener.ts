@@ -1,15 +1,8 @@
-import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import type { SocketListener, WebSocketStream } from './websocket-stream.ts';
 
-/** Receives the events of a socket. */
-export interface SocketListener {
-  onSocketData(chunk: Buffer): void;
-  onSocketDrain(): void;
-  onSocketEnd(): void;
-  onSocketClose(): void;
-}
-
-declare module 'node:net' {
-  interface Socket {
+declare module 'node:stream' {
+  interface Duplex {
     [LISTENER]?: SocketListener;
   }
 }
@@ -17,7 +10,8 @@ declare module 'node:net' {
 const LISTENER = Symbol('SocketListener');
 
 /** Sets the listener of a socket. All sockets share four functions, since closures would take half a kilobyte for each. */
-export function listenToSocket(socket: Socket, listener: SocketListener): void {
+export function listenToSocket(socket: Duplex | WebSocketStream, listener: SocketListener): void {
+  if ('listen' in socket) return socket.listen(listener);
   socket[LISTENER] = listener;
   socket.on('data', onData);
   socket.on('drain', onDrain);
@@ -25,18 +19,18 @@ export function listenToSocket(socket: Socket, listener: SocketListener): void {
   socket.on('close', onClose);
 }
 
-function onData(this: Socket, chunk: Buffer): void {
+function onData(this: Duplex, chunk: Buffer): void {
   this[LISTENER]?.onSocketData(chunk);
 }
 
-function onDrain(this: Socket): void {
+function onDrain(this: Duplex): void {
   this[LISTENER]?.onSocketDrain();
 }
 
-function onEnd(this: Socket): void {
+function onEnd(this: Duplex): void {
   this[LISTENER]?.onSocketEnd();
 }
 
-function onClose(this: Socket): void {
+function onClose(this: Duplex): void {
   this[LISTENER]?.onSocketClose();
 }

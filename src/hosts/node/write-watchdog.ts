@@ -1,12 +1,12 @@
-import type { Socket } from 'node:net';
 import { OutputWatchdog, type WriteLimits } from '../../http/output-watchdog.ts';
+import type { UnderlyingStream } from './connection-stream.ts';
 import { bytesTaken } from './node-internals.ts';
 
 /** Watches the output of a socket. */
 export class WriteWatchdog extends OutputWatchdog {
-  constructor(socket: Socket, limits: WriteLimits, onTimeout: () => void) {
+  constructor(socket: UnderlyingStream, limits: WriteLimits, onTimeout: () => void) {
     const output = {
-      bytesTaken: (): number => bytesTaken(socket),
+      bytesTaken: (): number => ('bytesTaken' in socket ? socket.bytesTaken : bytesTaken(socket)),
       bytesBuffered: (): number => socket.writableLength,
     };
     super(output, limits, onTimeout);

@@ -282,7 +282,7 @@ for (const name of ['handle', 'middleware'] as const) {
     assert.equal(router.stats.dump().refused.httpVersion, 2);
     assert.equal(await requestOverHttp2(t, port, '/other'), '200 own');
     const [warning, ...others] = logger.take().filter(({ level }) => level === 'warn');
-    assert.match(warning?.line ?? '', /HTTP\/2 request with 505.*node:https/);
+    assert.match(warning?.line ?? '', /HTTP\/2 request with 505.*attach\(server\)/);
     assert.deepEqual(others, []);
     const target = { port, tls: { ca: certificate.cert } };
     assert.equal((await httpRequest(target, { path: '/echo' })).status, 200);

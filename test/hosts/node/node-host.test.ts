@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { connect } from 'node:net';
 import { test } from 'node:test';
 import { encodeRequest, httpRequest } from '../../../testkit/raw-http.ts';
+import { resetSocket } from '../../../testkit/reset-socket.ts';
 import { startRouter } from '../../../testkit/server.ts';
 import { WEBSOCKET, XHR, openRequest } from '../../../testkit/transports.ts';
 
@@ -21,7 +22,7 @@ for (const transport of [XHR, WEBSOCKET]) {
         const socket = connect(port, '127.0.0.1');
         socket.on('error', () => {});
         socket.on('close', resolve);
-        socket.write(encodeRequest(openRequest(transport)), () => socket.resetAndDestroy());
+        socket.write(encodeRequest(openRequest(transport)), () => resetSocket(socket));
       });
       accepted += 1;
     }

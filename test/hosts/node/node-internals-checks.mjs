@@ -10,6 +10,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { Server, createServer } from 'node:http';
 import { connect, createServer as createTcpServer } from 'node:net';
+import { Readable } from 'node:stream';
 import { pathToFileURL } from 'node:url';
 
 const TIMEOUT_MS = 10_000;
@@ -207,6 +208,37 @@ export const CHECKS = {
     }
   },
 
+  'freeHead frees the head of a response that goes on': async (internals) => {
+    let taken;
+    const server = createServer((_request, response) => {
+      response.writeHead(200, { 'X-Long': 'x'.repeat(1000) });
+      taken = new Promise((resolve) => {
+        response.write('first', () => {
+          assert.ok(Reflect.get(response, '_header').includes('X-Long'));
+          internals.freeHead(response);
+          resolve(response);
+        });
+      });
+    });
+    await withServer(server, async (client) => {
+      client.send(...PLAIN);
+      await client.receives('first');
+      const response = await taken;
+      assert.ok(Reflect.get(response, '_header').length < 10);
+      assert.equal(response.headersSent, true);
+      assert.equal(response.statusCode, 200);
+      assert.throws(() => response.writeHead(500), { code: 'ERR_HTTP_HEADERS_SENT' });
+      response.write('second');
+      response.end('third');
+      await client.receives('third\r\n0\r\n\r\n');
+      assert.ok(client.text.includes('second'));
+      assert.equal(client.text.split('HTTP/1.1').length, 2);
+      // The connection serves another request.
+      client.send(...PLAIN);
+      await until(() => client.text.split('HTTP/1.1').length === 3, 'the next response');
+    });
+  },
+
   'bytesTaken counts parts of a write that has not finished': async (internals) => {
     await withServer(createTcpServer(), async (client, serverSocket) => {
       await until(() => serverSocket() !== undefined, 'the connection');
@@ -320,6 +352,17 @@ export const CHECKS = {
     server.emit('request');
     assert.deepEqual(calls, ['tracer', 'router', 'tracer', 'application']);
     assert.equal(internals.tracingEmit(createServer()), undefined);
+  },
+
+  'the number of chunks that a stream holds is known': (internals) => {
+    const stream = new Readable({ read() {} });
+    assert.equal(internals.chunksBuffered(stream), 0);
+    for (const chunk of ['a', 'b', 'c']) stream.push(chunk);
+    assert.equal(internals.chunksBuffered(stream), 3);
+    assert.equal(String(stream.read(1)), 'a');
+    assert.equal(internals.chunksBuffered(stream), 2);
+    while (stream.read() !== null);
+    assert.equal(internals.chunksBuffered(stream), 0);
   },
 };
 

@@ -1,17 +1,17 @@
-/** Limits of input: bytes, messages and time, each with its refusal. */
+/** Limits of input: bytes, messages and time, each with its refusal. Bodies that no handler reads. */
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { PROCESS_MEMORY_BUDGET } from '../../../src/base/memory-budget.ts';
 import { SockJSConnection, type SockJSSettings } from '../../../src/index.ts';
 import { AsyncQueue } from '../../../testkit/async-queue.ts';
 import { OPCODE, encodeFrame } from '../../../testkit/websocket-frames.ts';
-import { RawHttpConnection } from '../../../testkit/raw-http.ts';
+import { RawHttpConnection, httpConnection } from '../../../testkit/raw-http.ts';
 import { WS_TRANSPORTS, newSession } from '../../../testkit/transports.ts';
 import { openWebSocket } from '../../../testkit/raw-websocket.ts';
 import { poll, postBody, requestSession } from '../../../testkit/sockjs-http.ts';
 import { startRouter } from '../../../testkit/server.ts';
 import { testEach } from '../../../testkit/node-test.ts';
-import { until } from '../../../testkit/until.ts';
+import { deferred, until, within } from '../../../testkit/until.ts';
 
 /** Starts a router that collects messages in a queue, and opens a polling session. */
 async function serveOne(t: TestContext, settings: SockJSSettings) {
@@ -252,3 +252,20 @@ testEach(
     assert.equal(PROCESS_MEMORY_BUDGET.bytes, before);
   },
 );
+
+test('a client whose body no handler reads interrupts its session when it disconnects', async (t) => {
+  const closed = deferred<number>();
+  class Waiting extends SockJSConnection {
+    override onClose(code: number): void {
+      closed.resolve(code);
+    }
+  }
+  const { port } = await startRouter(t, {}, Waiting);
+  const client = httpConnection(t, port);
+  // Longer than the buffer of a request. Once that is full, Node does not read the connection.
+  const body = 'x'.repeat(3_000_000);
+  client.send({ method: 'POST', path: `${newSession()}/xhr_streaming`, body });
+  await client.readHead();
+  client.abort();
+  assert.equal(await within(closed.promise, 'the end of the session'), 1002);
+});

@@ -1,8 +1,9 @@
-/** A `NodeWebSocket` and its client on a real socket, without a handshake and without sessions. */
+/** A `NodeWebSocket`, with or without compression, and its client on a real socket, without a handshake and without sessions. */
 import { type Socket, createServer } from 'node:net';
 import type { TestContext } from 'node:test';
-import { MemoryBudget } from '../../../src/base/memory-budget.ts';
+import { type ClientMemory, MemoryBudget } from '../../../src/base/memory-budget.ts';
 import { type MemoryInput, clientMemory } from '../../base/client-memory.ts';
+import { CompressedWebSocket } from '../../../src/hosts/node/compressed-websocket.ts';
 import { NodeWebSocket } from '../../../src/hosts/node/node-websocket.ts';
 import type { HostSettings } from '../../../src/http/exchange.ts';
 import type {
@@ -21,6 +22,7 @@ import {
   type WsFrame,
   decodeClose,
   decodeText,
+  inflate,
   readServerFrame,
 } from '../../../testkit/websocket-frames.ts';
 import type { WsEvent } from '../../websocket/frame-recorder.ts';
@@ -65,7 +67,8 @@ class RecordingListener implements WebSocketListener {
   }
 }
 
-function eventOf({ opcode, payload }: WsFrame): WsEvent {
+function eventOf({ opcode, payload, isCompressed }: WsFrame): WsEvent {
+  if (isCompressed) return ['compressed', inflate(payload).toString()];
   if (opcode === OPCODE.text) return ['text', decodeText(payload)];
   if (opcode === OPCODE.binary) return ['binary', payload.toString('hex')];
   if (opcode === OPCODE.ping) return ['ping', payload.toString('hex')];
@@ -80,9 +83,9 @@ class FrameClient {
   /** Frames of the server in their order, and `end`. */
   readonly events: AsyncQueue<WsEvent> = new AsyncQueue('a frame or the end');
 
-  constructor(raw: RawConnection) {
+  constructor(raw: RawConnection, allowsCompression: boolean) {
     this.raw = raw;
-    void this.#read();
+    void this.#read(allowsCompression);
   }
 
   send(...frames: readonly Uint8Array[]): this {
@@ -90,9 +93,9 @@ class FrameClient {
     return this;
   }
 
-  async #read(): Promise<void> {
+  async #read(allowsCompression: boolean): Promise<void> {
     try {
-      for (;;) this.events.push(eventOf(await readServerFrame(this.raw)));
+      for (;;) this.events.push(eventOf(await readServerFrame(this.raw, allowsCompression)));
     } catch (error) {
       if (error instanceof ConnectionEndedError) this.events.push(['end']);
       else this.events.end(error instanceof Error ? error : new Error(String(error)));
@@ -112,6 +115,7 @@ export interface WebSocketPair {
 }
 
 const SETTINGS: HostSettings = {
+  compression: false,
   disableNagle: true,
   noKeepAlive: false,
   maxMessageBytes: 1_000_000,
@@ -119,6 +123,16 @@ const SETTINGS: HostSettings = {
   writeTimeout: 30_000,
   sendTimeLimit: 180_000,
 };
+
+function createWebSocket(
+  socket: Socket,
+  settings: HostSettings,
+  memory: ClientMemory,
+): NodeWebSocket {
+  const { compression } = settings;
+  if (compression === false) return new NodeWebSocket(socket, settings, memory);
+  return new CompressedWebSocket(socket, settings, memory, compression.threshold ?? 0);
+}
 
 /** @param head bytes that came with the upgrade */
 export async function webSocketPair(
@@ -135,12 +149,13 @@ export async function webSocketPair(
     t.after(() => socket.destroy());
     socket.on('error', () => {});
     if (head !== undefined) socket.unshift(Buffer.from(head));
-    const webSocket = new NodeWebSocket(socket, { ...SETTINGS, ...settings }, memory);
+    const webSocket = createWebSocket(socket, { ...SETTINGS, ...settings }, memory);
     webSocket.listen(listener);
     opened.push({ webSocket, socket });
   });
   t.after(() => server.close());
   const target = { port: await listen(server), allowHalfOpen: true };
-  const client = new FrameClient(rawConnection(t, target, { timeout: Infinity }));
+  const connection = rawConnection(t, target, { timeout: Infinity });
+  const client = new FrameClient(connection, (settings.compression ?? false) !== false);
   return { client, budget, listener, events: listener.events, ...(await opened.next()) };
 }

@@ -342,7 +342,9 @@ testEach(
   WS_TRANSPORTS,
   'a client that pings without reading fills no buffer',
   async (t, transport) => {
-    const { port, router, server } = await startRouter(t, {}, SockJSConnection);
+    // The rate limit would delay the pings.
+    const settings = { maxMessagesPerSecond: Infinity };
+    const { port, router, server } = await startRouter(t, settings, SockJSConnection);
     const { socket } = neverReadingClient(t, port, openRequest(transport));
     await until(() => router.stats.dump().sessionsActive === 1, 'it is there');
     const [connection] = router.connections;
