@@ -1,6 +1,7 @@
 /** RFC 6455 over a socket: both closing handshakes, pings, half-closed and lost connections, buffered frames. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
 import { CLOSE_REASONS } from '../../../src/base/close-reasons.ts';
 import { HELLO } from '../../websocket/frame-recorder.ts';
 import { webSocketPair } from './websocket-pair.ts';
@@ -22,12 +23,16 @@ async function blockedPair(
   return both;
 }
 
-/** Sends until the process buffers a frame. */
+/** Sends until the process buffers a frame that the system does not take later, for lack of CPU time. */
 async function fill(
   webSocket: { sendText(text: string): void },
   socket: { writableLength: number; writableNeedDrain: boolean },
 ): Promise<void> {
-  for (let count = 0; count < 10_000 && socket.writableLength === 0; count += 1) {
+  for (let count = 0; count < 10_000; count += 1) {
+    if (socket.writableLength > 0) {
+      await delay(200);
+      if (socket.writableLength > 0) break;
+    }
     webSocket.sendText(`${count} ${'x'.repeat(10_000)}`);
     if (count % 10 === 0) await new Promise(setImmediate);
   }
