@@ -223,7 +223,7 @@ function probe(runtime: Runtime): void {
       const session = newSession('/stalling');
       const client = await connect(t, transport, name, { session }).opened();
       client.pause();
-      await client.send('fill');
+      await client.send('stall');
       assert.equal(await closed(name), '1013 Client stopped reading');
     });
   }

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Program } from './process.ts';
-import { freePorts } from './server.ts';
+import { reservedPorts } from './server.ts';
 
 export interface EngineCommand {
   /** Program in the `PATH`. */
@@ -31,7 +31,7 @@ export class EngineProcess {
   }
 
   static async start(scheme: string, command: EngineCommand): Promise<EngineProcess> {
-    const [port = 0] = await freePorts(1);
+    const [port = 0] = await reservedPorts(1);
     const folder = await mkdtemp(join(tmpdir(), `sockjs-${scheme}-`));
     const server = new EngineProcess(command, scheme, port, folder);
     await server.start();

@@ -10,7 +10,7 @@ import { type SockJSSettings, SockJSConnection, SockJSRouter } from '../../src/i
 import { TEXTS } from './texts.ts';
 import { RecordingLogger } from '../../testkit/logger.ts';
 import { resetSocket } from '../../testkit/reset-socket.ts';
-import { listen, stop } from '../../testkit/server.ts';
+import { listen, reservedPorts, stop } from '../../testkit/server.ts';
 
 /** Close status for the message `close`. */
 export const CLOSE_STATUS = { code: 4321, reason: 'Until “tomorrow”' } as const;
@@ -113,7 +113,8 @@ export class Site {
         this.#sockets.add(socket);
         socket.once('close', () => this.#sockets.delete(socket));
       });
-    this.#port = await listen(this.#server, this.#port);
+    if (this.#port === 0) [this.#port = 0] = await reservedPorts(1);
+    await listen(this.#server, this.#port);
   }
 
   /** Resets every connection, as the end of the process does. */

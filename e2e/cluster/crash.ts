@@ -197,7 +197,7 @@ export function testCrashes(): void {
 
   /** Sessions of a stopped node, used by requests that reach other nodes. */
   test('a node that is stopped for 15 s counts as ended, and takes part again', async (t) => {
-    const site = await startSite(t);
+    const site = await startSite(t, { disconnectDelay: 20_000 });
     const [stopped, edge, other] = site.nodes;
     const clients = await openMixedClients(t, site);
     const waiting = newSession();

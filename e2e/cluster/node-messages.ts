@@ -11,6 +11,7 @@ export interface NodeOptions {
   readonly relayPort: number;
   /** Ports under which this node reaches the relay listeners of other nodes, by their own port. */
   readonly routes?: Readonly<Record<string, number>>;
+  readonly disconnectDelay: number;
 }
 
 /** Commands to a node. */

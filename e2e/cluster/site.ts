@@ -204,12 +204,14 @@ export interface SiteOptions {
   readonly engine?: NodeOptions['engine'];
   /** Connects the nodes to the engine without a relay, which would buffer what a node does not read. */
   readonly direct?: boolean;
+  /** In milliseconds. 5 s. */
+  readonly disconnectDelay?: number;
 }
 
 /** Starts a cluster, which is stopped at the end of the test. */
 export async function startSite(
   scope: TestScope,
-  { engine: engineName = 'redis', direct = false }: SiteOptions = {},
+  { engine: engineName = 'redis', direct = false, disconnectDelay = 5000 }: SiteOptions = {},
 ): Promise<ClusterSite> {
   const engine: EngineProcess = engineName === 'redis' ? await startRedis() : await startNats();
   scope.after(() => engine.close());
@@ -235,6 +237,7 @@ export async function startSite(
       port: ports[index] ?? 0,
       relayPort: ports[NAMES.length + index] ?? 0,
       routes,
+      disconnectDelay,
     });
     scope.after(() => node.stop());
     return node.ready();

@@ -325,7 +325,7 @@ function testDraining(site: Installation): void {
 
     a.rolling.broadcast(a.rolling.connections, 'last words');
     const expected = { code: 4444, reason: 'see you' };
-    const closed = a.rolling.close(expected);
+    const closed = a.rolling.close({ ...expected, timeout: 30_000 });
     for (const client of clients) {
       assert.equal(await client.next(), 'last words');
       assert.deepEqual(await client.closed(), { ...expected, wasClean: true });

@@ -31,6 +31,8 @@ export class ProxiedConnection extends SockJSConnection {
 }
 
 const BEHIND_A_PROXY: SockJSSettings = { trustedProxies: ['127.0.0.1'] };
+/** Its test lets a session wait for its next poll while other clients leave and come. */
+const ROLLING: SockJSSettings = { ...BEHIND_A_PROXY, disconnectDelay: 30_000 };
 
 function watchSockets(server: Server | Http2Server, sockets: Set<Socket>): void {
   server.on('connection', (socket: Socket) => {
@@ -61,7 +63,7 @@ export class ServerNode {
     this.logger = logger;
     this.#server = createServer();
     this.#http2Server = createHttp2Server({ settings: { enableConnectProtocol: true } });
-    this.#rolling = this.#serve('/rolling', BEHIND_A_PROXY);
+    this.#rolling = this.#serve('/rolling', ROLLING);
     this.leaving = this.#serve('/leaving', BEHIND_A_PROXY);
     this.#routers = [
       this.leaving,

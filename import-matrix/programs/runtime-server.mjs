@@ -36,6 +36,7 @@ class Echo extends SockJSConnection {
     if (message === 'close') this.close(4000, 'as requested');
     else if (message === 'fill') return this.fill();
     else if (message === 'flood') return this.flood();
+    else if (message === 'stall') return this.stall();
     else this.send(message);
     return undefined;
   }
@@ -54,6 +55,14 @@ class Echo extends SockJSConnection {
     while (this.send(createMessage()) || (await Promise.race([this.drained(), delay(200, false)])));
     print('behind', this.name);
     this.send(`drained: ${await this.drained()}`);
+  }
+
+  /** Sends until the connection closes. */
+  async stall() {
+    while (!this.isClosed) {
+      this.send(createMessage());
+      await delay(10);
+    }
   }
 
   /** Sends `FLOOD_BYTES`, and prints how many bytes that were, and how much the memory has grown since the start. */

@@ -40,8 +40,8 @@ class TestNode implements BackplaneListener {
   downs = 0;
   id: NodeId = '';
 
-  constructor(engine: Engine) {
-    this.backplane = new EngineBackplane(engine, { heartbeatInterval: HEARTBEAT_INTERVAL_MS });
+  constructor(engine: Engine, heartbeatInterval: number) {
+    this.backplane = new EngineBackplane(engine, { heartbeatInterval });
   }
 
   onMessage(topic: string, from: NodeId, data: string): void {
@@ -75,8 +75,13 @@ class TestNode implements BackplaneListener {
   }
 }
 
+/** A busy machine may need several attempts to connect. */
+const RECOVERY = { timeout: 20_000 };
+
 /** Shorter than the default, so that recovery is fast enough for a test. */
 const HEARTBEAT_INTERVAL_MS = 300;
+/** For many messages: a heartbeat that waits behind them for too long counts as an outage. */
+const LONG_INTERVAL_MS = 60_000;
 
 const MEBIBYTE = 1024 * 1024;
 
@@ -96,13 +101,17 @@ export function testContract(name: string, startEngine: () => Promise<EngineUnde
     title: string,
     size: number,
     run: (nodes: readonly TestNode[], engine: EngineUnderTest, namespace: string) => Promise<void>,
+    heartbeatInterval = HEARTBEAT_INTERVAL_MS,
   ): void => {
     test(`${name}: ${title}`, async () => {
       const engine = await started;
       namespaces += 1;
       const namespace = `contract${process.pid}n${namespaces}`;
       const nodes = await Promise.all(
-        Array.from({ length: size }, async () => new TestNode(await engine.createEngine())),
+        Array.from(
+          { length: size },
+          async () => new TestNode(await engine.createEngine(), heartbeatInterval),
+        ),
       );
       try {
         for (const [index, node] of nodes.entries())
@@ -150,7 +159,7 @@ export function testContract(name: string, startEngine: () => Promise<EngineUnde
   define('the text for late requests is kept for its time', 2, async (nodes) => {
     const [one, two] = pair(nodes);
     await one.backplane.claim('key');
-    one.backplane.release('key', 'c[3000,"Go away!"]', 400);
+    one.backplane.release('key', 'c[3000,"Go away!"]', 2000);
     const closing = await until(
       async () => (await two.backplane.owner('key'))?.closing,
       'the text for late requests',
@@ -171,23 +180,28 @@ export function testContract(name: string, startEngine: () => Promise<EngineUnde
     await until(() => two.members.size === 2, 'the leave on another node');
   });
 
-  define('a topic keeps the order of each publisher over 10,000 messages', 3, async (nodes) => {
-    const [one, two, three] = nodes;
-    assert.ok(one !== undefined && two !== undefined && three !== undefined);
-    await three.backplane.subscribe('topic');
-    const sent = Array.from({ length: 5000 }, (_, index) => String(index));
-    for (let start = 0; start < sent.length; start += 500) {
-      for (const data of sent.slice(start, start + 500)) {
-        one.backplane.publish('topic', data);
-        two.backplane.publish('topic', data);
+  define(
+    'a topic keeps the order of each publisher over 10,000 messages',
+    3,
+    async (nodes) => {
+      const [one, two, three] = nodes;
+      assert.ok(one !== undefined && two !== undefined && three !== undefined);
+      await three.backplane.subscribe('topic');
+      const sent = Array.from({ length: 5000 }, (_, index) => String(index));
+      for (let start = 0; start < sent.length; start += 500) {
+        for (const data of sent.slice(start, start + 500)) {
+          one.backplane.publish('topic', data);
+          two.backplane.publish('topic', data);
+        }
+        await until(() => three.messages.length >= 2 * Math.min(start, 4000), 'the messages');
       }
-      await until(() => three.messages.length >= 2 * Math.min(start, 4000), 'the messages');
-    }
-    await until(() => three.messages.length >= 10_000, 'all messages', { timeout: 30_000 });
-    assert.deepEqual(three.data('topic', one.id), sent);
-    assert.deepEqual(three.data('topic', two.id), sent);
-    assert.deepEqual(three.missed, []);
-  });
+      await until(() => three.messages.length >= 10_000, 'all messages', { timeout: 30_000 });
+      assert.deepEqual(three.data('topic', one.id), sent);
+      assert.deepEqual(three.data('topic', two.id), sent);
+      assert.deepEqual(three.missed, []);
+    },
+    LONG_INTERVAL_MS,
+  );
 
   define('a topic carries any text', 2, async (nodes) => {
     const [one, two] = pair(nodes);
@@ -322,14 +336,14 @@ export function testContract(name: string, startEngine: () => Promise<EngineUnde
     );
     await one.backplane.setFact('other', 'ann', 'x');
     await engine.stop();
-    await until(() => one.downs === 1 && two.downs === 1, 'the outage');
+    await until(() => one.downs > 0 && two.downs > 0, 'the outage');
     const changes = [
       one.backplane.setFact('topic', 'ann', undefined),
       one.backplane.setFact('topic', 'bob', 'y'),
       one.backplane.setFact('other', 'ann', undefined),
     ];
     await engine.start();
-    await until(() => one.ups === 1 && two.ups === 1, 'the recovery', { timeout: 5000 });
+    await until(() => one.ups > 0 && two.ups > 0, 'the recovery', RECOVERY);
     await Promise.all(changes);
     const read = async (topic: string): Promise<unknown> => [
       ...((await two.backplane.facts(topic)).get(one.id) ?? []),
@@ -359,7 +373,7 @@ export function testContract(name: string, startEngine: () => Promise<EngineUnde
     await within(rejected, 'the rejection', { timeout: 3000 });
     await frozen;
     await engine.start();
-    await until(() => node?.ups === 1, 'the recovery', { timeout: 5000 });
+    await until(() => (node?.ups ?? 0) > 0, 'the recovery', RECOVERY);
     await client.close();
   });
 
@@ -374,9 +388,9 @@ export function testContract(name: string, startEngine: () => Promise<EngineUnde
       const keys = Array.from({ length: 100 }, (_, index) => `key ${index}`);
       await Promise.all(keys.map((key) => one.backplane.claim(key)));
       await engine.stop();
-      await until(() => one.downs === 1 && two.downs === 1, 'the outage');
+      await until(() => one.downs > 0 && two.downs > 0, 'the outage');
       await engine.startEmpty();
-      await until(() => one.ups === 1 && two.ups === 1, 'the recovery', { timeout: 5000 });
+      await until(() => one.ups > 0 && two.ups > 0, 'the recovery', RECOVERY);
       const claims = await Promise.all(keys.map((key) => two.backplane.claim(key)));
       assert.deepEqual(new Set(claims.map(({ owner }) => owner)), new Set([one.id]));
       assert.deepEqual(one.lostClaims, []);
@@ -391,9 +405,9 @@ export function testContract(name: string, startEngine: () => Promise<EngineUnde
   define('an unknown key is known to be free after the recovery', 2, async (nodes, engine) => {
     const [one, two] = pair(nodes);
     await engine.stop();
-    await until(() => one.downs === 1 && two.downs === 1, 'the outage');
+    await until(() => one.downs > 0 && two.downs > 0, 'the outage');
     await engine.startEmpty();
-    await until(() => one.ups === 1 && two.ups === 1, 'the recovery', { timeout: 5000 });
+    await until(() => one.ups > 0 && two.ups > 0, 'the recovery', RECOVERY);
     assert.equal(await two.backplane.owner('key'), undefined);
     assert.equal((await two.backplane.claim('key')).owner, two.id);
   });
@@ -409,11 +423,11 @@ export function testContract(name: string, startEngine: () => Promise<EngineUnde
       await thief.connect(namespace, NO_ENGINE_LISTENER);
       await thief.replace('claim', 'key', one.id, two.id, 60_000);
       await engine.stop();
-      await until(() => one.downs === 1, 'the outage');
+      await until(() => one.downs > 0, 'the outage');
       await engine.start();
-      await until(() => one.lostClaims.length === 1, 'the loss', { timeout: 5000 });
+      await until(() => one.lostClaims.length === 1, 'the loss', RECOVERY);
       assert.deepEqual(one.lostClaims, ['key']);
-      await until(() => one.ups === 1 && two.ups === 1, 'the recovery', { timeout: 5000 });
+      await until(() => one.ups > 0 && two.ups > 0, 'the recovery', RECOVERY);
       // Both nodes have reconnected, the thief perhaps not.
       const remove = async (): Promise<true> => {
         await thief.replace('claim', 'key', two.id, undefined, 0);
@@ -430,7 +444,7 @@ export function testContract(name: string, startEngine: () => Promise<EngineUnde
     one.backplane.publish('topic', 'first');
     await until(() => two.data('topic').length === 1, 'the first message');
     await engine.stop();
-    await until(() => one.downs === 1 && two.downs === 1, 'the outage');
+    await until(() => one.downs > 0 && two.downs > 0, 'the outage');
     await assert.rejects(
       one.backplane.claim('key'),
       (error) => error instanceof SockJSError && error.code === 'ERR_BACKPLANE',
@@ -438,7 +452,7 @@ export function testContract(name: string, startEngine: () => Promise<EngineUnde
     one.backplane.publish('topic', 'lost');
     assert.equal(one.backplane.lostPublishes, 1);
     await engine.start();
-    await until(() => one.ups === 1 && two.ups === 1, 'the recovery', { timeout: 5000 });
+    await until(() => one.ups > 0 && two.ups > 0, 'the recovery', RECOVERY);
     await until(() => two.missed.length > 0, 'the report of the lost message');
     assert.deepEqual(two.data('topic'), ['first']);
   });
@@ -449,7 +463,7 @@ export function testContract(name: string, startEngine: () => Promise<EngineUnde
     await engine.deafen();
     one.backplane.publish('topic', 'not delivered');
     // A gap in the numbers of one publisher can be reported before the subscriptions are open again.
-    await until(() => two.missed.includes(undefined), 'the report', { timeout: 5000 });
+    await until(() => two.missed.includes(undefined), 'the report', RECOVERY);
     one.backplane.publish('topic', 'delivered');
     await until(() => two.data('topic').includes('delivered'), 'a message');
     assert.deepEqual([one.downs, two.downs], [0, 0]);

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { createServer } from 'node:http';
 import { test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
 import {
   type Session,
   type Transport,
@@ -164,7 +165,7 @@ test('a proxy that buffers responses is detected, and polling opens in its place
     toServer: rewriteHead(downgradeToHttp10),
     toClient: bufferResponses,
   });
-  const client = await openClient(t, `http://127.0.0.1:${port}/echo`, { timeout: 250 });
+  const client = await openClient(t, `http://127.0.0.1:${port}/echo`, { timeout: 1000 });
   assert.equal(client.socket.transport, 'xhr-polling');
   client.socket.send('hello');
   assert.equal(await client.next(), 'hello');
@@ -174,9 +175,10 @@ test('a proxy that buffers responses is detected, and polling opens in its place
 });
 
 test('an authorize that takes longer than the timeout opens with the last transport', async (t) => {
-  const authorize = async (): Promise<object> => {
-    await new Promise((resolve) => setTimeout(resolve, 300));
-    return {};
+  let calls = 0;
+  const authorize = (): Promise<object> => {
+    calls += 1;
+    return calls === 1 ? new Promise<never>(() => {}) : delay(300, {});
   };
   const service = await startService(t, { authorize });
   const transports = ['xhr-streaming', 'xhr-polling'] as const;

@@ -157,7 +157,7 @@ testEach(
     await setTimeout(1050);
     client.socket.send('confirms');
     await client.next();
-    await setTimeout(50);
+    await setTimeout(500);
     await service.kill();
     const { uncertain } = await client.losses.next();
     assert.deepEqual(uncertain, transport === 'websocket' ? ['confirms'] : []);

@@ -12,7 +12,14 @@ import {
   connectOfficial,
   openOfficial,
 } from '../../testkit/official-client.ts';
-import { Echo, type RunningRouter, listen, startRouter, stop } from '../../testkit/server.ts';
+import {
+  Echo,
+  type RunningRouter,
+  listen,
+  reservedPorts,
+  startRouter,
+  stop,
+} from '../../testkit/server.ts';
 import { RecordingLogger } from '../../testkit/logger.ts';
 import { testEach } from '../../testkit/node-test.ts';
 import { until, within } from '../../testkit/until.ts';
@@ -247,15 +254,16 @@ testEach(
   CLIENT_TRANSPORTS,
   'a stopped server closes the client, and a restarted one serves it',
   async (t, transports) => {
-    const first = await machine(t);
-    const url = `http://127.0.0.1:${first.port}/echo`;
+    const [port = 0] = await reservedPorts(1);
+    const first = await machine(t, port);
+    const url = `http://127.0.0.1:${port}/echo`;
     const client = await openOfficial(t, url, { transports });
     client.send('hello');
     await client.messages.next();
     await first.unplug();
     assert.equal(await learnsThatItIsOver(client), 1006);
 
-    await machine(t, first.port);
+    await machine(t, port);
     const next = await openOfficial(t, url, { transports });
     next.send('hello again');
     assert.equal(await next.messages.next(), 'hello again');
@@ -311,9 +319,9 @@ async function poll(url: string, session: string): Promise<{ status: number; bod
 }
 
 test('a draining router waits for late polls and opens no new sessions', async (t) => {
-  const { url, router } = await startRouter(t);
+  const { url, router } = await startRouter(t, { disconnectDelay: 20_000 });
   assert.deepEqual(await poll(url, 'slow'), { status: 200, body: 'o\n' });
-  const closed = router.close();
+  const closed = router.close({ timeout: 20_000 });
 
   assert.equal((await poll(url, 'new')).status, 503);
   const attempt = (transports: ClientTransportName): Promise<number> =>

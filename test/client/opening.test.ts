@@ -276,7 +276,7 @@ const COUNTERS = {
 } as const;
 
 testEach(CLIENT_TRANSPORTS, 'stats counts the sessions that are open', async (t, transports) => {
-  const { url, router } = await startRouter(t, { disconnectDelay: 100 });
+  const { url, router } = await startRouter(t, { disconnectDelay: 1000 });
   const client = await openOfficial(t, url, { transports });
   await openOfficial(t, url, { transports });
   const counter = COUNTERS[transports];

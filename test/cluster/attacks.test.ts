@@ -136,7 +136,7 @@ test('relayed polls that come and go leave no connection and no warning behind',
   };
   process.on('warning', onWarning);
   t.after(() => process.off('warning', onWarning));
-  const [one, two] = await startNodes(t, 2);
+  const [one, two] = await startNodes(t, 2, { settings: { disconnectDelay: 60_000 } });
   const sessions = Array.from({ length: 300 }, () => randomUUID());
   for (const session of sessions) await httpRequest(one.port, poll(session));
   const connections = (): number =>

@@ -96,13 +96,9 @@ test('the router of the last node does not wait for a load balancer', async (t) 
   const [one, two] = await startNodes(t, 2);
   await one.cluster.close();
   await until(() => two.cluster.members.length === 1, 'the only member');
-  let isClosed = false;
-  const closed = two.router.close().then(() => {
-    isClosed = true;
-  });
-  await sleep(500);
-  assert.ok(isClosed);
-  await closed;
+  const start = performance.now();
+  await two.router.close();
+  assert.ok(performance.now() - start < 1400);
 });
 
 test('/info is refused while a router closes, so that a load balancer leaves the node', async (t) => {
@@ -158,7 +154,7 @@ test('a router closes in time if the owner does not respond', async (t) => {
 });
 
 test('a session that opens again elsewhere does not delay the router that has relayed its requests', async (t) => {
-  const [one, two] = await startNodes(t, 2, { settings: { disconnectDelay: 100 } });
+  const [one, two] = await startNodes(t, 2, { settings: { disconnectDelay: 1000 } });
   await httpRequest(one.port, POLL);
   assert.equal((await httpRequest(two.port, send('a'))).status, 204);
   await until(() => one.cluster.stats.claims === 0, 'the end of the session');

@@ -94,7 +94,7 @@ test('websocket: o, messages, heartbeat and close frame are one text message eac
       else this.send(message);
     }
   }
-  const { port: own } = await startRouter(t, { heartbeatDelay: 40 }, Brief);
+  const { port: own } = await startRouter(t, { heartbeatDelay: 1000 }, Brief);
   const client = await openWebSocket(t, own, `${newSession()}/websocket`);
   assert.equal(await client.next(), 'o');
   client.send(JSON.stringify(['m1', 'm2']));

@@ -1,6 +1,7 @@
 /** The cluster on Redis: three nodes behind HAProxy in round robin, and the page. */
 import assert from 'node:assert/strict';
 import { type TestContext, after, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Program } from '../../testkit/process.ts';
 import { testEach } from '../../testkit/node-test.ts';
 import { CLIENT_TRANSPORTS, openOfficial } from '../../testkit/official-client.ts';
@@ -90,6 +91,12 @@ test('SIGTERM closes every session and ends all processes', async (t) => {
       openOfficial(t, `http://127.0.0.1:${ownPort}/echo`, { transports }),
     ),
   );
+  for (const client of clients) {
+    client.send('hello');
+    assert.equal(await client.next(), 'hello');
+  }
+  // All nodes end at once, so none expects the next poll, which has to arrive first.
+  await sleep(500);
   own.kill('SIGTERM');
   for (const client of clients) assert.equal((await client.closed()).code, 1001);
   assert.deepEqual(await own.exited(), { code: 0, signal: null });

@@ -101,14 +101,15 @@ test('a worker that is killed is replaced, and the sessions of the others stay o
   for (const session of sessions) assert.equal((await post(session, 'xhr')).body, 'o\n');
 
   process.kill(victim, 'SIGKILL');
-  await until(() => workerIds(program).length === 3, 'another worker to listen');
-  assert.equal(program.stderr, 'Worker 1 has ended with SIGKILL.\n');
+  const news = 'Worker 1 has ended with SIGKILL.\n';
+  await until(() => program.stderr === news, 'the end of the worker');
   const replies = new Set<string>();
   for (const session of sessions) {
     const { status } = await post(session, 'xhr_send', '["hello"]');
     replies.add(`${status} ${(await post(session, 'xhr')).body}`);
   }
   assert.deepEqual(replies, new Set(['204 a["hello"]\n', '404 c[1001,"Node is gone"]\n']));
+  await until(() => workerIds(program).length === 3, 'another worker to listen');
 });
 
 test('a port in use ends the program instead of starting workers again and again', async (t) => {

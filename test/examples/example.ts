@@ -37,7 +37,7 @@ export async function assertShutsDown(
   program: Program,
   clients: readonly OfficialClient[],
   shutDown: () => void,
-  limit = 2000,
+  limit = 4000,
 ): Promise<void> {
   const start = performance.now();
   shutDown();

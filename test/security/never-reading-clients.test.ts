@@ -46,7 +46,7 @@ async function floodAll(t: TestContext, policy: string): Promise<Report> {
   const env = { PATH: process.env['PATH'] };
   const child = fork(program, [policy], { env, stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
   t.after(() => child.kill('SIGKILL'));
-  const signal = AbortSignal.timeout(60_000);
+  const signal = AbortSignal.timeout(110_000);
   const [{ address }] = (await once(child, 'message', { signal })) as [
     { address: { port: number } },
   ];

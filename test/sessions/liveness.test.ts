@@ -250,7 +250,7 @@ for (const transport of STREAMING_TRANSPORTS) {
 
 for (const transport of POLLING_TRANSPORTS) {
   test(`${transport.name}: a poll ends with a heartbeat, and a client that does not return is closed with 1006`, async (t) => {
-    const { port, ends } = await serve(t, { disconnectDelay: 100 });
+    const { port, ends } = await serve(t, { disconnectDelay: 1000 });
     const session = newSession();
     assert.equal(await poll(port, session, transport), 'o');
     assert.equal(await poll(port, session, transport), 'h');

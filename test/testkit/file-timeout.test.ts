@@ -13,11 +13,11 @@ const FILE_TIMEOUT = new URL('../../testkit/file-timeout.ts', import.meta.url).h
 const FILES = {
   'a passing test leaves a server open': [
     "test('passes', () => createServer().listen(0, '127.0.0.1'));",
-    /has not ended after 500 ms.*"type":"tcp".*127\.0\.0\.1/s,
+    /has not ended after 3000 ms.*"type":"tcp".*127\.0\.0\.1/s,
   ],
   'a hook never ends': [
     "after(() => new Promise(() => setInterval(() => {}, 1000)));\ntest('passes', () => {});",
-    /has not ended after 500 ms.*Timeout/s,
+    /has not ended after 3000 ms.*Timeout/s,
   ],
 } as const;
 
@@ -31,7 +31,7 @@ for (const [name, [code, expected]] of Object.entries(FILES)) {
     await writeFile(file, imports + code);
     const { NODE_TEST_CONTEXT: _context, ...environment } = process.env;
     const runner = spawn(process.execPath, [`--import=${FILE_TIMEOUT}`, '--test', file], {
-      env: { ...environment, TEST_FILE_TIMEOUT_MS: '500' },
+      env: { ...environment, TEST_FILE_TIMEOUT_MS: '3000' },
       stdio: ['ignore', 'pipe', 'inherit'],
     });
     const ended = once(runner, 'close');

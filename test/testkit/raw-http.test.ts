@@ -148,7 +148,7 @@ test('writeSlowly writes in pieces', async (t) => {
   const { port } = await scripted(t, (socket) => {
     socket.on('data', (chunk: Buffer) => chunks.push(chunk.toString()));
   });
-  await httpConnection(t, port).raw.writeSlowly('abcdef', 2, 20);
+  await httpConnection(t, port).raw.writeSlowly('abcdef', 2, 100);
   await until(() => chunks.join('') === 'abcdef', 'all pieces');
   assert.ok(chunks.length > 1, `${chunks.length} pieces`);
 });

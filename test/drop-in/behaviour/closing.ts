@@ -4,8 +4,14 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { temporaryDirectory } from '../../../testkit/process.ts';
 import { poll } from '../../../testkit/sockjs-http.ts';
-import { RAW_WEBSOCKET, WEBSOCKET, XHR, XHR_STREAMING } from '../../../testkit/transports.ts';
-import type { LegacyConnection } from '../legacy.ts';
+import {
+  type HttpTransport,
+  RAW_WEBSOCKET,
+  WEBSOCKET,
+  XHR,
+  XHR_STREAMING,
+} from '../../../testkit/transports.ts';
+import type { LegacyConnection, LegacyOptions } from '../legacy.ts';
 import { quiet } from '../peer.ts';
 import {
   ALL,
@@ -32,6 +38,23 @@ async function endBy(
   const result = action(connection, events);
   const transcript = await peer.finished();
   return { result, events: await untilClosed(events), transcript };
+}
+
+/** Opens a session by one request. @returns its connection, and all its events */
+async function openedOnce(
+  stage: Stage,
+  transport: HttpTransport,
+  options: LegacyOptions,
+): Promise<{ readonly connection: LegacyConnection; readonly events: readonly string[] }> {
+  let events: readonly string[] = [];
+  const service = await stage.serve({
+    options,
+    onConnection: (connection) => {
+      events = recordEvents(connection);
+    },
+  });
+  await poll(service.port, stage.newSession(), transport);
+  return { connection: await stage.connection(service), events };
 }
 
 /** Runs `close` with some arguments. */
@@ -428,10 +451,7 @@ export const CLOSING: readonly Scenario[] = [
     title: 'the next poll does not come',
     transports: [XHR],
     async run(stage) {
-      const service = await stage.serve({ options: { disconnect_delay: 60 } });
-      await poll(service.port, stage.newSession());
-      const connection = await stage.connection(service);
-      const events = recordEvents(connection);
+      const { connection, events } = await openedOnce(stage, XHR, { disconnect_delay: 60 });
       connection.write('never read');
       return { events: await untilClosed(events), readyState: connection.readyState };
     },
@@ -440,10 +460,8 @@ export const CLOSING: readonly Scenario[] = [
     title: 'the next streaming request does not come',
     transports: [XHR_STREAMING],
     async run(stage) {
-      const service = await stage.serve({ options: { response_limit: 1, disconnect_delay: 60 } });
-      await poll(service.port, stage.newSession(), XHR_STREAMING);
-      const connection = await stage.connection(service);
-      const events = recordEvents(connection);
+      const options = { response_limit: 1, disconnect_delay: 60 };
+      const { connection, events } = await openedOnce(stage, XHR_STREAMING, options);
       return { events: await untilClosed(events), readyState: connection.readyState };
     },
   },

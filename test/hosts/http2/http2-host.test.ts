@@ -325,13 +325,14 @@ test('a client that disconnects while authorize is pending aborts its signal', a
 });
 
 test('a WebSocket opens once an asynchronous authorize has settled', async (t) => {
-  let allow: (user: object) => void = () => {};
+  let allow: ((user: object) => void) | undefined;
   const { client } = await start(t, {
     authorize: () => new Promise((resolve) => (allow = resolve)),
   });
   const opening = http2WebSocket(client, '/echo/websocket');
-  await new Promise(setImmediate);
-  setTimeout(() => allow({}), 50);
+  await until(() => allow !== undefined, 'the call of authorize');
+  await delay(50);
+  allow?.({});
   const socket = await opening;
   socket.send('hello');
   assert.equal(await socket.messages.next(), 'hello');
@@ -361,12 +362,13 @@ test('closing a router ends its streams, but not the connection or the streams o
 });
 
 test('server.setTimeout ends idle connections, and no others', async (t) => {
-  const server = createServer(WITH_CONNECT).setTimeout(500);
+  const server = createServer(WITH_CONNECT).setTimeout(1500);
   const { client, url } = await start(t, { heartbeatDelay: 100 }, Echo, server);
   const idle = await http2Connection(t, url);
+  const closed = once(idle, 'close');
   const socket = await http2WebSocket(client, `${newSession()}/websocket`);
-  await once(idle, 'close');
-  await delay(500);
+  await closed;
+  await delay(1500);
   assert.equal(client.destroyed, false);
   assert.equal(await socket.messages.next(), 'o');
   assert.equal(await socket.messages.next(), 'h');

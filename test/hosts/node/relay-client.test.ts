@@ -236,11 +236,12 @@ test('an owner that cannot be connected to in time has failed, and is not gone',
   // The kernel drops connections to a listener that accepts none, once its queue is full.
   const code =
     "const s = require('net').createServer().listen({ port: 0, host: '127.0.0.1', backlog: 1 }, () => " +
-    "{ console.log('port ' + s.address().port); setTimeout(() => { for (;;); }, 200); })";
+    "console.log('port ' + s.address().port))";
   const program = new Program(process.execPath, ['-e', code]);
   t.after(() => program.stop('SIGKILL'));
   const [, text = ''] = await program.prints(/port (\d+)/);
-  await sleep(500);
+  program.kill('SIGSTOP');
+  await sleep(100);
   for (let count = 0; count < 4; count += 1) rawConnection(t, Number(text));
   await sleep(100);
   const { outcome, failures } = await startRelay(t, Number(text));
@@ -295,10 +296,12 @@ test('a client that disconnects aborts its relayed request', async (t) => {
 });
 
 test('a client that disconnects before the link is open is not relayed', async (t) => {
+  const asked = deferred();
   const accept = deferred();
   const frames: RelayFrame[] = [];
   const server = createServer();
   server.on('upgrade', (_request, socket) => {
+    asked.resolve();
     void accept.promise.then(() => {
       socket.write(
         'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: sockjs-relay\r\n\r\n',
@@ -309,7 +312,7 @@ test('a client that disconnects before the link is open is not relayed', async (
     t.after(() => void socket.destroy());
   });
   const { client, relays, outcome } = await startRelay(t, await startServer(t, server));
-  await sleep(50);
+  await asked.promise;
   client.abort();
   assert.equal(await outcome, 'disconnected');
   accept.resolve();
@@ -431,7 +434,7 @@ test('the listener closes connections that send no request, and keeps links', as
     routers: [],
     onRelayed: () => {},
     onOtherVersion: () => {},
-    headersTimeout: 300,
+    headersTimeout: 1500,
   });
   const port = await startServer(t, listener.server);
   t.after(() => listener.close());
