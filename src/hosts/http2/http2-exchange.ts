@@ -14,10 +14,11 @@ import type {
 import { OutputWatchdog, type WriteLimits } from '../../http/output-watchdog.ts';
 import type { RequestTarget } from '../../http/prefix.ts';
 import { readBody } from '../node/request-body.ts';
-import { CANCEL } from './error-codes.ts';
+import { CANCEL, NO_ERROR } from './error-codes.ts';
 import { headerOf, requestHeaderList, responseHeaders } from './header-lists.ts';
 import type { Http2Peer } from './peer.ts';
 import { resetStream } from './reset-stream.ts';
+import { type StreamListener, listenToStream } from './stream-listener.ts';
 import { StreamOutput } from './stream-output.ts';
 import { UnreadInput } from './unread-input.ts';
 
@@ -33,7 +34,7 @@ export interface StreamRequest {
 }
 
 /** Implements `Exchange` with a stream of `node:http2`. */
-export class Http2Exchange implements Exchange {
+export class Http2Exchange implements Exchange, StreamListener {
   readonly method: string;
   readonly path: string;
   readonly query: string;
@@ -166,6 +167,17 @@ export class Http2Exchange implements Exchange {
     return () => void this.#stream.off('close', callback);
   }
 
+  // Events of the stream
+
+  onStreamFinish(): void {
+    if (this.#isBodyDropped) this.#closeUnread();
+    this.#settle();
+  }
+
+  onStreamClose(): void {
+    this.#settle();
+  }
+
   #createOutput(): StreamOutput {
     return new StreamOutput(this.#stream, () => {
       this.#watchdog?.stop();
@@ -177,8 +189,7 @@ export class Http2Exchange implements Exchange {
   #watchEnd(): void {
     if (this.#isWatched) return;
     this.#isWatched = true;
-    this.#stream.on('finish', () => this.#settle());
-    this.#stream.on('close', () => this.#settle());
+    listenToStream(this.#stream, this);
   }
 
   /** Returns false if the client falls behind. */
@@ -190,27 +201,29 @@ export class Http2Exchange implements Exchange {
     return !output.writableNeedDrain;
   }
 
-  /** Drops what is left of the request, and ends the stream after the response. */
+  /** Drops what is left of the request. */
   #dropBody(): void {
     const stream = this.#stream;
     if (this.#isBodyDropped || stream.endAfterHeaders || stream.readableEnded) return;
     this.#isBodyDropped = true;
     this.#unread?.countReads();
     stream.resume();
-    // Node itself closes a stream after the response only if nothing of the request was read. Some versions emit 'finish'
-    // for a response without a body before they have sent its head.
-    stream.on('finish', () => {
-      setImmediate(() => {
-        if (!stream.readableEnded) stream.close();
-      });
+  }
+
+  /** Ends the stream after the response, although the client has not ended the request. */
+  #closeUnread(): void {
+    // Node itself does so only if nothing of the request was read. Some versions emit 'finish' for a response without a
+    // body before they have sent its head.
+    setImmediate(() => {
+      if (!this.#stream.readableEnded) this.#stream.close();
     });
   }
 
   /** Called when the response is sent, or its stream has closed. */
   #settle(): void {
-    const { aborted, closed, writableFinished } = this.#stream;
-    // Node also finishes a stream that the client has reset, which is then `aborted`.
-    const isSent = writableFinished && !aborted;
+    const { aborted, closed, rstCode, writableFinished } = this.#stream;
+    // Node also finishes a stream that the client has reset before its end, which is then `aborted`.
+    const isSent = !aborted && (writableFinished || (closed && rstCode === NO_ERROR));
     if (this.#isSettled || !(isSent || closed)) return;
     this.#isSettled = true;
     this.#watchdog?.stop();

@@ -100,11 +100,12 @@ export class StreamOutput {
   }
 
   /**
-   * Ends the stream once everything is sent. Ended earlier, it could close without 'finish', as if it was interrupted.
+   * Ends the stream after the written bytes. Node sends the end together with bytes of the same turn. If the client has
+   * ended its side, the stream may then close without 'finish'.
    */
   end(): void {
     this.#isEnding = true;
-    if (this.writableLength === 0) this.stream.end();
+    if (this.#waiting === undefined) this.stream.end();
   }
 
   #pass(bytes: Buffer): void {

@@ -1,0 +1,36 @@
+import type { ServerHttp2Stream } from 'node:http2';
+
+/** Receives the end of a stream. */
+export interface StreamListener {
+  /** The response is sent. */
+  onStreamFinish(): void;
+  onStreamClose(): void;
+}
+
+declare module 'node:http2' {
+  interface ServerHttp2Stream {
+    [LISTENER]?: StreamListener | undefined;
+  }
+}
+
+const LISTENER = Symbol('StreamListener');
+
+/**
+ * Sets the listener of a stream. After its close the stream refers to it no more, since Node refers to the stream until
+ * the next collection of the old generation.
+ */
+export function listenToStream(stream: ServerHttp2Stream, listener: StreamListener): void {
+  stream[LISTENER] = listener;
+  stream.on('finish', onFinish);
+  stream.on('close', onClose);
+}
+
+function onFinish(this: ServerHttp2Stream): void {
+  this[LISTENER]?.onStreamFinish();
+}
+
+function onClose(this: ServerHttp2Stream): void {
+  const listener = this[LISTENER];
+  this[LISTENER] = undefined;
+  listener?.onStreamClose();
+}
