@@ -38,13 +38,15 @@ export class Http2Exchange implements Exchange, StreamListener {
   readonly method: string;
   readonly path: string;
   readonly query: string;
-  readonly rawHeaders: readonly string[];
   readonly upgrade: Upgrade;
   readonly relayedClient: undefined;
   readonly #stream: ServerHttp2Stream;
   readonly #headers: IncomingHttpHeaders;
+  readonly #received: readonly string[];
   readonly #peer: Http2Peer;
   readonly #writeLimits: WriteLimits;
+  /** Set once `rawHeaders` was read. */
+  #headerList: readonly string[] | undefined;
   #isBodyDropped = false;
   /** Set once the response has a body. */
   #output: StreamOutput | undefined;
@@ -69,8 +71,13 @@ export class Http2Exchange implements Exchange, StreamListener {
     this.method = headers[':method'] ?? '';
     this.path = target.path;
     this.query = target.query;
-    this.rawHeaders = requestHeaderList(rawHeaders, headers);
+    this.#received = rawHeaders;
     this.upgrade = upgrade;
+  }
+
+  get rawHeaders(): readonly string[] {
+    this.#headerList ??= requestHeaderList(this.#received, this.#headers);
+    return this.#headerList;
   }
 
   get remoteAddress(): string {
@@ -112,7 +119,7 @@ export class Http2Exchange implements Exchange, StreamListener {
   }
 
   delayBody(memory: ClientMemory): void {
-    this.#unread = UnreadInput.of(this.#stream, memory);
+    if (!this.#stream.endAfterHeaders) this.#unread = UnreadInput.of(this.#stream, memory);
   }
 
   respond(status: number, headers: HeaderList, body?: Payload): void {
@@ -146,9 +153,13 @@ export class Http2Exchange implements Exchange, StreamListener {
   }
 
   end(): void {
-    if (this.isDisconnected || this.#output === undefined) return;
-    this.#output.end();
-    this.#watchProgress(this.#output);
+    const output = this.#output;
+    if (this.isDisconnected || output === undefined) return;
+    output.end();
+    // Most responses are sent when the turn ends.
+    setImmediate(() => {
+      if (!this.#isSettled) this.#watchProgress(output);
+    });
   }
 
   abort(): void {
