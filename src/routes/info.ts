@@ -17,10 +17,12 @@ export interface InfoSettings {
   readonly cluster: object | undefined;
 }
 
-export const greeting: Handler = ({ exchange, headers, state }) => {
+export const greeting: Handler = (context) => {
+  const { exchange, headers, state } = context;
+  if (state.isClosed) return context.refuse('draining');
   if (exchange.header('sec-websocket-key') !== undefined) state.warnings.warn('plainWebSocket');
   headers.push('Content-Type', PLAIN_TEXT);
-  exchange.respond(200, headers, 'Welcome to SockJS!\n');
+  return exchange.respond(200, headers, 'Welcome to SockJS!\n');
 };
 
 /** Returns random bits for clients whose browser has no cryptographic source. */

@@ -205,7 +205,8 @@ test('close closes the server of listen, and other servers respond with 503 unti
   assert.equal(shared.listening, true);
   const opening = { method: 'POST', path: '/echo/000/session/xhr' };
   assert.equal((await httpRequest(port, opening)).status, 503);
-  assert.equal((await httpRequest(port, { path: '/echo/info' })).status, 503);
+  for (const path of ['/echo', '/echo/info'])
+    assert.equal((await httpRequest(port, { path })).status, 503, path);
   router.detach(shared);
   assert.equal((await httpRequest(port, opening)).body, 'own');
   assert.equal(shared.listenerCount('upgrade'), 0);
