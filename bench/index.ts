@@ -42,7 +42,7 @@ const TIMEOUT_MS = 60_000;
 const { values: options } = parseArgs({
   options: {
     quick: { type: 'boolean', default: false },
-    section: { type: 'string', multiple: true, default: ['servers', 'drop-in', 'http2'] },
+    section: { type: 'string', multiple: true },
     only: { type: 'string', multiple: true, default: [''] },
     rounds: { type: 'string' },
     node: { type: 'string' },
@@ -97,7 +97,7 @@ const SECTIONS: Readonly<Record<string, Section>> = {
 };
 
 function sections(): Section[] {
-  return options.section.map((name) => {
+  return (options.section ?? Object.keys(SECTIONS)).map((name) => {
     const section = SECTIONS[name];
     if (section !== undefined) return section;
     throw new Error(`No section ${name}: ${Object.keys(SECTIONS).join(', ')}`);
@@ -106,6 +106,9 @@ function sections(): Section[] {
 
 if (options.write && options.only.some((part) => part !== ''))
   throw new Error('--write needs all cases of a section, so it excludes --only.');
+
+if (options.node !== undefined && options.section !== undefined)
+  throw new Error('--node measures the section servers, so it excludes --section.');
 
 const pinned = pinLoad();
 
