@@ -14,7 +14,7 @@ import type {
 import { OutputWatchdog, type WriteLimits } from '../../http/output-watchdog.ts';
 import type { RequestTarget } from '../../http/prefix.ts';
 import { readBody } from '../node/request-body.ts';
-import { CANCEL, NO_ERROR } from './error-codes.ts';
+import { CANCEL } from './error-codes.ts';
 import { headerOf, requestHeaderList, responseHeaders } from './header-lists.ts';
 import type { Http2Peer } from './peer.ts';
 import { resetStream } from './reset-stream.ts';
@@ -42,7 +42,8 @@ export class Http2Exchange implements Exchange, StreamListener {
   readonly relayedClient: undefined;
   readonly #stream: ServerHttp2Stream;
   readonly #headers: IncomingHttpHeaders;
-  readonly #received: readonly string[];
+  /** Alternating names and values, as received. */
+  readonly #receivedHeaders: readonly string[];
   readonly #peer: Http2Peer;
   readonly #writeLimits: WriteLimits;
   /** Set once `rawHeaders` was read. */
@@ -71,12 +72,12 @@ export class Http2Exchange implements Exchange, StreamListener {
     this.method = headers[':method'] ?? '';
     this.path = target.path;
     this.query = target.query;
-    this.#received = rawHeaders;
+    this.#receivedHeaders = rawHeaders;
     this.upgrade = upgrade;
   }
 
   get rawHeaders(): readonly string[] {
-    this.#headerList ??= requestHeaderList(this.#received, this.#headers);
+    this.#headerList ??= requestHeaderList(this.#receivedHeaders, this.#headers);
     return this.#headerList;
   }
 
@@ -156,7 +157,7 @@ export class Http2Exchange implements Exchange, StreamListener {
     const output = this.#output;
     if (this.isDisconnected || output === undefined) return;
     output.end();
-    // Most responses are sent when the turn ends.
+    // Most responses are sent by then, and need no watchdog.
     setImmediate(() => {
       if (!this.#isSettled) this.#watchProgress(output);
     });
@@ -232,9 +233,9 @@ export class Http2Exchange implements Exchange, StreamListener {
 
   /** Called when the response is sent, or its stream has closed. */
   #settle(): void {
-    const { aborted, closed, rstCode, writableFinished } = this.#stream;
-    // Node also finishes a stream that the client has reset before its end, which is then `aborted`.
-    const isSent = !aborted && (writableFinished || (closed && rstCode === NO_ERROR));
+    const { aborted, closed, writableFinished } = this.#stream;
+    // Node also finishes a stream that the client has reset, which is then `aborted`.
+    const isSent = writableFinished && !aborted;
     if (this.#isSettled || !(isSent || closed)) return;
     this.#isSettled = true;
     this.#watchdog?.stop();

@@ -2,7 +2,7 @@ import type { ServerHttp2Stream } from 'node:http2';
 
 /** Receives the end of a stream. */
 export interface StreamListener {
-  /** The response is sent. */
+  /** The response is sent, or its stream was reset. */
   onStreamFinish(): void;
   onStreamClose(): void;
 }

@@ -100,12 +100,12 @@ export class StreamOutput {
   }
 
   /**
-   * Ends the stream after the written bytes. Node sends the end together with bytes of the same turn. If the client has
-   * ended its side, the stream may then close without 'finish'.
+   * Ends the stream once everything is sent. Ended earlier, it could close before the system has taken the last bytes,
+   * without 'finish' and without an error, whether they arrive or not.
    */
   end(): void {
     this.#isEnding = true;
-    if (this.#waiting === undefined) this.stream.end();
+    if (this.writableLength === 0) this.stream.end();
   }
 
   #pass(bytes: Buffer): void {
