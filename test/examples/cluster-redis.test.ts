@@ -95,7 +95,7 @@ test('SIGTERM closes every session and ends all processes', async (t) => {
     client.send('hello');
     assert.equal(await client.next(), 'hello');
   }
-  // All nodes end at once, so none expects the next poll, which has to arrive first.
+  // All nodes end at once, and none waits for a late poll. The next poll has to arrive before.
   await sleep(500);
   own.kill('SIGTERM');
   for (const client of clients) assert.equal((await client.closed()).code, 1001);

@@ -25,7 +25,7 @@ async function blockedPair(
   return both;
 }
 
-/** Sends until the process buffers a frame that the system does not take later, for lack of CPU time. */
+/** Sends until a frame stays buffered. A busy system takes a frame late, so it has 200 ms. */
 async function fill(
   webSocket: { sendText(text: string): void },
   socket: { writableLength: number; writableNeedDrain: boolean },
