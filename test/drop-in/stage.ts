@@ -75,6 +75,13 @@ export function jsonOf(value: unknown): Json {
   return typeof value === 'object' ? `a ${value.constructor.name}` : typeof value;
 }
 
+/** A session of a client, and its connection at the server. */
+export interface OpenSession {
+  readonly service: Service;
+  readonly peer: Peer;
+  readonly connection: LegacyConnection;
+}
+
 export class Stage implements TestScope {
   readonly side: Side;
   readonly transport: Transport;
@@ -130,6 +137,14 @@ export class Stage implements TestScope {
     });
     this.after(() => peer.abort());
     return peer;
+  }
+
+  /** Starts a server, and opens a session on it. */
+  async open(server: ServeOptions = {}, client: PeerOptions = {}): Promise<OpenSession> {
+    const service = await this.serve(server);
+    const peer = this.connect(service, client);
+    await peer.saw('open');
+    return { service, peer, connection: await this.connection(service) };
   }
 
   /** Returns the URL of a new session. Records show the session id as SESSION. */

@@ -30,10 +30,7 @@ async function endBy(
   stage: Stage,
   action: (connection: LegacyConnection, events: readonly string[]) => Json,
 ): Promise<Observations> {
-  const service = await stage.serve();
-  const peer = stage.connect(service);
-  await peer.saw('open');
-  const connection = await stage.connection(service);
+  const { peer, connection } = await stage.open();
   const events = recordEvents(connection);
   const result = action(connection, events);
   const transcript = await peer.finished();
@@ -68,10 +65,7 @@ function closeWith(
     transports: ALL,
     differences,
     async run(stage) {
-      const service = await stage.serve();
-      const peer = stage.connect(service);
-      await peer.saw('open');
-      const connection = await stage.connection(service);
+      const { peer, connection } = await stage.open();
       const events = recordEvents(connection);
       const result = outcomeOf(() => Reflect.apply(connection.close, connection, args));
       // The original throws for some codes on a raw WebSocket, and leaves it open.
@@ -152,10 +146,7 @@ export const CLOSING: readonly Scenario[] = [
       },
     ],
     async run(stage) {
-      const service = await stage.serve();
-      const peer = stage.connect(service);
-      await peer.saw('open');
-      const connection = await stage.connection(service);
+      const { peer, connection } = await stage.open();
       // A pending poll would take the first message only.
       if (stage.transport === XHR) await stage.until(() => connection._session.recv !== null);
       connection.write('first');
@@ -168,10 +159,7 @@ export const CLOSING: readonly Scenario[] = [
     title: 'write of values that are no text',
     transports: ALL,
     async run(stage) {
-      const service = await stage.serve();
-      const peer = stage.connect(service);
-      await peer.saw('open');
-      const connection = await stage.connection(service);
+      const { peer, connection } = await stage.open();
       const values = [
         5,
         '',
@@ -343,10 +331,7 @@ export const CLOSING: readonly Scenario[] = [
     transports: ALL,
     async run(stage) {
       const observe = async (name: 'destroy' | 'destroySoon'): Promise<Json> => {
-        const service = await stage.serve();
-        const peer = stage.connect(service);
-        await peer.saw('open');
-        const connection = await stage.connection(service);
+        const { peer, connection } = await stage.open();
         const events = recordEvents(connection);
         const result = jsonOf(connection[name]());
         const listeners = connection.listenerCount('close') + connection.listenerCount('data');
@@ -412,10 +397,7 @@ export const CLOSING: readonly Scenario[] = [
     title: 'the client resets the connection',
     transports: ALL,
     async run(stage) {
-      const service = await stage.serve({ options: { disconnect_delay: 30_000 } });
-      const peer = stage.connect(service);
-      await peer.saw('open');
-      const connection = await stage.connection(service);
+      const { peer, connection } = await stage.open({ options: { disconnect_delay: 30_000 } });
       await stage.until(() => connection._session.recv !== null);
       const events = recordEvents(connection);
       peer.abort();
@@ -435,10 +417,9 @@ export const CLOSING: readonly Scenario[] = [
       },
     ],
     async run(stage) {
-      const service = await stage.serve({ options: { disconnect_delay: 30_000 } });
-      const peer = stage.connect(service);
-      await peer.saw('open');
-      const connection = await stage.connection(service);
+      const { service, peer, connection } = await stage.open({
+        options: { disconnect_delay: 30_000 },
+      });
       await stage.until(() => connection._session.recv !== null);
       peer.abort();
       await stage.until(() => connection.readyState === 3);
@@ -477,10 +458,7 @@ export const CLOSING: readonly Scenario[] = [
       },
     ],
     async run(stage) {
-      const service = await stage.serve();
-      const peer = stage.connect(service);
-      await peer.saw('open');
-      const connection = await stage.connection(service);
+      const { peer, connection } = await stage.open();
       const events = recordEvents(connection);
       connection.close(3001, 'why');
       const inside = [...events];

@@ -143,10 +143,7 @@ export const CONNECTION: readonly Scenario[] = [
     title: 'programs overwrite plain members, and not the getters',
     transports: ALL,
     async run(stage) {
-      const service = await stage.serve();
-      const peer = stage.connect(service);
-      await peer.saw('open');
-      const connection = await stage.connection(service);
+      const { peer, connection } = await stage.open();
       const assigned: Record<string, unknown> = {
         id: 'an id',
         headers: { own: 'header' },

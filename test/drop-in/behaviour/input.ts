@@ -199,10 +199,7 @@ export const INPUT: readonly Scenario[] = [
     title: 'xhr_send after the server has closed',
     transports: HTTP,
     async run(stage) {
-      const service = await stage.serve();
-      const peer = stage.connect(service);
-      await peer.saw('open');
-      const connection = await stage.connection(service);
+      const { service, peer, connection } = await stage.open();
       const events = recordEvents(connection);
       connection.close();
       await peer.finished();

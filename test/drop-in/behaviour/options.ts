@@ -77,10 +77,10 @@ export const OPTIONS: readonly Scenario[] = [
   {
     title: 'response_limit 0, 1 and 4096',
     async run(stage) {
-      const service = await stage.serve({ options: { response_limit: 0 } });
-      const peer = stage.connect(service, { transport: XHR_STREAMING });
-      await peer.saw('open');
-      const connection = await stage.connection(service);
+      const { peer, connection } = await stage.open(
+        { options: { response_limit: 0 } },
+        { transport: XHR_STREAMING },
+      );
       connection.write('y'.repeat(300_000));
       connection.write('end');
       const transcript = await peer.saw('message end');

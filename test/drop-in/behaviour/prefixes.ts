@@ -68,10 +68,10 @@ export const PREFIXES: readonly Scenario[] = [
     title: 'a prefix with a group, over the session URLs',
     transports: ALL,
     async run(stage) {
-      const service = await stage.serve({ options: { prefix: '/(?:one|two)' } });
-      const peer = stage.connect(service, { session: stage.newSession('/two') });
-      await peer.saw('open');
-      const connection = await stage.connection(service);
+      const { peer, connection } = await stage.open(
+        { options: { prefix: '/(?:one|two)' } },
+        { session: stage.newSession('/two') },
+      );
       connection.write('hello');
       return {
         transcript: await peer.saw('message hello'),

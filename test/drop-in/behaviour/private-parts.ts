@@ -14,10 +14,7 @@ export const PRIVATE_PARTS: readonly Scenario[] = [
     title: '_session of an open connection',
     transports: ALL,
     async run(stage) {
-      const service = await stage.serve();
-      const peer = stage.connect(service);
-      await peer.saw('open');
-      const connection = await stage.connection(service);
+      const { connection } = await stage.open();
       const { _session: session } = connection;
       await stage.until(() => session.recv !== null);
       const { recv } = session;
@@ -70,10 +67,7 @@ export const PRIVATE_PARTS: readonly Scenario[] = [
     title: '_session after the end',
     transports: ALL,
     async run(stage) {
-      const service = await stage.serve();
-      const peer = stage.connect(service);
-      await peer.saw('open');
-      const connection = await stage.connection(service);
+      const { peer, connection } = await stage.open();
       const events = recordEvents(connection);
       const { _session: session } = connection;
       connection.close();
@@ -102,10 +96,7 @@ export const PRIVATE_PARTS: readonly Scenario[] = [
       },
     ],
     async run(stage) {
-      const service = await stage.serve();
-      const peer = stage.connect(service);
-      await peer.saw('open');
-      const connection = await stage.connection(service);
+      const { peer, connection } = await stage.open();
       const events = recordEvents(connection);
       connection._session.didMessage('from inside');
       const results = [connection._session.send('hello'), connection._session.close()];
