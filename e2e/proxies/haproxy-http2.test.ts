@@ -43,10 +43,10 @@ test('WebSockets of many clients share a few connections to the nodes', async (t
     assert.equal(await socket.next(), `hello ${index}`);
   const count = countConnections();
   assert.ok(count >= 1 && count <= MAX_CONNECTIONS, `${count} connections`);
-  const before = site.nodes.flatMap((node) => node.connections).length;
+  const clients = (): number => site.nodes.flatMap((node) => node.connections).length;
+  await until(() => clients() === CLIENTS, 'the end of all other clients');
   sockets[0]?.raw.close();
-  const isGone = (): boolean => site.nodes.flatMap((node) => node.connections).length < before;
-  await until(isGone, 'the end of one WebSocket');
+  await until(() => clients() === CLIENTS - 1, 'the end of one WebSocket');
   assert.equal(await sockets[1]?.send('still here').next(), 'still here');
 });
 

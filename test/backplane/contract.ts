@@ -38,6 +38,8 @@ class TestNode implements BackplaneListener {
   members: ReadonlyMap<NodeId, string> = new Map();
   ups = 0;
   downs = 0;
+  /** True once a recovery was reported without an outage before it, or an outage during another one. */
+  isDisordered = false;
   id: NodeId = '';
 
   constructor(engine: Engine, heartbeatInterval: number) {
@@ -61,10 +63,12 @@ class TestNode implements BackplaneListener {
   }
 
   onUp(): void {
+    this.isDisordered ||= this.ups !== this.downs - 1;
     this.ups += 1;
   }
 
   onDown(): void {
+    this.isDisordered ||= this.ups !== this.downs;
     this.downs += 1;
   }
 
@@ -75,7 +79,7 @@ class TestNode implements BackplaneListener {
   }
 }
 
-/** A busy machine may need several attempts to connect. */
+/** A busy machine may need several attempts to connect, so an outage may be followed by a short one. */
 const RECOVERY = { timeout: 20_000 };
 
 /** Shorter than the default, so that recovery is fast enough for a test. */
@@ -122,6 +126,10 @@ export function testContract(name: string, startEngine: () => Promise<EngineUnde
             logger: node.logger,
           });
         await run(nodes, engine, namespace);
+        assert.ok(
+          !nodes.some(({ isDisordered }) => isDisordered),
+          'outages and recoveries alternate',
+        );
       } finally {
         await Promise.all(nodes.map((node) => node.backplane.leave()));
       }

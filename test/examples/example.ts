@@ -37,7 +37,7 @@ export async function assertShutsDown(
   program: Program,
   clients: readonly OfficialClient[],
   shutDown: () => void,
-  limit = 4000,
+  limit = 2000,
 ): Promise<void> {
   const start = performance.now();
   shutDown();

@@ -55,7 +55,7 @@ export class Http2Exchange implements Exchange, StreamListener {
   #watchdog: OutputWatchdog | undefined;
   #isWatched = false;
   #isSettled = false;
-  /** Set once a decision was pending. */
+  /** Set while the body may wait for its reader. */
   #unread: UnreadInput | undefined;
 
   constructor(

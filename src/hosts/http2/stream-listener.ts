@@ -16,8 +16,8 @@ declare module 'node:http2' {
 const LISTENER = Symbol('StreamListener');
 
 /**
- * Sets the listener of a stream. After its close the stream refers to it no more, since Node refers to the stream until
- * the next collection of the old generation.
+ * Sets the listener of a stream. A closed stream no longer refers to it, so that it can be freed early: Node keeps the
+ * stream until the next collection of the old generation.
  */
 export function listenToStream(stream: ServerHttp2Stream, listener: StreamListener): void {
   stream[LISTENER] = listener;
